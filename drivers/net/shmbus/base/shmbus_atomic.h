@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_ATOMIC_H
+#define SHMBUS_ATOMIC_H
+
+/*
+ * The only atomics of the bus core. Every word that another process may
+ * write, or read, goes through these; what is behind them is C11, so the
+ * orders are the language's and not those of one processor.
+ *
+ * Frames and burst headers are copied with plain or relaxed accesses while
+ * their writer may be overwriting them, as a sequence lock does; what was
+ * copied counts only after the head has been looked at (see shmbus_lane.h).
+ */
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef _Atomic uint8_t shmbus_a8;
+typedef _Atomic uint32_t shmbus_a32;
+typedef _Atomic uint64_t shmbus_a64;
+
+#define shmbus_load(p) atomic_load_explicit((p), memory_order_relaxed)
+#define shmbus_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define shmbus_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define shmbus_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+
+#define shmbus_fence_acquire() atomic_thread_fence(memory_order_acquire)
+#define shmbus_fence_release() atomic_thread_fence(memory_order_release)
+#define shmbus_fence_full() atomic_thread_fence(memory_order_seq_cst)
+
+#endif /* SHMBUS_ATOMIC_H */

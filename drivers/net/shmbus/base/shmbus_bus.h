@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_BUS_H
+#define SHMBUS_BUS_H
+
+/*
+ * A bus, as one process has it open: the file, its geometry (checked once,
+ * then used from here and never read from the file again), and its mapping.
+ * A process may open the same bus several times; each has its own descriptor
+ * and with it its own locks.
+ */
+
+#include "shmbus_error.h"
+#include "shmbus_file.h"
+#include "shmbus_format.h"
+
+/* What a caller asks of a bus. 0 in a geometry field: whatever the bus has, or the default. */
+struct shmbus_bus_conf {
+	const char *path;
+	uint32_t ports;
+	uint32_t queues;
+	uint64_t lane_size; /* bytes */
+	mode_t mode;        /* permission bits of a file that is created; 0: 0600 */
+};
+
+struct shmbus_geometry {
+	uint32_t ports;
+	uint32_t queues;
+	uint32_t lanes; /* ports * queues */
+	uint64_t lane_size;
+	uint64_t roster_off;
+	uint64_t port_off;
+	uint64_t lane_off;
+	uint64_t cursor_off;
+	uint64_t data_off;
+	uint64_t file_size;
+};
+
+struct shmbus_bus {
+	struct shmbus_file file;
+	bool filled;          /* this process made the file, or an empty one, a bus */
+	struct shmbus_geometry geo;
+	uint8_t id[16];
+	uint8_t *control;     /* [0, data_off) of the file, read-write */
+	uint8_t *lanes;       /* address space for every lane, twice each */
+	shmbus_a8 *lane_prot; /* per lane: what is mapped there, enum shmbus_lane_prot */
+};
+
+enum shmbus_lane_prot {
+	SHMBUS_LANE_UNMAPPED = 0,
+	SHMBUS_LANE_READ = 1,
+	SHMBUS_LANE_WRITE = 2,
+};
+
+/*
+ * Open the bus file, or create it if it is absent or empty, and map its
+ * tables. On success the caller holds the attach lock (shmbus_file_unlock
+ * lets it go): nobody else creates, attaches or leaves meanwhile.
+ * Returns 0 or -errno with a text; then the file is as it was before.
+ * -EMEDIUMTYPE: it is not a bus; -EPROTO: another version; -ENODATA: truncated;
+ * -EEXIST: its geometry contradicts conf; -ETIMEDOUT: the attach lock is stuck;
+ * else what open(2), mmap(2), posix_fallocate(3) say.
+ */
+int shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
+		    struct shmbus_error *e);
+
+/*
+ * Open through a descriptor of the bus file that another process gave: the
+ * same open file description, and so the same locks. Takes no lock. The
+ * descriptor belongs to bus if this succeeds, else still to the caller.
+ */
+int shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct shmbus_error *e);
+
+/*
+ * Undo shmbus_bus_open, for a caller that cannot go on: what this process
+ * made of the file is taken back, and the attach lock, which is held, let go.
+ */
+void shmbus_bus_undo(struct shmbus_bus *bus);
+
+/* Unmap and close. Locks go with the last descriptor of this open file description. */
+void shmbus_bus_close(struct shmbus_bus *bus);
+
+/* Map the tables, which are there and whole. -errno with a text. */
+int shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e);
+
+/*
+ * Map a lane, if it is not mapped so yet: for reading, or for writing too.
+ * May be called by several threads at once. A system call the first time,
+ * nothing then.
+ */
+int shmbus_bus_map_lane(struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot);
+
+/*
+ * Give a range of the file its memory or disk blocks, so that touching it
+ * cannot fail later. -ENOSPC if there are none.
+ */
+int shmbus_bus_allocate(const struct shmbus_bus *bus, uint64_t off, uint64_t len);
+
+static inline mode_t
+shmbus_bus_mode(const struct shmbus_bus_conf *conf)
+{
+	return conf->mode != 0 ? conf->mode : 0600;
+}
+
+static inline uint64_t
+shmbus_lane_off(const struct shmbus_geometry *geo, uint32_t lane)
+{
+	return geo->data_off + lane * geo->lane_size;
+}
+
+static inline shmbus_a32 *
+shmbus_bus_roster(const struct shmbus_bus *bus)
+{
+	return (shmbus_a32 *)(void *)(bus->control + bus->geo.roster_off);
+}
+
+static inline struct shmbus_port_entry *
+shmbus_bus_port(const struct shmbus_bus *bus, uint32_t slot)
+{
+	return (struct shmbus_port_entry *)(void *)(bus->control + bus->geo.port_off) + slot;
+}
+
+static inline struct shmbus_lane_entry *
+shmbus_bus_lane(const struct shmbus_bus *bus, uint32_t lane)
+{
+	return (struct shmbus_lane_entry *)(void *)(bus->control + bus->geo.lane_off) + lane;
+}
+
+static inline struct shmbus_cursor *
+shmbus_bus_cursor(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq, uint32_t lane)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+
+	return (struct shmbus_cursor *)(void *)(bus->control + geo->cursor_off) +
+	       ((size_t)slot * geo->queues + rxq) * geo->lanes + lane;
+}
+
+static inline uint8_t *
+shmbus_bus_lane_data(const struct shmbus_bus *bus, uint32_t lane)
+{
+	return bus->lanes + 2 * bus->geo.lane_size * lane;
+}
+
+#endif /* SHMBUS_BUS_H */

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_COPY_H
+#define SHMBUS_COPY_H
+
+/*
+ * The two copies of the data path. A memcpy of constant size is a few vector
+ * moves in line. The C library's memcpy, called for long frames, was half as
+ * fast between two cores at 1518 bytes.
+ */
+
+#include <stdint.h>
+#include <string.h>
+
+#include "shmbus_format.h"
+
+/* Out of a lane: whole lines, as frames are padded there. dst has room for them. */
+static inline void
+shmbus_copy_lines(uint8_t *dst, const uint8_t *src, uint32_t len)
+{
+	uint32_t i;
+
+	for (i = 0; i < len; i += SHMBUS_LINE)
+		memcpy(dst + i, src + i, SHMBUS_LINE);
+}
+
+/* Into a lane: exactly len bytes, as nothing is known of what follows src. */
+static inline void
+shmbus_copy_exact(uint8_t *dst, const uint8_t *src, uint32_t len)
+{
+	uint32_t i;
+
+	if (len < SHMBUS_LINE) {
+		memcpy(dst, src, len);
+		return;
+	}
+	for (i = 0; i + SHMBUS_LINE <= len; i += SHMBUS_LINE)
+		memcpy(dst + i, src + i, SHMBUS_LINE);
+	if (i != len) /* the last line, overlapping the one before */
+		memcpy(dst + len - SHMBUS_LINE, src + len - SHMBUS_LINE, SHMBUS_LINE);
+}
+
+#endif /* SHMBUS_COPY_H */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_ERROR_H
+#define SHMBUS_ERROR_H
+
+/* Let the compiler check formats. rte_common.h has this too, but the core knows no DPDK. */
+#define SHMBUS_LIKE_PRINTF(text, first) __attribute__((format(printf, text, first)))
+
+/*
+ * The bus core logs nothing. What went wrong on a slow path it tells in one
+ * line of text for people, beside the -errno for programs.
+ */
+struct shmbus_error {
+	char text[4096 + 256]; /* a path, and what is wrong with it */
+};
+
+/*
+ * Write the text and give back err (a negative errno), so that a failing
+ * function ends in one line:
+ *	return shmbus_error_set(e, -EINVAL, "%s: ...", path);
+ * e may be NULL.
+ */
+int shmbus_error_set(struct shmbus_error *e, int err, const char *format, ...)
+	SHMBUS_LIKE_PRINTF(3, 4);
+
+#endif /* SHMBUS_ERROR_H */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Theory of operation
+ *
+ * All that may change the file's being (creation, attaching, leaving) happens
+ * under the attach lock, an open-file-description lock on the file's first
+ * byte, which the kernel drops when its holder dies.
+ *
+ * Between open and lock the last port may have removed the file's name (the
+ * unlink devarg): then the descriptor is of a file that nobody will find, and
+ * everything starts again from open.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_file.h"
+#include "shmbus_lock.h"
+
+#define ATTACH_LOCK_OFF 0
+#define ATTACH_LOCK_WAIT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
+#define ATTACH_LOCK_POLL_NS (1000 * 1000)
+
+#define OPEN_TRIES 100
+
+int
+shmbus_file_lock(const struct shmbus_file *f)
+{
+	const struct timespec nap = { .tv_nsec = ATTACH_LOCK_POLL_NS };
+	const uint64_t start = shmbus_clock_mono_ns();
+	int ret;
+
+	for (;;) {
+		ret = shmbus_lock_try(f->fd, ATTACH_LOCK_OFF);
+		if (ret != -EAGAIN)
+			return ret;
+		if (shmbus_clock_mono_ns() - start > ATTACH_LOCK_WAIT_NS)
+			return -ETIMEDOUT;
+		nanosleep(&nap, NULL);
+	}
+}
+
+void
+shmbus_file_unlock(const struct shmbus_file *f)
+{
+	shmbus_lock_drop(f->fd, ATTACH_LOCK_OFF);
+}
+
+static int
+set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
+{
+	if (path == NULL || path[0] == '\0')
+		return shmbus_error_set(e, -EINVAL, "path=: no file named");
+	if (strlen(path) >= sizeof(f->path))
+		return shmbus_error_set(e, -ENAMETOOLONG,
+			"path=%.64s...: %zu bytes, at most %zu are possible",
+			path, strlen(path), sizeof(f->path) - 1);
+	strcpy(f->path, path);
+	return 0;
+}
+
+static int
+open_or_create(struct shmbus_file *f)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+	/* O_CREAT only for a file that is not there: on a sticky directory such
+	 * as /dev/shm the kernel may refuse it for somebody else's file.
+	 */
+	f->created = false;
+	f->fd = open(f->path, flags);
+	if (f->fd < 0 && errno == ENOENT) {
+		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
+		f->created = f->fd >= 0;
+	}
+	return f->fd >= 0 ? 0 : -errno;
+}
+
+static int
+open_failed(const char *path, int ret, struct shmbus_error *e)
+{
+	switch (ret) {
+	case -ELOOP:
+		return shmbus_error_set(e, ret,
+			"path=%s: a symbolic link, which is not followed; name the file itself", path);
+	case -EISDIR:
+		return shmbus_error_set(e, ret, "path=%s: a directory; name a file", path);
+	case -EACCES:
+	case -EPERM:
+		return shmbus_error_set(e, ret,
+			"path=%s: no permission to open it for reading and writing", path);
+	case -ENOENT:
+		return shmbus_error_set(e, ret, "path=%s: its directory does not exist", path);
+	case -ENAMETOOLONG:
+		return shmbus_error_set(e, ret, "path=%.64s...: too long", path);
+	default:
+		return shmbus_error_set(e, ret, "path=%s: cannot open: %s", path, strerror(-ret));
+	}
+}
+
+static int
+look_at(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(f->fd, &st) != 0 || fstatfs(f->fd, &fs) != 0)
+		return shmbus_error_set(e, -errno, "path=%s: cannot stat: %s", f->path,
+					strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return shmbus_error_set(e, -EMEDIUMTYPE, "path=%s: not a regular file", f->path);
+	f->dev = st.st_dev;
+	f->ino = st.st_ino;
+	f->hugetlb = (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
+	f->page_size = f->hugetlb ? (size_t)fs.f_bsize : (size_t)sysconf(_SC_PAGESIZE);
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+static bool
+still_named(const struct shmbus_file *f)
+{
+	struct stat st;
+
+	return lstat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
+}
+
+/* Lock the open file and look at it. -EAGAIN: its name is gone. */
+static int
+lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
+{
+	int ret;
+
+	ret = look_at(f, size, e);
+	if (ret != 0)
+		return ret;
+	ret = shmbus_file_lock(f);
+	if (ret != 0)
+		return shmbus_error_set(e, ret, "path=%s: cannot get the attach lock: %s", f->path,
+			ret == -ETIMEDOUT ?
+			"another process has kept it for 10 seconds (is it stopped?)" :
+			strerror(-ret));
+	if (!still_named(f))
+		return -EAGAIN;
+	return look_at(f, size, e);
+}
+
+int
+shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct shmbus_error *e)
+{
+	unsigned int i;
+	int ret;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = -1;
+	ret = set_path(f, path, e);
+	if (ret != 0)
+		return ret;
+	for (i = 0; i < OPEN_TRIES; i++) {
+		ret = open_or_create(f);
+		if (ret == -EEXIST) /* created by another meanwhile */
+			continue;
+		if (ret != 0)
+			return open_failed(f->path, ret, e);
+		ret = lock_and_look(f, size, e);
+		if (ret == 0)
+			return 0;
+		shmbus_file_close(f);
+		if (ret != -EAGAIN)
+			return ret;
+	}
+	return shmbus_error_set(e, -EBUSY, "path=%s: comes and goes too fast", f->path);
+}
+
+int
+shmbus_file_adopt(struct shmbus_file *f, int fd, const char *path, uint64_t *size,
+		  struct shmbus_error *e)
+{
+	int ret;
+
+	memset(f, 0, sizeof(*f));
+	f->fd = fd;
+	ret = set_path(f, path, e);
+	if (ret == 0)
+		ret = look_at(f, size, e);
+	return ret;
+}
+
+void
+shmbus_file_close(struct shmbus_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+int
+shmbus_file_set_mode(const struct shmbus_file *f, mode_t mode, struct shmbus_error *e)
+{
+	if (f->created && fchmod(f->fd, mode) != 0)
+		return shmbus_error_set(e, -errno, "path=%s: cannot set mode=0%o: %s", f->path,
+					(unsigned int)mode, strerror(errno));
+	return 0;
+}
+
+int
+shmbus_file_allocate(const struct shmbus_file *f, uint64_t off, uint64_t end)
+{
+	const uint64_t mask = f->page_size - 1;
+	int ret;
+
+	off &= ~mask;
+	end = (end + mask) & ~mask;
+	do {
+		ret = posix_fallocate(f->fd, (off_t)off, (off_t)(end - off));
+	} while (ret == EINTR);
+	return -ret;
+}
+
+void
+shmbus_file_empty(const struct shmbus_file *f)
+{
+	int ret;
+
+	/* Only ever made shorter; if even that fails there is nothing left to try. */
+	ret = ftruncate(f->fd, 0);
+	(void)ret;
+}
+
+int
+shmbus_file_unlink(const struct shmbus_file *f)
+{
+	if (!still_named(f))
+		return -ENOENT;
+	return unlink(f->path) == 0 ? 0 : -errno;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_FORMAT_H
+#define SHMBUS_FORMAT_H
+
+/*
+ * The layout of a bus file in the lanes format, version 1. docs/format.rst
+ * says the same in prose. All integers are in the byte order of the host.
+ *
+ *   0           struct shmbus_header      written once, by the creator
+ *   roster_off  u32[ports]                one change counter per slot
+ *   port_off    struct shmbus_port_entry[ports]
+ *   lane_off    struct shmbus_lane_entry[ports * queues]
+ *   cursor_off  struct shmbus_cursor[ports][queues][ports * queues]
+ *   data_off    u8[ports * queues][lane_size]      sparse
+ *   file_size
+ *
+ * Lane L belongs to Tx queue L % queues of slot L / queues. It is a ring of
+ * burst records. A position is a 64-bit count of bytes that only grows, also
+ * over a change of the lane's owner, and wraps at 2^64:
+ *
+ *   offset in the ring = position % lane_size
+ *
+ *         head                                tail
+ *          |                                   |
+ *   -------+-------------+-----------+---------+-----------
+ *    may   | burst       | burst     | burst   | being
+ *    be    | record      | record    | record  | written
+ *    gone  |             |           |         |
+ *   -------+-------------+-----------+---------+-----------
+ *
+ * A burst record is what one transmit burst published at once:
+ *
+ *    0  struct shmbus_burst                 32 bytes
+ *   32  u32 desc[count]                     length and flags of each frame
+ *       padding up to data_off (a multiple of 64)
+ *       frame 0, padded to a multiple of 64
+ *       frame 1, ...
+ *   len (a multiple of 64)
+ *
+ * so every record and every frame begins on a cache line, and a burst of
+ * small frames takes little more than one line per frame. The ring is meant
+ * to be mapped twice in a row: a record is never split by its end.
+ */
+
+#include <assert.h>
+#include <stddef.h>
+
+#include "shmbus_atomic.h"
+
+#define SHMBUS_MAGIC UINT64_C(0x0a315355424d4853)          /* "SHMBUS1\n" in the file */
+#define SHMBUS_MAGIC_CREATING UINT64_C(0x0a305355424d4853) /* "SHMBUS0\n": not ready yet */
+#define SHMBUS_VERSION 1
+
+#define SHMBUS_LINE 64
+#define SHMBUS_ALIGN(n) (((n) + (SHMBUS_LINE - 1)) & ~(uint64_t)(SHMBUS_LINE - 1))
+
+/* The tables begin on multiples of this. */
+#define SHMBUS_TABLE_ALIGN 4096
+/* Lanes are mapped one by one: data_off is a multiple of any host's page. */
+#define SHMBUS_DATA_ALIGN 65536
+
+#define SHMBUS_PORTS_MAX 256
+#define SHMBUS_QUEUES_MAX 64
+#define SHMBUS_LANES_MAX 4096
+#define SHMBUS_LANE_SIZE_MIN (UINT64_C(1) << 16)
+#define SHMBUS_LANE_SIZE_MAX (UINT64_C(1) << 30)
+
+#define SHMBUS_PORTS_DEFAULT 32
+#define SHMBUS_QUEUES_DEFAULT 4
+/* More than an L2 cache: a smaller ring moves every line from core to core instead of through L3. */
+#define SHMBUS_LANE_SIZE_DEFAULT (UINT64_C(1) << 22)
+
+/* A lane is divided into this many chunks; head moves by whole chunks. */
+#define SHMBUS_CHUNKS 16
+
+#define SHMBUS_FRAME_MAX 65535u
+
+struct shmbus_header {
+	shmbus_a64 magic; /* SHMBUS_MAGIC, stored last */
+	uint32_t version;
+	uint32_t ports;     /* slots */
+	uint32_t queues;    /* lanes, and Rx queues, per slot */
+	uint32_t reserved0; /* 0 */
+	uint64_t lane_size; /* bytes, a power of two */
+	uint64_t roster_off;
+	uint64_t port_off;
+	uint64_t lane_off;
+	uint64_t cursor_off;
+	uint64_t data_off;
+	uint64_t file_size;
+	uint64_t created_ns; /* CLOCK_REALTIME */
+	uint8_t id[16];      /* random */
+	uint8_t reserved1[152];
+};
+
+/* enum shmbus_port_state: bits of shmbus_port_entry.state */
+#define SHMBUS_PORT_ATTACHED (1u << 0)   /* a port owns this slot */
+#define SHMBUS_PORT_STARTED (1u << 1)    /* it sends and receives */
+#define SHMBUS_PORT_LINK_UP (1u << 2)    /* it has not been set down */
+#define SHMBUS_PORT_RX_CURSORS (1u << 3) /* its cursors hold senders back */
+
+/*
+ * One per slot. Written only by the process that holds the slot's lock,
+ * which is an open-file-description lock on the entry's first byte. Change
+ * the entry, then add one to roster[slot].
+ */
+struct shmbus_port_entry {
+	shmbus_a32 state;
+	shmbus_a32 pid;         /* as its owner sees itself; for people only */
+	shmbus_a64 incarnation; /* owners that this slot has had */
+	shmbus_a64 mac;         /* 6 bytes in wire order, then two of 0 */
+	shmbus_a32 n_txq;       /* lanes in use, from the slot's first */
+	shmbus_a32 n_rxq;       /* cursor rows in use */
+	shmbus_a64 attached_ns; /* CLOCK_REALTIME */
+	uint8_t reserved0[24];
+	shmbus_a8 name[64];     /* NUL-terminated, for people only */
+	shmbus_a8 sleeping[64]; /* one per Rx queue: wake me (unused in v1) */
+	uint8_t reserved1[64];
+};
+
+struct shmbus_stamp {
+	shmbus_a64 pos;
+	shmbus_a64 seq;
+};
+
+/* One per lane. Written only by the Tx queue that owns the lane. */
+struct shmbus_lane_entry {
+	/* One line: what a reader polls. */
+	shmbus_a64 tail; /* end of what is published; written last, with release */
+	/* The stamp whose pos is tail tells the sequence number of the frame
+	 * that will be sent next; the other one is the previous or the next.
+	 */
+	struct shmbus_stamp stamp[2];
+	shmbus_a64 bytes; /* frame bytes sent, for people only */
+	uint64_t reserved0[2];
+	/* One line: what a reader looks at after copying. */
+	shmbus_a64 head;    /* everything below may have been overwritten */
+	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only */
+	uint64_t reserved1[6];
+	/* Two lines: where the first record of each chunk of the ring starts. */
+	shmbus_a64 mark[SHMBUS_CHUNKS];
+};
+
+/* One per (reading slot, Rx queue, lane). Written only by that Rx queue. */
+#define SHMBUS_CURSOR_ACTIVE 1u /* do not overwrite what lies at or above pos */
+
+struct shmbus_cursor {
+	shmbus_a64 pos; /* start of the first record not wholly read */
+	shmbus_a32 state;
+	uint32_t reserved0;
+	shmbus_a64 frames; /* received, for people only */
+	shmbus_a64 bytes;
+	shmbus_a64 missed; /* overwritten before they were read */
+	uint64_t reserved1[3];
+};
+
+/* At the start of each burst record. */
+struct shmbus_burst {
+	shmbus_a64 shape;     /* len | count << 32 | data_off << 48 */
+	shmbus_a64 seq;       /* sequence number of the first frame */
+	shmbus_a64 tstamp_ns; /* CLOCK_REALTIME of its sender */
+	shmbus_a64 pos;       /* position of this record */
+};
+
+#define SHMBUS_DESC_LEN 0x00ffffffu   /* length of the frame, without FCS */
+#define SHMBUS_DESC_FLAGS 0xff000000u /* 0 in version 1 */
+
+#define SHMBUS_BURST_FRAMES_MAX 1024
+
+#define SHMBUS_AT(type, field, offset) \
+	static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")
+#define SHMBUS_SIZE(type, size) \
+	static_assert(sizeof(struct type) == (size), "size of " #type " changed")
+
+SHMBUS_AT(shmbus_header, magic, 0);
+SHMBUS_AT(shmbus_header, version, 8);
+SHMBUS_AT(shmbus_header, ports, 12);
+SHMBUS_AT(shmbus_header, queues, 16);
+SHMBUS_AT(shmbus_header, reserved0, 20);
+SHMBUS_AT(shmbus_header, lane_size, 24);
+SHMBUS_AT(shmbus_header, roster_off, 32);
+SHMBUS_AT(shmbus_header, port_off, 40);
+SHMBUS_AT(shmbus_header, lane_off, 48);
+SHMBUS_AT(shmbus_header, cursor_off, 56);
+SHMBUS_AT(shmbus_header, data_off, 64);
+SHMBUS_AT(shmbus_header, file_size, 72);
+SHMBUS_AT(shmbus_header, created_ns, 80);
+SHMBUS_AT(shmbus_header, id, 88);
+SHMBUS_SIZE(shmbus_header, 256);
+
+SHMBUS_AT(shmbus_port_entry, state, 0);
+SHMBUS_AT(shmbus_port_entry, pid, 4);
+SHMBUS_AT(shmbus_port_entry, incarnation, 8);
+SHMBUS_AT(shmbus_port_entry, mac, 16);
+SHMBUS_AT(shmbus_port_entry, n_txq, 24);
+SHMBUS_AT(shmbus_port_entry, n_rxq, 28);
+SHMBUS_AT(shmbus_port_entry, attached_ns, 32);
+SHMBUS_AT(shmbus_port_entry, name, 64);
+SHMBUS_AT(shmbus_port_entry, sleeping, 128);
+SHMBUS_SIZE(shmbus_port_entry, 256);
+
+SHMBUS_AT(shmbus_stamp, pos, 0);
+SHMBUS_AT(shmbus_stamp, seq, 8);
+SHMBUS_SIZE(shmbus_stamp, 16);
+
+SHMBUS_AT(shmbus_lane_entry, tail, 0);
+SHMBUS_AT(shmbus_lane_entry, stamp, 8);
+SHMBUS_AT(shmbus_lane_entry, bytes, 40);
+SHMBUS_AT(shmbus_lane_entry, head, 64);
+SHMBUS_AT(shmbus_lane_entry, pauses, 72);
+SHMBUS_AT(shmbus_lane_entry, mark, 128);
+SHMBUS_SIZE(shmbus_lane_entry, 256);
+
+SHMBUS_AT(shmbus_cursor, pos, 0);
+SHMBUS_AT(shmbus_cursor, state, 8);
+SHMBUS_AT(shmbus_cursor, frames, 16);
+SHMBUS_AT(shmbus_cursor, bytes, 24);
+SHMBUS_AT(shmbus_cursor, missed, 32);
+SHMBUS_SIZE(shmbus_cursor, 64);
+
+SHMBUS_AT(shmbus_burst, shape, 0);
+SHMBUS_AT(shmbus_burst, seq, 8);
+SHMBUS_AT(shmbus_burst, tstamp_ns, 16);
+SHMBUS_AT(shmbus_burst, pos, 24);
+SHMBUS_SIZE(shmbus_burst, 32);
+
+static_assert(sizeof(shmbus_a64) == 8 && sizeof(shmbus_a32) == 4 && sizeof(shmbus_a8) == 1,
+	      "atomic words must be plain words in the file");
+
+#endif /* SHMBUS_FORMAT_H */

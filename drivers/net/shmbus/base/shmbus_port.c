@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Slots, their owners, and taking over from the dead.
+ *
+ * Theory of operation
+ *
+ *   slot state   lock   entry.state     who changes it
+ *   free         free   0               -> owned: shmbus_port_attach
+ *   owned        held   ATTACHED|...    -> free: shmbus_port_detach
+ *                                       -> dead: the kernel drops the lock
+ *   dead         free   ATTACHED|...    -> owned: shmbus_port_attach, by another
+ *
+ * There is no way from dead to free: nobody cleans up after the dead but the
+ * next owner, so no two processes ever write one entry. A new owner goes on
+ * from the positions of its lanes, so that readers see nothing of the change.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_lock.h"
+#include "shmbus_numa.h"
+#include "shmbus_port.h"
+
+static off_t
+slot_lock_off(const struct shmbus_bus *bus, uint32_t slot)
+{
+	return (off_t)(bus->geo.port_off + slot * sizeof(struct shmbus_port_entry));
+}
+
+static void
+tell(struct shmbus_port *port)
+{
+	shmbus_a32 *change = &shmbus_bus_roster(port->bus)[port->slot];
+
+	/* P1: publishes the entry to P2 in the readers. */
+	shmbus_store_release(change, shmbus_load(change) + 1);
+}
+
+static uint64_t
+mac_word(const uint8_t mac[6])
+{
+	uint64_t word = 0;
+
+	memcpy(&word, mac, 6);
+	return word;
+}
+
+/* Senders must not wait for what the slot's last owner had not read. */
+static void
+clear_cursors(struct shmbus_port *port)
+{
+	const struct shmbus_geometry *geo = &port->bus->geo;
+	struct shmbus_cursor *cursor;
+	uint32_t i;
+
+	cursor = shmbus_bus_cursor(port->bus, port->slot, 0, 0);
+	for (i = 0; i < geo->queues * geo->lanes; i++)
+		shmbus_store(&cursor[i].state, 0);
+}
+
+static int
+allocate_own(struct shmbus_port *port, struct shmbus_error *e)
+{
+	const struct shmbus_bus *bus = port->bus;
+	const uint64_t size = (uint64_t)bus->geo.queues * bus->geo.lanes *
+			      sizeof(struct shmbus_cursor);
+	int ret;
+
+	ret = shmbus_bus_allocate(bus, bus->geo.cursor_off + port->slot * size, size);
+	if (ret == 0)
+		ret = shmbus_port_prepare_lane(port, 0);
+	if (ret != 0)
+		return shmbus_error_set(e, ret, "path=%s: no space for a port's memory (%" PRIu64
+			" bytes): %s", bus->file.path, size + bus->geo.lane_size, strerror(-ret));
+	return 0;
+}
+
+int
+shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
+		   const struct shmbus_port_conf *conf, struct shmbus_error *e)
+{
+	struct shmbus_port_entry *entry;
+	uint32_t slot, i;
+	int ret;
+
+	for (slot = 0; slot < bus->geo.ports; slot++) {
+		ret = shmbus_lock_try(bus->file.fd, slot_lock_off(bus, slot));
+		if (ret == 0)
+			break;
+		if (ret != -EAGAIN)
+			return shmbus_error_set(e, ret, "path=%s: cannot lock a slot: %s", bus->file.path,
+						strerror(-ret));
+	}
+	if (slot == bus->geo.ports)
+		return shmbus_error_set(e, -EUSERS,
+			"path=%s: no free slot, all ports=%" PRIu32 " are taken by live ports",
+			bus->file.path, bus->geo.ports);
+	port->bus = bus;
+	port->slot = slot;
+	port->numa_node = conf->numa_node;
+	ret = allocate_own(port, e);
+	if (ret != 0)
+		goto err_unlock;
+
+	entry = shmbus_bus_port(bus, slot);
+	port->took_over = shmbus_load(&entry->state) != 0;
+	clear_cursors(port);
+	shmbus_store(&entry->pid, (uint32_t)getpid());
+	shmbus_store(&entry->incarnation, shmbus_load(&entry->incarnation) + 1);
+	shmbus_store(&entry->mac, mac_word(conf->mac));
+	shmbus_store(&entry->n_txq, 0);
+	shmbus_store(&entry->n_rxq, 0);
+	shmbus_store(&entry->attached_ns, shmbus_clock_real_ns());
+	for (i = 0; i < sizeof(conf->name); i++)
+		shmbus_store(&entry->name[i], (uint8_t)conf->name[i]);
+	for (i = 0; i < SHMBUS_QUEUES_MAX; i++)
+		shmbus_store(&entry->sleeping[i], 0);
+	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
+	return 0;
+
+err_unlock:
+	shmbus_lock_drop(bus->file.fd, slot_lock_off(bus, slot));
+	return ret;
+}
+
+void
+shmbus_port_detach(struct shmbus_port *port)
+{
+	clear_cursors(port);
+	shmbus_port_set_state(port, 0);
+	shmbus_lock_drop(port->bus->file.fd, slot_lock_off(port->bus, port->slot));
+}
+
+void
+shmbus_port_set_state(struct shmbus_port *port, uint32_t state)
+{
+	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->state, state);
+	tell(port);
+}
+
+void
+shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(port->bus, port->slot);
+
+	shmbus_store(&entry->n_txq, n_txq);
+	shmbus_store(&entry->n_rxq, n_rxq);
+	tell(port);
+}
+
+void
+shmbus_port_set_mac(struct shmbus_port *port, const uint8_t mac[6])
+{
+	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->mac, mac_word(mac));
+	tell(port);
+}
+
+int
+shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue)
+{
+	struct shmbus_bus *bus = port->bus;
+	const uint32_t lane = port->slot * bus->geo.queues + queue;
+	int ret;
+
+	ret = shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_WRITE);
+	if (ret != 0)
+		return ret;
+	/* Before there is any memory in it: what is there already stays. */
+	shmbus_numa_prefer(shmbus_bus_lane_data(bus, lane), bus->geo.lane_size, port->numa_node);
+	return shmbus_bus_allocate(bus, shmbus_lane_off(&bus->geo, lane), bus->geo.lane_size);
+}
+
+bool
+shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
+	uint64_t mac;
+	uint32_t i;
+
+	peer->state = shmbus_load(&entry->state);
+	if (!(peer->state & SHMBUS_PORT_ATTACHED))
+		return false;
+	peer->pid = shmbus_load(&entry->pid);
+	peer->incarnation = shmbus_load(&entry->incarnation);
+	peer->n_txq = shmbus_load(&entry->n_txq);
+	if (peer->n_txq > bus->geo.queues)
+		peer->n_txq = bus->geo.queues;
+	peer->n_rxq = shmbus_load(&entry->n_rxq);
+	if (peer->n_rxq > bus->geo.queues)
+		peer->n_rxq = bus->geo.queues;
+	mac = shmbus_load(&entry->mac);
+	memcpy(peer->mac, &mac, sizeof(peer->mac));
+	for (i = 0; i < sizeof(peer->name) - 1; i++)
+		peer->name[i] = (char)shmbus_load(&entry->name[i]);
+	peer->name[i] = '\0';
+	return true;
+}
+
+bool
+shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot)
+{
+	return shmbus_lock_held_by_other(bus->file.fd, slot_lock_off(bus, slot));
+}
+
+uint32_t
+shmbus_port_count_peers(const struct shmbus_port *port)
+{
+	const struct shmbus_bus *bus = port->bus;
+	uint32_t slot, n = 0;
+
+	for (slot = 0; slot < bus->geo.ports; slot++) {
+		if (slot == port->slot ||
+		    !(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_ATTACHED))
+			continue;
+		n += shmbus_port_alive(bus, slot);
+	}
+	return n;
+}

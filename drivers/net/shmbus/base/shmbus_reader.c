@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <string.h>
+
+#include "shmbus_reader.h"
+
+/* How often a reader runs after a writer that is faster than it, in one call. */
+#define RESYNC_TRIES 4
+
+#define STAMP_TRIES 16
+
+/*
+ * The lane's tail and the sequence number that belongs to it. False if the
+ * writer is too fast, or lies; then *tail is right and *seq is not known.
+ *
+ * The writer alternates between two stamps and writes one before it publishes
+ * the tail that the stamp is for. So the stamp for tail is not touched again
+ * before a later tail has been published, which the second look would see.
+ */
+static bool
+read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
+{
+	unsigned int i, s;
+	bool found;
+
+	for (i = 0; i < STAMP_TRIES; i++) {
+		*tail = shmbus_load_acquire(&lane->tail);
+		for (s = 0, found = false; s < 2 && !found; s++) {
+			found = shmbus_load(&lane->stamp[s].pos) == *tail;
+			*seq = shmbus_load(&lane->stamp[s].seq);
+		}
+		/* S2: with S1 in the writer */
+		shmbus_fence_acquire();
+		if (found && shmbus_load(&lane->tail) == *tail)
+			return true;
+	}
+	return false;
+}
+
+/* Go to the tail; what lies between is lost, and counted if known already. */
+static void
+go_to_tail(const struct shmbus_bus *bus, struct shmbus_reader *r)
+{
+	uint64_t tail, seq;
+
+	if (read_stamp(shmbus_bus_lane(bus, r->lane), &tail, &seq)) {
+		r->rec_seq = seq;
+		r->next = 0;
+		if (seq != r->seq)
+			shmbus_reader_gap(r);
+	}
+	r->pos = tail;
+	r->tail = tail;
+	r->left = 0;
+}
+
+void
+shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t lane)
+{
+	memset(r, 0, sizeof(*r));
+	r->lane = lane;
+	if (read_stamp(shmbus_bus_lane(bus, lane), &r->tail, &r->seq)) {
+		r->pos = r->tail;
+		return;
+	}
+	/* The writer outran us each time. Begin at the record at tail, whose
+	 * number its header will tell: until then there is nothing to miss.
+	 */
+	r->pos = r->tail;
+	r->seq_unknown = true;
+}
+
+void
+shmbus_reader_gap(struct shmbus_reader *r)
+{
+	const uint64_t seq = r->rec_seq + r->next;
+
+	if (r->seq_unknown) /* see shmbus_reader_start */
+		r->seq_unknown = false;
+	else if (seq - r->seq <= SHMBUS_MISSED_MAX)
+		r->missed += seq - r->seq;
+	else
+		r->corrupt++;
+	r->seq = seq;
+}
+
+void
+shmbus_reader_give_up(struct shmbus_reader *r)
+{
+	r->corrupt++;
+	r->seq += r->left;
+	shmbus_reader_skip(r);
+}
+
+/*
+ * The lowest mark above pos with at least a quarter of the ring between head
+ * and it, so that there is time to read it. The tail if there is none.
+ */
+static uint64_t
+find_mark(struct shmbus_lane_entry *lane, uint64_t size, uint64_t head, uint64_t tail, uint64_t pos)
+{
+	const uint64_t from = head + size / 4;
+	uint64_t best = tail;
+	uint64_t mark;
+	unsigned int i;
+
+	if (tail - from > size || tail - head > size)
+		return tail;
+	for (i = 0; i < SHMBUS_CHUNKS; i++) {
+		mark = shmbus_load(&lane->mark[i]);
+		if (mark - from < best - from && mark % SHMBUS_LINE == 0 &&
+		    (int64_t)(mark - pos) > 0)
+			best = mark;
+	}
+	return best;
+}
+
+bool
+shmbus_reader_resync(const struct shmbus_bus *bus, struct shmbus_reader *r)
+{
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, r->lane);
+	const uint64_t size = bus->geo.lane_size;
+	uint64_t head, tail, mark;
+	unsigned int i;
+
+	for (i = 0; i < RESYNC_TRIES; i++) {
+		r->left = 0;
+		shmbus_fence_acquire();
+		head = shmbus_load(&lane->head);
+		tail = shmbus_load_acquire(&lane->tail);
+		if ((int64_t)(head - r->pos) > 0)
+			r->overruns++;
+		else
+			r->corrupt++;
+		if (tail % SHMBUS_LINE != 0) {
+			/* No honest writer's; wait until it is one again. */
+			r->tail = r->pos;
+			return false;
+		}
+		mark = find_mark(lane, size, head, tail, r->pos);
+		if (mark == tail) {
+			go_to_tail(bus, r);
+			return false;
+		}
+		r->pos = mark;
+		r->tail = tail;
+		if (shmbus_reader_open(bus, r))
+			return true;
+	}
+	return false;
+}
+
+void
+shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
+		   struct shmbus_cursor *cursor)
+{
+	shmbus_store(&cursor->pos, r->pos);
+	shmbus_store_release(&cursor->state, SHMBUS_CURSOR_ACTIVE);
+	/* A1: with A2 in the writer. The writer either sees this cursor when it
+	 * looks next, or it has published more before: then that is where
+	 * reading begins.
+	 */
+	shmbus_fence_full();
+	shmbus_reader_start(bus, r, r->lane);
+	shmbus_store_release(&cursor->pos, r->pos);
+}
+
+void
+shmbus_reader_release(struct shmbus_cursor *cursor)
+{
+	shmbus_store_release(&cursor->state, 0);
+}

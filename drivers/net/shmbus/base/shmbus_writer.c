@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <string.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_port.h"
+#include "shmbus_writer.h"
+
+/* A reader that holds us back is asked for a sign of life after, and every: */
+#define ALIVE_ASK_AFTER_NS (1000 * 1000)
+#define ALIVE_ASK_EVERY_NS (10 * 1000 * 1000)
+
+/*
+ * What is known of one cursor:
+ *   FREE     does not hold us back
+ *   HOLDING  holds us back at watch.pos since watch.since_ns
+ *   IGNORED  held us back too long there; ignored until it has moved
+ */
+enum {
+	WATCH_FREE = 0,
+	WATCH_HOLDING,
+	WATCH_IGNORED,
+};
+
+/* Go on after the last owner, who may have died anywhere, and may have lied. */
+static void
+take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
+{
+	uint64_t head;
+
+	w->tail = shmbus_load(&lane->tail) & ~(uint64_t)(SHMBUS_LINE - 1);
+	w->bytes = shmbus_load(&lane->bytes);
+	/* The last publication's stamp bears tail; if its owner died after
+	 * writing the next stamp and before publishing, that one does not.
+	 */
+	w->stamp = shmbus_load(&lane->stamp[0].pos) == w->tail ? 1 : 0;
+	w->seq = shmbus_load(&lane->stamp[w->stamp ^ 1].seq);
+	head = shmbus_load(&lane->head);
+	if (w->tail - head > w->size || (head & w->chunk_mask) != 0) {
+		/* Not what an honest owner leaves: give up what the ring holds. */
+		head = w->tail & ~w->chunk_mask;
+		shmbus_store(&lane->head, head);
+	}
+	w->limit = head + w->size;
+}
+
+void
+shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint32_t slot,
+		    uint32_t queue, struct shmbus_watch *watch, bool pause,
+		    uint64_t pause_timeout_ns)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+
+	memset(w, 0, sizeof(*w));
+	memset(watch, 0, geo->ports * geo->queues * sizeof(*watch));
+	w->slot = slot;
+	w->lane = slot * geo->queues + queue;
+	w->size = geo->lane_size;
+	w->chunk_mask = geo->lane_size / SHMBUS_CHUNKS - 1;
+	w->watch = watch;
+	w->pause = pause;
+	w->pause_timeout_ns = pause_timeout_ns;
+	take_over_positions(shmbus_bus_lane(bus, w->lane), w);
+	w->credit = w->limit - w->size;
+	/* Whatever the chunk's mark says, the next record gets none before the
+	 * next chunk, unless it is the first of its chunk.
+	 */
+	w->mark_chunk = (w->tail - 1) & ~w->chunk_mask;
+}
+
+/* Is the cursor still to be waited for? It holds back; now is the time. */
+static bool
+wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_watch *watch,
+	 uint32_t slot, uint64_t pos, uint64_t now)
+{
+	if (watch->state == WATCH_FREE || watch->pos != pos) {
+		watch->state = WATCH_HOLDING;
+		watch->pos = pos;
+		watch->since_ns = now;
+		watch->asked_ns = now;
+		return true;
+	}
+	if (watch->state == WATCH_IGNORED)
+		return false;
+	if (now - watch->since_ns >= w->pause_timeout_ns) {
+		watch->state = WATCH_IGNORED;
+		w->timeouts++;
+		return false;
+	}
+	if (now - watch->since_ns >= ALIVE_ASK_AFTER_NS && slot != w->slot &&
+	    (watch->asked_ns == watch->since_ns || now - watch->asked_ns >= ALIVE_ASK_EVERY_NS)) {
+		watch->asked_ns = now;
+		if (!shmbus_port_alive(bus, slot)) {
+			watch->state = WATCH_IGNORED;
+			w->dead++;
+			return false;
+		}
+	}
+	return true;
+}
+
+/*
+ * How far head may be raised: to the slowest active cursor, at most to tail.
+ * want: the head that is needed; only cursors below it hold us back.
+ */
+static uint64_t
+look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t want)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	const uint64_t head = w->limit - w->size;
+	const uint64_t held = w->tail - head;
+	struct shmbus_port_entry *port;
+	struct shmbus_cursor *cursor;
+	struct shmbus_watch *watch;
+	uint64_t may = held;
+	uint64_t now = 0;
+	uint64_t pos;
+	uint32_t slot, q, n_rxq;
+
+	/* A2: with A1 in the reader. No store of tail waits in this processor. */
+	shmbus_fence_full();
+	for (slot = 0; slot < geo->ports; slot++) {
+		port = shmbus_bus_port(bus, slot);
+		if (!(shmbus_load(&port->state) & SHMBUS_PORT_RX_CURSORS))
+			continue;
+		n_rxq = shmbus_load(&port->n_rxq);
+		for (q = 0; q < n_rxq && q < geo->queues; q++) {
+			cursor = shmbus_bus_cursor(bus, slot, q, w->lane);
+			if (!(shmbus_load(&cursor->state) & SHMBUS_CURSOR_ACTIVE))
+				continue;
+			watch = &w->watch[slot * geo->queues + q];
+			/* C2: with C1 in the reader */
+			pos = shmbus_load_acquire(&cursor->pos);
+			if (pos - head > held) /* lapped, or nonsense */
+				continue;
+			if (((pos & ~w->chunk_mask) - head) >= want - head) {
+				watch->state = WATCH_FREE;
+			} else {
+				if (now == 0)
+					now = shmbus_clock_mono_ns();
+				if (!wait_for(bus, w, watch, slot, pos, now))
+					continue;
+			}
+			if (pos - head < may)
+				may = pos - head;
+		}
+	}
+	return (head + may) & ~w->chunk_mask;
+}
+
+bool
+shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len)
+{
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, w->lane);
+	const uint64_t head = w->limit - w->size;
+	uint64_t to;
+
+	/* The lowest chunk at which the ring's end lies far enough away. */
+	to = (w->tail + len - w->size + w->chunk_mask) & ~w->chunk_mask;
+	if (w->pause && w->credit - head < to - head) {
+		w->credit = look_at_cursors(bus, w, to);
+		if (w->credit - head < to - head)
+			to = w->credit;
+	}
+	if (to != head) {
+		/* H1: with H2 in the reader */
+		shmbus_store(&lane->head, to);
+		shmbus_fence_release();
+		w->limit = to + w->size;
+	}
+	if (w->limit - w->tail >= len)
+		return true;
+	w->pauses++;
+	shmbus_store(&lane->pauses, w->pauses);
+	return false;
+}
