@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Open, create, map and close a shmif bus.
+ *
+ * NetBSD sets the size of whatever file it is given, and its fields if there
+ * is no magic: there is nothing to agree with it upon. Ports of ours exclude
+ * each other by the attach lock of shmbus_file.c while they come and go. The
+ * locks that say who lives lie far beyond the end of the file.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shmbus_lock.h"
+#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_lock.h"
+
+#define ID_LOCK_OFF (INT64_C(1) << 40)
+#define BREAKER_LOCK_OFF ID_LOCK_OFF /* no port has number 0 */
+
+int
+shmbus_shmif_breaker_try(const struct shmbus_shmif *bus)
+{
+	return shmbus_lock_try(bus->file.fd, BREAKER_LOCK_OFF);
+}
+
+void
+shmbus_shmif_breaker_drop(const struct shmbus_shmif *bus)
+{
+	shmbus_lock_drop(bus->file.fd, BREAKER_LOCK_OFF);
+}
+
+bool
+shmbus_shmif_alive(const struct shmbus_shmif *bus, uint32_t id)
+{
+	return id == bus->id || shmbus_lock_held_by_other(bus->file.fd, ID_LOCK_OFF + id);
+}
+
+uint32_t
+shmbus_shmif_count_peers(const struct shmbus_shmif *bus)
+{
+	uint32_t id, n = 0;
+
+	for (id = 1; id <= SHMBUS_SHMIF_IDS; id++)
+		n += id != bus->id && shmbus_shmif_alive(bus, id);
+	return n;
+}
+
+void
+shmbus_shmif_wake(const struct shmbus_shmif *bus)
+{
+	const uint32_t version = SHMBUS_SHMIF_VERSION;
+	ssize_t n;
+
+	/* If it fails somebody sleeps on; there is nobody to tell. */
+	n = pwrite(bus->file.fd, &version, sizeof(version),
+		   offsetof(struct shmbus_shmif_header, version));
+	(void)n;
+}
+
+static int
+take_id(struct shmbus_shmif *bus, struct shmbus_error *e)
+{
+	uint32_t id;
+	int ret;
+
+	for (id = 1; id <= SHMBUS_SHMIF_IDS; id++) {
+		ret = shmbus_lock_try(bus->file.fd, ID_LOCK_OFF + id);
+		if (ret == 0) {
+			bus->id = id;
+			return 0;
+		}
+		if (ret != -EAGAIN)
+			return shmbus_error_set(e, ret, "path=%s: cannot lock a port's number: %s",
+						bus->file.path, strerror(-ret));
+	}
+	return shmbus_error_set(e, -EUSERS, "path=%s: %d ports are on this bus, no more can be",
+				bus->file.path, SHMBUS_SHMIF_IDS);
+}
+
+static int
+map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
+{
+	void *p;
+
+	p = mmap(NULL, SHMBUS_SHMIF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
+		 bus->file.fd, 0);
+	if (p == MAP_FAILED)
+		return shmbus_error_set(e, -errno, "path=%s: cannot map it: %s", bus->file.path,
+					strerror(errno));
+	bus->map = p;
+	return 0;
+}
+
+/* An empty file becomes what NetBSD makes of one. */
+static int
+create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
+{
+	struct shmbus_shmif_header *h;
+	int ret;
+
+	ret = shmbus_file_set_mode(&bus->file, mode, e);
+	if (ret != 0)
+		return ret;
+	if (ftruncate(bus->file.fd, SHMBUS_SHMIF_SIZE) != 0)
+		return shmbus_error_set(e, -errno, "path=%s: cannot make it %u bytes long: %s",
+					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(errno));
+	bus->filled = true;
+	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
+	if (ret != 0)
+		return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
+					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
+	ret = map_file(bus, e);
+	if (ret != 0)
+		return ret;
+	h = shmbus_shmif_header(bus);
+	shmbus_store(&h->first, SHMBUS_SHMIF_DATA);
+	shmbus_store_release(&h->magic, SHMBUS_SHMIF_MAGIC);
+	return 0;
+}
+
+static int
+check_header(const struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
+{
+	uint32_t word[2] = { 0, 0 }; /* magic, version */
+	ssize_t n;
+
+	n = pread(bus->file.fd, word, sizeof(word), 0);
+	if (n < 0)
+		return shmbus_error_set(e, -errno, "path=%s: cannot read: %s", bus->file.path,
+					strerror(errno));
+	if (word[0] != SHMBUS_SHMIF_MAGIC)
+		return shmbus_error_set(e, -EMEDIUMTYPE,
+			"path=%s: not a shmif bus (it begins with 0x%08" PRIx32
+			"); name another file, or remove this one", bus->file.path, word[0]);
+	if (word[1] != 0 && word[1] != SHMBUS_SHMIF_VERSION)
+		return shmbus_error_set(e, -EPROTO,
+			"path=%s: shmif bus version %" PRIu32 ", this program knows version %u",
+			bus->file.path, word[1], SHMBUS_SHMIF_VERSION);
+	if (size != SHMBUS_SHMIF_SIZE)
+		return shmbus_error_set(e, -ENODATA, "path=%s: a shmif bus of %" PRIu64
+			" bytes, it should have %u", bus->file.path, size, SHMBUS_SHMIF_SIZE);
+	return 0;
+}
+
+static int
+join(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
+{
+	int ret;
+
+	bus->file.created = false; /* another one has filled it: not ours to remove */
+	ret = check_header(bus, size, e);
+	if (ret != 0)
+		return ret;
+	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
+	if (ret != 0)
+		return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
+					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
+	return map_file(bus, e);
+}
+
+static void
+take_back(struct shmbus_shmif *bus)
+{
+	if (bus->file.created)
+		shmbus_file_unlink(&bus->file);
+	else if (bus->filled)
+		shmbus_file_empty(&bus->file);
+	shmbus_shmif_close(bus);
+}
+
+int
+shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint64_t sender,
+		  struct shmbus_error *e)
+{
+	uint64_t size;
+	int ret;
+
+	memset(bus, 0, sizeof(*bus));
+	bus->sender = sender;
+	ret = shmbus_file_open(&bus->file, path, &size, e);
+	if (ret != 0)
+		return ret;
+	ret = size == 0 ? create(bus, mode != 0 ? mode : 0600, e) : join(bus, size, e);
+	if (ret == 0)
+		ret = take_id(bus, e);
+	if (ret != 0) {
+		take_back(bus);
+		return ret;
+	}
+	/* The last port of this number may have died with the lock. */
+	shmbus_shmif_lock_inherit(bus);
+	shmbus_file_unlock(&bus->file);
+	return 0;
+}
+
+int
+shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint32_t id,
+		     uint64_t sender, struct shmbus_error *e)
+{
+	uint64_t size;
+	int ret;
+
+	memset(bus, 0, sizeof(*bus));
+	bus->sender = sender;
+	bus->id = id;
+	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
+	if (ret == 0)
+		ret = check_header(bus, size, e);
+	if (ret == 0)
+		ret = map_file(bus, e);
+	return ret;
+}
+
+void
+shmbus_shmif_close(struct shmbus_shmif *bus)
+{
+	if (bus->map != NULL)
+		munmap(bus->map, SHMBUS_SHMIF_SIZE);
+	bus->map = NULL;
+	shmbus_file_close(&bus->file);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Theory of operation
+ *
+ * A NetBSD writer, one frame each time that it has the lock, first sets last
+ * to where the new record will be, moves first out of the way, writes the
+ * record and, if that reached the end of the data, adds one to gen. It may
+ * have died anywhere between. So the newest record is in doubt, all before it
+ * is whole, and gen is in doubt if the newest record could reach the end.
+ *
+ * first to last is walked. If the walk comes to last, the record before it
+ * becomes the newest. gen is then right as it is, unless the doubtful record
+ * lies so near the end that it may have been counted: a position that is
+ * known from before decides that. Where nothing is known, or the walk goes
+ * astray, gen goes up by two: that is what no reader can have followed, so
+ * all begin again at first.
+ */
+
+#include "shmbus_shmif_repair.h"
+#include "shmbus_shmif_ring.h"
+
+#define DATA SHMBUS_SHMIF_DATA
+#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
+
+struct walked {
+	uint32_t before;     /* offset of the record before last */
+	uint32_t known_dist; /* bytes from the known position to last; DATA: it was not met */
+};
+
+/* From first to last, offsets below DATA. False: the records do not chain. */
+static bool
+walk(const struct shmbus_shmif *bus, uint32_t first, uint32_t last, uint32_t known,
+     struct walked *walked)
+{
+	uint32_t off = first;
+	uint32_t dist = 0; /* from first */
+	uint32_t met = DATA;
+	uint32_t len;
+
+	do {
+		if (off == known)
+			met = dist;
+		shmbus_shmif_get(bus, off, &len, sizeof(len));
+		if (len > SHMBUS_SHMIF_FRAME_MAX)
+			return false;
+		walked->before = off;
+		dist += RECORD + len;
+		off = (off + RECORD + len) % DATA;
+	} while (off != last && dist < DATA);
+	if (off != last || dist > DATA)
+		return false;
+	if (off == known)
+		met = dist;
+	walked->known_dist = met == DATA ? DATA : dist - met;
+	return true;
+}
+
+/* An empty ring, as that of a new bus, which every reader has to begin with. */
+static void
+start_anew(const struct shmbus_shmif *bus)
+{
+	const struct shmbus_shmif_record nothing = { .len = 0 };
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	shmbus_shmif_put(bus, 0, &nothing, RECORD);
+	shmbus_store(&h->first, 0);
+	shmbus_store(&h->last, 0);
+	shmbus_store_release(&h->gen, shmbus_load(&h->gen) + 2);
+}
+
+void
+shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const uint64_t gen = shmbus_load(&h->gen);
+	const uint32_t first = shmbus_load(&h->first);
+	const uint32_t last = shmbus_load(&h->last);
+	const uint32_t known = known_end == 0 ? DATA : (uint32_t)(known_end % DATA);
+	struct walked walked;
+	uint64_t last_gen;
+
+	if (first > DATA || last > DATA || first % DATA == last % DATA ||
+	    !walk(bus, first % DATA, last % DATA, known, &walked)) {
+		start_anew(bus);
+		return;
+	}
+	if (last + RECORD + SHMBUS_SHMIF_FRAME_MAX >= DATA) {
+		last_gen = gen + 2;
+		if (walked.known_dist != DATA)
+			last_gen = (known_end + walked.known_dist) / DATA - 1;
+		if (last_gen + 1 == gen)
+			return; /* it was counted, so it is whole */
+		if (last_gen != gen)
+			shmbus_store(&h->gen, gen + 2);
+	}
+	shmbus_store_release(&h->last, walked.before);
+}
