@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Device arguments, one parser a kind of value, all keys in one table: to add
+ * a key is to add a line. A parser that does not know a value says no; what
+ * would be right is told here, from the table.
+ */
+
+#include <ctype.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_common.h>
+#include <rte_kvargs.h>
+#include <rte_string_fns.h>
+
+#include "shmbus_args.h"
+#include "shmbus_log.h"
+
+struct key {
+	const char *name;
+	int (*parse)(const char *value, struct shmbus_args *args);
+	const char *expects;
+};
+
+/* A whole decimal number up to max and nothing behind it. */
+static int
+parse_number(const char *value, uint64_t max, uint64_t *number, const char **rest)
+{
+	char *end;
+
+	if (value[0] < '0' || value[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	*number = strtoull(value, &end, 10);
+	if (errno != 0 || *number > max)
+		return -EINVAL;
+	if (rest != NULL)
+		*rest = end;
+	else if (*end != '\0')
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_u32(const char *value, uint32_t *number)
+{
+	uint64_t wide;
+
+	if (parse_number(value, UINT32_MAX, &wide, NULL) != 0)
+		return -EINVAL;
+	*number = (uint32_t)wide;
+	return 0;
+}
+
+static int
+parse_switch(const char *value, bool *on)
+{
+	if (strcmp(value, "on") == 0 || strcmp(value, "1") == 0)
+		*on = true;
+	else if (strcmp(value, "off") == 0 || strcmp(value, "0") == 0)
+		*on = false;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_path(const char *value, struct shmbus_args *args)
+{
+	if (value[0] == '\0')
+		return -EINVAL;
+	return rte_strscpy(args->path, value, sizeof(args->path)) < 0 ? -ENAMETOOLONG : 0;
+}
+
+static int
+parse_format(const char *value, struct shmbus_args *args)
+{
+	RTE_SET_USED(args);
+	return strcmp(value, "auto") == 0 || strcmp(value, "lanes") == 0 ? 0 : -EINVAL;
+}
+
+static int
+parse_mac(const char *value, struct shmbus_args *args)
+{
+	if (rte_ether_unformat_addr(value, &args->mac) != 0 ||
+	    !rte_is_valid_assigned_ether_addr(&args->mac))
+		return -EINVAL;
+	args->mac_given = true;
+	return 0;
+}
+
+static int
+parse_ports(const char *value, struct shmbus_args *args)
+{
+	return parse_u32(value, &args->ports) != 0 || args->ports == 0 ? -EINVAL : 0;
+}
+
+static int
+parse_queues(const char *value, struct shmbus_args *args)
+{
+	return parse_u32(value, &args->queues) != 0 || args->queues == 0 ? -EINVAL : 0;
+}
+
+static int
+parse_lane_size(const char *value, struct shmbus_args *args)
+{
+	const char *units = "KMG";
+	const char *unit;
+	const char *rest;
+	unsigned int shift = 0;
+
+	if (parse_number(value, UINT64_MAX, &args->lane_size, &rest) != 0)
+		return -EINVAL;
+	if (*rest != '\0') {
+		unit = strchr(units, toupper((unsigned char)*rest));
+		if (unit == NULL || rest[1] != '\0')
+			return -EINVAL;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (args->lane_size == 0 || args->lane_size > UINT64_MAX >> shift)
+		return -EINVAL;
+	args->lane_size <<= shift;
+	return 0;
+}
+
+static int
+parse_mode(const char *value, struct shmbus_args *args)
+{
+	unsigned long mode;
+	char *end;
+
+	if (value[0] < '0' || value[0] > '7')
+		return -EINVAL;
+	mode = strtoul(value, &end, 8);
+	/* Without reading and writing its owner could not use the file. */
+	if (*end != '\0' || mode > 0777 || (mode & 0600) != 0600)
+		return -EINVAL;
+	args->mode = (uint32_t)mode;
+	return 0;
+}
+
+static int
+parse_pause(const char *value, struct shmbus_args *args)
+{
+	return parse_switch(value, &args->pause);
+}
+
+static int
+parse_pause_timeout(const char *value, struct shmbus_args *args)
+{
+	return parse_u32(value, &args->pause_timeout_ms);
+}
+
+static int
+parse_carrier(const char *value, struct shmbus_args *args)
+{
+	if (strcmp(value, "bus") == 0)
+		args->carrier = SHMBUS_CARRIER_BUS;
+	else if (strcmp(value, "peer") == 0)
+		args->carrier = SHMBUS_CARRIER_PEER;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_numa(const char *value, struct shmbus_args *args)
+{
+	uint64_t node;
+
+	if (strcmp(value, "auto") == 0)
+		args->numa = SHMBUS_NUMA_AUTO;
+	else if (strcmp(value, "none") == 0)
+		args->numa = SHMBUS_NUMA_NONE;
+	else if (parse_number(value, RTE_MAX_NUMA_NODES - 1, &node, NULL) == 0)
+		args->numa = (int)node;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_unlink(const char *value, struct shmbus_args *args)
+{
+	return parse_switch(value, &args->unlink);
+}
+
+static const struct key keys[] = {
+	{ "path", parse_path, "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes" },
+	{ "format", parse_format, "auto or lanes" },
+	{ "mac", parse_mac, "a unicast address such as b2:a0:00:00:00:01" },
+	{ "ports", parse_ports, "a number of slots from 1 to 256" },
+	{ "queues", parse_queues, "a number of queues from 1 to 64" },
+	{ "lane_size", parse_lane_size, "a power of two in bytes, such as 65536, 256K or 4M" },
+	{ "mode", parse_mode, "octal permission bits with 0600 among them, such as 0660" },
+	{ "pause", parse_pause, "on or off" },
+	{ "pause_timeout_ms", parse_pause_timeout, "a number of milliseconds" },
+	{ "carrier", parse_carrier, "bus or peer" },
+	{ "numa", parse_numa, "auto, none or the number of a node" },
+	{ "unlink", parse_unlink, "on or off" },
+};
+
+static const struct key *
+find_key(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static int
+unknown_key(const char *name, const char *value)
+{
+	char known[256] = "";
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(keys); i++) {
+		if (i != 0)
+			rte_strlcat(known, ", ", sizeof(known));
+		rte_strlcat(known, keys[i].name, sizeof(known));
+	}
+	SHMBUS_LOG(ERR, "%s=%s: no such device argument; there are %s", name, value, known);
+	return -EINVAL;
+}
+
+struct seen {
+	struct shmbus_args *args;
+	unsigned int keys; /* a bit each */
+};
+
+static int
+take_one(const char *name, const char *value, void *opaque)
+{
+	const struct key *key = find_key(name);
+	struct seen *seen = opaque;
+	unsigned int bit;
+	int ret;
+
+	if (value == NULL)
+		value = "";
+	if (key == NULL)
+		return unknown_key(name, value);
+	bit = 1u << (key - keys);
+	if (seen->keys & bit) {
+		SHMBUS_LOG(ERR, "%s=%s: given twice", name, value);
+		return -EINVAL;
+	}
+	seen->keys |= bit;
+	ret = key->parse(value, seen->args);
+	if (ret != 0)
+		SHMBUS_LOG(ERR, "%s=%.128s: not understood; it takes %s", name, value, key->expects);
+	return ret;
+}
+
+int
+shmbus_args_parse(struct shmbus_args *args, const char *params)
+{
+	struct seen seen = { .args = args };
+	struct rte_kvargs *list;
+	unsigned int i;
+	int ret = 0;
+
+	memset(args, 0, sizeof(*args));
+	rte_strscpy(args->path, SHMBUS_PATH_DEFAULT, sizeof(args->path));
+	args->pause = true;
+	args->pause_timeout_ms = SHMBUS_PAUSE_TIMEOUT_MS_DEFAULT;
+	args->numa = SHMBUS_NUMA_AUTO;
+	if (params == NULL || params[0] == '\0')
+		return 0;
+	list = rte_kvargs_parse(params, NULL);
+	if (list == NULL) {
+		SHMBUS_LOG(ERR, "%s: not a list of key=value", params);
+		return -EINVAL;
+	}
+	for (i = 0; i < list->count && ret == 0; i++)
+		ret = take_one(list->pairs[i].key, list->pairs[i].value, &seen);
+	rte_kvargs_free(list);
+	return ret;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_ETHDEV_H
+#define SHMBUS_ETHDEV_H
+
+/*
+ * The structures of the driver.
+ *
+ *   dev->data->dev_private    struct shmbus_priv    shared by all processes
+ *   dev->data->rx_queues[i]   struct shmbus_rxq     of the application
+ *   dev->data->tx_queues[i]   struct shmbus_txq
+ *   dev->process_private      struct shmbus_bus     each process has its own
+ *
+ * Secondary processes map the bus at other addresses, so nothing that is
+ * shared points into it.
+ */
+
+#include <rte_common.h>
+#include <rte_mempool.h>
+#include <rte_spinlock.h>
+
+#include <ethdev_driver.h>
+
+#include "base/shmbus_bus.h"
+#include "base/shmbus_port.h"
+#include "base/shmbus_reader.h"
+#include "base/shmbus_writer.h"
+#include "shmbus_args.h"
+#include "shmbus_log.h"
+
+/* A frame may have two VLAN tags more than the MTU says. */
+#define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
+
+/* Spare mbufs that an Rx queue holds at most. */
+#define SHMBUS_STASH 64
+/* Taken from the pool at once, if it has them. */
+#define SHMBUS_REFILL 32
+
+/* How long a lane whose sender streams is left alone when it is empty, see shmbus_rx.c. */
+#define SHMBUS_NAP_US 2
+
+/* Bits of shmbus_rxq.flags: why the plain receive path is not enough. */
+#define SHMBUS_RX_FILTER (1u << 0)  /* not promiscuous */
+#define SHMBUS_RX_SCATTER (1u << 1) /* frames may take several mbufs */
+#define SHMBUS_RX_DOWN (1u << 2)    /* the link is set down */
+
+/* Bits of shmbus_txq.flags. */
+#define SHMBUS_TX_FAST_FREE (1u << 0)
+#define SHMBUS_TX_DOWN (1u << 1)
+
+struct shmbus_rxq_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t too_long;
+	uint64_t filtered;
+};
+
+/* How a lane is polled, see shmbus_rx.c. */
+struct shmbus_pace {
+	uint64_t since_tsc; /* left alone since then, for nap_tsc; 0: is not */
+	uint32_t nap_tsc;
+	uint16_t full;      /* polls since the last empty one, all of them full */
+	uint16_t suspicions;
+};
+
+/*
+ * An Rx queue. Its thread writes all of it but flags and restart, by which
+ * other threads tell it something.
+ */
+struct __rte_cache_aligned shmbus_rxq {
+	shmbus_a32 flags;
+	shmbus_a32 restart; /* changes when the queue must begin again at the lanes' tails */
+	uint32_t restart_seen;
+	uint16_t port_id;
+	uint16_t queue_id;
+	uint16_t room;     /* of one mbuf */
+	uint16_t n_stash;
+	uint16_t n_active;
+	uint16_t turn;     /* which active lane is asked first */
+	uint16_t slot;     /* of this port */
+	uint32_t max_len;  /* longest frame that is delivered */
+	uint32_t idle;     /* polls until the roster is looked at again */
+	uint64_t mbuf_init;  /* rearm data */
+	uint64_t mbuf_flags; /* that mbufs of this pool always have */
+	struct rte_mempool *pool;
+	struct shmbus_rxq_stats stats;
+
+	struct rte_mbuf *stash[SHMBUS_STASH];
+
+	struct shmbus_reader *readers; /* one per lane of the bus */
+	struct shmbus_pace *paces;     /* so */
+	uint16_t *active;              /* lanes that are polled */
+	uint32_t *roster;              /* as last seen, one per slot */
+	struct shmbus_reader past;     /* counts of the readers of earlier starts */
+};
+
+struct shmbus_txq_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t dropped;
+};
+
+/* A Tx queue. Its thread writes all of it but flags. */
+struct __rte_cache_aligned shmbus_txq {
+	shmbus_a32 flags;
+	uint16_t port_id;
+	uint16_t queue_id;
+	uint32_t max_len;
+	uint32_t burst_max;
+	struct shmbus_writer writer;
+	struct shmbus_txq_stats stats;
+	struct shmbus_writer past; /* counts of the writers of earlier starts */
+};
+
+struct shmbus_counts {
+	uint64_t ipackets;
+	uint64_t ibytes;
+	uint64_t opackets;
+	uint64_t obytes;
+	uint64_t imissed;
+	uint64_t ierrors;
+	uint64_t oerrors;
+	uint64_t overruns;
+	uint64_t filtered;
+	uint64_t corrupt;
+	uint64_t rx_too_long;
+	uint64_t paused;
+	uint64_t pause_timeouts;
+	uint64_t pause_dead;
+};
+
+struct shmbus_priv {
+	struct shmbus_args args;
+	struct rte_ether_addr mac; /* the only element of dev->data->mac_addrs */
+	uint32_t slot;
+	uint32_t max_frame;   /* longest frame the bus carries */
+	int numa_node;
+	bool link_down;       /* by dev_set_link_down */
+	bool watching;        /* the peer watch is running */
+	rte_spinlock_t link_lock;
+	struct shmbus_counts retired;  /* what queues that are gone have counted */
+	struct shmbus_counts reset_at; /* what stats_reset subtracts */
+	struct shmbus_counts xreset_at;
+	struct {
+		struct shmbus_rxq_stats rx;
+		struct shmbus_txq_stats tx;
+	} reset_queue_at[RTE_ETHDEV_QUEUE_STAT_CNTRS];
+};
+
+static inline struct shmbus_priv *
+shmbus_priv(const struct rte_eth_dev *dev)
+{
+	return dev->data->dev_private;
+}
+
+/* This process's view of the port's bus. */
+static inline struct shmbus_bus *
+shmbus_process_bus(const struct rte_eth_dev *dev)
+{
+	return dev->process_private;
+}
+
+static inline struct shmbus_bus *
+shmbus_port_bus(uint16_t port_id)
+{
+	return rte_eth_devices[port_id].process_private;
+}
+
+/* The port as the bus core wants it; for control paths. */
+static inline struct shmbus_port
+shmbus_base_port(const struct rte_eth_dev *dev)
+{
+	return (struct shmbus_port){
+		.bus = shmbus_process_bus(dev),
+		.slot = shmbus_priv(dev)->slot,
+		.numa_node = shmbus_priv(dev)->numa_node,
+	};
+}
+
+/* shmbus_rx.c, shmbus_tx.c: eth_rx_burst_t and eth_tx_burst_t */
+uint16_t shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/* shmbus_queue.c */
+int shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+			  unsigned int socket, const struct rte_eth_rxconf *conf,
+			  struct rte_mempool *pool);
+int shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
+			  unsigned int socket, const struct rte_eth_txconf *conf);
+void shmbus_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+void shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+/* Prepare all queues for the data path, and take that back. The port is stopped. */
+int shmbus_queues_start(struct rte_eth_dev *dev);
+void shmbus_queues_stop(struct rte_eth_dev *dev);
+/* Work out the queues' flags and limits again after a change of the port's. Any time. */
+void shmbus_queues_update(struct rte_eth_dev *dev);
+
+/* shmbus_lanes.c: which lanes an Rx queue reads */
+int shmbus_lanes_create(const struct shmbus_bus *bus, struct shmbus_rxq *q, int socket);
+void shmbus_lanes_free(struct shmbus_rxq *q);
+void shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+void shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+/* Look who is on the bus. By the queue's thread, now and then. */
+void shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+
+/* shmbus_filter.c */
+int shmbus_promiscuous_enable(struct rte_eth_dev *dev);
+int shmbus_promiscuous_disable(struct rte_eth_dev *dev);
+int shmbus_allmulticast_enable(struct rte_eth_dev *dev);
+int shmbus_allmulticast_disable(struct rte_eth_dev *dev);
+int shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
+/* Is a frame that begins with these bytes for this port? */
+bool shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
+
+/* shmbus_link.c */
+int shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete);
+int shmbus_set_link_up(struct rte_eth_dev *dev);
+int shmbus_set_link_down(struct rte_eth_dev *dev);
+void shmbus_link_start(struct rte_eth_dev *dev);
+void shmbus_link_stop(struct rte_eth_dev *dev);
+
+/* shmbus_stats.c */
+int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		     struct eth_queue_stats *qstats);
+int shmbus_stats_reset(struct rte_eth_dev *dev);
+int shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+			    unsigned int n);
+int shmbus_xstats_reset(struct rte_eth_dev *dev);
+void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
+
+/* shmbus_mp.c: how a secondary process gets the primary's bus */
+int shmbus_mp_serve(void);
+void shmbus_mp_unserve(void);
+/* The descriptor of the bus of the primary's port of this name, or -errno. */
+int shmbus_mp_request_bus(const char *name);
+
+#endif /* SHMBUS_ETHDEV_H */

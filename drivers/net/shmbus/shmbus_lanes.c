@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Which lanes an Rx queue reads.
+ *
+ * Every lane of every slot belongs to one Rx queue of a port, whether anybody
+ * owns the slot now or not. A queue's start puts a reader at the tail of each
+ * of its lanes, and an active cursor: so all that is sent from then on is
+ * received, also by ports that come later, and however late they are noticed.
+ * The active list only says which lanes are worth a look; it follows the
+ * roster, the ports' change counters.
+ */
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#include "shmbus_ethdev.h"
+
+/* By sender, and by the sender's queue, over the Rx queues of this port. */
+static bool
+lane_is_mine(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, uint32_t slot,
+	     uint32_t queue)
+{
+	if (slot == shmbus_priv(dev)->slot && dev->data->dev_conf.lpbk_mode == 0)
+		return false;
+	return (slot + queue) % dev->data->nb_rx_queues == q->queue_id;
+}
+
+int
+shmbus_lanes_create(const struct shmbus_bus *bus, struct shmbus_rxq *q, int socket)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+
+	q->readers = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->readers),
+					RTE_CACHE_LINE_SIZE, socket);
+	q->paces = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->paces),
+				      RTE_CACHE_LINE_SIZE, socket);
+	q->active = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->active), 0, socket);
+	q->roster = rte_zmalloc_socket("shmbus", geo->ports * sizeof(*q->roster), 0, socket);
+	if (q->readers != NULL && q->paces != NULL && q->active != NULL && q->roster != NULL)
+		return 0;
+	shmbus_lanes_free(q);
+	return -ENOMEM;
+}
+
+void
+shmbus_lanes_free(struct shmbus_rxq *q)
+{
+	rte_free(q->readers);
+	rte_free(q->paces);
+	rte_free(q->active);
+	rte_free(q->roster);
+	q->readers = NULL;
+	q->paces = NULL;
+	q->active = NULL;
+	q->roster = NULL;
+}
+
+/* Keep what a reader counted before it begins anew. */
+static void
+fold(struct shmbus_rxq *q, struct shmbus_reader *r)
+{
+	q->past.missed += r->missed;
+	q->past.overruns += r->overruns;
+	q->past.corrupt += r->corrupt;
+	r->missed = 0;
+	r->overruns = 0;
+	r->corrupt = 0;
+}
+
+void
+shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	const uint32_t slot = shmbus_priv(dev)->slot;
+	const uint32_t nap_tsc = (uint32_t)(rte_get_tsc_hz() / 1000000 * SHMBUS_NAP_US);
+	struct shmbus_cursor *cursor;
+	struct shmbus_reader *r;
+	uint32_t lane;
+
+	for (lane = 0; lane < geo->lanes; lane++) {
+		r = &q->readers[lane];
+		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
+		fold(q, r);
+		shmbus_reader_start(bus, r, lane);
+		q->paces[lane] = (struct shmbus_pace){ .nap_tsc = nap_tsc };
+		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues))
+			shmbus_reader_hold(bus, r, cursor);
+		else
+			shmbus_reader_release(cursor);
+	}
+	q->n_active = 0;
+	q->turn = 0;
+	q->idle = 0;
+	/* Not as any slot says: the first look takes in everybody. */
+	for (lane = 0; lane < geo->ports; lane++)
+		q->roster[lane] = shmbus_load(&shmbus_bus_roster(bus)[lane]) - 1;
+}
+
+void
+shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const uint32_t slot = shmbus_priv(dev)->slot;
+	uint32_t lane;
+
+	for (lane = 0; lane < bus->geo.lanes; lane++) {
+		fold(q, &q->readers[lane]);
+		shmbus_reader_release(shmbus_bus_cursor(bus, slot, q->queue_id, lane));
+	}
+	q->n_active = 0;
+}
+
+static bool
+roster_changed(const struct shmbus_bus *bus, struct shmbus_rxq *q)
+{
+	shmbus_a32 *roster = shmbus_bus_roster(bus);
+	bool changed = false;
+	uint32_t slot, now;
+
+	for (slot = 0; slot < bus->geo.ports; slot++) {
+		now = shmbus_load(&roster[slot]);
+		if (now != q->roster[slot]) {
+			q->roster[slot] = now;
+			changed = true;
+		}
+	}
+	if (changed)
+		shmbus_fence_acquire(); /* P2: with P1 in shmbus_port.c */
+	return changed;
+}
+
+/* Lanes in use, and lanes that were in use and still hold what was not read. */
+static void
+list_active(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_peer peer;
+	uint32_t slot, queue, lane, n_txq;
+	uint16_t n = 0;
+
+	for (slot = 0; slot < geo->ports; slot++) {
+		n_txq = shmbus_port_peer(bus, slot, &peer) ? peer.n_txq : 0;
+		for (queue = 0; queue < geo->queues; queue++) {
+			lane = slot * geo->queues + queue;
+			if (!lane_is_mine(dev, q, slot, queue))
+				continue;
+			if (queue < n_txq ||
+			    q->readers[lane].pos != shmbus_load(&shmbus_bus_lane(bus, lane)->tail))
+				q->active[n++] = (uint16_t)lane;
+		}
+	}
+	q->n_active = n;
+	q->turn = 0;
+}
+
+void
+shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	if (roster_changed(shmbus_process_bus(dev), q))
+		list_active(dev, q);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Link status.
+ *
+ * Up while the port is started, not set down, and, with carrier=peer, while
+ * another live port is on the bus. Who is alive is asked of the kernel: when
+ * the application asks for the link, and every WATCH_US in the background, so
+ * that the event for a change comes by itself.
+ */
+
+#include <rte_alarm.h>
+
+#include "shmbus_ethdev.h"
+
+#define WATCH_US (100 * 1000)
+
+/*
+ * Work out the link. True if it changed. Several threads may come here: the
+ * application's and the alarm's.
+ */
+static bool
+refresh(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_port port = shmbus_base_port(dev);
+	struct rte_eth_link link = {
+		.link_speed = RTE_ETH_SPEED_NUM_100G,
+		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
+		.link_autoneg = RTE_ETH_LINK_FIXED,
+	};
+	bool changed;
+
+	rte_spinlock_lock(&priv->link_lock);
+	if (dev->data->dev_started && !priv->link_down &&
+	    (priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_port_count_peers(&port) != 0))
+		link.link_status = RTE_ETH_LINK_UP;
+	changed = link.link_status != dev->data->dev_link.link_status;
+	rte_eth_linkstatus_set(dev, &link);
+	rte_spinlock_unlock(&priv->link_lock);
+	return changed;
+}
+
+static void
+refresh_and_tell(struct rte_eth_dev *dev)
+{
+	if (refresh(dev) && dev->data->dev_conf.intr_conf.lsc)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+}
+
+static void
+watch(void *arg)
+{
+	struct rte_eth_dev *dev = arg;
+
+	refresh_and_tell(dev);
+	if (shmbus_priv(dev)->watching)
+		rte_eal_alarm_set(WATCH_US, watch, dev);
+}
+
+int
+shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
+{
+	RTE_SET_USED(wait_to_complete);
+	return refresh(dev) ? 0 : -1;
+}
+
+static void
+publish_state(struct rte_eth_dev *dev)
+{
+	struct shmbus_port port = shmbus_base_port(dev);
+	uint32_t state = SHMBUS_PORT_ATTACHED;
+
+	if (dev->data->dev_started) {
+		state |= SHMBUS_PORT_STARTED;
+		if (!shmbus_priv(dev)->link_down)
+			state |= SHMBUS_PORT_LINK_UP | SHMBUS_PORT_RX_CURSORS;
+	}
+	shmbus_port_set_state(&port, state);
+}
+
+int
+shmbus_set_link_up(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_rxq *q;
+	uint16_t i;
+
+	if (!priv->link_down)
+		return 0;
+	/* What was sent meanwhile was not for us: begin at the lanes' tails. */
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		if (q != NULL)
+			shmbus_store_release(&q->restart, shmbus_load(&q->restart) + 1);
+	}
+	priv->link_down = false;
+	/* In this order, as in shmbus_queues_start. */
+	publish_state(dev);
+	shmbus_queues_update(dev);
+	refresh_and_tell(dev);
+	return 0;
+}
+
+int
+shmbus_set_link_down(struct rte_eth_dev *dev)
+{
+	shmbus_priv(dev)->link_down = true;
+	shmbus_queues_update(dev);
+	publish_state(dev);
+	refresh_and_tell(dev);
+	return 0;
+}
+
+void
+shmbus_link_start(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+
+	dev->data->dev_started = 1; /* as ethdev does when dev_start has returned */
+	publish_state(dev);
+	refresh_and_tell(dev);
+	if (priv->args.carrier == SHMBUS_CARRIER_PEER && !priv->watching &&
+	    rte_eal_alarm_set(WATCH_US, watch, dev) == 0)
+		priv->watching = true;
+}
+
+void
+shmbus_link_stop(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+
+	if (priv->watching) {
+		priv->watching = false;
+		rte_eal_alarm_cancel(watch, dev);
+	}
+	dev->data->dev_started = 0;
+	publish_state(dev);
+	refresh_and_tell(dev);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_LOG_H
+#define SHMBUS_LOG_H
+
+#include <rte_log.h>
+
+extern int shmbus_logtype;
+#define RTE_LOGTYPE_SHMBUS shmbus_logtype
+
+#define SHMBUS_LOG(level, ...) RTE_LOG_LINE(level, SHMBUS, __VA_ARGS__)
+
+#endif /* SHMBUS_LOG_H */

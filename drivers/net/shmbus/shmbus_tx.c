@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Transmit: mbufs into the queue's lane.
+ *
+ * A burst becomes one record, or several if it is long, or if a frame in it
+ * must be dropped. What the lane has no room for stays with the application,
+ * as with a NIC whose ring is full.
+ */
+
+#include "base/shmbus_clock.h"
+#include "base/shmbus_copy.h"
+#include "shmbus_ethdev.h"
+
+/* Frames in one record at most: the header has room for them before it is known how many fit. */
+#define RECORD_FRAMES 64u
+
+/* A chain of mbufs into one piece. False if it is not as long as it says. */
+static bool
+copy_chain(uint8_t *dst, const struct rte_mbuf *m)
+{
+	uint32_t left = m->pkt_len;
+
+	for (; m != NULL && m->data_len <= left; m = m->next) {
+		shmbus_copy_exact(dst, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
+		dst += m->data_len;
+		left -= m->data_len;
+	}
+	return m == NULL && left == 0;
+}
+
+enum fill_end {
+	FILL_DONE,  /* all frames are in, or this record is long enough */
+	FILL_FULL,  /* the lane is full */
+	FILL_DROP,  /* the next frame cannot be sent */
+};
+
+struct fill {
+	uint32_t count;
+	uint32_t len;  /* of the record */
+	uint64_t bytes; /* of frames */
+	bool chains;
+	enum fill_end end;
+};
+
+/* Write a record, but do not publish it. */
+static inline void
+fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record, uint32_t data_off,
+	    struct rte_mbuf **pkts, uint32_t nb_pkts, struct fill *fill)
+{
+	shmbus_a32 *desc = shmbus_burst_desc(record);
+	uint32_t off = data_off;
+	uint32_t i, len, next;
+	struct rte_mbuf *m;
+
+	fill->end = FILL_DONE;
+	for (i = 0; i < nb_pkts; i++) {
+		m = pkts[i];
+		len = m->pkt_len;
+		if (unlikely(len == 0 || len > q->max_len)) {
+			fill->chains |= m->nb_segs != 1;
+			fill->end = FILL_DROP;
+			break;
+		}
+		next = off + (uint32_t)SHMBUS_ALIGN(len);
+		if (next > q->burst_max && i != 0)
+			break;
+		if (unlikely(!shmbus_writer_room(bus, &q->writer, next))) {
+			fill->end = FILL_FULL;
+			break;
+		}
+		if (likely(m->nb_segs == 1)) {
+			shmbus_copy_exact(record + off, rte_pktmbuf_mtod(m, const uint8_t *), len);
+		} else {
+			fill->chains = true;
+			if (unlikely(!copy_chain(record + off, m))) {
+				fill->end = FILL_DROP;
+				break;
+			}
+		}
+		shmbus_store(&desc[i], len);
+		fill->bytes += len;
+		off = next;
+	}
+	fill->count = i;
+	fill->len = off;
+}
+
+static inline void
+free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts,
+	  uint16_t n)
+{
+	if (unlikely(n == 0))
+		return;
+	/* With fast free all are of one pool and nobody else holds them. */
+	if ((flags & SHMBUS_TX_FAST_FREE) && !chains)
+		rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
+	else
+		rte_pktmbuf_free_bulk(pkts, n);
+}
+
+/* The first use by this process: map the lane that the primary prepared. */
+static bool
+map_own_lane(struct shmbus_bus *bus, const struct shmbus_txq *q)
+{
+	return shmbus_bus_map_lane(bus, q->writer.lane, SHMBUS_LANE_WRITE) == 0;
+}
+
+uint16_t
+shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	struct shmbus_bus *bus = shmbus_port_bus(q->port_id);
+	const uint32_t flags = shmbus_load(&q->flags);
+	struct fill fill = { .chains = false };
+	uint16_t sent = 0;
+	uint16_t drops = 0;
+	uint32_t data_off, n;
+	uint64_t now;
+	uint8_t *record;
+
+	if (unlikely(nb_pkts == 0 || (flags & SHMBUS_TX_DOWN)))
+		return 0;
+	if (unlikely(shmbus_load(&bus->lane_prot[q->writer.lane]) != SHMBUS_LANE_WRITE) &&
+	    !map_own_lane(bus, q))
+		return 0;
+	now = shmbus_clock_real_ns();
+	do {
+		n = RTE_MIN((uint32_t)nb_pkts - sent, RECORD_FRAMES);
+		data_off = shmbus_burst_data_off(n);
+		record = shmbus_writer_record(bus, &q->writer);
+		fill.bytes = 0;
+		/* The header of a record lies in what must not be overwritten yet, too. */
+		if (unlikely(!shmbus_writer_room(bus, &q->writer, data_off)))
+			break;
+		fill_record(bus, q, record, data_off, &pkts[sent], n, &fill);
+		if (likely(fill.count != 0)) {
+			shmbus_writer_publish(bus, &q->writer, record, fill.count, data_off, fill.len,
+					      fill.bytes, now);
+			q->stats.bytes += fill.bytes;
+			sent += fill.count;
+		}
+		if (unlikely(fill.end == FILL_DROP)) {
+			drops++;
+			sent++; /* taken, but not sent */
+		}
+	} while (fill.end != FILL_FULL && sent < nb_pkts);
+	q->stats.packets += (uint16_t)(sent - drops);
+	q->stats.dropped += drops;
+	free_sent(flags, fill.chains, pkts, sent);
+	return sent;
+}
