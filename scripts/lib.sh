@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+#
+# What the scripts share. Source it:  . "$(dirname "$0")/lib.sh"
+#
+#   shmbus_root           the top of the repository
+#   shmbus_builddir       its build folder; set it beforehand to use another one
+#   shmbus_plugin         print the path to give to -d, staging a copy where EAL would refuse it
+#   shmbus_sanitizer_env  print what the environment of a program must hold to load a plugin that
+#                         was built with sanitizers
+#   shmbus_dpdk_source    print the folder of DPDK's source, of the installed version
+#   shmbus_cache          the folder of what all build folders share
+#   install_packages      install the packages that are missing, or say how
+#   say, die              a line to stderr; die also ends the script
+
+# a Python or a meson of the user's own (pyenv, pip) must not stand before the system's, which
+# has the modules that we and DPDK's build want
+PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
+
+unset CDPATH
+shmbus_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+shmbus_builddir=${shmbus_builddir:-$shmbus_root/build}
+
+# what all build folders share: DPDK's headers and source
+shmbus_cache=$shmbus_root/build
+if ! { mkdir -p "$shmbus_cache" && [ -w "$shmbus_cache" ]; } 2>/dev/null; then
+	shmbus_cache=$shmbus_builddir
+fi
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+	say "$*"
+	exit 1
+}
+
+# EAL loads no plugin when the file or any folder above it is writable for everybody (/tmp).
+# Prints the first one that is, and nothing when all are well.
+shmbus_world_writable()
+{
+	local path
+	path=$(realpath -e -- "$1") || return 1
+	while :; do
+		if [ -n "$(find "$path" -maxdepth 0 -perm -o=w)" ]; then
+			printf '%s\n' "$path"
+			return 0
+		fi
+		[ "$path" = / ] && return 0
+		path=$(dirname -- "$path")
+	done
+}
+
+# Prints a folder that is ours alone and that EAL trusts, creating it.
+shmbus_private_dir()
+{
+	local base dir home above
+	home=$(getent passwd "$(id -u)" | cut -d: -f6) || home=
+	for base in "${XDG_RUNTIME_DIR:-}" "${HOME:+$HOME/.cache}" "${home:+$home/.cache}" \
+		"/run/user/$(id -u)" "$([ "$(id -u)" = 0 ] && echo /run)"; do
+		case $base in
+		/*) dir=$base/shmbus ;;
+		*) continue ;;
+		esac
+		above=$dir
+		while [ ! -e "$above" ]; do
+			above=$(dirname -- "$above")
+		done
+		[ -z "$(shmbus_world_writable "$above")" ] || continue
+		(umask 077 && mkdir -p -- "$dir") 2>/dev/null || continue
+		if [ ! -O "$dir" ] || [ -L "$dir" ] || [ ! -w "$dir" ]; then
+			continue
+		fi
+		printf '%s\n' "$dir"
+		return 0
+	done
+	return 1
+}
+
+shmbus_plugin()
+{
+	local built bad dir staged
+	built=$shmbus_builddir/drivers/net/shmbus/librte_net_shmbus.so
+	built=$(realpath -e -- "$built" 2>/dev/null) ||
+		die "no plugin in $shmbus_builddir: run scripts/setup"
+	bad=$(shmbus_world_writable "$built")
+	if [ -z "$bad" ]; then
+		printf '%s\n' "$built"
+		return 0
+	fi
+	dir=$(shmbus_private_dir) ||
+		die "$bad is writable for everybody, so EAL refuses plugins below it," \
+			"and there is no private folder to copy the plugin to: set HOME or XDG_RUNTIME_DIR"
+	# one folder per build folder; a copy of other content gets another inode, so that
+	# processes that have the old one mapped keep it
+	staged=$dir/$(printf '%s' "$built" | sha256sum | cut -c1-16)
+	(umask 077 && mkdir -p -- "$staged")
+	staged=$staged/librte_net_shmbus.so
+	if ! cmp -s -- "$built" "$staged"; then
+		cp -- "$built" "$staged.$$"
+		chmod 0700 -- "$staged.$$"
+		mv -f -- "$staged.$$" "$staged"
+	fi
+	say "$bad is writable for everybody and EAL refuses plugins below it: using the copy $staged"
+	printf '%s\n' "$staged"
+}
+
+# Install the packages that are missing, or say how.
+install_packages()
+{
+	local -a missing=()
+	local package
+	for package; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+			missing+=("$package")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		say "packages are missing; install them with"
+		printf '\n    sudo apt-get update && sudo apt-get install -y %s\n\n' "${missing[*]}" >&2
+		exit 1
+	fi
+	say "installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q update >&2 || say "apt-get update failed; trying with the lists that are there"
+	apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
+		install "${missing[@]}" >&2 || die "apt-get could not install ${missing[*]}"
+}
+
+has_driver_headers()
+{
+	# shellcheck disable=SC2046
+	printf '#include <ethdev_driver.h>\n' |
+		${CC:-cc} -E $(pkg-config --cflags libdpdk) -o /dev/null - 2>/dev/null
+}
+
+# Apt's own configuration in $1, for source packages only: the sources that the system has for its
+# own release (of both formats, with their options), turned into deb-src. No file of the system's is
+# changed, no list or cache of its either.
+private_apt()
+{
+	local dir=$1 list parts ours file
+	ours='^('$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}")'|stable)([-/].*)?$'
+	rm -rf "$dir"
+	mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
+	eval "$(apt-config shell list Dir::Etc::sourcelist/f parts Dir::Etc::sourceparts/d)"
+	for file in "$list" "$parts"/*.list; do
+		[ -f "$file" ] || continue
+		sed -E 's/#.*//' "$file"
+		echo
+	done | awk -v ours="$ours" '
+		$1 !~ /^deb(-src)?$/ { next }
+		{
+			line = $0
+			sub(/^[ \t]*deb(-src)?[ \t]+/, "", line)
+			rest = line
+			sub(/^\[[^]]*\][ \t]*/, "", rest)
+			split(rest, word, /[ \t]+/)
+			if (word[2] ~ ours)
+				print "deb-src " line
+		}' | sort -u >"$dir/sources/system.list"
+	for file in "$parts"/*.sources; do
+		[ -f "$file" ] || continue
+		sed '/^#/d; s/^[[:space:]]*$//' "$file"
+		echo
+	done | awk -v ours="$ours" 'BEGIN { RS = ""; FS = "\n"; ORS = "\n\n" }
+		{
+			own = 0
+			types = 0
+			for (i = 1; i <= NF; i++) {
+				key = tolower($i)
+				if (key ~ /^enabled:[ \t]*(no|false|without|off|disable|0)[ \t]*$/)
+					next
+				if (key ~ /^types:/) {
+					$i = "Types: deb-src"
+					types = 1
+				}
+				if (key ~ /^suites:/) {
+					n = split($i, suite, /[ \t]+/)
+					for (j = 2; j <= n; j++)
+						own = own || suite[j] ~ ours
+				}
+			}
+			if (own && types) {
+				stanza = $1
+				for (i = 2; i <= NF; i++)
+					stanza = stanza "\n" $i
+				print stanza
+			}
+		}' >"$dir/sources/system.sources"
+	cat >"$dir/apt.conf" <<-EOF
+	Dir::Etc::SourceList "/dev/null";
+	Dir::Etc::SourceParts "$dir/sources";
+	Dir::State::Lists "$dir/lists";
+	Dir::Cache "$dir/cache";
+	APT::Sandbox::User "root";
+	Acquire::Languages "none";
+	#clear APT::Update;
+	EOF
+}
+
+# Get the source package $1 (NAME=VERSION) and unpack it below the folder $2.
+get_source_package()
+{
+	local package=$1 work=$2 apt=$2/apt log=$2/apt.log have
+	private_apt "$apt"
+	apt-get -q -c "$apt/apt.conf" update >"$log" 2>&1 || true
+	if ! (cd "$work" && apt-get -q -c "$apt/apt.conf" source "$package") >>"$log" 2>&1; then
+		# a mirror without sources, or a system that names no updates
+		(
+			. /etc/os-release
+			[ "${ID:-}" = debian ] || exit 0
+			base=http://deb.debian.org
+			printf 'deb-src %s main\n' "$base/debian $VERSION_CODENAME" \
+				"$base/debian $VERSION_CODENAME-updates" \
+				"$base/debian-security $VERSION_CODENAME-security" \
+				>"$apt/sources/debian.list"
+		)
+		apt-get -q -c "$apt/apt.conf" update >>"$log" 2>&1 || true
+		(cd "$work" && apt-get -q -c "$apt/apt.conf" source "$package") >>"$log" 2>&1 || {
+			grep '^E:' "$log" | tail -n 5 >&2 || true
+			have=$(apt-cache -c "$apt/apt.conf" showsrc "${package%%=*}" 2>/dev/null |
+				sed -n 's/^Version: //p' | sort -Vu | paste -sd' ')
+			say "could not get the source package $package; the archive has" \
+				"${have:-none} (all messages: $log)"
+			[ -z "$have" ] ||
+				say "if a newer one is there: apt-get update && apt-get upgrade"
+			die "else unpack that source somewhere and tell meson of a folder with its" \
+				"driver headers: meson setup -Ddpdk_headers=FOLDER build"
+		}
+	fi
+	rm -rf "$apt"
+}
+
+# DPDK's source of the installed version, unpacked; got from the Debian source package when it is
+# not there yet. Prints its folder.
+shmbus_dpdk_source()
+{
+	local package pc version work
+	pc=$(pkg-config --variable=pcfiledir libdpdk)/libdpdk.pc
+	dpkg -S "$pc" >/dev/null 2>&1 ||
+		die "$pc is of no package: build that DPDK with -Denable_driver_sdk=true," \
+			"or use meson setup -Ddpdk_headers=FOLDER"
+	package=$(dpkg-query -W -f '${source:Package}=${source:Version}' libdpdk-dev)
+	version=$(pkg-config --modversion libdpdk)
+	work=$shmbus_cache/dpdk-src
+	if [ "$(cat "$work/PACKAGE" 2>/dev/null)" != "$package" ]; then
+		install_packages dpkg-dev
+		say "getting the source package $package"
+		rm -rf "$work"
+		mkdir -p "$work"
+		get_source_package "$package" "$work"
+		printf '%s\n' "$package" >"$work/PACKAGE"
+	fi
+	printf '%s\n' "$work/dpdk-$version"
+}
+
+# A program that was not built with the sanitizers loads a plugin that was only when their run-time
+# library is in it first. Prints what to put before such a program, with env, one word a line;
+# nothing for a plain build:
+#
+#   mapfile -t san < <(shmbus_sanitizer_env)
+#   env "${san[@]}" dpdk-testpmd -d "$(shmbus_plugin)" ...
+#
+# Leaks are not looked for: DPDK's programs leave much to exit(). What the caller has set in
+# ASAN_OPTIONS and UBSAN_OPTIONS goes last and so prevails.
+shmbus_sanitizer_env()
+{
+	local libs
+	libs=$(ldd "$shmbus_builddir/drivers/librte_net_shmbus.so" 2>/dev/null |
+		awk '$1 ~ /^lib(asan|ubsan|clang_rt\.asan)/ && $3 ~ /^\// { print $3 }' | paste -sd:)
+	[ -n "$libs" ] || return 0
+	printf '%s\n' "LD_PRELOAD=$libs${LD_PRELOAD:+:$LD_PRELOAD}" \
+		"ASAN_OPTIONS=detect_leaks=0:${ASAN_OPTIONS:-}" \
+		"UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:${UBSAN_OPTIONS:-}"
+}
