@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* Statistics: basic ones, those of queues, extended ones, and their resets. */
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "nic.h"
+
+static void
+assert_all_zero(uint16_t port)
+{
+	struct rte_eth_stats zero, stats = stats_of(port);
+
+	memset(&zero, 0, sizeof(zero));
+	assert_memory_equal(&stats, &zero, sizeof(zero));
+}
+
+static void
+test_basic(void **state)
+{
+	struct rte_eth_stats a, b;
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	assert_all_zero(p.a);
+	assert_all_zero(p.b);
+	send_frames(p.a, 0, 60, 0, 100);
+	send_frames(p.a, 0, 1514, 0, 10);
+	drain(p.b, 0);
+	a = stats_of(p.a);
+	b = stats_of(p.b);
+	assert_int_equal(a.opackets, 110);
+	assert_int_equal(a.obytes, 6000 + 15140);
+	assert_int_equal(b.ipackets, 110);
+	assert_int_equal(b.ibytes, 6000 + 15140);
+	assert_int_equal(a.ipackets + a.ibytes + a.imissed + a.ierrors + a.oerrors + a.rx_nombuf, 0);
+	assert_int_equal(b.opackets + b.obytes + b.imissed + b.ierrors + b.oerrors + b.rx_nombuf, 0);
+	assert_int_equal(rte_eth_stats_reset(p.a), 0);
+	assert_int_equal(rte_eth_stats_reset(p.b), 0);
+	assert_all_zero(p.a);
+	assert_all_zero(p.b);
+	send_frames(p.a, 0, 60, 0, 7);
+	drain(p.b, 0);
+	assert_int_equal(stats_of(p.a).opackets, 7);
+	assert_int_equal(stats_of(p.b).ibytes, 420);
+}
+
+static void
+test_survive_restarts(void **state)
+{
+	const struct nic_conf two = { .n_rxq = 2, .n_txq = 2 };
+	struct pair p;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	for (i = 1; i <= 10; i++) {
+		send_frames(p.a, 0, 60, 0, 10);
+		drain(p.b, 0);
+		assert_int_equal(rte_eth_dev_stop(p.a), 0);
+		assert_int_equal(rte_eth_dev_stop(p.b), 0);
+		assert_int_equal(stats_of(p.a).opackets, 10 * i);
+		assert_int_equal(stats_of(p.b).ipackets, 10 * i);
+		if (i % 2 != 0) {
+			assert_int_equal(rte_eth_dev_start(p.a), 0);
+			assert_int_equal(rte_eth_dev_start(p.b), 0);
+		} else { /* new queues */
+			nic_start(p.a, i % 4 != 0 ? &two : NULL);
+			nic_start(p.b, NULL);
+		}
+	}
+}
+
+/* Sums never go below what a reset has left, also when queues are new. */
+static void
+test_reset_and_reconfigure(void **state)
+{
+	const struct nic_conf three = { .n_rxq = 3, .n_txq = 3 };
+	struct pair p;
+	uint16_t q;
+
+	(void)state;
+	pair_start(&p, NULL, &three);
+	for (q = 0; q < 3; q++)
+		send_frames(p.a, q, 60, 0, 100);
+	for (q = 0; q < 3; q++)
+		drain(p.b, q);
+	assert_int_equal(rte_eth_stats_reset(p.a), 0);
+	assert_int_equal(rte_eth_stats_reset(p.b), 0);
+	assert_int_equal(rte_eth_dev_stop(p.a), 0);
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	nic_start(p.a, NULL);
+	nic_start(p.b, NULL);
+	assert_all_zero(p.a);
+	assert_all_zero(p.b);
+	send_frames(p.a, 0, 60, 0, 5);
+	drain(p.b, 0);
+	assert_int_equal(stats_of(p.a).opackets, 5);
+	assert_int_equal(stats_of(p.a).q_opackets[0], 5);
+	assert_int_equal(stats_of(p.b).ipackets, 5);
+	assert_int_equal(stats_of(p.b).q_ipackets[0], 5);
+}
+
+static void
+test_per_queue(void **state)
+{
+	const struct nic_conf conf = { .n_txq = 3, .n_rxq = 3 };
+	struct rte_eth_stats a, b;
+	uint64_t packets = 0, bytes = 0;
+	struct pair p;
+	uint16_t q;
+
+	(void)state;
+	pair_start(&p, NULL, &conf);
+	for (q = 0; q < 3; q++)
+		send_frames(p.a, q, 100, 0, 10 + q);
+	a = stats_of(p.a);
+	for (q = 0; q < 3; q++) {
+		assert_int_equal(a.q_opackets[q], 10 + q);
+		assert_int_equal(a.q_obytes[q], 100 * (10 + q));
+		packets = drain(p.b, q);
+		b = stats_of(p.b);
+		assert_int_equal(b.q_ipackets[q], packets);
+		assert_int_equal(b.q_ibytes[q], packets * 100);
+		bytes += b.q_ibytes[q];
+	}
+	assert_int_equal(bytes, 3300);
+	assert_int_equal(stats_of(p.b).ibytes, bytes);
+	assert_int_equal(rte_eth_stats_reset(p.b), 0);
+	assert_all_zero(p.b);
+	/* Errors of a queue. */
+	assert_int_equal(rte_eth_dev_set_mtu(p.b, 68), 0);
+	send_frames(p.a, 0, 100, 0, 4);
+	for (q = 0; q < 3; q++)
+		drain(p.b, q);
+	b = stats_of(p.b);
+	assert_int_equal(b.ierrors, 4);
+	assert_int_equal(b.q_errors[0] + b.q_errors[1] + b.q_errors[2], 4);
+}
+
+static void
+test_xstats_names(void **state)
+{
+	static const char *const names[] = {
+		"rx_good_packets", "tx_good_packets", "rx_missed_errors", "rx_q0_packets",
+		"tx_q0_packets", "rx_overruns", "rx_filtered", "rx_corrupt", "rx_too_long", "tx_paused",
+		"tx_pause_timeouts", "tx_pause_dead", "peers",
+	};
+	struct rte_eth_xstat_name *all;
+	struct rte_eth_xstat *values;
+	unsigned int i, k, found;
+	struct pair p;
+	int n;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	n = rte_eth_xstats_get_names(p.a, NULL, 0);
+	assert_true(n > 0);
+	assert_int_equal(rte_eth_xstats_get(p.a, NULL, 0), n);
+	all = calloc((size_t)n, sizeof(*all));
+	values = calloc((size_t)n, sizeof(*values));
+	/* Too small a table: how large it must be. */
+	assert_int_equal(rte_eth_xstats_get_names(p.a, all, (unsigned int)n - 1), n);
+	assert_int_equal(rte_eth_xstats_get(p.a, values, (unsigned int)n - 1), n);
+	assert_int_equal(rte_eth_xstats_get_names(p.a, all, (unsigned int)n), n);
+	assert_int_equal(rte_eth_xstats_get(p.a, values, (unsigned int)n), n);
+	for (i = 0; i < RTE_DIM(names); i++) {
+		for (k = 0, found = 0; k < (unsigned int)n; k++)
+			found += strcmp(all[k].name, names[i]) == 0;
+		if (found != 1)
+			fail_msg("xstat %s is there %u times", names[i], found);
+	}
+	for (k = 0; k < (unsigned int)n; k++)
+		assert_int_equal(values[k].id, k);
+	free(all);
+	free(values);
+}
+
+static void
+test_xstats_reset(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, "lane_size=64K,pause=off", NULL);
+	send_frames(p.a, 0, 1000, 0, 1000);
+	drain(p.b, 0);
+	assert_true(xstat_of(p.b, "rx_overruns") > 0);
+	assert_true(xstat_of(p.b, "rx_missed_errors") > 0);
+	assert_int_equal(rte_eth_xstats_reset(p.b), 0);
+	assert_int_equal(xstat_of(p.b, "rx_overruns"), 0);
+	assert_int_equal(xstat_of(p.b, "rx_missed_errors"), 0);
+	assert_int_equal(xstat_of(p.b, "rx_good_packets"), 0);
+	assert_int_equal(xstat_of(p.b, "rx_q0_packets"), 0);
+	assert_all_zero(p.b);
+	/* No counter, so not reset. */
+	assert_int_equal(xstat_of(p.b, "peers"), 1);
+	send_frames(p.a, 0, 1000, 0, 1000);
+	drain(p.b, 0);
+	assert_int_equal(xstat_of(p.b, "rx_overruns"), 1);
+	assert_int_equal(stats_of(p.b).ipackets + stats_of(p.b).imissed, 1000);
+}
+
+static void
+test_peers(void **state)
+{
+	char *path = tmpdir_new_path();
+	uint16_t ports[4];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		ports[i] = nic_new(path, NULL);
+		assert_int_equal(xstat_of(ports[0], "peers"), i);
+		assert_int_equal(xstat_of(ports[i], "peers"), i);
+	}
+	for (i = 3; i > 0; i--) {
+		nic_remove(ports[i]);
+		assert_int_equal(xstat_of(ports[0], "peers"), i - 1);
+	}
+	free(path);
+}
+
+/* A word of a record in the file that makes no sense: the record is dropped and counted. */
+static void
+corrupt(off_t off, uint64_t word, uint64_t missed)
+{
+	char *path = tmpdir_new_path();
+	uint64_t data_off;
+	uint16_t a, b;
+	int fd;
+
+	a = nic_new(path, "ports=2,queues=1,lane_size=64K");
+	b = nic_new(path, NULL);
+	nic_start(a, NULL);
+	nic_start(b, NULL);
+	send_frames(a, 0, 60, 0, 1);
+	expect_frames(b, 0, 60, 0, 1);
+	send_frames(a, 0, 60, 1, 1);
+	fd = open(path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, &data_off, 8, 64), 8);
+	/* Slot 0 is a's; its second record lies 128 bytes on. */
+	assert_int_equal(pwrite(fd, &word, 8, (off_t)data_off + 128 + off), 8);
+	close(fd);
+	assert_int_equal(drain(b, 0), 0);
+	assert_int_equal(xstat_of(b, "rx_corrupt"), 1);
+	assert_int_equal(stats_of(b).ierrors, 1);
+	assert_int_equal(stats_of(b).imissed, missed);
+	send_frames(a, 0, 60, 2, 10);
+	expect_frames(b, 0, 60, 2, 10);
+	assert_int_equal(stats_of(b).ierrors, 1);
+	assert_int_equal(stats_of(b).imissed, missed);
+	nic_remove(a);
+	nic_remove(b);
+	free(path);
+}
+
+static void
+test_corrupt(void **state)
+{
+	(void)state;
+	corrupt(0, UINT64_MAX, 1); /* its frame is gone, and known to be */
+	corrupt(24, 128 + 64, 1);
+	corrupt(32, UINT32_MAX, 0); /* the descriptor of a frame of a record that is there */
+	corrupt(32, 0, 0);
+	corrupt(32, 65, 0);
+}
+
+/* What was lost before a restart stays counted. */
+static void
+test_missed_survive_restarts(void **state)
+{
+	struct pair p;
+	uint64_t sent = 0, got = 0;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p, "lane_size=64K,pause=off", NULL);
+	for (i = 0; i < 6; i++) {
+		send_frames(p.a, 0, 1000, 0, 300);
+		sent += 300;
+		got += drain(p.b, 0);
+		assert_int_equal(got + stats_of(p.b).imissed, sent);
+		assert_int_equal(xstat_of(p.b, "rx_overruns"), i + 1);
+		assert_int_equal(rte_eth_dev_stop(p.b), 0);
+		assert_int_equal(got + stats_of(p.b).imissed, sent);
+		if (i % 2 != 0)
+			nic_start(p.b, NULL);
+		else
+			assert_int_equal(rte_eth_dev_start(p.b), 0);
+		assert_int_equal(got + stats_of(p.b).imissed, sent);
+	}
+}
+
+#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_basic),
+		T(test_survive_restarts),
+		T(test_reset_and_reconfigure),
+		T(test_per_queue),
+		T(test_xstats_names),
+		T(test_xstats_reset),
+		T(test_peers),
+		T(test_corrupt),
+		T(test_missed_survive_restarts),
+	};
+
+	return cmocka_run_group_tests_name("pmd_stats", tests, eal_start, eal_stop);
+}

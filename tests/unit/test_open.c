@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * What cannot be opened: one line that names file, key and value, and the
+ * file is as it was before, or is not there, as before.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+#include "station.h"
+#include "tmpdir.h"
+
+#define LANE (UINT64_C(1) << 16)
+
+/* Joining must fail so, with these words, and must not have changed a thing. */
+static void
+assert_refused_conf(const struct shmbus_bus_conf *conf, int err, const char *words)
+{
+	const unsigned int files = tmpdir_count();
+	struct shmbus_error e = { .text = "" };
+	struct station st;
+
+	assert_int_equal(station_try(&st, conf, &e), err);
+	assert_in_text(e.text, "path=");
+	assert_in_text(e.text, words);
+	assert_null(strchr(e.text, '\n'));
+	assert_int_equal(st.bus.file.fd, -1);
+	assert_int_equal(tmpdir_count(), files);
+}
+
+static void
+assert_refused(const char *path, int err, const char *words)
+{
+	const struct shmbus_bus_conf conf = { .path = path };
+
+	assert_refused_conf(&conf, err, words);
+}
+
+static void
+assert_file_refused(const struct shmbus_bus_conf *conf, int err, const char *words)
+{
+	struct snapshot snap;
+
+	snapshot_take(&snap, conf->path);
+	assert_refused_conf(conf, err, words);
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+}
+
+/* A new small bus that nobody is on. */
+static char *
+new_bus(void)
+{
+	char *path = tmpdir_new_path();
+	struct station st;
+
+	station_join(&st, path, 2, 1, LANE);
+	station_leave(&st, false);
+	return path;
+}
+
+static void
+finish(char *path)
+{
+	unlink(path);
+	free(path);
+}
+
+static void
+test_not_a_bus(void **state)
+{
+	static const size_t sizes[] = { 1, 7, 8, 9, 255, 256, 4096, 100000 };
+	static char text[100000];
+	struct shmbus_bus_conf conf = { .path = NULL };
+	unsigned int i;
+	char *path;
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	for (i = 0; i < DIM(sizes); i++) {
+		path = tmpdir_new_path();
+		file_write(path, 0, text, sizes[i]);
+		conf.path = path;
+		assert_file_refused(&conf, -EMEDIUMTYPE, "not a shmbus bus file");
+		finish(path);
+	}
+}
+
+static void
+test_zeros_are_not_a_bus(void **state)
+{
+	char *path = tmpdir_new_path();
+	const struct shmbus_bus_conf conf = { .path = path };
+	struct stat st;
+
+	(void)state;
+	file_write(path, 65535, "", 1);
+	/* A page of zeros is a bus half made only where the file cannot be written. */
+	assert_int_equal(stat(path, &st), 0);
+	assert_file_refused(&conf, -EMEDIUMTYPE, "not a shmbus bus file");
+	finish(path);
+}
+
+static void
+test_wrong_version(void **state)
+{
+	static const uint32_t versions[] = { 0, 2, UINT32_MAX };
+	char *path = new_bus();
+	const struct shmbus_bus_conf conf = { .path = path };
+	char text[64];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < DIM(versions); i++) {
+		file_write(path, offsetof(struct shmbus_header, version), &versions[i], 4);
+		snprintf(text, sizeof(text), "version %u", versions[i]);
+		assert_file_refused(&conf, -EPROTO, text);
+	}
+	finish(path);
+}
+
+static void
+test_truncated(void **state)
+{
+	char *path = new_bus();
+	const struct shmbus_bus_conf conf = { .path = path };
+	struct stat st;
+	off_t size;
+
+	(void)state;
+	assert_int_equal(stat(path, &st), 0);
+	for (size = st.st_size - 1; size >= 8; size = size > 70000 ? size - 66661 : size / 2) {
+		assert_int_equal(truncate(path, size), 0);
+		assert_file_refused(&conf, -ENODATA, "truncated");
+	}
+	finish(path);
+}
+
+static void
+test_damaged_header(void **state)
+{
+	const uint64_t nonsense = UINT64_C(0xdeadbeefdeadbeef);
+	size_t off;
+	char *path;
+
+	(void)state;
+	for (off = offsetof(struct shmbus_header, lane_size);
+	     off <= offsetof(struct shmbus_header, file_size); off += 8) {
+		path = new_bus();
+		file_write(path, off, &nonsense, sizeof(nonsense));
+		assert_file_refused(&(struct shmbus_bus_conf){ .path = path }, -EMEDIUMTYPE,
+				    "the header is damaged");
+		finish(path);
+	}
+}
+
+static void
+test_contradiction(void **state)
+{
+	char *path = new_bus();
+	struct shmbus_bus_conf conf = { .path = path };
+
+	(void)state;
+	conf.ports = 3;
+	assert_file_refused(&conf, -EEXIST, "ports=3 contradicts");
+	conf.ports = 100000; /* which no bus can have */
+	assert_file_refused(&conf, -EEXIST, "ports=100000 contradicts");
+	conf.ports = 2;
+	conf.queues = 2;
+	assert_file_refused(&conf, -EEXIST, "queues=2 contradicts");
+	conf.queues = 1;
+	conf.lane_size = LANE * 2;
+	assert_file_refused(&conf, -EEXIST, "lane_size=131072 contradicts");
+	finish(path);
+}
+
+static void
+test_out_of_range(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct shmbus_bus_conf conf = { .path = path, .ports = 257 };
+
+	(void)state;
+	assert_refused_conf(&conf, -EINVAL, "ports=257");
+	conf = (struct shmbus_bus_conf){ .path = path, .queues = 65 };
+	assert_refused_conf(&conf, -EINVAL, "queues=65");
+	conf = (struct shmbus_bus_conf){ .path = path, .lane_size = 100000 };
+	assert_refused_conf(&conf, -EINVAL, "lane_size=100000");
+	/* An empty file that was there is still there, and empty. */
+	file_write(path, 0, "", 0);
+	assert_file_refused(&conf, -EINVAL, "lane_size=100000");
+	finish(path);
+}
+
+static void
+test_no_free_slot(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct station a, b;
+
+	(void)state;
+	station_join(&a, path, 2, 1, LANE);
+	station_join(&b, path, 2, 1, LANE);
+	assert_file_refused(&(struct shmbus_bus_conf){ .path = path }, -EUSERS, "ports=2");
+	station_leave(&a, false);
+	station_join(&a, path, 0, 0, 0);
+	assert_int_equal(a.port.slot, 0);
+	station_leave(&a, false);
+	station_leave(&b, false);
+	finish(path);
+}
+
+/* In a process without root's rights. */
+static int
+join_as_nobody(struct child *c, void *arg)
+{
+	const struct shmbus_bus_conf conf = { .path = arg };
+	struct shmbus_error e = { .text = "" };
+	struct station st;
+	int ret;
+
+	(void)c;
+	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+		return CHILD_SKIP;
+	ret = station_try(&st, &conf, &e);
+	if (ret != -EACCES && ret != -EPERM)
+		return 1;
+	return strstr(e.text, "no permission") != NULL && strstr(e.text, arg) != NULL ? 0 : 2;
+}
+
+static void
+assert_nobody_refused(char *path)
+{
+	const unsigned int files = tmpdir_count();
+	struct child c;
+	int ret;
+
+	child_start(&c, join_as_nobody, path);
+	ret = child_wait(&c);
+	if (ret == CHILD_SKIP)
+		skip_because("this process cannot become another user");
+	assert_int_equal(ret, 0);
+	assert_int_equal(tmpdir_count(), files);
+}
+
+static void
+test_no_permission_for_the_file(void **state)
+{
+	char *path = new_bus();
+	struct snapshot snap;
+
+	(void)state;
+	assert_int_equal(chmod(path, geteuid() == 0 ? 0600 : 0400), 0);
+	snapshot_take(&snap, path);
+	assert_nobody_refused(path);
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+	finish(path);
+}
+
+static void
+test_no_permission_for_the_folder(void **state)
+{
+	char *path = tmpdir_new_path();
+
+	(void)state;
+	if (geteuid() != 0)
+		assert_int_equal(chmod(tmpdir(), 0500), 0);
+	assert_nobody_refused(path);
+	assert_int_equal(chmod(tmpdir(), 0755), 0);
+	free(path);
+}
+
+static void
+test_folder(void **state)
+{
+	char *path = tmpdir_new_path();
+
+	(void)state;
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_refused(path, -EISDIR, "a directory");
+	rmdir(path);
+	free(path);
+}
+
+static void
+test_symlink(void **state)
+{
+	char *path = new_bus();
+	char *link = tmpdir_new_path();
+	char *nothing = tmpdir_new_path();
+	struct snapshot snap;
+
+	(void)state;
+	assert_int_equal(symlink(path, link), 0);
+	snapshot_take(&snap, path);
+	assert_refused(link, -ELOOP, "symbolic link");
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+	unlink(link);
+	/* One that leads nowhere does not create what it leads to. */
+	assert_int_equal(symlink(nothing, link), 0);
+	assert_refused(link, -ELOOP, "symbolic link");
+	finish(link);
+	finish(path);
+	free(nothing);
+}
+
+static void
+test_no_regular_file(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd;
+
+	(void)state;
+	assert_refused("/dev/null", -EMEDIUMTYPE, "not a regular file");
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_refused(path, -EMEDIUMTYPE, "not a regular file");
+	unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_refused(path, -ENXIO, "cannot open");
+	close(fd);
+	finish(path);
+}
+
+static void
+test_paths(void **state)
+{
+	static char path[10000];
+	size_t i;
+
+	(void)state;
+	assert_refused("", -EINVAL, "path=");
+	assert_refused(NULL, -EINVAL, "path=");
+	assert_refused("/nonexistent/folder/bus", -ENOENT, "/nonexistent/folder/bus");
+	assert_refused("/dev/null/bus", -ENOTDIR, "/dev/null/bus");
+	for (i = 0; i < sizeof(path) - 1; i++)
+		path[i] = i % 200 == 0 ? '/' : 'p';
+	assert_refused(path, -ENAMETOOLONG, "9999 bytes, at most 4095");
+	path[4096] = '\0';
+	assert_refused(path, -ENAMETOOLONG, "4096 bytes, at most 4095");
+	path[4095] = '\0';
+	assert_refused(path, -ENOENT, "directory does not exist");
+	memset(path + 1, 'p', 300);
+	path[301] = '\0';
+	assert_refused(path, -ENAMETOOLONG, "too long");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_not_a_bus),
+		cmocka_unit_test(test_zeros_are_not_a_bus),
+		cmocka_unit_test(test_wrong_version),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_damaged_header),
+		cmocka_unit_test(test_contradiction),
+		cmocka_unit_test(test_out_of_range),
+		cmocka_unit_test(test_no_free_slot),
+		cmocka_unit_test(test_no_permission_for_the_file),
+		cmocka_unit_test(test_no_permission_for_the_folder),
+		cmocka_unit_test(test_folder),
+		cmocka_unit_test(test_symlink),
+		cmocka_unit_test(test_no_regular_file),
+		cmocka_unit_test(test_paths),
+	};
+
+	return cmocka_run_group_tests_name("open", tests, tmpdir_create, tmpdir_remove);
+}
