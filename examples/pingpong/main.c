@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * dpdk-pingpong: how long does a burst of frames take to the other side and back?
+ *
+ * Theory of operation. Two processes run this program on the two ends of a wire, any ethdev.
+ * "pong" sends every frame back to where it came from. "ping" sends a burst, spins until all
+ * of it has come back, notes the time in a histogram, and only then checks the contents and
+ * builds the next burst: neither is part of the measured time. Frames carry a sequence number,
+ * so that an echo that comes back after its time-out is not taken for one of a later burst.
+ *
+ * Everything runs on the main lcore. Both sides spin: give each process a core of its own.
+ */
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+#include <rte_cycles.h>
+#include <rte_debug.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_mbuf.h>
+
+#include "histogram.h"
+#include "options.h"
+
+#define ETHERTYPE 0x88b5 /* IEEE 802: local experiments */
+#define MAGIC 0x70696e67
+#define RX_BURST 32 /* some drivers' vector code returns nothing when asked for less */
+#define MBUFS 8191
+#define DESCRIPTORS 1024
+#define RETRY_MS 10 /* between two attempts to find the other side, or to stop it */
+
+enum frame_type { PING = 1, PONG, STOP, STOPPED };
+
+/* What a frame starts with; the bytes after it follow from its sequence number (see fill()). */
+struct frame {
+	struct rte_ether_hdr eth;
+	rte_be16_t type;
+	rte_be32_t magic;
+	rte_be32_t length;
+	rte_be64_t seq;
+};
+
+struct result {
+	struct histogram rtt;
+	uint64_t lost;       /* frames that did not come back in time */
+	uint64_t corrupt;    /* frames that came back changed */
+	uint64_t misordered; /* frames that came back twice, or overtaken by a later one */
+};
+
+static struct rte_mempool *pool;
+static struct rte_ether_addr own_addr;
+static struct rte_ether_addr peer_addr = {.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+static volatile sig_atomic_t quit;
+
+static void
+on_signal(int sig __rte_unused)
+{
+	quit = 1;
+}
+
+static uint64_t
+ms_to_tsc(uint64_t ms)
+{
+	return ms * rte_get_tsc_hz() / MS_PER_S;
+}
+
+static void
+fill(uint8_t *byte, uint32_t len, uint64_t seq)
+{
+	for (uint32_t i = 0; i < len; i++)
+		byte[i] = (uint8_t)(seq * 37 + i);
+}
+
+static struct frame *
+frame_of(const struct rte_mbuf *m)
+{
+	return rte_pktmbuf_mtod(m, struct frame *);
+}
+
+/* The type of one of our frames, 0 for anything else that travels on the wire. */
+static int
+frame_type(const struct rte_mbuf *m)
+{
+	const struct frame *f = frame_of(m);
+
+	if (m->data_len < sizeof(*f) || f->eth.ether_type != RTE_BE16(ETHERTYPE) ||
+	    f->magic != RTE_BE32(MAGIC))
+		return 0;
+	return rte_be_to_cpu_16(f->type);
+}
+
+static bool
+frame_intact(const struct rte_mbuf *m, uint16_t size)
+{
+	static uint8_t expected[MAX_SIZE];
+	const struct frame *f = frame_of(m);
+
+	/* The pool's mbufs hold the longest frame, so a chain is not one of our frames. */
+	if (m->nb_segs != 1 || m->data_len != size || f->length != rte_cpu_to_be_32(size))
+		return false;
+	fill(expected, size - sizeof(*f), rte_be_to_cpu_64(f->seq));
+	return memcmp(f + 1, expected, size - sizeof(*f)) == 0;
+}
+
+static struct rte_mbuf *
+frame_new(uint16_t size, enum frame_type type, uint64_t seq)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+	struct frame *f;
+
+	if (m == NULL)
+		rte_exit(EXIT_FAILURE, "out of mbufs: all %u are in use\n", MBUFS);
+	f = (struct frame *)rte_pktmbuf_append(m, size);
+	rte_ether_addr_copy(&peer_addr, &f->eth.dst_addr);
+	rte_ether_addr_copy(&own_addr, &f->eth.src_addr);
+	f->eth.ether_type = RTE_BE16(ETHERTYPE);
+	f->type = rte_cpu_to_be_16(type);
+	f->magic = RTE_BE32(MAGIC);
+	f->length = rte_cpu_to_be_32(size);
+	f->seq = rte_cpu_to_be_64(seq);
+	fill((uint8_t *)(f + 1), size - sizeof(*f), seq);
+	return m;
+}
+
+/* Send all of a burst; what the port has not taken at the deadline is freed. */
+static void
+send_burst(uint16_t port, struct rte_mbuf **m, uint16_t n, uint64_t deadline)
+{
+	uint16_t sent = 0;
+
+	do {
+		sent += rte_eth_tx_burst(port, 0, m + sent, n - sent);
+	} while (sent < n && !quit && rte_rdtsc() < deadline);
+	if (sent < n)
+		rte_pktmbuf_free_bulk(m + sent, n - sent);
+}
+
+/*
+ * One burst out and back. Returns the cycles it took, 0 if some frame did not come back in time.
+ * Inside the timed loop an echo is told from other traffic by its header only; see above.
+ */
+static uint64_t
+round_trip(const struct options *o, uint64_t seq, struct result *r)
+{
+	struct rte_mbuf *out[MAX_BURST], *in[RX_BURST], *got[MAX_BURST] = {NULL};
+	const uint64_t timeout = ms_to_tsc(o->timeout_ms);
+	uint16_t n, i, back = 0, next = 0;
+	uint64_t start, end, nth;
+
+	for (i = 0; i < o->burst; i++)
+		out[i] = frame_new(o->size, PING, seq + i);
+
+	start = rte_rdtsc();
+	send_burst(o->port, out, o->burst, start + timeout);
+	do {
+		n = rte_eth_rx_burst(o->port, 0, in, RX_BURST);
+		for (i = 0; i < n; i++) {
+			nth = frame_type(in[i]) == PONG ?
+				      rte_be_to_cpu_64(frame_of(in[i])->seq) - seq : UINT64_MAX;
+			if (nth >= o->burst) { /* other traffic, or the echo of an earlier burst */
+				rte_pktmbuf_free(in[i]);
+				continue;
+			}
+			r->misordered += nth < next;
+			next = nth + 1;
+			if (got[nth] != NULL)
+				rte_pktmbuf_free(in[i]);
+			else
+				got[nth] = in[i], back++;
+		}
+		end = rte_rdtsc();
+	} while (back < o->burst && !quit && end - start < timeout);
+
+	for (i = 0; i < o->burst; i++) {
+		if (got[i] == NULL) {
+			r->lost += !quit;
+			continue;
+		}
+		r->corrupt += !frame_intact(got[i], o->size);
+		/* From the first echo on, spare everybody else on the wire the broadcasts. */
+		rte_ether_addr_copy(&frame_of(got[i])->eth.src_addr, &peer_addr);
+		rte_pktmbuf_free(got[i]);
+	}
+	return back == o->burst ? end - start : 0;
+}
+
+/* Send single frames until the other side answers. */
+static void
+find_peer(const struct options *o, uint64_t *seq)
+{
+	const uint64_t deadline = rte_rdtsc() + ms_to_tsc(o->wait_s * MS_PER_S);
+	static struct result ignored;
+	struct options single = *o;
+
+	single.burst = 1;
+	single.timeout_ms = RETRY_MS;
+	while (round_trip(&single, (*seq)++, &ignored) == 0 && !quit)
+		if (rte_rdtsc() > deadline)
+			rte_exit(EXIT_FAILURE, "no echo on port %u within %" PRIu64 " s: is the other "
+				 "side running with --role pong on this wire?\n", o->port, o->wait_s);
+}
+
+/* Tell the other side to end. It may be gone already, or never hear of it: not our problem. */
+static void
+stop_peer(const struct options *o)
+{
+	struct rte_mbuf *m[RX_BURST];
+	bool stopped = false;
+	uint64_t deadline;
+	uint16_t n, i;
+
+	for (int attempt = 0; attempt < 100 && !stopped; attempt++) {
+		deadline = rte_rdtsc() + ms_to_tsc(RETRY_MS);
+		m[0] = frame_new(o->size, STOP, 0);
+		send_burst(o->port, m, 1, deadline);
+		do {
+			n = rte_eth_rx_burst(o->port, 0, m, RX_BURST);
+			for (i = 0; i < n; i++)
+				stopped |= frame_type(m[i]) == STOPPED;
+			rte_pktmbuf_free_bulk(m, n);
+		} while (!stopped && rte_rdtsc() < deadline);
+	}
+}
+
+static void
+report(const struct options *o, const struct result *r)
+{
+	const struct histogram *h = &r->rtt;
+	const double ns = 1e9 / (double)rte_get_tsc_hz();
+	const struct {
+		const char *name;
+		uint64_t cycles;
+	} rows[] = {{"min", h->min}, {"p50", histogram_percentile(h, 50)},
+		    {"p90", histogram_percentile(h, 90)}, {"p99", histogram_percentile(h, 99)},
+		    {"p99_9", histogram_percentile(h, 99.9)}, {"max", h->max}};
+
+	if (o->json) {
+		printf("{\"frame_size\": %u, \"burst\": %u, \"count\": %" PRIu64 
+		       ", \"lost\": %" PRIu64 ", \"corrupt\": %" PRIu64 ", \"misordered\": %" PRIu64,
+		       o->size, o->burst, h->n, r->lost, r->corrupt, r->misordered);
+		for (unsigned int i = 0; h->n > 0 && i < RTE_DIM(rows); i++)
+			printf(", \"%s_ns\": %.0f", rows[i].name, (double)rows[i].cycles * ns);
+		printf("}\n");
+		return;
+	}
+	printf("%u bytes, burst %u: %" PRIu64 " round trips; frames lost %" PRIu64
+	       ", corrupt %" PRIu64 ", misordered %" PRIu64 "\n",
+	       o->size, o->burst, h->n, r->lost, r->corrupt, r->misordered);
+	for (unsigned int i = 0; h->n > 0 && i < RTE_DIM(rows); i++)
+		printf("  %-5s %12.3f us\n", rows[i].name, (double)rows[i].cycles * ns / 1000);
+}
+
+static bool
+run_ping(const struct options *o)
+{
+	static struct result result, warmup;
+	uint64_t seq = 0, cycles;
+
+	find_peer(o, &seq);
+	for (uint64_t i = 0; i < o->warmup && !quit; i++, seq += o->burst)
+		round_trip(o, seq, &warmup);
+	for (uint64_t i = 0; i < o->count && !quit; i++, seq += o->burst) {
+		cycles = round_trip(o, seq, &result);
+		if (cycles != 0)
+			histogram_add(&result.rtt, cycles);
+	}
+	quit = 0; /* an interrupted ping still stops its pong */
+	stop_peer(o);
+	report(o, &result);
+	return result.lost == 0 && result.corrupt == 0 && result.misordered == 0;
+}
+
+static void
+run_pong(const struct options *o)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint64_t echoed = 0;
+	uint16_t n, i, echo;
+	struct frame *f;
+	bool stop = false;
+
+	while (!quit && !stop) {
+		n = rte_eth_rx_burst(o->port, 0, m, RX_BURST);
+		for (i = 0, echo = 0; i < n; i++) {
+			int type = frame_type(m[i]);
+
+			if (type != PING && type != STOP) {
+				rte_pktmbuf_free(m[i]);
+				continue;
+			}
+			stop |= type == STOP;
+			f = frame_of(m[i]);
+			f->type = rte_cpu_to_be_16(type == STOP ? STOPPED : PONG);
+			rte_ether_addr_copy(&f->eth.src_addr, &f->eth.dst_addr);
+			rte_ether_addr_copy(&own_addr, &f->eth.src_addr);
+			m[echo++] = m[i];
+		}
+		if (echo > 0)
+			send_burst(o->port, m, echo, rte_rdtsc() + ms_to_tsc(o->timeout_ms));
+		echoed += echo;
+	}
+	printf(o->json ? "{\"echoed\": %" PRIu64 "}\n" : "echoed %" PRIu64 " frames\n", echoed);
+}
+
+static void
+port_start(const struct options *o)
+{
+	/* Up to 1518 bytes, a tagged frame without FCS, every port takes at its default MTU. */
+	const uint16_t mtu = o->size > RTE_ETHER_MAX_LEN ? o->size - RTE_ETHER_HDR_LEN : 0;
+	const struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
+	const int socket = rte_eth_dev_socket_id(o->port);
+	uint16_t nb_rxd = DESCRIPTORS, nb_txd = DESCRIPTORS;
+	int ret;
+
+	pool = rte_pktmbuf_pool_create("pingpong", MBUFS, 256, 0,
+				       RTE_PKTMBUF_HEADROOM + RTE_MAX(o->size, 2048), socket);
+	if (pool == NULL)
+		rte_exit(EXIT_FAILURE, "no memory for %u mbufs: %s\n", MBUFS,
+			 rte_strerror(rte_errno));
+
+	if ((ret = rte_eth_dev_configure(o->port, 1, 1, &conf)) != 0 ||
+	    (ret = rte_eth_dev_adjust_nb_rx_tx_desc(o->port, &nb_rxd, &nb_txd)) != 0 ||
+	    (ret = rte_eth_rx_queue_setup(o->port, 0, nb_rxd, socket, NULL, pool)) != 0 ||
+	    (ret = rte_eth_tx_queue_setup(o->port, 0, nb_txd, socket, NULL)) != 0 ||
+	    (ret = rte_eth_dev_start(o->port)) != 0 ||
+	    (ret = rte_eth_macaddr_get(o->port, &own_addr)) != 0)
+		rte_exit(EXIT_FAILURE, "port %u does not start for frames of %u bytes: %s\n",
+			 o->port, o->size, rte_strerror(-ret));
+	fprintf(stderr, "port %u is ready\n", o->port);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	bool good = true;
+	int n;
+
+	n = rte_eal_init(argc, argv);
+	if (n < 0)
+		rte_exit(EXIT_FAILURE, "EAL does not start: %s\n", rte_strerror(rte_errno));
+	options_parse(argc - n, argv + n, &o);
+	if (!rte_eth_dev_is_valid_port(o.port))
+		rte_exit(EXIT_FAILURE, "--port %u: there are %u ports; is a --vdev missing?\n",
+			 o.port, rte_eth_dev_count_avail());
+	signal(SIGINT, on_signal);
+	signal(SIGTERM, on_signal);
+	port_start(&o);
+
+	if (o.ping)
+		good = run_ping(&o);
+	else
+		run_pong(&o);
+
+	rte_eth_dev_stop(o.port);
+	rte_eth_dev_close(o.port);
+	rte_eal_cleanup();
+	return good ? 0 : 1;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define MIN_SIZE 60
+#define MAX_SIZE 9600
+#define MAX_BURST 256
+
+struct options {
+	bool ping;
+	bool json;
+	uint16_t port;
+	uint16_t size;
+	uint16_t burst;
+	uint64_t count;
+	uint64_t warmup;
+	uint64_t timeout_ms; /* for a burst to come back */
+	uint64_t wait_s;     /* for the other side to appear */
+};
+
+/* Parse what follows the EAL's `--`; ends the program with a message if it makes no sense. */
+void options_parse(int argc, char **argv, struct options *o);
+
+#endif /* OPTIONS_H */

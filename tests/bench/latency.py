@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""Latency: examples/pingpong in two processes on two CPUs, over one link after the other."""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+
+import eal
+import machine
+from process import Process
+from throughput import align
+
+ATTEMPTS = 3
+SIDES = {"sender": "ping", "receiver": "pong"}
+
+
+@dataclass
+class Sample:
+    link: str
+    memory: str
+    size: int
+    burst: int
+    round: int
+    distance: tuple
+    result: dict  # what dpdk-pingpong --json printed
+
+
+class PingPong(Process):
+    """One side."""
+
+    def __init__(self, program, link, side, cpu, memory, folder, args):
+        self.file_prefix = eal.unique_prefix(f"{link.name}-{SIDES[side]}")
+        plugins = [eal.plugin_path()] if link.shmbus else []
+        argv = [program] + eal.eal_args(
+            lcores=f"0@{cpu}", memory=memory, file_prefix=self.file_prefix,
+            vdevs=[link.vdev(side, dir=folder)], plugins=plugins, extra=link.eal_extra)
+        argv += ["--", "--role", SIDES[side], "--json", *map(str, args)]
+        super().__init__(argv, name=f"{link.name}-{SIDES[side]}")
+
+    def start(self):
+        super().start()
+        self.wait_for(r"^port \d+ is ready")
+        return self
+
+    def close(self, check=True, graceful=True):
+        try:
+            super().close(check, graceful)
+        finally:
+            eal.remove_leftovers(self.file_prefix)
+
+
+class Bench:
+    """A run over links, sizes and bursts with one kind of memory."""
+
+    def __init__(self, program, links, sizes, bursts, memory, cpus, folder, distance, seconds,
+                 patience, progress=lambda text: None):
+        self.program = program
+        self.links = [link for link in links if link.receiver]
+        self.sizes = sizes
+        self.bursts = bursts
+        self.memory = memory
+        self.cpus = cpus
+        self.folder = folder
+        self.distance = distance
+        self.seconds = seconds
+        self.patience = patience
+        self.progress = progress
+        self.samples = []
+
+    def near(self, sample):
+        return all(self.distance.is_near(value) for value in sample.distance)
+
+    def good(self, link, size, burst):
+        return [s for s in self.samples
+                if (s.link, s.size, s.burst) == (link, size, burst) and self.near(s)]
+
+    def cases(self):
+        return [(size, burst) for size in self.sizes for burst in self.bursts]
+
+    def run(self, rounds, budget_s):
+        """As in throughput: the rounds, then more of them where good samples are missing."""
+        for number in range(rounds):
+            self._round(number, self.cases(), rounds)
+        deadline = time.monotonic() + budget_s
+        number = rounds
+        while time.monotonic() < deadline:
+            missing = [case for case in self.cases()
+                       if any(len(self.good(link.name, *case)) < rounds for link in self.links)]
+            if not missing:
+                break
+            self.progress(f"{self.memory.kind}: too few good samples of {missing}")
+            self.distance.gave_up = False
+            if not self.distance.wait_good(deadline - time.monotonic())[1]:
+                break
+            self._round(number, missing, rounds)
+            number += 1
+        return self.samples
+
+    def _round(self, number, cases, rounds):
+        links = self.links if number % 2 == 0 else self.links[::-1]
+        for size, burst in cases:
+            for link in links:
+                self.progress(f"{self.memory.kind}: round {number + 1} of {rounds}, {size} B, "
+                              f"burst {burst}, {link.name}")
+                for _ in range(ATTEMPTS):
+                    before, ready = self.distance.wait_good(self.patience)
+                    sample = self._sample(link, size, burst, number, before)
+                    self.samples.append(sample)
+                    if not ready or self.near(sample):
+                        break
+
+    def _sample(self, link, size, burst, number, before):
+        # Roughly the wished time: a round trip takes about half a microsecond, and a frame of a
+        # burst a few hundred nanoseconds on top of it.
+        count = max(1000, int(self.seconds * 1e9 / (600 + 300 * burst)))
+        args = ["--size", size, "--burst", burst]
+        ping = ["--count", count, "--warmup", count // 10, "--wait-s", 60]
+        sides = {side: PingPong(self.program, link, side, cpu, self.memory, self.folder,
+                                args + (ping if side == "sender" else []))
+                 for side, cpu in (("sender", self.cpus[0]), ("receiver", self.cpus[1]))}
+        order = link.order()
+        with sides[order[0]], sides[order[1]]:
+            # A stopped pong is done as well: both end by themselves, with a line of JSON each.
+            for side in order:
+                sides[side].wait(120)
+        result = json.loads(sides["sender"].wait_for(r"^\{.*\}$").group(0))
+        return Sample(link=link.name, memory=self.memory.kind, size=size, burst=burst,
+                      round=number, distance=(before, self.distance.read()), result=result)
+
+
+def summary(bench, reference="memif"):
+    """Medians per link, size and burst as the JSON file has them."""
+    def far(sample):
+        return all(map(bench.distance.is_far, sample.distance))
+
+    result = []
+    for size, burst in bench.cases():
+        groups = {link.name: [s for s in bench.samples
+                              if (s.link, s.size, s.burst) == (link.name, size, burst)]
+                  for link in bench.links}
+        chosen, used = machine.choose(groups, [("good", bench.near), ("far", far)])
+        for name, mine in groups.items():
+            far_medians = [s.result["p50_ns"] for s in mine if far(s)]
+            entry = {"link": name, "frame_size": size, "burst": burst}
+            for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns"):
+                entry[key] = round(machine.median([s.result[key] for s in used[name]]))
+            entry |= {
+                "lost": sum(s.result["lost"] for s in mine),
+                "corrupt": sum(s.result["corrupt"] + s.result["misordered"] for s in mine),
+                "ratio_to_memif": None, "memory": bench.memory.kind,
+                "chosen": chosen, "chosen_samples": len(used[name]),
+                "far_p50_ns": round(machine.median(far_medians)) if far_medians else None,
+                "far_samples": len(far_medians), "samples": [asdict(s) for s in mine],
+            }
+            result.append(entry)
+    for entry in result:
+        base = next((e for e in result if e["link"] == reference and
+                     (e["frame_size"], e["burst"]) == (entry["frame_size"], entry["burst"])), None)
+        if base:
+            entry["ratio_to_memif"] = round(entry["p50_ns"] / base["p50_ns"], 3)
+    return result
+
+
+def table(entries):
+    """The summary as text: a row per case and link."""
+    rows = [["bytes", "burst", "link", "min us", "p50", "p90", "p99", "p99.9", "p50/memif", "lost",
+             "samples"]]
+    far_rows = [["bytes", "burst", "link", "p50"]]
+    for e in entries:
+        case = [str(e["frame_size"]), str(e["burst"]), e["link"]]
+        rows.append(case + [f"{e[k] / 1000:.2f}" for k in (
+            "min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns")]
+            + [f"{e['ratio_to_memif']:.2f}" if e["ratio_to_memif"] else "-",
+               str(e["lost"] + e["corrupt"]), str(e["chosen_samples"])])
+        if e["far_samples"]:
+            far_rows.append(case + [f"{e['far_p50_ns'] / 1000:.2f} ({e['far_samples']})"])
+    text = align(rows)
+    for chosen, why in (("far", "the CPUs were far apart"),
+                        ("all", "the CPUs came near each other and parted again")):
+        cases = sorted({(e["frame_size"], e["burst"]) for e in entries if e["chosen"] == chosen})
+        if cases:
+            text += f"\n  not under good conditions, {why}: "
+            text += ", ".join(f"{size} B burst {burst}" for size, burst in cases)
+    if len(far_rows) > 1:
+        text += "\n  while the CPUs were far apart (number of samples):\n" + align(far_rows)
+    return text

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""The links that the bench compares: one entry each in LINKS, nothing about them anywhere else.
+
+A link is a pair of devices, one for the sender's process and one for the receiver's. `{dir}` in
+their arguments is a private folder in shared memory, `{size}` the frame size of the measurement.
+A link without a receiver is measured at its sender.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Link:
+    name: str
+    about: str
+    sender: str
+    receiver: str | None
+    shmbus: bool = False  # needs the plugin
+    first: str = "receiver"  # the side to start first
+    eal_extra: tuple = ()
+    memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
+
+    @property
+    def per_size(self):
+        """Its devices are made for one frame size: other sizes need new processes."""
+        return "{size}" in self.sender
+
+    def order(self):
+        """The sides in starting order."""
+        sides = ["receiver", "sender"] if self.first == "receiver" else ["sender", "receiver"]
+        return [side for side in sides if getattr(self, side)]
+
+    def vdev(self, side, **values):
+        return getattr(self, side).format(**values)
+
+
+def memif(name="memif", sender="client", rsize=10, bsize=2048, zero_copy=False):
+    """net_memif with a role for its sender. The server listens, so it has to be there first."""
+    def device(side):
+        role = sender if side == "sender" else {"client": "server", "server": "client"}[sender]
+        args = f"net_memif0,role={role},socket={{dir}}/{name}.sock,socket-abstract=no"
+        args += f",rsize={rsize},bsize={bsize}"
+        return args + (",zero-copy=yes" if zero_copy and role == "client" else "")
+    return Link(
+        name=name,
+        about=f"net_memif, sender is {sender}, rsize={rsize} bsize={bsize} "
+              f"zero-copy={'yes' if zero_copy else 'no'}",
+        sender=device("sender"),
+        receiver=device("receiver"),
+        first="receiver" if sender == "client" else "sender",
+        # memif's zero copy hands out the hugepage files themselves.
+        eal_extra=("--single-file-segments",) if zero_copy else (),
+        memory=("huge",) if zero_copy else ("no-huge", "huge"))
+
+
+LINKS = {link.name: link for link in (
+    Link(name="shmbus",
+         about="net_shmbus, defaults, file in shared memory",
+         sender="net_shmbus0,path={dir}/bus",
+         receiver="net_shmbus0,path={dir}/bus",
+         shmbus=True),
+    memif(),
+    Link(name="null",
+         about="net_null copy=1, sender alone: what sending and one copy cost on this machine",
+         sender="net_null0,copy=1,size={size}",
+         receiver=None),
+)}
+
+# What else net_memif offers, to see that the comparison is with it at its best (--memif-tuned).
+MEMIF_TUNED = {link.name: link for link in (
+    memif("memif"),
+    memif("memif-server-sends", sender="server"),
+    memif("memif-rsize-9", rsize=9),
+    memif("memif-rsize-11", rsize=11),
+    memif("memif-rsize-12", rsize=12),
+    memif("memif-rsize-13", rsize=13),
+    memif("memif-zero-copy", zero_copy=True),
+)}

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""The bench counts what it says it counts, and chooses samples by their labels alone.
+
+No test here looks at a rate.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import eal
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import links  # noqa: E402
+import machine  # noqa: E402
+import throughput  # noqa: E402
+
+BENCH = os.path.join(eal.ROOT, "scripts", "bench")
+BUILDDIR = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
+
+
+def bench(*args, status=0):
+    """Run scripts/bench; what it printed."""
+    found = subprocess.run([BENCH, "--builddir", BUILDDIR, *map(str, args)], text=True, check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=500)
+    assert found.returncode == status, found.stdout + found.stderr
+    if status == 0:
+        assert found.stderr == "", "nobody is watching, so there is no progress to show"
+    return found.stdout + found.stderr
+
+
+class FakeDistance(machine.Distance):
+    """Readings without a machine."""
+
+    def __init__(self, *readings):
+        super().__init__((0, 1), "/nonexistent")
+        self.readings = list(readings)
+
+
+def fake_bench(samples, distance, names=("shmbus", "memif")):
+    result = throughput.Bench([links.LINKS[name] for name in names], [64], eal.NO_HUGE, (0, 1),
+                              "/nonexistent", distance, 1, 1)
+    result.samples = [throughput.Sample(link=link, memory="no-huge", size=64, round=i, mpps=mpps,
+                                        sent=1000, lost=lost, missed=0, share=share, distance=dist)
+                      for i, (link, mpps, lost, share, dist) in enumerate(samples)]
+    return result
+
+
+def test_median():
+    assert machine.median([3, 1, 2]) == 2
+    assert machine.median([4, 1, 3, 2]) == 2.5
+    assert machine.median([7]) == 7
+
+
+def test_near_is_what_is_usual_among_the_nearest():
+    distance = FakeDistance(*[8.5] * 30, *[31.0] * 60, 2.5)
+    assert distance.near == 8.5
+    assert distance.is_near(8.3) and distance.is_near(9.9)
+    assert not distance.is_near(31.0) and distance.is_far(31.0)
+    # The two halves of one core are neither near nor far.
+    assert not distance.is_near(2.5) and not distance.is_far(2.5)
+
+
+def test_without_a_distance_everything_counts():
+    distance = FakeDistance()
+    assert not distance.available and distance.read() is None
+    assert distance.is_near(None) and not distance.is_far(None)
+
+
+def test_samples_are_chosen_by_their_labels():
+    near, far = (8.5, 8.5), (31.0, 31.0)
+    distance = FakeDistance(*[8.5] * 30, *[31.0] * 60)
+    result = throughput.summary(fake_bench([
+        ("shmbus", 40.0, 0, 0.99, near), ("shmbus", 44.0, 0, 0.99, near),
+        ("shmbus", 42.0, 0, 1.00, near), ("shmbus", 14.0, 0, 1.00, far),
+        ("shmbus", 99.0, 5, 0.50, near), ("shmbus", 98.0, 0, 1.00, (8.5, 31.0)),
+        ("memif", 20.0, 0, 1.0, near), ("memif", 7.0, 2, 1.0, far),
+    ], distance))
+    shmbus, memif = result
+    assert list(shmbus)[:5] == ["link", "frame_size", "rx_mpps", "lost", "ratio_to_memif"]
+    assert (shmbus["link"], shmbus["frame_size"], shmbus["rx_mpps"]) == ("shmbus", 64, 42.0)
+    assert (shmbus["chosen"], shmbus["chosen_samples"]) == ("good", 3)
+    assert shmbus["lost"] == 5, "a lost frame counts in whatever sample it was lost"
+    assert shmbus["ratio_to_memif"] == 2.1 and memif["ratio_to_memif"] == 1.0
+    assert (shmbus["far_mpps"], shmbus["far_ratio_to_memif"]) == (14.0, 2.0)
+    assert memif["lost"] == 2
+    text = throughput.table(result, [links.LINKS["shmbus"], links.LINKS["memif"]])
+    assert "2.10" in text and "good conditions" not in text
+
+
+@pytest.mark.parametrize("memif, chosen, ratio, words", [
+    # Only the other link has a good sample: both are judged by what they did far apart.
+    ((5.0, 1.0, (31.0, 31.0)), "far", 2.8, "the CPUs were far apart"),
+    ((5.0, 1.0, (8.5, 31.0)), "undisturbed", 5.4, "came near each other and parted again"),
+    ((5.0, 0.5, (8.5, 8.5)), "all", 5.4, "something else ran on the CPUs"),
+])
+def test_like_is_compared_with_like(memif, chosen, ratio, words):
+    distance = FakeDistance(*[8.5] * 30, *[31.0] * 60)
+    mpps, share, labels = memif
+    result = throughput.summary(fake_bench([
+        ("shmbus", 40.0, 0, 1.0, (8.5, 8.5)), ("shmbus", 14.0, 0, 1.0, (31.0, 31.0)),
+        ("memif", mpps, 0, share, labels)], distance))
+    assert [entry["chosen"] for entry in result] == [chosen] * 2
+    assert result[0]["ratio_to_memif"] == ratio
+    text = throughput.table(result, [links.LINKS["shmbus"], links.LINKS["memif"]])
+    assert "not under good conditions" in text and words in text
+
+
+def test_memif_devices_are_a_pair():
+    for sender, first in (("client", "receiver"), ("server", "sender")):
+        link = links.memif(sender=sender)
+        devices = [link.vdev(side, dir="/d") for side in ("sender", "receiver")]
+        assert f"role={sender}" in devices[0]
+        assert devices[1] == devices[0].replace(
+            f"role={sender}", f"role={'server' if sender == 'client' else 'client'}")
+        assert link.order()[0] == first
+
+
+@pytest.mark.parametrize("args, message", [
+    (["--links", "nosuch"], "--links nosuch: expected some of shmbus,memif,null"),
+    (["--cpus", "0,0"], "expected two different CPUs"),
+    (["--latency", "--links", "null"], "nothing is left to measure"),
+    (["--latency", "--pingpong", "/nonexistent"], "no /nonexistent"),
+])
+def test_usage(args, message):
+    assert message in bench(*args, status=2)
+
+
+def run_json(tmp_path, *args):
+    path = tmp_path / "out.json"
+    text = bench("--no-huge", "--rounds", 1, "--seconds", 0.1, "--patience", 0, "--budget", 0,
+                 "--json", path, *args)
+    return text, json.loads(path.read_text())
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+def test_throughput(tmp_path):
+    """For real, but without net_memif, whose own troubles are not ours to judge."""
+    # a plugin with sanitizers is not what anyone measures, and the bench does not load it
+    own = eal.plugin_path() and not os.environ.get("SHMBUS_SANITIZE")
+    names = ["null"] + (["shmbus"] if own else [])
+    text, entries = run_json(tmp_path, "--sizes", "64,1518", "--links", ",".join(names))
+    assert {(e["link"], e["frame_size"]) for e in entries} == {
+        (name, size) for name in names for size in (64, 1518)}
+    for entry in entries:
+        assert list(entry)[:5] == ["link", "frame_size", "rx_mpps", "lost", "ratio_to_memif"]
+        assert entry["rx_mpps"] > 0
+        assert entry["sent"] > 0
+        if entry["link"] == "shmbus":
+            assert entry["lost"] == 0 and entry["missed"] == 0
+    assert "no-huge: Mpps received" in text
+    facts = json.loads((tmp_path / "out.conditions.json").read_text())
+    assert facts["cpu"] and set(facts["links"]) == set(names)
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+def test_latency(tmp_path):
+    program = os.path.join(BUILDDIR, "examples", "pingpong", "dpdk-pingpong")
+    if not os.access(program, os.X_OK):
+        pytest.skip(f"no {program}")
+    text, entries = run_json(tmp_path, "--latency", "--sizes", 64, "--bursts", "1,32", "--links",
+                             "memif,shmbus" if eal.plugin_path() else "memif")
+    assert {(e["frame_size"], e["burst"]) for e in entries} == {(64, 1), (64, 32)}
+    for entry in entries:
+        assert 0 < entry["min_ns"] <= entry["p50_ns"] <= entry["p99_ns"] <= entry["max_ns"]
+        assert entry["lost"] == entry["corrupt"] == 0
+    assert "p50/memif" in text
