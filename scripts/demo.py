@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""What scripts/demo runs: testpmd txonly -> a bus file -> testpmd rxonly, with live rates."""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
+
+import eal  # noqa: E402
+from process import ProcessError  # noqa: E402
+from testpmd import Testpmd  # noqa: E402
+
+
+def bus_folder():
+    """Where shared memory is, or the next best."""
+    return "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()
+
+
+def memory():
+    if eal.hugepage_problem() is None:
+        return eal.HUGE, "hugepages"
+    return eal.NO_HUGE, "no hugepages"
+
+
+def say(line=""):
+    print(line, flush=True)
+
+
+def watch(sender, receiver, seconds):
+    """A line a second; the rate of all of it in frames per second."""
+    begin = before = receiver.port_stats_at()
+    sent_before = sender.port_stats_at()
+    say("   time      sent/s  received/s    received   missed")
+    for second in range(1, seconds + 1):
+        time.sleep(max(0.0, begin[0] + second - time.monotonic()))
+        sent, now = sender.port_stats_at(), receiver.port_stats_at()
+        say("%5d s %9.2f M %9.2f M %11d %8d" % (
+            second,
+            (sent[1]["tx_packets"] - sent_before[1]["tx_packets"])
+            / (sent[0] - sent_before[0]) / 1e6,
+            (now[1]["rx_packets"] - before[1]["rx_packets"]) / (now[0] - before[0]) / 1e6,
+            now[1]["rx_packets"], now[1]["rx_missed"]))
+        before, sent_before = now, sent
+    return (before[1]["rx_packets"] - begin[1]["rx_packets"]) / (before[0] - begin[0])
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="scripts/demo")
+    parser.add_argument("--seconds", type=int, default=10, help="how long (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=64,
+                        help="frame length in bytes without FCS (default: %(default)s)")
+    args = parser.parse_args()
+    cpus = eal.allowed_cpus()
+    mem, mem_text = memory()
+    bus = os.path.join(bus_folder(), "shmbus-demo-%d" % os.getpid())
+    common = {"vdevs": ["net_shmbus0,path=" + bus], "shmbus": True, "memory": mem}
+
+    say("Two stock dpdk-testpmd processes, %s, one file as their wire: %s" % (mem_text, bus))
+    say("  sender    txonly, core %d:  --vdev=net_shmbus0,path=%s" % (cpus[0], bus))
+    say("  receiver  rxonly, core %d:  --vdev=net_shmbus0,path=%s" % (cpus[-1], bus))
+    try:
+        with Testpmd(lcores=eal.core_map(cpus[-1]), name="receiver", **common) as receiver, \
+                Testpmd(lcores=eal.core_map(cpus[0]), name="sender", **common) as sender:
+            receiver.set_fwd("rxonly")
+            sender.set_fwd("txonly")
+            sender.set_txpkts(args.size)
+            receiver.start_fwd()
+            sender.start_fwd()
+            receiver.wait_port_stat(0, "rx_packets", 1)
+            rate = watch(sender, receiver, args.seconds)
+            sender.stop_fwd()
+            received = receiver.wait_stable()["rx_packets"]
+            sent = sender.port_stats()["tx_packets"]
+    except ProcessError as error:
+        sys.exit("scripts/demo: %s" % error)
+    finally:
+        if os.path.exists(bus):
+            os.unlink(bus)
+    say()
+    say("Every frame was copied into the file by one process and out of it by the other.")
+    say("%d B: sent %d, received %d, lost %d, %.1f Mpps"
+        % (args.size, sent, received, sent - received, rate / 1e6))
+    sys.exit(0 if received > 0 else 1)
+
+
+if __name__ == "__main__":
+    main()
