@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""Sphinx: sphinx-build -W docs build/docs"""
+
+import os
+import re
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def project_version():
+    """The version that meson.build states."""
+    with open(os.path.join(HERE, "..", "meson.build"), encoding="utf-8") as f:
+        return re.search(r"^\s*version: '([^']+)'", f.read(), re.M).group(1)
+
+
+project = "shmbus"
+copyright = "2026 The shmbus authors"  # pylint: disable=redefined-builtin
+release = version = project_version()
+
+master_doc = "index"
+exclude_patterns = ["build", "Thumbs.db"]
+highlight_language = "none"
+nitpicky = True
+
+html_theme = "alabaster"
+html_show_sourcelink = False
+html_theme_options = {
+    "description": "Ethernet on a file in shared memory, for DPDK",
+    "page_width": "1080px",
+    "sidebar_width": "240px",
+    "fixed_sidebar": True,
+}
