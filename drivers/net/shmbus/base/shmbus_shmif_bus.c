@@ -12,34 +12,30 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shmbus_lock.h"
 #include "shmbus_shmif_bus.h"
 #include "shmbus_shmif_lock.h"
 
-#define ID_LOCK_OFF (INT64_C(1) << 40)
-#define BREAKER_LOCK_OFF ID_LOCK_OFF /* no port has number 0 */
+#define NUMBER_LOCK_OFF (INT64_C(1) << 40)
 
 int
-shmbus_shmif_breaker_try(const struct shmbus_shmif *bus)
+shmbus_shmif_number_try(const struct shmbus_shmif *bus, uint32_t id)
 {
-	return shmbus_lock_try(bus->file.fd, BREAKER_LOCK_OFF);
+	return shmbus_lock_try(bus->file.fd, NUMBER_LOCK_OFF + id);
 }
 
 void
-shmbus_shmif_breaker_drop(const struct shmbus_shmif *bus)
+shmbus_shmif_number_drop(const struct shmbus_shmif *bus, uint32_t id)
 {
-	shmbus_lock_drop(bus->file.fd, BREAKER_LOCK_OFF);
-}
-
-bool
-shmbus_shmif_alive(const struct shmbus_shmif *bus, uint32_t id)
-{
-	return id == bus->id || shmbus_lock_held_by_other(bus->file.fd, ID_LOCK_OFF + id);
+	shmbus_lock_drop(bus->file.fd, NUMBER_LOCK_OFF + id);
 }
 
 uint32_t
@@ -48,7 +44,7 @@ shmbus_shmif_count_peers(const struct shmbus_shmif *bus)
 	uint32_t id, n = 0;
 
 	for (id = 1; id <= SHMBUS_SHMIF_IDS; id++)
-		n += id != bus->id && shmbus_shmif_alive(bus, id);
+		n += id != bus->id && shmbus_lock_held_by_other(bus->file.fd, NUMBER_LOCK_OFF + id);
 	return n;
 }
 
@@ -65,13 +61,13 @@ shmbus_shmif_wake(const struct shmbus_shmif *bus)
 }
 
 static int
-take_id(struct shmbus_shmif *bus, struct shmbus_error *e)
+take_number(struct shmbus_shmif *bus, struct shmbus_error *e)
 {
 	uint32_t id;
 	int ret;
 
 	for (id = 1; id <= SHMBUS_SHMIF_IDS; id++) {
-		ret = shmbus_lock_try(bus->file.fd, ID_LOCK_OFF + id);
+		ret = shmbus_shmif_number_try(bus, id);
 		if (ret == 0) {
 			bus->id = id;
 			return 0;
@@ -189,7 +185,7 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint6
 		return ret;
 	ret = size == 0 ? create(bus, mode != 0 ? mode : 0600, e) : join(bus, size, e);
 	if (ret == 0)
-		ret = take_id(bus, e);
+		ret = take_number(bus, e);
 	if (ret != 0) {
 		take_back(bus);
 		return ret;
@@ -201,21 +197,59 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint6
 }
 
 int
-shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint32_t id,
-		     uint64_t sender, struct shmbus_error *e)
+shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_t sender,
+		     struct shmbus_error *e)
 {
+	char name[32];
 	uint64_t size;
-	int ret;
+	int own, ret;
 
 	memset(bus, 0, sizeof(*bus));
+	bus->file.fd = -1;
 	bus->sender = sender;
-	bus->id = id;
-	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
-	if (ret == 0)
-		ret = check_header(bus, size, e);
+	/* A descriptor of the same file, but with locks of its own. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	own = open(name, O_RDWR | O_CLOEXEC);
+	if (own < 0)
+		return shmbus_error_set(e, -errno, "path=%s: cannot open it again: %s", path,
+					strerror(errno));
+	ret = shmbus_file_adopt(&bus->file, own, path, &size, e);
+	if (ret != 0) {
+		close(own);
+		return ret;
+	}
+	ret = check_header(bus, size, e);
 	if (ret == 0)
 		ret = map_file(bus, e);
-	return ret;
+	if (ret == 0)
+		ret = take_number(bus, e);
+	if (ret != 0) {
+		shmbus_shmif_close(bus);
+		return ret;
+	}
+	shmbus_shmif_lock_inherit(bus);
+	close(fd);
+	return 0;
+}
+
+bool
+shmbus_shmif_recognise(const char *path)
+{
+	uint32_t magic = 0;
+	struct stat st;
+	bool found;
+	int fd;
+
+	/* What else is wrong with it, whoever opens it for good will say. */
+	if (path == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return false;
+	found = pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) &&
+		magic == SHMBUS_SHMIF_MAGIC;
+	close(fd);
+	return found;
 }
 
 void

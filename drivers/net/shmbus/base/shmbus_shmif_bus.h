@@ -22,7 +22,7 @@
 struct shmbus_shmif {
 	struct shmbus_file file;
 	bool filled;     /* this process made the file, or an empty one, a bus */
-	uint32_t id;     /* this port's number */
+	uint32_t id;     /* this port's number, from 1 */
 	uint64_t sender; /* what its frames bear */
 	uint8_t *map;    /* the whole file */
 };
@@ -38,18 +38,22 @@ struct shmbus_shmif {
 int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint64_t sender,
 		      struct shmbus_error *e);
 
-/* The same through a descriptor that the port's owner gave: shares its number. */
-int shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint32_t id,
-			 uint64_t sender, struct shmbus_error *e);
+/*
+ * The same for another process that shares the port: through a descriptor that
+ * the owner gave, which is closed if this succeeds. It gets a number of its
+ * own, as it may die on its own.
+ */
+int shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_t sender,
+			 struct shmbus_error *e);
+
+/* Is this how a shmif bus begins? False if the file cannot be read, or is none. */
+bool shmbus_shmif_recognise(const char *path);
 
 void shmbus_shmif_close(struct shmbus_shmif *bus);
 
-/* See shmbus_shmif_lock.h: only one port of ours breaks a lock at a time. 0 or -EAGAIN. */
-int shmbus_shmif_breaker_try(const struct shmbus_shmif *bus);
-void shmbus_shmif_breaker_drop(const struct shmbus_shmif *bus);
-
-/* Does the port of this number live? One system call. This process's own does. */
-bool shmbus_shmif_alive(const struct shmbus_shmif *bus, uint32_t id);
+/* Keep the number of a dead port from being taken. -EAGAIN: that port lives. One system call. */
+int shmbus_shmif_number_try(const struct shmbus_shmif *bus, uint32_t id);
+void shmbus_shmif_number_drop(const struct shmbus_shmif *bus, uint32_t id);
 
 /* How many other ports of ours are on the bus. Up to 255 system calls. */
 uint32_t shmbus_shmif_count_peers(const struct shmbus_shmif *bus);

@@ -2,61 +2,99 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <time.h>
+
 #include "shmbus_clock.h"
-#include "shmbus_lock.h"
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_repair.h"
 
-/* A burst of a thousand short frames is written within this many looks. */
-#define SPINS 4000
+/* Looks before giving up for now; the longest burst is written within them. */
+#define SPINS 1000
 
-/* A stuck lock's holder is asked for after, and every: */
-#define ASK_AFTER_NS (1000 * 1000)
-#define ASK_EVERY_NS (10 * 1000 * 1000)
+/* A stuck lock's holder is asked for after this long, and each time again after. */
+#define ASK_NS (1000 * 1000)
+/* A foreign lock must have been found stuck this often, too, before it is broken. */
+#define LOOKS 16
+/* How long a lock may be held by NetBSD while the one of ours who waits for it is dead. */
+#define CLAIM_NS (200 * 1000 * 1000)
 
-/* How long a newcomer waits for a breaker. */
-#define INHERIT_WAIT_MS 1000
-
-#define SPARE_ID 0xffu
-#define SPARE_LAST_SHIFT 8
-#define SPARE_LAST_MASK 0xfffffu
-#define SPARE_GEN_SHIFT 28
-#define SPARE_GEN_MASK 7u
-#define SPARE_INTENT (1u << 31)
+#define ID 0xffu
+#define LAST_SHIFT 8
+#define LAST_MASK 0xfffffu
+#define GEN_SHIFT 28
+#define HELD (1u << 29)
+#define INTENT (1u << 31)
 /* No offset of a record: the ring is being repaired. */
-#define LAST_REPAIR SPARE_LAST_MASK
+#define LAST_REPAIR LAST_MASK
 
-static bool
-try_take(struct shmbus_shmif_header *h)
+static inline void
+relax(void)
 {
-	uint32_t free_value = 0;
-
-	if (shmbus_load(&h->lock) != 0)
-		return false;
-	/* L1: with L2 in unlock */
-	return atomic_compare_exchange_strong_explicit(&h->lock, &free_value, 1,
-						       memory_order_acquire, memory_order_relaxed);
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
 }
 
-/* Has the bus, stuck under a foreign lock, changed since the last look? */
 static bool
-changed(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_t now)
+swap(shmbus_a32 *word, uint32_t from, uint32_t to)
 {
-	const uint64_t gen = shmbus_load(&h->gen);
-	const uint32_t first = shmbus_load(&h->first);
-	const uint32_t last = shmbus_load(&h->last);
-	const uint32_t spare = shmbus_load(&h->spare);
+	return atomic_compare_exchange_strong_explicit(word, &from, to, memory_order_acquire,
+						       memory_order_relaxed);
+}
 
-	if (w->since_ns != 0 && w->gen == gen && w->first == first && w->last == last &&
-	    w->spare == spare)
+/* The claim is ours: take the lock, or drop the claim. */
+static bool
+lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
+{
+	/* L1: with L2 in unlock */
+	if (swap(&h->lock, 0, 1)) {
+		shmbus_store(&h->spare, bus->id | HELD);
+		return true;
+	}
+	shmbus_store(&h->spare, 0);
+	return false;
+}
+
+static bool
+try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
+{
+	if ((shmbus_load(&h->spare) | shmbus_load(&h->lock)) != 0)
 		return false;
+	return swap(&h->spare, 0, bus->id) && lock_claimed(bus, h);
+}
+
+/* Is all of it as it was when last looked at? Else it begins anew from here. */
+static bool
+still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_t now)
+{
+	const struct shmbus_shmif_watch seen = {
+		.lock = shmbus_load(&h->lock),
+		.spare = shmbus_load(&h->spare),
+		.first = shmbus_load(&h->first),
+		.last = shmbus_load(&h->last),
+		.gen = shmbus_load(&h->gen),
+	};
+
+	if ((seen.lock | seen.spare) == 0) {
+		w->since_ns = 0;
+		return false;
+	}
+	if (w->since_ns != 0 && w->lock == seen.lock && w->spare == seen.spare &&
+	    w->first == seen.first && w->last == seen.last && w->gen == seen.gen) {
+		w->looks++;
+		return true;
+	}
 	w->since_ns = now;
 	w->asked_ns = now;
-	w->gen = gen;
-	w->first = first;
-	w->last = last;
-	w->spare = spare;
-	return true;
+	w->looks = 1;
+	w->lock = seen.lock;
+	w->spare = seen.spare;
+	w->first = seen.first;
+	w->last = seen.last;
+	w->gen = seen.gen;
+	return false;
 }
 
 /* Finish what a port of ours announced before it died. The lock is ours. */
@@ -64,81 +102,95 @@ static void
 redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const uint32_t last = (spare >> LAST_SHIFT) & LAST_MASK;
 	const uint64_t gen = shmbus_load(&h->gen);
-	const uint32_t last = (spare >> SPARE_LAST_SHIFT) & SPARE_LAST_MASK;
 
-	if (!(spare & SPARE_INTENT))
+	if (!(spare & INTENT))
 		return;
 	if (last >= SHMBUS_SHMIF_DATA) {
 		shmbus_shmif_repair(bus, known_end);
 		return;
 	}
 	shmbus_store_release(&h->last, last);
-	if ((gen & SPARE_GEN_MASK) == ((spare >> SPARE_GEN_SHIFT) & SPARE_GEN_MASK))
+	if ((gen & 1) == ((spare >> GEN_SHIFT) & 1))
 		shmbus_store_release(&h->gen, gen + 1);
 }
 
-/*
- * What the taker of a stuck lock signs with: should it die over it, the next
- * one has to do the same again.
- */
-static uint32_t
-signature(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *w, bool foreign)
-{
-	if (foreign)
-		return SPARE_INTENT | LAST_REPAIR << SPARE_LAST_SHIFT | bus->id;
-	return (w->spare & ~SPARE_ID) | bus->id;
-}
-
-/* Take over a stuck lock, if it is still as it was seen. */
 static bool
-take_over(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, bool foreign)
+break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	uint32_t spare = w->spare;
 
-	/* Among ours: one breaker at a time, and only if nothing has happened. */
-	if (shmbus_shmif_breaker_try(bus) != 0)
+	/* Should we die over it, the next one has to do the same again. */
+	if (!swap(&h->spare, 0, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
-	if (shmbus_load(&h->lock) != 1 ||
-	    !atomic_compare_exchange_strong_explicit(&h->spare, &spare, signature(bus, w, foreign),
-						     memory_order_acquire, memory_order_relaxed)) {
-		shmbus_shmif_breaker_drop(bus);
+	if (shmbus_load(&h->lock) != 1 || shmbus_load(&h->first) != w->first ||
+	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
+		shmbus_store(&h->spare, 0);
 		return false;
 	}
-	if (foreign) {
-		shmbus_shmif_repair(bus, w->known_end);
-		w->broken_foreign++;
-	} else {
-		redo(bus, w->spare, w->known_end);
-		w->broken_ours++;
-	}
-	shmbus_store_release(&h->spare, bus->id);
-	shmbus_shmif_breaker_drop(bus);
-	w->since_ns = 0;
+	shmbus_shmif_repair(bus, w->known_end);
+	shmbus_store_release(&h->spare, bus->id | HELD);
+	w->broken_foreign++;
 	return true;
 }
 
-/* The lock was not to be had: is its holder dead? Then it is ours now. */
+/* The spare word says what no port of ours has written, or a thread of this port is stuck. */
+static bool
+take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	if (!swap(&h->spare, w->spare, bus->id | (w->lock != 0 ? HELD : 0)))
+		return false;
+	w->broken_foreign++;
+	return w->lock != 0 || lock_claimed(bus, h);
+}
+
+/* What the port of this number left, as w saw it, becomes ours, if it is dead. */
+static bool
+take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t id)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const bool held = w->lock != 0;
+	bool taken;
+
+	if (shmbus_shmif_number_try(bus, id) != 0)
+		return false;
+	taken = swap(&h->spare, w->spare, (w->spare & ~ID) | (held ? HELD : 0) | bus->id);
+	shmbus_shmif_number_drop(bus, id);
+	if (!taken)
+		return false;
+	if (!held)
+		return lock_claimed(bus, h);
+	redo(bus, w->spare, w->known_end);
+	shmbus_store_release(&h->spare, bus->id | HELD);
+	w->broken_ours++;
+	return true;
+}
+
+/* The lock was not to be had: is its holder dead? True: then it is ours now. */
 static bool
 take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
-	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	const uint64_t now = shmbus_clock_mono_ns();
 	uint32_t id;
 
-	if (shmbus_load(&h->lock) != 1 || changed(w, h, now))
+	if (!still_stuck(w, shmbus_shmif_header(bus), now))
 		return false;
-	id = w->spare & SPARE_ID;
-	if (id == 0)
-		return w->break_ns != 0 && now - w->since_ns >= w->break_ns &&
-		       take_over(bus, w, true);
-	if (now - w->since_ns < ASK_AFTER_NS || now - w->asked_ns < ASK_EVERY_NS / 10)
+	id = w->spare & ID;
+	if (id == 0 || id == bus->id) {
+		if (w->break_ns == 0 || w->looks < LOOKS || now - w->since_ns < w->break_ns)
+			return false;
+		return w->spare == 0 ? break_foreign(bus, w) : take_nonsense(bus, w);
+	}
+	if (now - w->asked_ns < ASK_NS)
 		return false;
 	w->asked_ns = now;
-	if (shmbus_shmif_alive(bus, id))
+	/* Held by it, or perhaps by NetBSD, who never holds it for long? */
+	if (w->lock != 0 && !(w->spare & HELD) && now - w->since_ns < CLAIM_NS)
 		return false;
-	return take_over(bus, w, false);
+	return take_from(bus, w, id);
 }
 
 bool
@@ -148,49 +200,62 @@ shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	unsigned int i;
 
 	for (i = 0; i < SPINS; i++) {
-		if (try_take(h)) {
-			shmbus_store(&h->spare, bus->id);
+		if (try_lock(bus, h)) {
 			w->since_ns = 0;
 			return true;
 		}
+		relax();
 	}
 	w->busy++;
-	return take_from_dead(bus, w);
+	if (!take_from_dead(bus, w))
+		return false;
+	w->since_ns = 0;
+	return true;
+}
+
+static void
+unlock(const struct shmbus_shmif *bus)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	shmbus_store_release(&h->spare, bus->id);
+	/* L2: with L1 */
+	shmbus_store_release(&h->lock, 0);
+	shmbus_store_release(&h->spare, 0);
 }
 
 void
 shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t end)
 {
-	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-
 	if (end != 0)
 		w->known_end = end;
-	shmbus_store(&h->spare, 0);
-	/* L2 */
-	shmbus_store_release(&h->lock, 0);
+	unlock(bus);
 }
 
 void
 shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 {
-	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
-	unsigned int i;
-	uint32_t spare;
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const uint32_t spare = shmbus_load(&h->spare);
+	const uint64_t since = shmbus_clock_mono_ns();
 
-	/* A breaker may just be taking it; it will not find its signature again. */
-	for (i = 0; shmbus_shmif_breaker_try(bus) != 0; i++) {
-		if (i == INHERIT_WAIT_MS)
+	/* The number is ours, so nobody else takes this over. */
+	if ((spare & ID) != bus->id)
+		return;
+	if (spare & HELD) {
+		redo(bus, spare, 0);
+		unlock(bus);
+		return;
+	}
+	while (shmbus_load(&h->lock) != 0) {
+		if (shmbus_clock_mono_ns() - since >= CLAIM_NS) {
+			unlock(bus);
 			return;
+		}
 		nanosleep(&nap, NULL);
 	}
-	spare = shmbus_load(&h->spare);
-	if ((spare & SPARE_ID) == bus->id) {
-		redo(bus, spare, 0);
-		shmbus_store(&h->spare, 0);
-		shmbus_store_release(&h->lock, 0);
-	}
-	shmbus_shmif_breaker_drop(bus);
+	shmbus_store_release(&h->spare, 0);
 }
 
 void
@@ -198,12 +263,12 @@ shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t 
 {
 	/* gen is what it will be; what it is now is one less. */
 	shmbus_store_release(&shmbus_shmif_header(bus)->spare,
-			     SPARE_INTENT | (uint32_t)((gen - 1) & SPARE_GEN_MASK) << SPARE_GEN_SHIFT |
-			     last << SPARE_LAST_SHIFT | bus->id);
+			     INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
+			     last << LAST_SHIFT | bus->id);
 }
 
 void
 shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus)
 {
-	shmbus_store_release(&shmbus_shmif_header(bus)->spare, bus->id);
+	shmbus_store_release(&shmbus_shmif_header(bus)->spare, bus->id | HELD);
 }

@@ -11,44 +11,55 @@
  * Theory of operation
  *
  * NetBSD's lock is one word, 0 or 1, with no owner: if its holder dies,
- * everybody waits for ever. Ports of ours write who they are into the spare
- * word while they hold it:
+ * everybody waits for ever. Ports of ours first claim the spare word, which
+ * NetBSD never looks at, by compare-and-swap from 0; so it is a lock among
+ * ours, with an owner:
  *
- *   bits  0..7   number of the port; 0: not one of ours, or nobody
+ *   bits  0..7   number of the port; 0: nobody's
  *   bits  8..27  the offset that last is about to get  \ only while
- *   bits 28..30  gen before, modulo 8                  | bit 31 is set
- *   bit  31      last and gen are being changed; with an offset beyond the
- *                data: the ring is being repaired      /
+ *   bit  28      gen before, modulo 2                  | bit 31 is set
+ *   bit  29      the port holds the bus's lock         |
+ *   bit  31      last and gen are being changed; with  |
+ *                an offset beyond the data: the ring   |
+ *                is being repaired                    /
  *
- *   lock spare     state           leaves it
- *   0    0         free            -> taken: compare-and-swap, anybody
- *   1    0         taken: NetBSD's, or ours for the instant before it signs
- *                                  -> signed: its holder, if ours
- *                                  -> free: its holder, if NetBSD's
- *                                  -> signed: a breaker, if nothing has
- *                                     changed for break_ns
- *   1    id        signed          -> free: its holder: spare first, then lock
- *                                  -> signed by another: a breaker, if id is dead
+ *   lock spare    state                   who leaves it, and how
+ *   0    0        free                    anybody: NetBSD takes the lock, ours claim
+ *   0    id       claimed                 id: takes the lock, or drops the claim
+ *                                         id is dead: another one's claim from now on
+ *   1    0        NetBSD's                NetBSD: lets go
+ *                                         a breaker, if nothing has changed for break_ns:
+ *                                         signs as the one who repairs
+ *   1    id       id has just taken the lock or is about to let go, or NetBSD was faster
+ *                                         id, or NetBSD
+ *                                         id is dead, and it has been so for a while:
+ *                                         another one takes it over
+ *   1    id,held  id's                    id: drops bit 29, then the lock, then the claim
+ *                                         id is dead: another one takes it over, and
+ *                                         finishes what bit 31 says was begun
  *
- * Breaking is taking over, never letting go: the lock word stays 1 throughout.
- * Breakers exclude each other by an open-file-description lock, and look again
- * at what they saw once they have it. The one who takes over repairs the ring
- * before anything else.
+ * What a dead port left is taken over with its number locked, so that no new
+ * port can get the number meanwhile and be robbed. The lock word itself only
+ * ever goes from 0 to 1 by compare-and-swap, and from 1 to 0 by its holder.
  */
 
-#include "shmbus_shmif_ring.h"
+#include "shmbus_shmif_bus.h"
 
 /* What a would-be holder remembers; one per thread that takes the lock. */
 struct shmbus_shmif_watch {
-	uint64_t break_ns;  /* after which a foreign lock is broken; 0: never */
-	uint64_t since_ns;  /* when the bus was first seen so; 0: it is not */
-	uint64_t asked_ns;  /* when the kernel was last asked for its holder */
-	uint64_t gen;       /* so */
+	uint64_t break_ns; /* after which a foreign lock is broken; 0: never */
+	/* The lock, stuck, as it was seen first: */
+	uint64_t since_ns; /* 0: it was not */
+	uint64_t asked_ns; /* when the kernel was last asked for its holder */
+	uint32_t looks;
+	uint32_t lock;
+	uint32_t spare;
 	uint32_t first;
 	uint32_t last;
-	uint32_t spare;
+	uint64_t gen;
 	uint64_t known_end; /* position where a record is known to have ended; 0: none */
-	uint64_t busy;      /* times it was not had */
+	/* Counts: */
+	uint64_t busy; /* times it was not had */
 	uint64_t broken_ours;
 	uint64_t broken_foreign;
 };
@@ -63,10 +74,13 @@ bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch
 void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch,
 			 uint64_t end);
 
-/* Free a lock that the last port of this one's number left when it died. For opening. */
+/*
+ * Clear away what the last port of this one's number left when it died. For
+ * opening; sleeps up to a fraction of a second.
+ */
 void shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus);
 
-/* For shmbus_shmif_publish. */
+/* For shmbus_shmif_publish: last and gen are about to become so, and have. */
 void shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last);
 void shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus);
 

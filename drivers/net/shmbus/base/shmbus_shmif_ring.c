@@ -3,13 +3,14 @@
  */
 
 #include <errno.h>
-#include <string.h>
-
+#include "shmbus_copy.h"
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_ring.h"
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
+/* Positions beyond would not fit; no bus ever comes there. */
+#define GEN_MAX (UINT64_MAX / DATA - 4)
 
 static uint32_t
 offset_of(uint64_t pos)
@@ -23,9 +24,9 @@ shmbus_shmif_get(const struct shmbus_shmif *bus, uint64_t pos, void *dst, uint32
 	const uint32_t off = offset_of(pos);
 	const uint32_t part = len <= DATA - off ? len : DATA - off;
 
-	memcpy(dst, shmbus_shmif_data(bus) + off, part);
+	shmbus_copy_exact(dst, shmbus_shmif_data(bus) + off, part);
 	if (part != len)
-		memcpy((uint8_t *)dst + part, shmbus_shmif_data(bus), len - part);
+		shmbus_copy_exact((uint8_t *)dst + part, shmbus_shmif_data(bus), len - part);
 }
 
 void
@@ -34,9 +35,9 @@ shmbus_shmif_put(const struct shmbus_shmif *bus, uint64_t pos, const void *src, 
 	const uint32_t off = offset_of(pos);
 	const uint32_t part = len <= DATA - off ? len : DATA - off;
 
-	memcpy(shmbus_shmif_data(bus) + off, src, part);
+	shmbus_copy_exact(shmbus_shmif_data(bus) + off, src, part);
 	if (part != len)
-		memcpy(shmbus_shmif_data(bus), (const uint8_t *)src + part, len - part);
+		shmbus_copy_exact(shmbus_shmif_data(bus), (const uint8_t *)src + part, len - part);
 }
 
 /* Length of the frame of the record at pos. -EILSEQ if no honest writer's. */
@@ -56,7 +57,9 @@ shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	uint32_t last = shmbus_load(&h->last);
 	uint32_t len, end;
 
-	if (first > DATA || last > DATA)
+	s->header_gen = gen;
+	s->header_last = last;
+	if (first > DATA || last > DATA || gen > GEN_MAX)
 		return -EILSEQ;
 	/* The end of the data is another name of its start. */
 	first %= DATA;
@@ -70,26 +73,28 @@ shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	s->end = (gen + 1) * DATA + end % DATA;
 	s->last = s->end - RECORD - len;
 	s->first = s->end - ((end % DATA + DATA - first - 1) % DATA + 1);
-	if (s->last < s->first)
-		return -EILSEQ;
-	return 0;
+	return s->last < s->first ? -EILSEQ : 0;
 }
 
-int
-shmbus_shmif_reserve(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint32_t len,
-		     uint64_t *frame)
+/* Move first so that the bytes from the end of the ring to end may be written. */
+static int
+make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t end)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	const uint64_t end = s->end + RECORD + len;
 	/* One byte more where it ends with the data, as NetBSD has it. */
 	const uint64_t clear = end + (end % DATA == 0);
 	uint64_t first = s->first;
-	uint32_t old;
+	uint32_t len;
+	int ret = 0;
 
 	while (clear - first > DATA) {
-		if (first >= s->end || read_len(bus, first, &old) != 0)
-			return -EILSEQ;
-		first += RECORD + old;
+		if (first >= s->last || read_len(bus, first, &len) != 0) {
+			/* The newest has been checked, by shmbus_shmif_load. */
+			ret = -EILSEQ;
+			first = s->last;
+			break;
+		}
+		first += RECORD + len;
 	}
 	if (first != s->first) {
 		s->first = first;
@@ -97,24 +102,20 @@ shmbus_shmif_reserve(const struct shmbus_shmif *bus, struct shmbus_shmif_state *
 		shmbus_store(&h->first, offset_of(first));
 		shmbus_fence_release();
 	}
-	*frame = s->end + RECORD;
-	return 0;
+	return ret;
 }
 
-void
-shmbus_shmif_add(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint32_t len,
-		 uint64_t uptime_ns)
+int
+shmbus_shmif_append(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s,
+		    const void *records, uint32_t len, uint32_t last)
 {
-	const struct shmbus_shmif_record record = {
-		.len = len,
-		.sec = (uint32_t)(uptime_ns / 1000000000),
-		.usec = (uint32_t)(uptime_ns % 1000000000 / 1000),
-		.sender = bus->sender,
-	};
+	int ret;
 
-	shmbus_shmif_put(bus, s->end, &record, RECORD);
-	s->last = s->end;
-	s->end += RECORD + len;
+	ret = make_room(bus, s, s->end + len);
+	shmbus_shmif_put(bus, s->end, records, len);
+	s->last = s->end + last;
+	s->end += len;
+	return ret;
 }
 
 void
@@ -137,23 +138,4 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	shmbus_store_release(&h->last, last);
 	shmbus_store_release(&h->gen, gen);
 	shmbus_shmif_lock_intent_done(bus);
-}
-
-int
-shmbus_shmif_next(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s, uint64_t *pos,
-		  struct shmbus_shmif_frame *frame)
-{
-	struct shmbus_shmif_record record;
-
-	if (s->end - *pos < RECORD)
-		return -EILSEQ;
-	shmbus_shmif_get(bus, *pos, &record, RECORD);
-	if (record.len > SHMBUS_SHMIF_FRAME_MAX || record.len > s->end - *pos - RECORD)
-		return -EILSEQ;
-	frame->pos = *pos + RECORD;
-	frame->len = record.len;
-	frame->sender = record.sender;
-	frame->uptime_ns = (uint64_t)record.sec * 1000000000 + (uint64_t)record.usec * 1000;
-	*pos = frame->pos + record.len;
-	return 0;
 }

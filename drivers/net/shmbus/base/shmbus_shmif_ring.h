@@ -23,49 +23,36 @@
 
 #include "shmbus_shmif_bus.h"
 
-/* What the header says, in positions. */
+/* What the header says, in positions, and as it stands there. */
 struct shmbus_shmif_state {
 	uint64_t first; /* oldest record */
 	uint64_t last;  /* start of the newest */
 	uint64_t end;   /* of the newest */
+	uint64_t header_gen;
+	uint32_t header_last;
 };
 
-/* Read the header. -EILSEQ if it makes no sense. The lock is held. */
+/*
+ * Read the header. -EILSEQ if it makes no sense; then only header_gen and
+ * header_last are set. With the lock held all of it is of one moment.
+ */
 int shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s);
 
-/*
- * Copy len bytes at a position out of the ring or into it. len is at most
- * SHMBUS_SHMIF_DATA.
- */
+/* Copy len bytes at a position out of the ring; at most SHMBUS_SHMIF_DATA. */
 void shmbus_shmif_get(const struct shmbus_shmif *bus, uint64_t pos, void *dst, uint32_t len);
+/* The same into the ring. */
 void shmbus_shmif_put(const struct shmbus_shmif *bus, uint64_t pos, const void *src, uint32_t len);
 
 /*
- * Make room for a record of a frame of len bytes behind s->end, and tell where
- * the frame goes. Write the frame there (shmbus_shmif_put, in pieces if need
- * be), then call shmbus_shmif_add. -EILSEQ: the records do not chain.
+ * Copy len bytes of whole records, the newest of which begins at last, to the
+ * end of the ring, and take them into s. Nobody sees them yet. Records that
+ * must go to make room go; -EILSEQ: they do not chain, so all of them but the
+ * newest went.
  */
-int shmbus_shmif_reserve(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s,
-			 uint32_t len, uint64_t *frame);
-/* Write the record's header and take it into s. Nobody sees it yet. */
-void shmbus_shmif_add(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint32_t len,
-		      uint64_t uptime_ns);
-/* Let everybody see what was added since the state was loaded. */
+int shmbus_shmif_append(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s,
+			const void *records, uint32_t len, uint32_t last);
+
+/* Let everybody see what was appended since the state was loaded. */
 void shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s);
-
-/* What stands before a frame. */
-struct shmbus_shmif_frame {
-	uint64_t pos; /* of the frame's first byte */
-	uint32_t len;
-	uint64_t sender;
-	uint64_t uptime_ns;
-};
-
-/*
- * The record at *pos, which lies below s->end; *pos moves behind it.
- * -EILSEQ: it makes no sense.
- */
-int shmbus_shmif_next(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s,
-		      uint64_t *pos, struct shmbus_shmif_frame *frame);
 
 #endif /* SHMBUS_SHMIF_RING_H */

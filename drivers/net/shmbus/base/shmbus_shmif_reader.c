@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <time.h>
+
+#include "shmbus_shmif_reader.h"
+
+#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
+
+/* A jump beyond this is no loss but a lie. */
+#define MISSED_MAX (UINT64_C(1) << 50)
+
+static void
+remember(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s)
+{
+	r->gen = s->header_gen;
+	r->last = s->header_last;
+}
+
+void
+shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
+			  unsigned int wait_ms)
+{
+	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
+	struct shmbus_shmif_state s;
+	unsigned int i = 0;
+	bool locked;
+	int ret;
+
+	r->off = 0;
+	r->len = 0;
+	while (!(locked = shmbus_shmif_lock(bus, &r->watch)) && i++ < wait_ms)
+		nanosleep(&nap, NULL);
+	ret = shmbus_shmif_load(bus, &s);
+	remember(r, &s);
+	r->pos = 0;
+	if (ret == 0)
+		r->pos = locked ? s.end : s.last;
+	r->more = !locked;
+	if (locked)
+		shmbus_shmif_unlock(bus, &r->watch, ret == 0 ? s.end : 0);
+}
+
+/* What lay between the reader and the ring has been overwritten. */
+static void
+count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
+{
+	const uint64_t mean = r->fetched != 0 ? r->fetched_bytes / r->fetched :
+			      RECORD + SHMBUS_SHMIF_FRAME_MAX;
+
+	r->overruns++;
+	if (bytes > MISSED_MAX) {
+		r->corrupt++;
+		return;
+	}
+	r->missed_bytes += bytes;
+	r->missed += (bytes + mean - 1) / mean;
+}
+
+/* Walk over the copy: how much of it is whole records? False: it makes no sense from there on. */
+static bool
+check_piece(struct shmbus_shmif_reader *r, uint32_t got, bool all)
+{
+	uint32_t off = 0;
+	uint32_t len;
+
+	while (got - off >= RECORD) {
+		memcpy(&len, r->bytes + off, sizeof(len));
+		if (len > SHMBUS_SHMIF_FRAME_MAX)
+			break;
+		if (len > got - off - RECORD) {
+			if (all)
+				break;
+			r->len = off;
+			return true;
+		}
+		off += RECORD + len;
+		r->fetched++;
+	}
+	r->len = off;
+	return off == got || (!all && got - off < RECORD);
+}
+
+int
+shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r)
+{
+	struct shmbus_shmif_state s;
+	uint32_t got;
+	bool all;
+	int ret;
+
+	r->off = 0;
+	r->len = 0;
+	if (!shmbus_shmif_lock(bus, &r->watch))
+		return -EBUSY;
+	ret = shmbus_shmif_load(bus, &s);
+	remember(r, &s);
+	if (ret != 0) {
+		shmbus_shmif_unlock(bus, &r->watch, 0);
+		r->more = false;
+		r->corrupt++;
+		return ret;
+	}
+	if (r->pos == 0) {
+		r->pos = s.last;
+	} else if (r->pos < s.first) {
+		count_missed(r, s.first - r->pos);
+		r->pos = s.first;
+	} else if (r->pos > s.end) {
+		/* Not the bus that it was: begun anew, or damaged and sane again. */
+		r->overruns++;
+		r->pos = s.first;
+	}
+	all = s.end - r->pos <= SHMBUS_SHMIF_PIECE;
+	got = all ? (uint32_t)(s.end - r->pos) : SHMBUS_SHMIF_PIECE;
+	shmbus_shmif_get(bus, r->pos, r->bytes, got);
+	shmbus_shmif_unlock(bus, &r->watch, s.end);
+
+	if (!check_piece(r, got, all)) {
+		r->corrupt++;
+		r->pos = s.end;
+		r->more = false;
+		return -EILSEQ;
+	}
+	r->fetched_bytes += r->len;
+	r->pos += r->len;
+	r->more = r->pos != s.end;
+	return 0;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_SHMIF_READER_H
+#define SHMBUS_SHMIF_READER_H
+
+/*
+ * The reading end of a port on a shmif bus; one thread at a time.
+ *
+ * Theory of operation
+ *
+ *   shmbus_shmif_pending()         is there anything? takes no lock
+ *   shmbus_shmif_fetch()           lock, copy what is new, unlock, check it
+ *   shmbus_shmif_next() x n        the frames of the copy
+ *
+ * The ring is read in pieces of up to SHMBUS_SHMIF_PIECE bytes into memory of
+ * the reader's own. So the lock is taken once for many frames, nothing is done
+ * under it but one copy, which cannot fault, and what is checked afterwards
+ * nobody can change any more.
+ *
+ * Without the lock nothing could be read that a NetBSD peer writes: it moves
+ * last first and writes the record then.
+ */
+
+#include <string.h>
+
+#include "shmbus_shmif_lock.h"
+#include "shmbus_shmif_ring.h"
+
+/* As long as a writer's longest burst: who reads less at a time falls behind and is lapped. */
+#define SHMBUS_SHMIF_PIECE 65536u
+
+struct shmbus_shmif_reader {
+	uint8_t *bytes; /* SHMBUS_SHMIF_PIECE of them, the caller's */
+	uint32_t off;   /* of the next record in them */
+	uint32_t len;   /* of whole records in them */
+	uint64_t pos;   /* of the first record that was not fetched; 0: not known yet */
+	uint64_t gen;   /* of the header as last seen */
+	uint32_t last;  /* so */
+	bool more;      /* there was more than fetched */
+	struct shmbus_shmif_watch watch;
+	/* Counts: */
+	uint64_t fetched;       /* records */
+	uint64_t fetched_bytes; /* in the ring */
+	uint64_t missed;        /* records overwritten before they were read: an estimate */
+	uint64_t missed_bytes;  /* in the ring: exact */
+	uint64_t overruns;      /* times that happened */
+	uint64_t corrupt;       /* times that the bus made no sense */
+};
+
+struct shmbus_shmif_frame {
+	const uint8_t *data;
+	uint32_t len; /* 0 to SHMBUS_SHMIF_FRAME_MAX */
+	uint64_t sender;
+	uint64_t uptime_ns; /* of the sender's clock, when it sent */
+};
+
+/*
+ * Begin behind the newest record; if the lock is stuck, with the newest one,
+ * as NetBSD does. Sleeps for up to wait_ms; 0: not at all. Keeps the counts.
+ */
+void shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
+			       unsigned int wait_ms);
+
+/* A wait_ms for control paths. */
+#define SHMBUS_SHMIF_START_MS 100u
+
+/* Has the bus changed since the last fetch, or is there more? */
+static inline bool
+shmbus_shmif_pending(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	return r->more || shmbus_load(&h->last) != r->last || shmbus_load(&h->gen) != r->gen;
+}
+
+/*
+ * Get what is new, when all that was got before has been used. 0; -EBUSY: the
+ * lock was not to be had in a bounded time; -EILSEQ: the bus is damaged, and
+ * nothing new was got, or not all of it.
+ */
+int shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r);
+
+static inline bool
+shmbus_shmif_has_next(const struct shmbus_shmif_reader *r)
+{
+	return r->off != r->len;
+}
+
+/* The next frame of what was fetched; there is one. Valid until the next fetch. */
+static inline void
+shmbus_shmif_next(struct shmbus_shmif_reader *r, struct shmbus_shmif_frame *frame)
+{
+	struct shmbus_shmif_record record;
+
+	memcpy(&record, r->bytes + r->off, sizeof(record));
+	frame->data = r->bytes + r->off + sizeof(record);
+	frame->len = record.len;
+	frame->sender = record.sender;
+	frame->uptime_ns = (uint64_t)record.sec * 1000000000 + (uint64_t)record.usec * 1000;
+	r->off += (uint32_t)sizeof(record) + record.len;
+}
+
+#endif /* SHMBUS_SHMIF_READER_H */
