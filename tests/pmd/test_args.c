@@ -225,7 +225,9 @@ test_values(void **state)
 		{ "pause_timeout_ms", { "-1", "1s", "", "4294967296" }, "a number of milliseconds" },
 		{ "carrier", { "", "up", "BUS" }, "bus or peer" },
 		{ "numa", { "", "x", "-1", "-2", "100000" }, "auto, none or the number of a node" },
-		{ "format", { "", "shmem", "shmif", "LANES" }, "auto or lanes" },
+		{ "format", { "", "shmem", "LANES" }, "auto, lanes or shmif" },
+		{ "wake", { "", "on", "sometimes" }, "always or never" },
+		{ "lock_break_ms", { "-1", "1s", "", "4294967296" }, "a number of milliseconds" },
 	};
 	char args[256], key[128];
 	unsigned int i, k;
@@ -274,7 +276,7 @@ test_path(void **state)
 	(void)state;
 	log_begin();
 	assert_true(nic_probe_args(&port, "path=") != 0);
-	assert_in_text(log_text(), "path=: not understood");
+	assert_in_text(log_text(), "path=: only a port with format=shmif can be without a bus");
 	memset(args, 'p', sizeof(args) - 1);
 	memcpy(args, "path=/", 6);
 	assert_true(nic_probe_args(&port, args) != 0);

@@ -25,6 +25,7 @@ struct key {
 	const char *name;
 	int (*parse)(const char *value, struct shmbus_args *args);
 	const char *expects;
+	enum shmbus_format only; /* SHMBUS_FORMAT_AUTO: every format has it */
 };
 
 /* A whole decimal number up to max and nothing behind it. */
@@ -72,16 +73,21 @@ parse_switch(const char *value, bool *on)
 static int
 parse_path(const char *value, struct shmbus_args *args)
 {
-	if (value[0] == '\0')
-		return -EINVAL;
 	return rte_strscpy(args->path, value, sizeof(args->path)) < 0 ? -ENAMETOOLONG : 0;
 }
 
 static int
 parse_format(const char *value, struct shmbus_args *args)
 {
-	RTE_SET_USED(args);
-	return strcmp(value, "auto") == 0 || strcmp(value, "lanes") == 0 ? 0 : -EINVAL;
+	if (strcmp(value, "auto") == 0)
+		args->format = SHMBUS_FORMAT_AUTO;
+	else if (strcmp(value, "lanes") == 0)
+		args->format = SHMBUS_FORMAT_LANES;
+	else if (strcmp(value, "shmif") == 0)
+		args->format = SHMBUS_FORMAT_SHMIF;
+	else
+		return -EINVAL;
+	return 0;
 }
 
 static int
@@ -190,19 +196,43 @@ parse_unlink(const char *value, struct shmbus_args *args)
 	return parse_switch(value, &args->unlink);
 }
 
+static int
+parse_wake(const char *value, struct shmbus_args *args)
+{
+	if (strcmp(value, "always") == 0)
+		args->quiet = false;
+	else if (strcmp(value, "never") == 0)
+		args->quiet = true;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_lock_break(const char *value, struct shmbus_args *args)
+{
+	return parse_u32(value, &args->lock_break_ms);
+}
+
+#define ANY SHMBUS_FORMAT_AUTO
+#define LANES SHMBUS_FORMAT_LANES
+#define SHMIF SHMBUS_FORMAT_SHMIF
+
 static const struct key keys[] = {
-	{ "path", parse_path, "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes" },
-	{ "format", parse_format, "auto or lanes" },
-	{ "mac", parse_mac, "a unicast address such as b2:a0:00:00:00:01" },
-	{ "ports", parse_ports, "a number of slots from 1 to 256" },
-	{ "queues", parse_queues, "a number of queues from 1 to 64" },
-	{ "lane_size", parse_lane_size, "a power of two in bytes, such as 65536, 256K or 4M" },
-	{ "mode", parse_mode, "octal permission bits with 0600 among them, such as 0660" },
-	{ "pause", parse_pause, "on or off" },
-	{ "pause_timeout_ms", parse_pause_timeout, "a number of milliseconds" },
-	{ "carrier", parse_carrier, "bus or peer" },
-	{ "numa", parse_numa, "auto, none or the number of a node" },
-	{ "unlink", parse_unlink, "on or off" },
+	{ "path", parse_path, "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes", ANY },
+	{ "format", parse_format, "auto, lanes or shmif", ANY },
+	{ "mac", parse_mac, "a unicast address such as b2:a0:00:00:00:01", ANY },
+	{ "ports", parse_ports, "a number of slots from 1 to 256", LANES },
+	{ "queues", parse_queues, "a number of queues from 1 to 64", LANES },
+	{ "lane_size", parse_lane_size, "a power of two in bytes, such as 65536, 256K or 4M", LANES },
+	{ "mode", parse_mode, "octal permission bits with 0600 among them, such as 0660", ANY },
+	{ "pause", parse_pause, "on or off", LANES },
+	{ "pause_timeout_ms", parse_pause_timeout, "a number of milliseconds", LANES },
+	{ "carrier", parse_carrier, "bus or peer", LANES },
+	{ "numa", parse_numa, "auto, none or the number of a node", LANES },
+	{ "unlink", parse_unlink, "on or off", ANY },
+	{ "wake", parse_wake, "always or never", SHMIF },
+	{ "lock_break_ms", parse_lock_break, "a number of milliseconds, 0 for never", SHMIF },
 };
 
 static const struct key *
@@ -231,30 +261,25 @@ unknown_key(const char *name, const char *value)
 	return -EINVAL;
 }
 
-struct seen {
-	struct shmbus_args *args;
-	unsigned int keys; /* a bit each */
-};
-
 static int
 take_one(const char *name, const char *value, void *opaque)
 {
 	const struct key *key = find_key(name);
-	struct seen *seen = opaque;
-	unsigned int bit;
+	struct shmbus_args *args = opaque;
+	uint32_t bit;
 	int ret;
 
 	if (value == NULL)
 		value = "";
 	if (key == NULL)
 		return unknown_key(name, value);
-	bit = 1u << (key - keys);
-	if (seen->keys & bit) {
+	bit = UINT32_C(1) << (key - keys);
+	if (args->given & bit) {
 		SHMBUS_LOG(ERR, "%s=%s: given twice", name, value);
 		return -EINVAL;
 	}
-	seen->keys |= bit;
-	ret = key->parse(value, seen->args);
+	args->given |= bit;
+	ret = key->parse(value, args);
 	if (ret != 0)
 		SHMBUS_LOG(ERR, "%s=%.128s: not understood; it takes %s", name, value, key->expects);
 	return ret;
@@ -263,7 +288,6 @@ take_one(const char *name, const char *value, void *opaque)
 int
 shmbus_args_parse(struct shmbus_args *args, const char *params)
 {
-	struct seen seen = { .args = args };
 	struct rte_kvargs *list;
 	unsigned int i;
 	int ret = 0;
@@ -273,6 +297,7 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 	args->pause = true;
 	args->pause_timeout_ms = SHMBUS_PAUSE_TIMEOUT_MS_DEFAULT;
 	args->numa = SHMBUS_NUMA_AUTO;
+	args->lock_break_ms = SHMBUS_LOCK_BREAK_MS_DEFAULT;
 	if (params == NULL || params[0] == '\0')
 		return 0;
 	list = rte_kvargs_parse(params, NULL);
@@ -281,7 +306,27 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 		return -EINVAL;
 	}
 	for (i = 0; i < list->count && ret == 0; i++)
-		ret = take_one(list->pairs[i].key, list->pairs[i].value, &seen);
+		ret = take_one(list->pairs[i].key, list->pairs[i].value, args);
 	rte_kvargs_free(list);
+	if (ret == 0 && args->path[0] == '\0' && args->format != SHMBUS_FORMAT_SHMIF) {
+		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus");
+		ret = -EINVAL;
+	}
 	return ret;
+}
+
+int
+shmbus_args_suit(const struct shmbus_args *args, enum shmbus_format format)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(keys); i++) {
+		if (!(args->given & UINT32_C(1) << i) || keys[i].only == ANY ||
+		    keys[i].only == format)
+			continue;
+		SHMBUS_LOG(ERR, "path=%s: %s= is nothing that a %s bus has; leave it out", args->path,
+			   keys[i].name, format == SHMIF ? "shmif" : "lanes");
+		return -EINVAL;
+	}
+	return 0;
 }

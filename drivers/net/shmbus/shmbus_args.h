@@ -15,6 +15,7 @@
 
 #define SHMBUS_PATH_DEFAULT "/dev/shm/shmbus"
 #define SHMBUS_PAUSE_TIMEOUT_MS_DEFAULT 1000
+#define SHMBUS_LOCK_BREAK_MS_DEFAULT 5000
 
 #define SHMBUS_NUMA_NONE (-1)
 #define SHMBUS_NUMA_AUTO (-2)
@@ -24,8 +25,15 @@ enum shmbus_carrier {
 	SHMBUS_CARRIER_PEER, /* link up while another live port is there */
 };
 
+enum shmbus_format {
+	SHMBUS_FORMAT_AUTO, /* whatever the file is; a new one gets lanes */
+	SHMBUS_FORMAT_LANES,
+	SHMBUS_FORMAT_SHMIF,
+};
+
 struct shmbus_args {
-	char path[PATH_MAX];
+	char path[PATH_MAX]; /* "": on no bus yet, for shmif only */
+	enum shmbus_format format;
 	struct rte_ether_addr mac;
 	bool mac_given;
 	uint32_t ports; /* 0: not given; so for the next two */
@@ -37,6 +45,9 @@ struct shmbus_args {
 	enum shmbus_carrier carrier;
 	int numa; /* a node, or SHMBUS_NUMA_... */
 	bool unlink;
+	bool quiet; /* shmif: wake no sleepers */
+	uint32_t lock_break_ms;
+	uint32_t given; /* which keys were, a bit each; for shmbus_args_suit */
 };
 
 /*
@@ -44,5 +55,8 @@ struct shmbus_args {
  * logged with its key and value. 0 or -errno.
  */
 int shmbus_args_parse(struct shmbus_args *args, const char *params);
+
+/* Is there a key that a bus of this format knows nothing of? Logged. 0 or -EINVAL. */
+int shmbus_args_suit(const struct shmbus_args *args, enum shmbus_format format);
 
 #endif /* SHMBUS_ARGS_H */

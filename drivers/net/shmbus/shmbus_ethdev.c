@@ -13,13 +13,12 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_malloc.h>
-#include <rte_string_fns.h>
+#include <rte_random.h>
 
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_wire.h"
 
 #define SHMBUS_DESC_DEFAULT 1024
 #define SHMBUS_BURST_DEFAULT 32
@@ -36,9 +35,14 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
-	ret = shmbus_queues_start(dev);
+	ret = shmbus_intr_start(dev);
 	if (ret != 0)
 		return ret;
+	ret = shmbus_queues_start(dev);
+	if (ret != 0) {
+		shmbus_intr_stop(dev);
+		return ret;
+	}
 	shmbus_link_start(dev);
 	return 0;
 }
@@ -46,38 +50,20 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 static int
 shmbus_dev_stop(struct rte_eth_dev *dev)
 {
-	struct shmbus_port port = shmbus_base_port(dev);
-
 	shmbus_link_stop(dev);
 	shmbus_queues_stop(dev);
-	shmbus_port_set_queues(&port, 0, 0);
+	shmbus_wire(dev)->ops->stopped(dev);
+	shmbus_intr_stop(dev);
 	return 0;
-}
-
-static void
-leave_bus(struct rte_eth_dev *dev)
-{
-	struct shmbus_bus *bus = shmbus_process_bus(dev);
-	struct shmbus_port port = shmbus_base_port(dev);
-	int locked;
-
-	/* The lock keeps newcomers away while the last one removes the file. */
-	locked = shmbus_file_lock(&bus->file);
-	shmbus_port_detach(&port);
-	if (locked == 0) {
-		if (shmbus_priv(dev)->args.unlink && shmbus_port_count_peers(&port) == 0)
-			shmbus_file_unlink(&bus->file);
-		shmbus_file_unlock(&bus->file);
-	}
 }
 
 static int
 shmbus_dev_close(struct rte_eth_dev *dev)
 {
-	struct shmbus_bus *bus = shmbus_process_bus(dev);
+	struct shmbus_wire *wire = shmbus_wire(dev);
 	uint16_t i;
 
-	if (bus == NULL)
+	if (wire == NULL)
 		return 0;
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
 		if (dev->data->dev_started)
@@ -86,21 +72,21 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 			shmbus_rx_queue_release(dev, i);
 		for (i = 0; i < dev->data->nb_tx_queues; i++)
 			shmbus_tx_queue_release(dev, i);
-		leave_bus(dev);
+		wire->ops->leave(wire, shmbus_priv(dev));
 		shmbus_mp_unserve();
 		/* Part of dev_private, which ethdev frees by itself. */
 		dev->data->mac_addrs = NULL;
 	}
 	dev->process_private = NULL;
-	shmbus_bus_close(bus);
-	free(bus);
+	wire->ops->close(wire);
+	free(wire);
 	return 0;
 }
 
 static int
 shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
-	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
 	info->if_index = 0;
@@ -108,9 +94,9 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_rx_bufsize = SHMBUS_LINE;
 	info->max_rx_pktlen = priv->max_frame;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
-	info->max_mtu = (uint16_t)(priv->max_frame - SHMBUS_OVERHEAD);
-	info->max_rx_queues = (uint16_t)bus->geo.queues;
-	info->max_tx_queues = (uint16_t)bus->geo.queues;
+	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
+	info->max_rx_queues = wire->ops->max_queues(wire);
+	info->max_tx_queues = info->max_rx_queues;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
@@ -146,6 +132,8 @@ static const struct eth_dev_ops shmbus_ops = {
 	.allmulticast_enable = shmbus_allmulticast_enable,
 	.allmulticast_disable = shmbus_allmulticast_disable,
 	.mac_addr_set = shmbus_mac_addr_set,
+	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
+	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
 	.rx_queue_setup = shmbus_rx_queue_setup,
 	.rx_queue_release = shmbus_rx_queue_release,
 	.tx_queue_setup = shmbus_tx_queue_setup,
@@ -156,6 +144,12 @@ static const struct eth_dev_ops shmbus_ops = {
 	.xstats_get_names = shmbus_xstats_get_names,
 	.xstats_reset = shmbus_xstats_reset,
 };
+
+bool
+shmbus_is_our_port(const struct rte_eth_dev *dev)
+{
+	return dev->dev_ops == &shmbus_ops;
+}
 
 /* b2:a0 is locally administered; the rest is by chance. */
 static void
@@ -174,62 +168,38 @@ choose_numa_node(const struct shmbus_args *args, const struct rte_vdev_device *v
 	return vdev->device.numa_node >= 0 ? vdev->device.numa_node : (int)rte_socket_id();
 }
 
-/* Open the bus and take a slot. */
-static int
-join_bus(const char *name, struct shmbus_priv *priv, struct shmbus_bus *bus)
+/* The format that was asked for, or that the file has. */
+static enum shmbus_format
+choose_format(const struct shmbus_args *args)
 {
-	const struct shmbus_args *args = &priv->args;
-	const struct shmbus_bus_conf bus_conf = {
-		.path = args->path,
-		.ports = args->ports,
-		.queues = args->queues,
-		.lane_size = args->lane_size,
-		.mode = args->mode,
-	};
-	struct shmbus_port_conf port_conf = { .numa_node = priv->numa_node };
-	struct shmbus_error error;
-	struct shmbus_port port;
-	int ret;
-
-	ret = shmbus_bus_open(bus, &bus_conf, &error);
-	if (ret != 0)
-		goto err_log;
-	memcpy(port_conf.mac, priv->mac.addr_bytes, sizeof(port_conf.mac));
-	rte_strscpy(port_conf.name, name, sizeof(port_conf.name));
-	ret = shmbus_port_attach(&port, bus, &port_conf, &error);
-	if (ret != 0) {
-		shmbus_bus_undo(bus);
-		goto err_log;
-	}
-	shmbus_file_unlock(&bus->file);
-	priv->slot = port.slot;
-	priv->max_frame = shmbus_frame_max(&bus->geo);
-	SHMBUS_LOG(INFO, "%s: port %u of %u on %s%s", name, port.slot, bus->geo.ports, bus->file.path,
-		   port.took_over ? ", taken over from a dead port" :
-		   bus->filled ? ", which it created" : "");
-	return 0;
-
-err_log:
-	SHMBUS_LOG(ERR, "%s: %s", name, error.text);
-	return ret;
+	if (args->format != SHMBUS_FORMAT_AUTO)
+		return args->format;
+	return shmbus_shmif_recognise(args->path) ? SHMBUS_FORMAT_SHMIF : SHMBUS_FORMAT_LANES;
 }
 
 static int
 probe_primary(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
+	enum shmbus_format format;
+	struct shmbus_error error;
 	struct rte_eth_dev *dev;
 	struct shmbus_args args;
 	struct shmbus_priv *priv;
-	struct shmbus_bus *bus;
+	struct shmbus_wire *wire;
 	int ret;
 
 	ret = shmbus_args_parse(&args, rte_vdev_device_args(vdev));
 	if (ret != 0)
 		return ret;
-	bus = calloc(1, sizeof(*bus));
-	if (bus == NULL)
+	format = choose_format(&args);
+	ret = shmbus_args_suit(&args, format);
+	if (ret != 0)
+		return ret;
+	wire = calloc(1, sizeof(*wire));
+	if (wire == NULL)
 		return -ENOMEM;
+	wire->ops = shmbus_wire_ops(format);
 	dev = rte_eth_vdev_allocate(vdev, sizeof(*priv));
 	if (dev == NULL) {
 		ret = -ENOMEM;
@@ -237,6 +207,8 @@ probe_primary(struct rte_vdev_device *vdev)
 	}
 	priv = shmbus_priv(dev);
 	priv->args = args;
+	priv->format = format;
+	priv->sender = rte_rand();
 	priv->numa_node = choose_numa_node(&args, vdev);
 	rte_spinlock_init(&priv->link_lock);
 	if (args.mac_given)
@@ -248,17 +220,19 @@ probe_primary(struct rte_vdev_device *vdev)
 		SHMBUS_LOG(ERR, "%s: cannot serve secondary processes: %s", name, rte_strerror(-ret));
 		goto err_release;
 	}
-	ret = join_bus(name, priv, bus);
-	if (ret != 0)
+	ret = wire->ops->join(wire, priv, name, &error);
+	if (ret != 0) {
+		SHMBUS_LOG(ERR, "%s: %s", name, error.text);
 		goto err_unserve;
+	}
 
-	dev->process_private = bus;
+	dev->process_private = wire;
 	dev->data->mac_addrs = &priv->mac;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->data->promiscuous = 0;
 	dev->dev_ops = &shmbus_ops;
-	dev->rx_pkt_burst = shmbus_rx_burst;
-	dev->tx_pkt_burst = shmbus_tx_burst;
+	dev->rx_pkt_burst = wire->ops->rx_burst;
+	dev->tx_pkt_burst = wire->ops->tx_burst;
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
@@ -267,7 +241,7 @@ err_unserve:
 err_release:
 	rte_eth_dev_release_port(dev);
 err_free:
-	free(bus);
+	free(wire);
 	return ret;
 }
 
@@ -276,8 +250,9 @@ probe_secondary(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
 	struct shmbus_error error;
+	const struct shmbus_priv *priv;
 	struct rte_eth_dev *dev;
-	struct shmbus_bus *bus;
+	struct shmbus_wire *wire;
 	int fd, ret;
 
 	dev = rte_eth_dev_attach_secondary(name);
@@ -285,8 +260,9 @@ probe_secondary(struct rte_vdev_device *vdev)
 		SHMBUS_LOG(ERR, "%s: the primary process has no such port", name);
 		return -ENODEV;
 	}
-	bus = calloc(1, sizeof(*bus));
-	if (bus == NULL) {
+	priv = shmbus_priv(dev);
+	wire = calloc(1, sizeof(*wire));
+	if (wire == NULL) {
 		ret = -ENOMEM;
 		goto err_release;
 	}
@@ -297,22 +273,24 @@ probe_secondary(struct rte_vdev_device *vdev)
 			   rte_strerror(-ret));
 		goto err_free;
 	}
-	ret = shmbus_bus_open_fd(bus, fd, shmbus_priv(dev)->args.path, &error);
+	wire->ops = shmbus_wire_ops(priv->format);
+	wire->serial = priv->serial;
+	ret = wire->ops->share(wire, priv, fd, &error);
 	if (ret != 0) {
 		close(fd);
 		SHMBUS_LOG(ERR, "%s: %s", name, error.text);
 		goto err_free;
 	}
 	dev->device = &vdev->device;
-	dev->process_private = bus;
+	dev->process_private = wire;
 	dev->dev_ops = &shmbus_ops;
-	dev->rx_pkt_burst = shmbus_rx_burst;
-	dev->tx_pkt_burst = shmbus_tx_burst;
+	dev->rx_pkt_burst = wire->ops->rx_burst;
+	dev->tx_pkt_burst = wire->ops->tx_burst;
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
 err_free:
-	free(bus);
+	free(wire);
 err_release:
 	rte_eth_dev_release_port(dev);
 	return ret;
@@ -351,7 +329,7 @@ static struct rte_vdev_driver shmbus_driver = {
 RTE_PMD_REGISTER_VDEV(net_shmbus, shmbus_driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"path=<file> "
-	"format=auto|lanes "
+	"format=auto|lanes|shmif "
 	"mac=<xx:xx:xx:xx:xx:xx> "
 	"ports=<1..256> "
 	"queues=<1..64> "
@@ -361,5 +339,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"pause_timeout_ms=<n> "
 	"carrier=bus|peer "
 	"numa=auto|none|<node> "
-	"unlink=on|off");
+	"unlink=on|off "
+	"wake=always|never "
+	"lock_break_ms=<n>");
 RTE_LOG_REGISTER_DEFAULT(shmbus_logtype, NOTICE)

@@ -11,7 +11,7 @@
  *   dev->data->dev_private    struct shmbus_priv    shared by all processes
  *   dev->data->rx_queues[i]   struct shmbus_rxq     of the application
  *   dev->data->tx_queues[i]   struct shmbus_txq
- *   dev->process_private      struct shmbus_bus     each process has its own
+ *   dev->process_private      struct shmbus_wire    each process has its own
  *
  * Secondary processes map the bus at other addresses, so nothing that is
  * shared points into it.
@@ -23,14 +23,14 @@
 
 #include <ethdev_driver.h>
 
-#include "base/shmbus_bus.h"
-#include "base/shmbus_port.h"
 #include "base/shmbus_reader.h"
+#include "base/shmbus_shmif_reader.h"
+#include "base/shmbus_shmif_writer.h"
 #include "base/shmbus_writer.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
 
-/* A frame may have two VLAN tags more than the MTU says. */
+/* On lanes a frame may have two VLAN tags more than the MTU says. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
 /* Spare mbufs that an Rx queue holds at most. */
@@ -38,17 +38,16 @@
 /* Taken from the pool at once, if it has them. */
 #define SHMBUS_REFILL 32
 
-/* How long a lane whose sender streams is left alone when it is empty, see shmbus_rx.c. */
-#define SHMBUS_NAP_US 2
-
 /* Bits of shmbus_rxq.flags: why the plain receive path is not enough. */
 #define SHMBUS_RX_FILTER (1u << 0)  /* not promiscuous */
 #define SHMBUS_RX_SCATTER (1u << 1) /* frames may take several mbufs */
-#define SHMBUS_RX_DOWN (1u << 2)    /* the link is set down */
+#define SHMBUS_RX_DOWN (1u << 2)    /* the link is set down, or there is no bus */
+#define SHMBUS_RX_LOOPBACK (1u << 3) /* own frames too; lanes choose their lanes by that */
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)
 #define SHMBUS_TX_DOWN (1u << 1)
+#define SHMBUS_TX_QUIET (1u << 2) /* wake nobody */
 
 struct shmbus_rxq_stats {
 	uint64_t packets;
@@ -57,12 +56,18 @@ struct shmbus_rxq_stats {
 	uint64_t filtered;
 };
 
-/* How a lane is polled, see shmbus_rx.c. */
+/* How a lane, or a bus, is polled, see shmbus_pace.h. */
 struct shmbus_pace {
 	uint64_t since_tsc; /* left alone since then, for nap_tsc; 0: is not */
 	uint32_t nap_tsc;
 	uint16_t full;      /* polls since the last empty one, all of them full */
 	uint16_t suspicions;
+};
+
+/* What has been told of broken locks, see shmbus_shmif_rxtx.c. */
+struct shmbus_shmif_told {
+	uint64_t since_ns;
+	uint64_t broken;
 };
 
 /*
@@ -89,11 +94,18 @@ struct __rte_cache_aligned shmbus_rxq {
 
 	struct rte_mbuf *stash[SHMBUS_STASH];
 
+	/* Format lanes: */
 	struct shmbus_reader *readers; /* one per lane of the bus */
 	struct shmbus_pace *paces;     /* so */
 	uint16_t *active;              /* lanes that are polled */
 	uint32_t *roster;              /* as last seen, one per slot */
 	struct shmbus_reader past;     /* counts of the readers of earlier starts */
+
+	/* Format shmif: */
+	uint32_t serial; /* of the bus that it was started for */
+	struct shmbus_pace pace;
+	struct shmbus_shmif_told told;
+	struct shmbus_shmif_reader shmif;
 };
 
 struct shmbus_txq_stats {
@@ -108,10 +120,17 @@ struct __rte_cache_aligned shmbus_txq {
 	uint16_t port_id;
 	uint16_t queue_id;
 	uint32_t max_len;
+	struct shmbus_txq_stats stats;
+
+	/* Format lanes: */
 	uint32_t burst_max;
 	struct shmbus_writer writer;
-	struct shmbus_txq_stats stats;
 	struct shmbus_writer past; /* counts of the writers of earlier starts */
+
+	/* Format shmif: */
+	uint32_t serial; /* of the bus that it was started for */
+	struct shmbus_shmif_told told;
+	struct shmbus_shmif_writer shmif;
 };
 
 struct shmbus_counts {
@@ -129,13 +148,22 @@ struct shmbus_counts {
 	uint64_t paused;
 	uint64_t pause_timeouts;
 	uint64_t pause_dead;
+	uint64_t missed_bytes;
+	uint64_t tx_corrupt;
+	uint64_t lock_busy;
+	uint64_t lock_broken_ours;
+	uint64_t lock_broken_foreign;
 };
 
 struct shmbus_priv {
 	struct shmbus_args args;
 	struct rte_ether_addr mac; /* the only element of dev->data->mac_addrs */
-	uint32_t slot;
+	enum shmbus_format format; /* never SHMBUS_FORMAT_AUTO */
+	uint32_t serial;      /* counts the buses that the port has been linked to */
+	uint64_t sender;      /* shmif: what the port's frames bear */
+	uint32_t slot;        /* lanes */
 	uint32_t max_frame;   /* longest frame the bus carries */
+	uint32_t overhead;    /* of it, what the MTU does not count */
 	int numa_node;
 	bool link_down;       /* by dev_set_link_down */
 	bool watching;        /* the peer watch is running */
@@ -155,33 +183,18 @@ shmbus_priv(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
-/* This process's view of the port's bus. */
-static inline struct shmbus_bus *
-shmbus_process_bus(const struct rte_eth_dev *dev)
-{
-	return dev->process_private;
-}
+struct shmbus_wire; /* shmbus_wire.h: what a process has open */
+struct shmbus_bus;
 
-static inline struct shmbus_bus *
-shmbus_port_bus(uint16_t port_id)
-{
-	return rte_eth_devices[port_id].process_private;
-}
-
-/* The port as the bus core wants it; for control paths. */
-static inline struct shmbus_port
-shmbus_base_port(const struct rte_eth_dev *dev)
-{
-	return (struct shmbus_port){
-		.bus = shmbus_process_bus(dev),
-		.slot = shmbus_priv(dev)->slot,
-		.numa_node = shmbus_priv(dev)->numa_node,
-	};
-}
+/* shmbus_ethdev.c: is it a port of this driver? */
+bool shmbus_is_our_port(const struct rte_eth_dev *dev);
 
 /* shmbus_rx.c, shmbus_tx.c: eth_rx_burst_t and eth_tx_burst_t */
 uint16_t shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+/* shmbus_shmif_rxtx.c: the same on a shmif bus */
+uint16_t shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /* shmbus_queue.c */
 int shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
@@ -220,6 +233,12 @@ int shmbus_set_link_up(struct rte_eth_dev *dev);
 int shmbus_set_link_down(struct rte_eth_dev *dev);
 void shmbus_link_start(struct rte_eth_dev *dev);
 void shmbus_link_stop(struct rte_eth_dev *dev);
+
+/* shmbus_intr.c: Rx interrupts */
+int shmbus_intr_start(struct rte_eth_dev *dev);
+void shmbus_intr_stop(struct rte_eth_dev *dev);
+int shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
+int shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
 
 /* shmbus_stats.c */
 int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,

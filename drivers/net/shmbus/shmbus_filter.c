@@ -6,7 +6,7 @@
 
 #include <rte_ether.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_wire.h"
 
 bool
 shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len)
@@ -62,9 +62,7 @@ shmbus_allmulticast_disable(struct rte_eth_dev *dev)
 int
 shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
-	struct shmbus_port port = shmbus_base_port(dev);
-
 	/* ethdev stores it in mac_addrs[0] once this has returned. */
-	shmbus_port_set_mac(&port, mac->addr_bytes);
+	shmbus_wire(dev)->ops->set_mac(dev, mac->addr_bytes);
 	return 0;
 }

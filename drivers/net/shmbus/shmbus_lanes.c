@@ -13,10 +13,11 @@
  * roster, the ports' change counters.
  */
 
-#include <rte_cycles.h>
 #include <rte_malloc.h>
 
-#include "shmbus_ethdev.h"
+#include "base/shmbus_port.h"
+#include "shmbus_pace.h"
+#include "shmbus_wire.h"
 
 /* By sender, and by the sender's queue, over the Rx queues of this port. */
 static bool
@@ -76,7 +77,6 @@ shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 	const struct shmbus_bus *bus = shmbus_process_bus(dev);
 	const struct shmbus_geometry *geo = &bus->geo;
 	const uint32_t slot = shmbus_priv(dev)->slot;
-	const uint32_t nap_tsc = (uint32_t)(rte_get_tsc_hz() / 1000000 * SHMBUS_NAP_US);
 	struct shmbus_cursor *cursor;
 	struct shmbus_reader *r;
 	uint32_t lane;
@@ -86,7 +86,7 @@ shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
 		fold(q, r);
 		shmbus_reader_start(bus, r, lane);
-		q->paces[lane] = (struct shmbus_pace){ .nap_tsc = nap_tsc };
+		shmbus_pace_start(&q->paces[lane]);
 		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues))
 			shmbus_reader_hold(bus, r, cursor);
 		else

@@ -13,9 +13,20 @@
 
 #include <rte_alarm.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_wire.h"
 
 #define WATCH_US (100 * 1000)
+
+static bool
+has_carrier(const struct rte_eth_dev *dev)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+
+	if (wire->ops->fd(wire) < 0)
+		return false;
+	return priv->args.carrier == SHMBUS_CARRIER_BUS || wire->ops->count_peers(wire, priv) != 0;
+}
 
 /*
  * Work out the link. True if it changed. Several threads may come here: the
@@ -25,7 +36,6 @@ static bool
 refresh(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
-	struct shmbus_port port = shmbus_base_port(dev);
 	struct rte_eth_link link = {
 		.link_speed = RTE_ETH_SPEED_NUM_100G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
@@ -34,8 +44,7 @@ refresh(struct rte_eth_dev *dev)
 	bool changed;
 
 	rte_spinlock_lock(&priv->link_lock);
-	if (dev->data->dev_started && !priv->link_down &&
-	    (priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_port_count_peers(&port) != 0))
+	if (dev->data->dev_started && !priv->link_down && has_carrier(dev))
 		link.link_status = RTE_ETH_LINK_UP;
 	changed = link.link_status != dev->data->dev_link.link_status;
 	rte_eth_linkstatus_set(dev, &link);
@@ -70,15 +79,7 @@ shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 static void
 publish_state(struct rte_eth_dev *dev)
 {
-	struct shmbus_port port = shmbus_base_port(dev);
-	uint32_t state = SHMBUS_PORT_ATTACHED;
-
-	if (dev->data->dev_started) {
-		state |= SHMBUS_PORT_STARTED;
-		if (!shmbus_priv(dev)->link_down)
-			state |= SHMBUS_PORT_LINK_UP | SHMBUS_PORT_RX_CURSORS;
-	}
-	shmbus_port_set_state(&port, state);
+	shmbus_wire(dev)->ops->set_state(dev);
 }
 
 int

@@ -15,7 +15,7 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_wire.h"
 
 #define ACTION "net_shmbus_bus"
 #define TIMEOUT_S 5
@@ -27,7 +27,7 @@ static int
 reply_bus(const struct rte_mp_msg *request, const void *peer)
 {
 	struct rte_mp_msg reply = { .num_fds = 0 };
-	const struct shmbus_bus *bus;
+	const struct shmbus_wire *wire;
 	char name[RTE_ETH_NAME_MAX_LEN];
 	uint16_t port_id;
 
@@ -36,9 +36,9 @@ reply_bus(const struct rte_mp_msg *request, const void *peer)
 		memcpy(name, request->param, (size_t)request->len_param);
 		name[request->len_param - 1] = '\0';
 		if (rte_eth_dev_get_port_by_name(name, &port_id) == 0) {
-			bus = shmbus_port_bus(port_id);
-			if (bus != NULL) {
-				reply.fds[0] = bus->file.fd;
+			wire = shmbus_port_wire(port_id);
+			if (wire != NULL && wire->ops->fd(wire) >= 0) {
+				reply.fds[0] = wire->ops->fd(wire);
 				reply.num_fds = 1;
 			}
 		}

@@ -9,68 +9,16 @@
  * then ask whether the frames were still whole (shmbus_reader_commit). If not
  * the mbufs go back to the stash, as if nothing had happened, and the frames
  * are counted as missed.
- *
- * The stash holds mbufs that were taken from the pool and not used yet. They
- * are as a pool gives them: next NULL, nb_segs 1, refcnt 1.
  */
 
-#include <rte_cycles.h>
-
 #include "base/shmbus_copy.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_pace.h"
+#include "shmbus_wire.h"
 
 /* A look at who is on the bus after this many polls; idle ones count 16 times. */
 #define ROSTER_EVERY 256
 #define ROSTER_IDLE 16
-
-/*
- * A lane that was emptied while its sender streams is left alone for a moment,
- * of SHMBUS_NAP_US; every so often also where nothing says that it does.
- *
- * A receiver that is faster than the sender asks for the lane's tail again and
- * again, and each time takes the cache line away from the sender, who needs it
- * once for each burst. Left alone for a moment, the sender is twice as fast
- * and the receiver finds several bursts at once. So: a full burst and then
- * nothing is how streaming looks, but also how a request of 32 frames does.
- * Now and then the lane is left alone on the suspicion. Two full bursts after
- * that prove it, and then it is done each time, as long as the proof lasts.
- */
-#define NAP_TRY 16
-
-/* Have n mbufs in the stash, or as many as the pool has. */
-static inline uint16_t
-fill_stash(struct shmbus_rxq *q, uint16_t n)
-{
-	uint16_t want;
-
-	if (likely(q->n_stash >= n))
-		return n;
-	want = RTE_MAX((uint16_t)(n - q->n_stash), (uint16_t)SHMBUS_REFILL);
-	want = RTE_MIN(want, (uint16_t)(SHMBUS_STASH - q->n_stash));
-	if (rte_mempool_get_bulk(q->pool, (void **)&q->stash[q->n_stash], want) == 0) {
-		q->n_stash += want;
-	} else {
-		while (q->n_stash < n &&
-		       rte_mempool_get(q->pool, (void **)&q->stash[q->n_stash]) == 0)
-			q->n_stash++;
-		if (q->n_stash < n)
-			rte_eth_devices[q->port_id].data->rx_mbuf_alloc_failed++;
-	}
-	return RTE_MIN(n, q->n_stash);
-}
-
-static inline void
-init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
-{
-	uint64_t *rearm = (uint64_t *)&m->rearm_data;
-
-	*rearm = q->mbuf_init;
-	m->ol_flags = q->mbuf_flags;
-	m->packet_type = 0;
-	m->pkt_len = len;
-	m->data_len = (uint16_t)len;
-	m->vlan_tci = 0;
-}
 
 static inline void
 copy_frame(const struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *frame, uint32_t len)
@@ -82,51 +30,6 @@ copy_frame(const struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *frame,
 		shmbus_copy_lines(dst, frame, len);
 	else
 		memcpy(dst, frame, len);
-}
-
-/* Back into the state in which a pool gives them, and into the stash or the pool. */
-static void
-put_back(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n)
-{
-	struct rte_mbuf *m, *next;
-	uint16_t i;
-
-	for (i = 0; i < n; i++) {
-		for (m = pkts[i]; m != NULL; m = next) {
-			next = m->next;
-			m->next = NULL;
-			m->nb_segs = 1;
-			if (q->n_stash < SHMBUS_STASH)
-				q->stash[q->n_stash++] = m;
-			else
-				rte_mempool_put(q->pool, m);
-		}
-	}
-}
-
-/* A frame into a chain of mbufs, the first of which is there. False: no more mbufs. */
-static bool
-copy_scattered(struct shmbus_rxq *q, struct rte_mbuf *head, const uint8_t *frame, uint32_t len)
-{
-	struct rte_mbuf *last = head;
-	uint32_t left = len;
-	uint32_t part;
-
-	for (;;) {
-		part = RTE_MIN(left, (uint32_t)q->room);
-		memcpy(rte_pktmbuf_mtod(last, uint8_t *), frame, part);
-		last->data_len = (uint16_t)part;
-		frame += part;
-		left -= part;
-		if (left == 0)
-			return true;
-		if (fill_stash(q, 1) == 0)
-			return false;
-		last->next = q->stash[--q->n_stash];
-		last = last->next;
-		init_mbuf(q, last, 0);
-		head->nb_segs++;
-	}
 }
 
 struct part {
@@ -160,7 +63,7 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 		}
 		k++;
 		pkts[k - 1] = stash[-k];
-		init_mbuf(q, pkts[k - 1], len);
+		shmbus_init_mbuf(q, pkts[k - 1], len);
 		copy_frame(q, pkts[k - 1], frame, len);
 		part->bytes += len;
 	}
@@ -194,17 +97,17 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->filtered++;
 			continue;
 		}
-		if (unlikely(fill_stash(q, 1) == 0)) {
+		if (unlikely(shmbus_fill_stash(q, 1) == 0)) {
 			*walk = before;
 			part->no_mbuf = true;
 			break;
 		}
 		m = q->stash[--q->n_stash];
-		init_mbuf(q, m, len);
+		shmbus_init_mbuf(q, m, len);
 		if (len <= q->room) {
 			copy_frame(q, m, frame, len);
-		} else if (!copy_scattered(q, m, frame, len)) {
-			put_back(q, &m, 1);
+		} else if (!shmbus_copy_scattered(q, m, frame, len)) {
+			shmbus_put_back(q, &m, 1);
 			*walk = before;
 			part->no_mbuf = true;
 			break;
@@ -225,7 +128,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	*delivered = 0;
 	shmbus_reader_walk(bus, r, &walk);
 	if (likely(flags == 0)) {
-		n = fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
+		n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
 		if (unlikely(n == 0))
 			return false;
 		copy_plain(q, r, &walk, pkts, n, &part);
@@ -233,7 +136,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 		copy_with_flags(q, r, &walk, pkts, n, flags, &part);
 	}
 	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
-		put_back(q, pkts, part.delivered);
+		shmbus_put_back(q, pkts, part.delivered);
 		return true;
 	}
 	q->stats.packets += part.delivered;
@@ -246,33 +149,6 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 		return true;
 	}
 	return !part.no_mbuf;
-}
-
-/* Is the lane to be left alone now? */
-static inline bool
-is_napping(struct shmbus_pace *pace)
-{
-	if (likely(pace->since_tsc == 0))
-		return false;
-	/* By difference: a counter that has been set back, as in a restored machine, ends it too. */
-	if (rte_rdtsc() - pace->since_tsc < pace->nap_tsc)
-		return true;
-	pace->since_tsc = 0;
-	return false;
-}
-
-/* A poll of the lane gave so many of the frames that were asked for. */
-static inline void
-keep_pace(struct shmbus_pace *pace, uint16_t got, uint16_t nb_pkts)
-{
-	if (got == nb_pkts) {
-		pace->full++;
-		return;
-	}
-	if (got == 0 && pace->full != 0 &&
-	    (pace->full > 1 || ++pace->suspicions % NAP_TRY == 0))
-		pace->since_tsc = rte_rdtsc();
-	pace->full = 0;
 }
 
 /* All that a lane has, up to nb_pkts. */
@@ -288,7 +164,7 @@ rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_
 	uint16_t n, k;
 	bool more;
 
-	if (is_napping(pace))
+	if (shmbus_pace_napping(pace))
 		return 0;
 	/* A hostile writer could keep this loop busy: so many records, no more. */
 	do {
@@ -298,7 +174,7 @@ rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_
 		more = rx_record(bus, q, r, &pkts[got], n, flags, &k);
 		got += k;
 	} while (more && got < nb_pkts && --tries != 0);
-	keep_pace(pace, got, nb_pkts);
+	shmbus_pace_keep(pace, got, nb_pkts);
 	if (r->pos != pos)
 		shmbus_reader_publish(r, shmbus_bus_cursor(bus, q->slot, q->queue_id, lane));
 	return got;

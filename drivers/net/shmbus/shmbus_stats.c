@@ -11,58 +11,41 @@
 
 #include <rte_string_fns.h>
 
-#include "shmbus_ethdev.h"
-
-/* Sum over the readers of a queue, of this start and all before. */
-static void
-count_readers(const struct shmbus_bus *bus, const struct shmbus_rxq *q, struct shmbus_counts *counts)
-{
-	uint32_t lane;
-
-	counts->imissed += q->past.missed;
-	counts->overruns += q->past.overruns;
-	counts->corrupt += q->past.corrupt;
-	for (lane = 0; lane < bus->geo.lanes; lane++) {
-		counts->imissed += q->readers[lane].missed;
-		counts->overruns += q->readers[lane].overruns;
-		counts->corrupt += q->readers[lane].corrupt;
-	}
-}
+#include "shmbus_wire.h"
 
 static void
-count_rx(const struct shmbus_bus *bus, const struct shmbus_rxq *q, struct shmbus_counts *counts)
+count_rx(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_counts *counts)
 {
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
 	counts->ipackets += q->stats.packets;
 	counts->ibytes += q->stats.bytes;
 	counts->filtered += q->stats.filtered;
 	counts->rx_too_long += q->stats.too_long;
-	count_readers(bus, q, counts);
+	wire->ops->count_rx(wire, q, counts);
 }
 
 static void
-count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
+count_tx(const struct rte_eth_dev *dev, const struct shmbus_txq *q, struct shmbus_counts *counts)
 {
 	counts->opackets += q->stats.packets;
 	counts->obytes += q->stats.bytes;
 	counts->oerrors += q->stats.dropped;
-	counts->paused += q->past.pauses + q->writer.pauses;
-	counts->pause_timeouts += q->past.timeouts + q->writer.timeouts;
-	counts->pause_dead += q->past.dead + q->writer.dead;
+	shmbus_wire(dev)->ops->count_tx(q, counts);
 }
 
 static void
 count_all(const struct rte_eth_dev *dev, struct shmbus_counts *counts)
 {
-	const struct shmbus_bus *bus = shmbus_process_bus(dev);
 	uint16_t i;
 
 	*counts = shmbus_priv(dev)->retired;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		if (dev->data->rx_queues[i] != NULL)
-			count_rx(bus, dev->data->rx_queues[i], counts);
+			count_rx(dev, dev->data->rx_queues[i], counts);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		if (dev->data->tx_queues[i] != NULL)
-			count_tx(dev->data->tx_queues[i], counts);
+			count_tx(dev, dev->data->tx_queues[i], counts);
 	counts->ierrors = counts->corrupt + counts->rx_too_long;
 }
 
@@ -75,7 +58,7 @@ shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
 
-	count_rx(shmbus_process_bus(dev), q, &priv->retired);
+	count_rx(dev, q, &priv->retired);
 	if (q->queue_id < RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		memset(&priv->reset_queue_at[q->queue_id].rx, 0,
 		       sizeof(priv->reset_queue_at[q->queue_id].rx));
@@ -86,7 +69,7 @@ shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
 
-	count_tx(q, &priv->retired);
+	count_tx(dev, q, &priv->retired);
 	if (q->queue_id < RTE_ETHDEV_QUEUE_STAT_CNTRS)
 		memset(&priv->reset_queue_at[q->queue_id].tx, 0,
 		       sizeof(priv->reset_queue_at[q->queue_id].tx));
@@ -169,6 +152,12 @@ static const struct {
 	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
 	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
 	{ "tx_pause_dead", offsetof(struct shmbus_counts, pause_dead) },
+	/* shmif only: */
+	{ "rx_overrun_bytes", offsetof(struct shmbus_counts, missed_bytes) },
+	{ "tx_corrupt", offsetof(struct shmbus_counts, tx_corrupt) },
+	{ "lock_busy", offsetof(struct shmbus_counts, lock_busy) },
+	{ "lock_broken_own_kind", offsetof(struct shmbus_counts, lock_broken_ours) },
+	{ "lock_broken_foreign", offsetof(struct shmbus_counts, lock_broken_foreign) },
 };
 
 #define PEERS RTE_DIM(xstats_table) /* the one behind them is no counter */
@@ -198,7 +187,7 @@ int
 shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const struct shmbus_port port = shmbus_base_port(dev);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
 	struct shmbus_counts now;
 	unsigned int i;
 
@@ -211,7 +200,7 @@ shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 				  pick(&priv->xreset_at, xstats_table[i].off);
 	}
 	xstats[PEERS].id = PEERS;
-	xstats[PEERS].value = shmbus_port_count_peers(&port);
+	xstats[PEERS].value = wire->ops->count_peers(wire, priv);
 	return XSTATS;
 }
 

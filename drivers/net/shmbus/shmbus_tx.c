@@ -12,24 +12,11 @@
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_wire.h"
 
 /* Frames in one record at most: the header has room for them before it is known how many fit. */
 #define RECORD_FRAMES 64u
-
-/* A chain of mbufs into one piece. False if it is not as long as it says. */
-static bool
-copy_chain(uint8_t *dst, const struct rte_mbuf *m)
-{
-	uint32_t left = m->pkt_len;
-
-	for (; m != NULL && m->data_len <= left; m = m->next) {
-		shmbus_copy_exact(dst, rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
-		dst += m->data_len;
-		left -= m->data_len;
-	}
-	return m == NULL && left == 0;
-}
 
 enum fill_end {
 	FILL_DONE,  /* all frames are in, or this record is long enough */
@@ -75,7 +62,7 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 			shmbus_copy_exact(record + off, rte_pktmbuf_mtod(m, const uint8_t *), len);
 		} else {
 			fill->chains = true;
-			if (unlikely(!copy_chain(record + off, m))) {
+			if (unlikely(!shmbus_copy_chain(record + off, m))) {
 				fill->end = FILL_DROP;
 				break;
 			}
@@ -86,19 +73,6 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 	}
 	fill->count = i;
 	fill->len = off;
-}
-
-static inline void
-free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts,
-	  uint16_t n)
-{
-	if (unlikely(n == 0))
-		return;
-	/* With fast free all are of one pool and nobody else holds them. */
-	if ((flags & SHMBUS_TX_FAST_FREE) && !chains)
-		rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
-	else
-		rte_pktmbuf_free_bulk(pkts, n);
 }
 
 /* The first use by this process: map the lane that the primary prepared. */
@@ -149,6 +123,6 @@ shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	} while (fill.end != FILL_FULL && sent < nb_pkts);
 	q->stats.packets += (uint16_t)(sent - drops);
 	q->stats.dropped += drops;
-	free_sent(flags, fill.chains, pkts, sent);
+	shmbus_free_sent(flags, fill.chains, pkts, sent);
 	return sent;
 }

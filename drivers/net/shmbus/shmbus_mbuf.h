@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_MBUF_H
+#define SHMBUS_MBUF_H
+
+/*
+ * Mbufs, from and to frames, for both formats.
+ *
+ * The stash of an Rx queue holds mbufs that were taken from the pool and not
+ * used yet. They are as a pool gives them: next NULL, nb_segs 1, refcnt 1.
+ */
+
+#include "shmbus_ethdev.h"
+
+/* Have n mbufs in the stash, or as many as the pool has. */
+static inline uint16_t
+shmbus_fill_stash(struct shmbus_rxq *q, uint16_t n)
+{
+	uint16_t want;
+
+	if (likely(q->n_stash >= n))
+		return n;
+	want = RTE_MAX((uint16_t)(n - q->n_stash), (uint16_t)SHMBUS_REFILL);
+	want = RTE_MIN(want, (uint16_t)(SHMBUS_STASH - q->n_stash));
+	if (rte_mempool_get_bulk(q->pool, (void **)&q->stash[q->n_stash], want) == 0) {
+		q->n_stash += want;
+	} else {
+		while (q->n_stash < n &&
+		       rte_mempool_get(q->pool, (void **)&q->stash[q->n_stash]) == 0)
+			q->n_stash++;
+		if (q->n_stash < n)
+			rte_eth_devices[q->port_id].data->rx_mbuf_alloc_failed++;
+	}
+	return RTE_MIN(n, q->n_stash);
+}
+
+static inline void
+shmbus_init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
+{
+	uint64_t *rearm = (uint64_t *)&m->rearm_data;
+
+	*rearm = q->mbuf_init;
+	m->ol_flags = q->mbuf_flags;
+	m->packet_type = 0;
+	m->pkt_len = len;
+	m->data_len = (uint16_t)len;
+	m->vlan_tci = 0;
+}
+
+/* Mbufs that were taken for frames that are none: back into the stash or the pool. */
+void shmbus_put_back(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n);
+
+/* A frame into a chain of mbufs, the first of which is there. False: no more mbufs. */
+bool shmbus_copy_scattered(struct shmbus_rxq *q, struct rte_mbuf *head, const uint8_t *frame,
+			   uint32_t len);
+
+/* A chain of mbufs into one piece. False if it is not as long as it says. */
+bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
+
+/* Free what was sent: flags of the Tx queue; chains: some of them may be chains. */
+static inline void
+shmbus_free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts, uint16_t n)
+{
+	if (unlikely(n == 0))
+		return;
+	/* With fast free all are of one pool and nobody else holds them. */
+	if ((flags & SHMBUS_TX_FAST_FREE) && !chains)
+		rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
+	else
+		rte_pktmbuf_free_bulk(pkts, n);
+}
+
+#endif /* SHMBUS_MBUF_H */

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Receive and transmit on a shmif bus.
+ *
+ * The ring is read and written in pieces, by way of memory of the queue's own
+ * (base/shmbus_shmif_reader.h, _writer.h): the bus's lock is held for one copy
+ * each, in which nothing can fault, and never while mbufs are touched. Where
+ * the lock is not to be had in a bounded time the burst ends; nothing sleeps.
+ */
+
+#include "base/shmbus_clock.h"
+#include "base/shmbus_copy.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_pace.h"
+#include "shmbus_wire.h"
+
+/* Pieces looked through in one call, should none of it be for us. */
+#define FETCHES 8
+
+/* Between two lines in the log about broken locks. */
+#define LOG_EVERY_NS UINT64_C(1000000000)
+
+/* Tell people that a lock was broken, but not at any rate that a peer may choose. */
+static void
+tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now,
+	    struct shmbus_shmif_told *told)
+{
+	const uint64_t ns = shmbus_clock_mono_ns();
+
+	if (told->since_ns != 0 && ns - told->since_ns < LOG_EVERY_NS)
+		return;
+	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: of dead ports of this driver %" PRIu64
+		   " times, of others that held it for too long %" PRIu64, bus->file.path,
+		   now->broken_ours, now->broken_foreign);
+	told->since_ns = ns;
+	told->broken = now->broken_ours + now->broken_foreign;
+}
+
+static inline void
+tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
+     struct shmbus_shmif_told *told)
+{
+	if (unlikely(watch->broken_ours + watch->broken_foreign != told->broken))
+		tell_broken(bus, watch, told);
+}
+
+static bool
+is_wanted(struct shmbus_rxq *q, const struct shmbus_shmif *bus,
+	  const struct shmbus_shmif_frame *frame, uint32_t flags)
+{
+	if (frame->sender == bus->sender && !(flags & SHMBUS_RX_LOOPBACK))
+		return false;
+	/* Receivers skip these, the first record of a new bus among them. */
+	if (frame->len < SHMBUS_SHMIF_FRAME_MIN)
+		return false;
+	if (unlikely(frame->len > q->max_len ||
+		     (frame->len > q->room && !(flags & SHMBUS_RX_SCATTER)))) {
+		q->stats.too_long++;
+		return false;
+	}
+	if ((flags & SHMBUS_RX_FILTER) &&
+	    !shmbus_filter_accepts(&rte_eth_devices[q->port_id], frame->data, frame->len)) {
+		q->stats.filtered++;
+		return false;
+	}
+	return true;
+}
+
+/* Frames of the piece into mbufs, up to n. False: no mbuf is left. */
+static bool
+deliver(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **pkts, uint16_t n,
+	uint32_t flags, uint16_t *delivered)
+{
+	struct shmbus_shmif_reader *r = &q->shmif;
+	struct shmbus_shmif_frame frame;
+	uint32_t before;
+	struct rte_mbuf *m;
+	uint16_t got = 0;
+
+	while (got < n && shmbus_shmif_has_next(r)) {
+		before = r->off;
+		shmbus_shmif_next(r, &frame);
+		if (!is_wanted(q, bus, &frame, flags))
+			continue;
+		if (unlikely(shmbus_fill_stash(q, 1) == 0))
+			goto no_mbuf;
+		m = q->stash[--q->n_stash];
+		shmbus_init_mbuf(q, m, frame.len);
+		if (likely(frame.len <= q->room)) {
+			shmbus_copy_exact(rte_pktmbuf_mtod(m, uint8_t *), frame.data, frame.len);
+		} else if (!shmbus_copy_scattered(q, m, frame.data, frame.len)) {
+			shmbus_put_back(q, &m, 1);
+			goto no_mbuf;
+		}
+		pkts[got++] = m;
+		q->stats.bytes += frame.len;
+	}
+	q->stats.packets += got;
+	*delivered = got;
+	return true;
+
+no_mbuf:
+	r->off = before;
+	q->stats.packets += got;
+	*delivered = got;
+	return false;
+}
+
+uint16_t
+shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_rxq *q = queue;
+	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
+	const struct shmbus_shmif *bus = &wire->shmif;
+	const uint32_t flags = shmbus_load(&q->flags);
+	const uint32_t restart = shmbus_load_acquire(&q->restart);
+	struct shmbus_shmif_reader *r = &q->shmif;
+	unsigned int fetches = FETCHES;
+	uint16_t got = 0;
+	uint16_t n;
+
+	if (unlikely((flags & SHMBUS_RX_DOWN) || wire->serial != q->serial || bus->map == NULL))
+		return 0;
+	if (unlikely(restart != q->restart_seen)) {
+		shmbus_shmif_reader_start(bus, r, 0);
+		q->restart_seen = restart;
+	}
+	while (got < nb_pkts) {
+		if (!shmbus_shmif_has_next(r)) {
+			if (fetches-- == 0 || shmbus_pace_napping(&q->pace) ||
+			    !shmbus_shmif_pending(bus, r) ||
+			    shmbus_shmif_fetch(bus, r) == -EBUSY)
+				break;
+		}
+		if (!deliver(q, bus, &pkts[got], nb_pkts - got, flags, &n)) {
+			got += n;
+			break;
+		}
+		got += n;
+	}
+	shmbus_pace_keep(&q->pace, got, nb_pkts);
+	tell(bus, &r->watch, &q->told);
+	return got;
+}
+
+struct burst {
+	uint16_t taken; /* mbufs: frames in the burst, and dropped ones */
+	uint16_t dropped;
+	uint64_t bytes;
+	bool chains;
+};
+
+/* False if it is no frame for this bus. */
+static bool
+is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m)
+{
+	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len;
+}
+
+/* As many as a burst takes. */
+static void
+fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
+	   struct burst *burst)
+{
+	struct shmbus_shmif_writer *w = &q->shmif;
+	uint32_t len, last;
+	struct rte_mbuf *m;
+	uint8_t *at;
+	uint16_t i;
+
+	shmbus_shmif_begin(w, shmbus_clock_mono_ns());
+	*burst = (struct burst){ .taken = 0 };
+	for (i = 0; i < n; i++) {
+		m = pkts[i];
+		burst->chains |= m->nb_segs != 1;
+		if (unlikely(!is_legal(q, m))) {
+			burst->dropped++;
+			continue;
+		}
+		len = w->len;
+		last = w->last;
+		at = shmbus_shmif_add(w, sender, m->pkt_len);
+		if (at == NULL)
+			break;
+		if (likely(m->nb_segs == 1)) {
+			shmbus_copy_exact(at, rte_pktmbuf_mtod(m, const uint8_t *), m->pkt_len);
+		} else if (!shmbus_copy_chain(at, m)) {
+			w->len = len;
+			w->last = last;
+			burst->dropped++;
+			continue;
+		}
+		burst->bytes += m->pkt_len;
+	}
+	burst->taken = i;
+}
+
+uint16_t
+shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
+	const struct shmbus_shmif *bus = &wire->shmif;
+	const uint32_t flags = shmbus_load(&q->flags);
+	struct burst burst;
+	bool chains = false;
+	bool wake = false;
+	uint16_t done = 0;
+
+	if (unlikely((flags & SHMBUS_TX_DOWN) || wire->serial != q->serial || bus->map == NULL))
+		return 0;
+	while (done < nb_pkts) {
+		fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, &burst);
+		if (q->shmif.len != 0) {
+			if (shmbus_shmif_send(bus, &q->shmif) != 0)
+				break;
+			wake = true;
+		}
+		done += burst.taken;
+		chains |= burst.chains;
+		q->stats.packets += (uint16_t)(burst.taken - burst.dropped);
+		q->stats.bytes += burst.bytes;
+		q->stats.dropped += burst.dropped;
+	}
+	if (wake && !(flags & SHMBUS_TX_QUIET))
+		shmbus_shmif_wake(bus);
+	tell(bus, &q->shmif.watch, &q->told);
+	shmbus_free_sent(flags, chains, pkts, done);
+	return done;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_WIRE_H
+#define SHMBUS_WIRE_H
+
+/*
+ * What differs between the formats of a bus, for the control paths: one table
+ * each. The data paths differ as a whole (shmbus_rx.c, shmbus_tx.c for lanes,
+ * shmbus_shmif_rxtx.c).
+ */
+
+#include "base/shmbus_bus.h"
+#include "base/shmbus_shmif_bus.h"
+#include "shmbus_ethdev.h"
+
+/* What a process has open of a port's bus: dev->process_private. */
+struct shmbus_wire {
+	const struct shmbus_wire_ops *ops;
+	uint32_t serial; /* of the bus that this is, see struct shmbus_priv */
+	union {
+		struct shmbus_bus lanes;
+		struct shmbus_shmif shmif;
+	};
+};
+
+struct shmbus_wire_ops {
+	const char *name;
+	eth_rx_burst_t rx_burst;
+	eth_tx_burst_t tx_burst;
+
+	/* Open the bus of priv->args and become a port of it. -errno with a text. */
+	int (*join)(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name,
+		    struct shmbus_error *e);
+	/* In a secondary process: through the primary's descriptor, which is its own from then on. */
+	int (*share)(struct shmbus_wire *wire, const struct shmbus_priv *priv, int fd,
+		     struct shmbus_error *e);
+	/* Give up the port's place; remove the file if it is asked for. */
+	void (*leave)(struct shmbus_wire *wire, const struct shmbus_priv *priv);
+	void (*close)(struct shmbus_wire *wire);
+	/* The descriptor of the bus file; -1: none. */
+	int (*fd)(const struct shmbus_wire *wire);
+
+	uint16_t (*max_queues)(const struct shmbus_wire *wire);
+	uint32_t (*count_peers)(const struct shmbus_wire *wire, const struct shmbus_priv *priv);
+	void (*set_mac)(struct rte_eth_dev *dev, const uint8_t *mac);
+	/* Tell the others the port's state, as dev->data and priv have it. */
+	void (*set_state)(struct rte_eth_dev *dev);
+	/* The port is about to start, with the queues that are configured; it was stopped. */
+	void (*prepare)(struct rte_eth_dev *dev);
+	void (*stopped)(struct rte_eth_dev *dev);
+
+	int (*rxq_create)(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket);
+	void (*rxq_free)(struct shmbus_rxq *q);
+	void (*rxq_start)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
+	void (*rxq_stop)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
+	int (*txq_create)(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket);
+	void (*txq_free)(struct shmbus_txq *q);
+	void (*txq_start)(struct rte_eth_dev *dev, struct shmbus_txq *q);
+	/* Add what this start of the queue, and all before it, counted. */
+	void (*count_rx)(const struct shmbus_wire *wire, const struct shmbus_rxq *q,
+			 struct shmbus_counts *counts);
+	void (*count_tx)(const struct shmbus_txq *q, struct shmbus_counts *counts);
+};
+
+extern const struct shmbus_wire_ops shmbus_wire_lanes;
+extern const struct shmbus_wire_ops shmbus_wire_shmif;
+
+static inline const struct shmbus_wire_ops *
+shmbus_wire_ops(enum shmbus_format format)
+{
+	return format == SHMBUS_FORMAT_SHMIF ? &shmbus_wire_shmif : &shmbus_wire_lanes;
+}
+
+static inline struct shmbus_wire *
+shmbus_wire(const struct rte_eth_dev *dev)
+{
+	return dev->process_private;
+}
+
+static inline struct shmbus_wire *
+shmbus_port_wire(uint16_t port_id)
+{
+	return rte_eth_devices[port_id].process_private;
+}
+
+/* This process's view of the port's bus of lanes. */
+static inline struct shmbus_bus *
+shmbus_process_bus(const struct rte_eth_dev *dev)
+{
+	return &shmbus_wire(dev)->lanes;
+}
+
+static inline struct shmbus_bus *
+shmbus_port_bus(uint16_t port_id)
+{
+	return &shmbus_port_wire(port_id)->lanes;
+}
+
+#endif /* SHMBUS_WIRE_H */

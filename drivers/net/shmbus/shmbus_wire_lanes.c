@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* A port on a bus of lanes: the control paths. */
+
+#include <rte_malloc.h>
+#include <rte_string_fns.h>
+
+#include "base/shmbus_port.h"
+#include "shmbus_wire.h"
+
+/* The port as the bus core wants it. */
+static struct shmbus_port
+base_port(const struct rte_eth_dev *dev)
+{
+	return (struct shmbus_port){
+		.bus = shmbus_process_bus(dev),
+		.slot = shmbus_priv(dev)->slot,
+		.numa_node = shmbus_priv(dev)->numa_node,
+	};
+}
+
+static int
+join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struct shmbus_error *e)
+{
+	const struct shmbus_args *args = &priv->args;
+	const struct shmbus_bus_conf bus_conf = {
+		.path = args->path,
+		.ports = args->ports,
+		.queues = args->queues,
+		.lane_size = args->lane_size,
+		.mode = args->mode,
+	};
+	struct shmbus_port_conf port_conf = { .numa_node = priv->numa_node };
+	struct shmbus_bus *bus = &wire->lanes;
+	struct shmbus_port port;
+	int ret;
+
+	ret = shmbus_bus_open(bus, &bus_conf, e);
+	if (ret != 0)
+		return ret;
+	memcpy(port_conf.mac, priv->mac.addr_bytes, sizeof(port_conf.mac));
+	rte_strscpy(port_conf.name, name, sizeof(port_conf.name));
+	ret = shmbus_port_attach(&port, bus, &port_conf, e);
+	if (ret != 0) {
+		shmbus_bus_undo(bus);
+		return ret;
+	}
+	shmbus_file_unlock(&bus->file);
+	priv->slot = port.slot;
+	priv->max_frame = shmbus_frame_max(&bus->geo);
+	priv->overhead = SHMBUS_OVERHEAD;
+	SHMBUS_LOG(INFO, "%s: port %u of %u on %s%s", name, port.slot, bus->geo.ports, bus->file.path,
+		   port.took_over ? ", taken over from a dead port" :
+		   bus->filled ? ", which it created" : "");
+	return 0;
+}
+
+static int
+share(struct shmbus_wire *wire, const struct shmbus_priv *priv, int fd, struct shmbus_error *e)
+{
+	return shmbus_bus_open_fd(&wire->lanes, fd, priv->args.path, e);
+}
+
+static void
+leave(struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	struct shmbus_bus *bus = &wire->lanes;
+	struct shmbus_port port = { .bus = bus, .slot = priv->slot, .numa_node = priv->numa_node };
+	int locked;
+
+	/* The lock keeps newcomers away while the last one removes the file. */
+	locked = shmbus_file_lock(&bus->file);
+	shmbus_port_detach(&port);
+	if (locked == 0) {
+		if (priv->args.unlink && shmbus_port_count_peers(&port) == 0)
+			shmbus_file_unlink(&bus->file);
+		shmbus_file_unlock(&bus->file);
+	}
+}
+
+static void
+close_bus(struct shmbus_wire *wire)
+{
+	shmbus_bus_close(&wire->lanes);
+}
+
+static int
+bus_fd(const struct shmbus_wire *wire)
+{
+	return wire->lanes.file.fd;
+}
+
+static uint16_t
+max_queues(const struct shmbus_wire *wire)
+{
+	return (uint16_t)wire->lanes.geo.queues;
+}
+
+static uint32_t
+count_peers(const struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	/* Counting changes nothing of the bus. */
+	const struct shmbus_port port = {
+		.bus = (struct shmbus_bus *)(uintptr_t)&wire->lanes,
+		.slot = priv->slot,
+	};
+
+	return shmbus_port_count_peers(&port);
+}
+
+static void
+set_mac(struct rte_eth_dev *dev, const uint8_t *mac)
+{
+	struct shmbus_port port = base_port(dev);
+
+	shmbus_port_set_mac(&port, mac);
+}
+
+static void
+set_state(struct rte_eth_dev *dev)
+{
+	struct shmbus_port port = base_port(dev);
+	uint32_t state = SHMBUS_PORT_ATTACHED;
+
+	if (dev->data->dev_started) {
+		state |= SHMBUS_PORT_STARTED;
+		if (!shmbus_priv(dev)->link_down)
+			state |= SHMBUS_PORT_LINK_UP | SHMBUS_PORT_RX_CURSORS;
+	}
+	shmbus_port_set_state(&port, state);
+}
+
+static void
+prepare(struct rte_eth_dev *dev)
+{
+	struct shmbus_port port = base_port(dev);
+
+	/* Senders heed the cursors of who says to have some. Say so before there
+	 * are any: else what is sent meanwhile could be overwritten unread.
+	 */
+	shmbus_port_set_queues(&port, dev->data->nb_tx_queues, dev->data->nb_rx_queues);
+	shmbus_port_set_state(&port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_RX_CURSORS);
+}
+
+static void
+stopped(struct rte_eth_dev *dev)
+{
+	struct shmbus_port port = base_port(dev);
+
+	shmbus_port_set_queues(&port, 0, 0);
+}
+
+static int
+rxq_create(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket)
+{
+	q->slot = (uint16_t)shmbus_priv(dev)->slot;
+	return shmbus_lanes_create(shmbus_process_bus(dev), q, socket);
+}
+
+static void
+rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	shmbus_lanes_start(dev, q);
+}
+
+static void
+rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	shmbus_lanes_stop(dev, q);
+}
+
+static int
+txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
+{
+	struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_port port = base_port(dev);
+	int ret;
+
+	ret = shmbus_port_prepare_lane(&port, q->queue_id);
+	if (ret != 0) {
+		SHMBUS_LOG(ERR, "path=%s: no space for the lane of Tx queue %u (%" PRIu64
+			" bytes): %s", bus->file.path, q->queue_id, geo->lane_size,
+			rte_strerror(-ret));
+		return ret;
+	}
+	q->writer.watch = rte_zmalloc_socket("shmbus_txq",
+		geo->ports * geo->queues * sizeof(*q->writer.watch), 0, socket);
+	if (q->writer.watch == NULL)
+		return -ENOMEM;
+	q->burst_max = shmbus_burst_max(geo);
+	return 0;
+}
+
+static void
+txq_free(struct shmbus_txq *q)
+{
+	rte_free(q->writer.watch);
+}
+
+static void
+txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
+{
+	const struct shmbus_args *args = &shmbus_priv(dev)->args;
+	struct shmbus_watch *watch = q->writer.watch;
+
+	q->past.pauses += q->writer.pauses;
+	q->past.timeouts += q->writer.timeouts;
+	q->past.dead += q->writer.dead;
+	shmbus_writer_start(shmbus_process_bus(dev), &q->writer, shmbus_priv(dev)->slot,
+			    q->queue_id, watch, args->pause,
+			    (uint64_t)args->pause_timeout_ms * 1000 * 1000);
+}
+
+/* Sum over the readers of a queue, of this start and all before. */
+static void
+count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmbus_counts *counts)
+{
+	uint32_t lane;
+
+	counts->imissed += q->past.missed;
+	counts->overruns += q->past.overruns;
+	counts->corrupt += q->past.corrupt;
+	for (lane = 0; lane < wire->lanes.geo.lanes; lane++) {
+		counts->imissed += q->readers[lane].missed;
+		counts->overruns += q->readers[lane].overruns;
+		counts->corrupt += q->readers[lane].corrupt;
+	}
+}
+
+static void
+count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
+{
+	counts->paused += q->past.pauses + q->writer.pauses;
+	counts->pause_timeouts += q->past.timeouts + q->writer.timeouts;
+	counts->pause_dead += q->past.dead + q->writer.dead;
+}
+
+const struct shmbus_wire_ops shmbus_wire_lanes = {
+	.name = "lanes",
+	.rx_burst = shmbus_rx_burst,
+	.tx_burst = shmbus_tx_burst,
+	.join = join,
+	.share = share,
+	.leave = leave,
+	.close = close_bus,
+	.fd = bus_fd,
+	.max_queues = max_queues,
+	.count_peers = count_peers,
+	.set_mac = set_mac,
+	.set_state = set_state,
+	.prepare = prepare,
+	.stopped = stopped,
+	.rxq_create = rxq_create,
+	.rxq_free = shmbus_lanes_free,
+	.rxq_start = rxq_start,
+	.rxq_stop = rxq_stop,
+	.txq_create = txq_create,
+	.txq_free = txq_free,
+	.txq_start = txq_start,
+	.count_rx = count_rx,
+	.count_tx = count_tx,
+};

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * A port on a NetBSD shmif bus: the control paths. The bus knows nothing of
+ * its ports, so there is little to tell it. A port may be on no bus at all
+ * (path= with nothing behind it, or rte_pmd_shmbus_linkstr_unset): then
+ * wire->shmif.map is NULL, and the queues are down.
+ */
+
+#include <rte_malloc.h>
+
+#include "shmbus_pace.h"
+#include "shmbus_wire.h"
+
+static int
+join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struct shmbus_error *e)
+{
+	const struct shmbus_args *args = &priv->args;
+	struct shmbus_shmif *bus = &wire->shmif;
+	int ret;
+
+	priv->max_frame = SHMBUS_SHMIF_FRAME_MAX;
+	priv->overhead = RTE_ETHER_HDR_LEN;
+	memset(bus, 0, sizeof(*bus));
+	bus->file.fd = -1;
+	if (args->path[0] == '\0') {
+		SHMBUS_LOG(INFO, "%s: on no bus yet", name);
+		return 0;
+	}
+	ret = shmbus_shmif_open(bus, args->path, args->mode, priv->sender, e);
+	if (ret == 0)
+		SHMBUS_LOG(INFO, "%s: number %u of this driver's ports on the shmif bus %s%s", name,
+			   bus->id, bus->file.path, bus->filled ? ", which it created" : "");
+	return ret;
+}
+
+static int
+share(struct shmbus_wire *wire, const struct shmbus_priv *priv, int fd, struct shmbus_error *e)
+{
+	return shmbus_shmif_open_fd(&wire->shmif, fd, priv->args.path, priv->sender, e);
+}
+
+static void
+leave(struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	struct shmbus_shmif *bus = &wire->shmif;
+
+	if (bus->map == NULL || !priv->args.unlink || shmbus_file_lock(&bus->file) != 0)
+		return;
+	if (shmbus_shmif_count_peers(bus) == 0)
+		shmbus_file_unlink(&bus->file);
+	shmbus_file_unlock(&bus->file);
+}
+
+static void
+close_bus(struct shmbus_wire *wire)
+{
+	shmbus_shmif_close(&wire->shmif);
+}
+
+static int
+bus_fd(const struct shmbus_wire *wire)
+{
+	return wire->shmif.file.fd;
+}
+
+static uint16_t
+max_queues(const struct shmbus_wire *wire)
+{
+	RTE_SET_USED(wire);
+	return 1;
+}
+
+static uint32_t
+count_peers(const struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	RTE_SET_USED(priv);
+	return wire->shmif.map != NULL ? shmbus_shmif_count_peers(&wire->shmif) : 0;
+}
+
+static void
+set_mac(struct rte_eth_dev *dev, const uint8_t *mac)
+{
+	RTE_SET_USED(dev);
+	RTE_SET_USED(mac);
+}
+
+static void
+set_state(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+}
+
+static int
+rxq_create(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket)
+{
+	RTE_SET_USED(dev);
+	q->shmif.bytes = rte_zmalloc_socket("shmbus", SHMBUS_SHMIF_PIECE, RTE_CACHE_LINE_SIZE,
+					    socket);
+	return q->shmif.bytes != NULL ? 0 : -ENOMEM;
+}
+
+static void
+rxq_free(struct shmbus_rxq *q)
+{
+	rte_free(q->shmif.bytes);
+}
+
+static uint64_t
+break_ns(const struct rte_eth_dev *dev)
+{
+	return (uint64_t)shmbus_priv(dev)->args.lock_break_ms * 1000 * 1000;
+}
+
+static void
+rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
+	shmbus_pace_start(&q->pace);
+	q->serial = wire->serial;
+	q->shmif.watch.break_ns = break_ns(dev);
+	if (wire->shmif.map != NULL)
+		shmbus_shmif_reader_start(&wire->shmif, &q->shmif, SHMBUS_SHMIF_START_MS);
+}
+
+static int
+txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
+{
+	RTE_SET_USED(dev);
+	q->shmif.bytes = rte_zmalloc_socket("shmbus", SHMBUS_SHMIF_BURST, RTE_CACHE_LINE_SIZE,
+					    socket);
+	return q->shmif.bytes != NULL ? 0 : -ENOMEM;
+}
+
+static void
+txq_free(struct shmbus_txq *q)
+{
+	rte_free(q->shmif.bytes);
+}
+
+static void
+txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
+{
+	q->serial = shmbus_wire(dev)->serial;
+	q->shmif.watch.break_ns = break_ns(dev);
+}
+
+static void
+count_watch(const struct shmbus_shmif_watch *watch, struct shmbus_counts *counts)
+{
+	counts->lock_busy += watch->busy;
+	counts->lock_broken_ours += watch->broken_ours;
+	counts->lock_broken_foreign += watch->broken_foreign;
+}
+
+static void
+count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmbus_counts *counts)
+{
+	RTE_SET_USED(wire);
+	counts->imissed += q->shmif.missed;
+	counts->missed_bytes += q->shmif.missed_bytes;
+	counts->overruns += q->shmif.overruns;
+	counts->corrupt += q->shmif.corrupt;
+	count_watch(&q->shmif.watch, counts);
+}
+
+static void
+count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
+{
+	counts->tx_corrupt += q->shmif.corrupt;
+	count_watch(&q->shmif.watch, counts);
+}
+
+static void
+nothing(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+}
+
+static void
+rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	RTE_SET_USED(dev);
+	q->shmif.off = q->shmif.len; /* what was fetched and not asked for is gone */
+}
+
+const struct shmbus_wire_ops shmbus_wire_shmif = {
+	.name = "shmif",
+	.rx_burst = shmbus_shmif_rx_burst,
+	.tx_burst = shmbus_shmif_tx_burst,
+	.join = join,
+	.share = share,
+	.leave = leave,
+	.close = close_bus,
+	.fd = bus_fd,
+	.max_queues = max_queues,
+	.count_peers = count_peers,
+	.set_mac = set_mac,
+	.set_state = set_state,
+	.prepare = nothing,
+	.stopped = nothing,
+	.rxq_create = rxq_create,
+	.rxq_free = rxq_free,
+	.rxq_start = rxq_start,
+	.rxq_stop = rxq_stop,
+	.txq_create = txq_create,
+	.txq_free = txq_free,
+	.txq_start = txq_start,
+	.count_rx = count_rx,
+	.count_tx = count_tx,
+};
