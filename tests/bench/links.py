@@ -20,6 +20,7 @@ class Link:
     first: str = "receiver"  # the side to start first
     eal_extra: tuple = ()
     memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
+    longest: int = 65535  # longer sizes are measured with frames of this many bytes
 
     @property
     def per_size(self):
@@ -60,6 +61,16 @@ LINKS = {link.name: link for link in (
          sender="net_shmbus0,path={dir}/bus",
          receiver="net_shmbus0,path={dir}/bus",
          shmbus=True),
+    Link(name="shmif",
+         about="net_shmbus, format=shmif, wake=never; 1518 B: frames of 1514 B",
+         sender="net_shmbus0,path={dir}/shmif,format=shmif,wake=never",
+         receiver="net_shmbus0,path={dir}/shmif,format=shmif,wake=never",
+         shmbus=True, longest=1514),
+    Link(name="shmif-wake",
+         about="the same with wake=always",
+         sender="net_shmbus0,path={dir}/shmif-wake,format=shmif",
+         receiver="net_shmbus0,path={dir}/shmif-wake,format=shmif",
+         shmbus=True, longest=1514),
     memif(),
     Link(name="null",
          about="net_null copy=1, sender alone: what sending and one copy cost on this machine",

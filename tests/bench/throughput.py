@@ -60,7 +60,7 @@ class Pair:
         tx = self.sides["sender"]
         rx = self.sides.get("receiver")
         meter, stat = (rx, "rx_packets") if rx else (tx, "tx_packets")
-        tx.set_txpkts(size)
+        tx.set_txpkts(min(size, self.link.longest))
         tx_before = tx.port_stats()["tx_packets"]
         rx_before = rx.port_stats() if rx else None
         if rx:
