@@ -39,10 +39,11 @@
 #define SHMBUS_REFILL 32
 
 /* Bits of shmbus_rxq.flags: why the plain receive path is not enough. */
-#define SHMBUS_RX_FILTER (1u << 0)  /* not promiscuous */
+#define SHMBUS_RX_CLASSIFY (1u << 0) /* not every frame is for the queue: shmbus_frame.h */
 #define SHMBUS_RX_SCATTER (1u << 1) /* frames may take several mbufs */
 #define SHMBUS_RX_DOWN (1u << 2)    /* the link is set down, or there is no bus */
 #define SHMBUS_RX_LOOPBACK (1u << 3) /* own frames too; lanes choose their lanes by that */
+#define SHMBUS_RX_COMPLETE (1u << 4) /* offloads: shmbus_frame.h */
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)

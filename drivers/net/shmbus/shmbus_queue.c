@@ -117,7 +117,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 			continue;
 		flags = 0;
 		if (!data->promiscuous)
-			flags |= SHMBUS_RX_FILTER;
+			flags |= SHMBUS_RX_CLASSIFY;
 		if (data->scattered_rx)
 			flags |= SHMBUS_RX_SCATTER;
 		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)

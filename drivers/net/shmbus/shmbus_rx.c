@@ -12,6 +12,7 @@
  */
 
 #include "base/shmbus_copy.h"
+#include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
 #include "shmbus_wire.h"
@@ -75,8 +76,9 @@ static void
 copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
 		struct rte_mbuf **pkts, uint16_t n, uint32_t flags, struct part *part)
 {
-	const struct rte_eth_dev *dev = &rte_eth_devices[q->port_id];
+	struct shmbus_frame info = { .tstamp_ns = r->tstamp_ns };
 	struct shmbus_walk before;
+	enum shmbus_verdict verdict;
 	const uint8_t *frame;
 	struct rte_mbuf *m;
 	uint32_t len;
@@ -93,9 +95,11 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->too_long++;
 			continue;
 		}
-		if ((flags & SHMBUS_RX_FILTER) && !shmbus_filter_accepts(dev, frame, len)) {
-			part->filtered++;
-			continue;
+		if (flags & SHMBUS_RX_CLASSIFY) {
+			verdict = shmbus_frame_classify(q, frame, len, &info);
+			part->filtered += verdict == SHMBUS_FRAME_FILTERED;
+			if (verdict != SHMBUS_FRAME_TAKE)
+				continue;
 		}
 		if (unlikely(shmbus_fill_stash(q, 1) == 0)) {
 			*walk = before;
@@ -112,6 +116,8 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->no_mbuf = true;
 			break;
 		}
+		if (flags & SHMBUS_RX_COMPLETE)
+			shmbus_frame_complete(q, m, &info);
 		pkts[part->delivered++] = m;
 		part->bytes += len;
 	}

@@ -13,6 +13,7 @@
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
+#include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
 #include "shmbus_wire.h"
@@ -49,8 +50,10 @@ tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
 
 static bool
 is_wanted(struct shmbus_rxq *q, const struct shmbus_shmif *bus,
-	  const struct shmbus_shmif_frame *frame, uint32_t flags)
+	  const struct shmbus_shmif_frame *frame, uint32_t flags, struct shmbus_frame *info)
 {
+	enum shmbus_verdict verdict;
+
 	if (frame->sender == bus->sender && !(flags & SHMBUS_RX_LOOPBACK))
 		return false;
 	/* Receivers skip these, the first record of a new bus among them. */
@@ -61,12 +64,11 @@ is_wanted(struct shmbus_rxq *q, const struct shmbus_shmif *bus,
 		q->stats.too_long++;
 		return false;
 	}
-	if ((flags & SHMBUS_RX_FILTER) &&
-	    !shmbus_filter_accepts(&rte_eth_devices[q->port_id], frame->data, frame->len)) {
-		q->stats.filtered++;
-		return false;
-	}
-	return true;
+	if (!(flags & SHMBUS_RX_CLASSIFY))
+		return true;
+	verdict = shmbus_frame_classify(q, frame->data, frame->len, info);
+	q->stats.filtered += verdict == SHMBUS_FRAME_FILTERED;
+	return verdict == SHMBUS_FRAME_TAKE;
 }
 
 /* Frames of the piece into mbufs, up to n. False: no mbuf is left. */
@@ -75,6 +77,8 @@ deliver(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **
 	uint32_t flags, uint16_t *delivered)
 {
 	struct shmbus_shmif_reader *r = &q->shmif;
+	/* The time is of the sender's own clock, and comparable with nobody's. */
+	struct shmbus_frame info = { .tstamp_ns = 0 };
 	struct shmbus_shmif_frame frame;
 	uint32_t before;
 	struct rte_mbuf *m;
@@ -83,7 +87,7 @@ deliver(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **
 	while (got < n && shmbus_shmif_has_next(r)) {
 		before = r->off;
 		shmbus_shmif_next(r, &frame);
-		if (!is_wanted(q, bus, &frame, flags))
+		if (!is_wanted(q, bus, &frame, flags, &info))
 			continue;
 		if (unlikely(shmbus_fill_stash(q, 1) == 0))
 			goto no_mbuf;
@@ -95,6 +99,8 @@ deliver(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **
 			shmbus_put_back(q, &m, 1);
 			goto no_mbuf;
 		}
+		if (flags & SHMBUS_RX_COMPLETE)
+			shmbus_frame_complete(q, m, &info);
 		pkts[got++] = m;
 		q->stats.bytes += frame.len;
 	}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include "shmbus_frame.h"
+
+enum shmbus_verdict
+shmbus_frame_classify(const struct shmbus_rxq *q, const uint8_t *data, uint32_t len,
+		      struct shmbus_frame *frame)
+{
+	uint8_t head[SHMBUS_FRAME_HEAD];
+
+	RTE_SET_USED(frame);
+	len = RTE_MIN(len, SHMBUS_FRAME_HEAD);
+	memcpy(head, data, len);
+	if (!shmbus_filter_accepts(&rte_eth_devices[q->port_id], head, len))
+		return SHMBUS_FRAME_FILTERED;
+	return SHMBUS_FRAME_TAKE;
+}
+
+void
+shmbus_frame_complete(const struct shmbus_rxq *q, struct rte_mbuf *m,
+		      const struct shmbus_frame *frame)
+{
+	RTE_SET_USED(q);
+	RTE_SET_USED(m);
+	RTE_SET_USED(frame);
+}
