@@ -33,7 +33,7 @@ on_lsc(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
 
 	(void)ret;
 	if (type == RTE_ETH_EVENT_INTR_LSC) {
-		rte_eth_link_get_nowait(port, &link);
+		assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
 		__atomic_store_n(&events->up, link.link_status, __ATOMIC_RELAXED);
 		__atomic_add_fetch(&events->n, 1, __ATOMIC_RELEASE);
 	}
