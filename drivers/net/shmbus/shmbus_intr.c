@@ -127,8 +127,8 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 	if (dev->intr_handle == NULL)
 		return -ENOTSUP;
 	drain(dev);
-	/* What came before it was drained must not be slept through. */
-	if (wire->shmif.map != NULL &&
+	/* What came before it was drained must not be slept through; if it can be received. */
+	if (wire->shmif.map != NULL && !(shmbus_load(&q->flags) & SHMBUS_RX_DOWN) &&
 	    (shmbus_shmif_has_next(&q->shmif) || shmbus_shmif_pending(&wire->shmif, &q->shmif)))
 		shmbus_shmif_wake(&wire->shmif);
 	return 0;
