@@ -280,8 +280,11 @@ test_path(void **state)
 	memset(args, 'p', sizeof(args) - 1);
 	memcpy(args, "path=/", 6);
 	assert_true(nic_probe_args(&port, args) != 0);
-	assert_in_text(log_text(), "path=/ppp");
-	assert_in_text(log_text(), "of less than 4096 bytes");
+	/* Newer EALs refuse by themselves what is as long as that. */
+	if (strstr(log_text(), "devargs truncated") == NULL) {
+		assert_in_text(log_text(), "path=/ppp");
+		assert_in_text(log_text(), "of less than 4096 bytes");
+	}
 	log_end();
 }
 
