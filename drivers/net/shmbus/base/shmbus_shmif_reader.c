@@ -87,8 +87,8 @@ int
 shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r)
 {
 	struct shmbus_shmif_state s;
+	bool all, whole;
 	uint32_t got;
-	bool all;
 	int ret;
 
 	r->off = 0;
@@ -118,13 +118,14 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 	shmbus_shmif_get(bus, r->pos, r->bytes, got);
 	shmbus_shmif_unlock(bus, &r->watch, s.end);
 
-	if (!check_piece(r, got, all)) {
+	whole = check_piece(r, got, all);
+	r->fetched_bytes += r->len;
+	if (!whole) {
 		r->corrupt++;
 		r->pos = s.end;
 		r->more = false;
 		return -EILSEQ;
 	}
-	r->fetched_bytes += r->len;
 	r->pos += r->len;
 	r->more = r->pos != s.end;
 	return 0;
