@@ -79,6 +79,7 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 	const uint32_t first = shmbus_load(&h->first);
 	const uint32_t last = shmbus_load(&h->last);
 	const uint32_t known = known_end == 0 ? DATA : (uint32_t)(known_end % DATA);
+	struct shmbus_shmif_state s;
 	struct walked walked;
 	uint64_t last_gen;
 
@@ -91,8 +92,9 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		last_gen = gen + 2;
 		if (walked.known_dist != DATA)
 			last_gen = (known_end + walked.known_dist) / DATA - 1;
-		if (last_gen + 1 == gen)
-			return; /* it was counted, so it is whole */
+		/* It was counted, so it is whole; unless it makes no sense. */
+		if (last_gen + 1 == gen && shmbus_shmif_load(bus, &s) == 0)
+			return;
 		if (last_gen != gen)
 			shmbus_store(&h->gen, gen + 2);
 	}
