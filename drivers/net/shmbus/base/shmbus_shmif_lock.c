@@ -243,7 +243,8 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 	/* The number is ours, so nobody else takes this over. */
 	if ((spare & ID) != bus->id)
 		return;
-	if (spare & HELD) {
+	/* Signed as a breaker, it may have been late: the lock is free, and the ring is right. */
+	if ((spare & HELD) && shmbus_load(&h->lock) != 0) {
 		redo(bus, spare, 0);
 		unlock(bus);
 		return;
