@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* The lock of a shmif bus, in every state that somebody can leave it in. */
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+#include "shmbus_clock.h"
+#include "shmif_side.h"
+#include "tmpdir.h"
+
+#define NEVER_MS 1500
+
+/* Where a port dies, and what it leaves. The port's number is added to spare. */
+struct point {
+	const char *what;
+	uint32_t lock, spare;
+	bool intent;  /* its burst is about to be published, across the end of the data */
+	bool appended, last_set, gen_set;
+	bool sent;    /* the burst will be seen */
+	bool doubt;   /* NetBSD could hold the lock */
+	bool torn;    /* the newest record counts as half-written */
+};
+
+static const struct point points[] = {
+	{ .what = "claimed", .lock = 0 },
+	{ .what = "claimed and taken", .lock = 1, .doubt = true },
+	{ .what = "held", .lock = 1, .spare = HELD },
+	{ .what = "held, appended", .lock = 1, .spare = HELD, .appended = true },
+	{ .what = "intent", .lock = 1, .appended = true, .intent = true, .sent = true },
+	{ .what = "intent, last set", .lock = 1, .appended = true, .intent = true,
+		.last_set = true, .sent = true },
+	{ .what = "intent, gen set", .lock = 1, .appended = true, .intent = true,
+		.last_set = true, .gen_set = true, .sent = true },
+	{ .what = "published", .lock = 1, .spare = HELD, .appended = true,
+		.last_set = true, .gen_set = true, .sent = true },
+	{ .what = "about to let go", .lock = 1, .appended = true, .last_set = true,
+		.gen_set = true, .sent = true, .doubt = true },
+	{ .what = "let go, claimed", .lock = 0, .appended = true, .last_set = true,
+		.gen_set = true, .sent = true },
+	{ .what = "repairing", .lock = 1, .spare = REPAIRING, .torn = true },
+	{ .what = "signed, but NetBSD let go", .lock = 0, .spare = REPAIRING },
+};
+
+/* A port in another process, that stops at a point. */
+struct victim {
+	const struct point *at;
+	const char *path;
+	struct child child;
+	uint32_t id;
+};
+
+static void
+stop_at(struct side *s, const struct point *at)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(&s->bus);
+	struct shmbus_shmif_state state;
+	uint32_t spare = at->spare;
+	uint64_t gen;
+
+	shmbus_store(&h->spare, s->bus.id | HELD);
+	shmbus_store(&h->lock, 1);
+	assert_int_equal(shmbus_shmif_load(&s->bus, &state), 0);
+	gen = shmbus_load(&h->gen);
+	if (at->appended) {
+		assert_true(side_add(s, 700));
+		assert_true(side_add(s, 900));
+		assert_int_equal(shmbus_shmif_append(&s->bus, &state, s->w.bytes, s->w.len,
+						     s->w.last), 0);
+	}
+	if (at->intent)
+		spare = INTENT | HELD | (uint32_t)(state.last % DATA) << 8 |
+			(uint32_t)(gen & 1) << 28;
+	if (at->last_set)
+		shmbus_store(&h->last, (uint32_t)(state.last % DATA));
+	if (at->gen_set)
+		shmbus_store(&h->gen, gen + 1);
+	shmbus_store(&h->spare, s->bus.id | spare);
+	shmbus_store(&h->lock, at->lock);
+}
+
+static int
+victim_body(struct child *c, void *arg)
+{
+	struct victim *v = arg;
+	struct side s;
+
+	side_join(&s, v->path, 3);
+	stop_at(&s, v->at);
+	child_tell(c, s.bus.id);
+	pause();
+	return 0;
+}
+
+static void
+victim_start(struct victim *v, const char *path, const struct point *at)
+{
+	v->path = path;
+	v->at = at;
+	child_start(&v->child, victim_body, v);
+	v->id = (uint32_t)child_answer(&v->child);
+}
+
+/* A bus of a sender and a receiver, three frames old. */
+struct bus {
+	struct side tx, rx;
+	char *path;
+};
+
+static void
+bus_start_at(struct bus *b, uint64_t gen, uint32_t end)
+{
+	b->path = tmpdir_new_path();
+	side_join(&b->tx, b->path, 1);
+	side_join(&b->rx, b->path, 2);
+	forge_ring(&b->tx, gen, end);
+	shmbus_shmif_reader_start(&b->rx.bus, &b->rx.r, SHMBUS_SHMIF_START_MS);
+	b->rx.expect_sender = 1;
+	side_send_one(&b->tx, 60);
+	side_send_one(&b->tx, 60);
+	assert_int_equal(side_receive(&b->rx), 2);
+	side_send_one(&b->tx, 60);
+}
+
+/* The next long record crosses the end of the data. */
+static void
+bus_start(struct bus *b, uint64_t gen)
+{
+	bus_start_at(b, gen, DATA - 1000);
+}
+
+/* For a point; a repair is told in full elsewhere, with gen in doubt. */
+static void
+bus_start_for(struct bus *b, uint64_t gen, const struct point *at)
+{
+	bus_start_at(b, gen, at->torn ? 5000 : DATA - 1000);
+}
+
+static void
+bus_stop(struct bus *b)
+{
+	side_leave(&b->tx);
+	side_leave(&b->rx);
+	unlink(b->path);
+	free(b->path);
+}
+
+/* All that must be there is there, once, and it goes on. */
+static void
+assert_goes_on(struct bus *b, const struct point *at)
+{
+	const struct shmbus_shmif_header *h = shmbus_shmif_header(&b->tx.bus);
+
+	assert_true(ring_records(&b->tx.bus) == (at->sent ? 6u : at->torn ? 3u : 4u));
+	assert_int_equal(side_receive(&b->rx), at->torn ? 0 : 1);
+	assert_int_equal(b->rx.others, at->sent ? 2 : 0);
+	b->tx.sent -= at->torn;
+	side_send_one(&b->tx, 1400);
+	side_send_one(&b->tx, 60);
+	assert_int_equal(side_receive(&b->rx), 2);
+	assert_int_equal(b->rx.jumped + b->rx.r.overruns + b->rx.r.corrupt + b->rx.empty, 0);
+	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
+}
+
+/* Another port gets the lock of a dead one. */
+static void
+test_dead(void **state)
+{
+	const struct shmbus_shmif_header *h;
+	struct victim v;
+	unsigned int i;
+	uint64_t took;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 2 * DIM(points); i++) {
+		const struct point *at = &points[i / 2];
+
+		bus_start_for(&b, 6 + i % 2, at);
+		h = shmbus_shmif_header(&b.tx.bus);
+		victim_start(&v, b.path, at);
+		child_kill(&v.child);
+		took = side_lock(&b.tx);
+		print_message("# %s: %u ms\n", at->what, (unsigned int)(took / MS));
+		assert_true(took >= (at->doubt ? 200 * MS : MS));
+		assert_int_equal(shmbus_load(&h->lock), 1);
+		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
+		assert_int_equal(b.tx.r.watch.broken_ours, at->lock);
+		assert_int_equal(b.tx.r.watch.broken_foreign, 0);
+		/* Now it is a lock as any. */
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_goes_on(&b, at);
+		bus_stop(&b);
+	}
+}
+
+/* The number of a dead port is taken by the next one that opens the bus. */
+static void
+test_inherit(void **state)
+{
+	const struct shmbus_shmif_header *h;
+	struct side heir;
+	struct victim v;
+	uint64_t start;
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 2 * DIM(points); i++) {
+		const struct point *at = &points[i / 2];
+
+		bus_start_for(&b, 6 + i % 2, at);
+		h = shmbus_shmif_header(&b.tx.bus);
+		victim_start(&v, b.path, at);
+		child_kill(&v.child);
+		start = shmbus_clock_mono_ns();
+		side_join(&heir, b.path, 4);
+		assert_int_equal(heir.bus.id, v.id);
+		if (at->doubt)
+			assert_true(shmbus_clock_mono_ns() - start >= 200 * MS);
+		if ((shmbus_load(&h->lock) | shmbus_load(&h->spare)) != 0)
+			fail_msg("%s: lock %u, spare %#x", at->what, shmbus_load(&h->lock),
+				 shmbus_load(&h->spare));
+		assert_goes_on(&b, at);
+		side_leave(&heir);
+		bus_stop(&b);
+	}
+}
+
+/* What a dead port only signed for, a NetBSD peer that is alive may hold; an heir waits for it. */
+static void
+test_inherit_while_netbsd_holds(void **state)
+{
+	struct shmbus_shmif_header *h;
+	struct victim v;
+	struct side heir;
+	struct bus b;
+
+	(void)state;
+	bus_start(&b, 6);
+	h = shmbus_shmif_header(&b.tx.bus);
+	victim_start(&v, b.path, &points[0]);
+	child_kill(&v.child);
+	side_join(&heir, b.path, 4);
+	assert_int_equal(heir.bus.id, v.id);
+	assert_int_equal(shmbus_load(&h->spare), 0);
+	/* Somebody else's is not touched: neither the claim nor the lock. */
+	side_leave(&heir);
+	shmbus_store(&h->lock, 1);
+	shmbus_store(&h->spare, b.tx.bus.id | HELD);
+	side_join(&heir, b.path, 4);
+	assert_int_equal(shmbus_load(&h->lock), 1);
+	assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	side_leave(&heir);
+	bus_stop(&b);
+}
+
+/* Nobody gets what a living port has, in whatever state; not even one that breaks locks. */
+static void
+test_living(void **state)
+{
+	static const unsigned int at[] = { 0, 1, 2, 4, 8, 10 };
+	struct victim v[DIM(at)];
+	struct bus b[DIM(at)];
+	uint64_t start;
+	unsigned int i;
+	bool early;
+
+	(void)state;
+	for (i = 0; i < DIM(at); i++) {
+		bus_start_for(&b[i], 6, &points[at[i]]);
+		b[i].rx.r.watch.break_ns = 10 * MS;
+		victim_start(&v[i], b[i].path, &points[at[i]]);
+	}
+	start = shmbus_clock_mono_ns();
+	do {
+		early = shmbus_clock_mono_ns() - start < NEVER_MS * MS;
+		for (i = 0; i < DIM(at); i++) {
+			assert_false(shmbus_shmif_lock(&b[i].tx.bus, &b[i].tx.r.watch));
+			assert_false(shmbus_shmif_lock(&b[i].rx.bus, &b[i].rx.r.watch));
+		}
+		nap_ms(1);
+	} while (early);
+	/* Dead, and it is had. */
+	for (i = 0; i < DIM(at); i++) {
+		assert_true(b[i].rx.r.watch.busy > 50);
+		assert_int_equal(b[i].rx.r.watch.broken_foreign, 0);
+		child_kill(&v[i].child);
+		side_lock(&b[i].tx);
+		shmbus_shmif_unlock(&b[i].tx.bus, &b[i].tx.r.watch, 0);
+		assert_goes_on(&b[i], &points[at[i]]);
+		bus_stop(&b[i]);
+	}
+}
+
+/* Two look at the same dead port: one of them gets the lock. */
+static void
+test_dead_for_two(void **state)
+{
+	uint64_t start, got;
+	struct victim v;
+	struct bus b;
+	bool tx, rx;
+
+	(void)state;
+	bus_start(&b, 6);
+	victim_start(&v, b.path, &points[2]);
+	child_kill(&v.child);
+	start = shmbus_clock_mono_ns();
+	do {
+		tx = shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch);
+		rx = shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch);
+		assert_false(tx && rx);
+		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
+	} while (!tx && !rx);
+	for (got = 0; got < 20; got++) {
+		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+		nap_ms(1);
+	}
+	assert_int_equal(b.tx.r.watch.broken_ours + b.rx.r.watch.broken_ours, 1);
+	shmbus_shmif_unlock(tx ? &b.tx.bus : &b.rx.bus, &b.tx.r.watch, 0);
+	assert_goes_on(&b, &points[2]);
+	bus_stop(&b);
+}
+
+/* A number that no port ever had, with anything in the other bits but a change begun. */
+static void
+test_nobodys_number(void **state)
+{
+	struct shmbus_shmif_header *h;
+	struct bus b;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		bus_start(&b, 6);
+		h = shmbus_shmif_header(&b.tx.bus);
+		shmbus_store(&h->spare, 200 | (i & 1 ? HELD | 0x5555500 : 0));
+		shmbus_store(&h->lock, i >> 1);
+		side_lock(&b.tx);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_goes_on(&b, &points[0]);
+		bus_stop(&b);
+	}
+}
+
+/* A lock of NetBSD's is left alone if so it is said, whatever happens. */
+static void
+test_foreign_never(void **state)
+{
+	struct shmbus_shmif_header *h;
+	uint64_t start;
+	struct bus b;
+	bool early;
+
+	(void)state;
+	bus_start(&b, 6);
+	h = shmbus_shmif_header(&b.tx.bus);
+	shmbus_store(&h->lock, 1);
+	start = shmbus_clock_mono_ns();
+	do {
+		early = shmbus_clock_mono_ns() - start < 500 * MS;
+		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+		assert_int_equal(shmbus_load(&h->spare), 0);
+		assert_int_equal(shmbus_load(&h->lock), 1);
+	} while (early);
+	shmbus_store(&h->lock, 0);
+	assert_true(side_lock(&b.tx) < PATIENCE);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	assert_goes_on(&b, &points[0]);
+	bus_stop(&b);
+}
+
+/* Broken when the time is over, and not before; and not on two looks far apart. */
+static void
+test_foreign_in_time(void **state)
+{
+	struct shmbus_shmif_header *h;
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	bus_start(&b, 6);
+	side_receive(&b.rx);
+	h = shmbus_shmif_header(&b.tx.bus);
+	shmbus_store(&h->lock, 1);
+	b.rx.r.watch.break_ns = 300 * MS;
+	assert_true(side_lock(&b.rx) >= 300 * MS);
+	assert_int_equal(shmbus_load(&h->lock), 1);
+	assert_int_equal(shmbus_load(&h->spare), b.rx.bus.id | HELD);
+	assert_int_equal(b.rx.r.watch.broken_foreign, 1);
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
+	/* A thread that slept in between has not watched. */
+	shmbus_store(&h->lock, 1);
+	b.rx.r.watch.break_ns = MS;
+	for (i = 0; i < 15; i++) {
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+		nap_ms(2);
+	}
+	assert_true(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	bus_stop(&b);
+}
+
+/* Who moves anything is alive: each change begins the time anew. */
+static void
+test_foreign_at_work(void **state)
+{
+	struct shmbus_shmif_header *h;
+	unsigned int i, k;
+	struct bus b;
+
+	(void)state;
+	bus_start(&b, 6);
+	h = shmbus_shmif_header(&b.tx.bus);
+	shmbus_store(&h->lock, 1);
+	b.tx.r.watch.break_ns = 5 * MS;
+	for (i = 0; i < 40; i++) {
+		/* In one go far from enough looks, so no machine is too slow for it. */
+		for (k = 0; k < 10; k++) {
+			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+			nap_ms(1);
+		}
+		switch (i % 5) {
+		case 0:
+			shmbus_store(&h->last, DATA - 500);
+			break;
+		case 1:
+			shmbus_store(&h->first, DATA - 400);
+			break;
+		case 2:
+			shmbus_store(&h->gen, i);
+			break;
+		case 3:
+			shmbus_store(&h->last, i);
+			break;
+		default:
+			/* Free for a moment, when nobody looked; then somebody of ours had it. */
+			shmbus_store(&h->first, i);
+			break;
+		}
+		assert_int_equal(shmbus_load(&h->lock), 1);
+		assert_int_equal(shmbus_load(&h->spare), 0);
+	}
+	assert_int_equal(b.tx.r.watch.broken_foreign, 0);
+	side_lock(&b.tx);
+	assert_int_equal(b.tx.r.watch.broken_foreign, 1);
+	bus_stop(&b);
+}
+
+/* In spare what no port of ours leaves: mended after the time for foreign locks, or never. */
+static void
+test_nonsense(void **state)
+{
+	struct shmbus_shmif_header *h;
+	unsigned int i, k;
+	uint32_t spare;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		bus_start(&b, 6);
+		h = shmbus_shmif_header(&b.tx.bus);
+		spare = i & 2 ? b.tx.bus.id : 0x40 << 8;
+		spare |= i & 4 ? HELD : 0;
+		shmbus_store(&h->spare, spare);
+		shmbus_store(&h->lock, i & 1);
+		for (k = 0; k < 60; k++) {
+			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+			nap_ms(1);
+		}
+		assert_int_equal(shmbus_load(&h->spare), spare);
+		b.tx.r.watch.since_ns = 0;
+		b.tx.r.watch.break_ns = 50 * MS;
+		assert_true(side_lock(&b.tx) >= 50 * MS);
+		assert_int_equal(shmbus_load(&h->lock), 1);
+		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
+		assert_int_equal(b.tx.r.watch.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_goes_on(&b, &points[0]);
+		bus_stop(&b);
+	}
+}
+
+/* What those who take turns count, in memory that they share. */
+struct turns {
+	const char *path;
+	uint64_t inside; /* written only under the lock, in two steps */
+	uint64_t outside;
+	shmbus_a32 stop;
+	shmbus_a32 bad;
+	shmbus_a64 done[4];
+};
+
+static void
+take_turn(struct turns *t, uint64_t *n)
+{
+	const uint64_t before = t->inside;
+
+	if (t->outside != before)
+		shmbus_store(&t->bad, 1);
+	t->inside = before + 1;
+	shmbus_fence_full();
+	t->outside = before + 1;
+	(*n)++;
+}
+
+static int
+turns_ours(struct child *c, void *arg)
+{
+	struct turns *t = arg;
+	uint64_t who, n = 0;
+	struct side s;
+
+	side_join(&s, t->path, 1);
+	if (!child_hear(c, &who))
+		return 1;
+	while (!shmbus_load(&t->stop)) {
+		if (!shmbus_shmif_lock(&s.bus, &s.r.watch)) {
+			sched_yield();
+			continue;
+		}
+		take_turn(t, &n);
+		shmbus_shmif_unlock(&s.bus, &s.r.watch, 0);
+		shmbus_store(&t->done[who], n);
+	}
+	return s.r.watch.broken_ours + s.r.watch.broken_foreign == 0 ? 0 : 2;
+}
+
+/* As NetBSD does: knows nothing but 0 and 1, and panics at anything else. */
+static int
+turns_netbsd(struct child *c, void *arg)
+{
+	struct shmbus_shmif_header *h;
+	struct turns *t = arg;
+	uint64_t who, n = 0;
+	struct side s;
+	uint32_t want;
+
+	side_join(&s, t->path, 1);
+	h = shmbus_shmif_header(&s.bus);
+	if (!child_hear(c, &who))
+		return 1;
+	while (!shmbus_load(&t->stop)) {
+		want = 0;
+		if (!atomic_compare_exchange_strong(&h->lock, &want, 1)) {
+			if (want != 1)
+				return 2;
+			sched_yield();
+			continue;
+		}
+		take_turn(t, &n);
+		want = 1;
+		if (!atomic_compare_exchange_strong(&h->lock, &want, 0))
+			return 3;
+		shmbus_store(&t->done[who], n);
+	}
+	return 0;
+}
+
+/* Ours and NetBSD's in turn: never two at once, everybody comes to it, and the word is 0 or 1. */
+static void
+test_turns(void **state)
+{
+	const uint64_t start = shmbus_clock_mono_ns();
+	struct shmbus_shmif_header *h;
+	struct child c[4];
+	struct turns *t;
+	struct bus b;
+	uint32_t word;
+	uint64_t i, k, few;
+
+	(void)state;
+	bus_start(&b, 6);
+	h = shmbus_shmif_header(&b.tx.bus);
+	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(t != MAP_FAILED);
+	t->path = b.path;
+	for (i = 0; i < 4; i++)
+		child_start(&c[i], i < 2 ? turns_ours : turns_netbsd, t);
+	for (i = 0; i < 4; i++)
+		child_tell(&c[i], i);
+	do {
+		for (k = 0; k < 10000; k++) {
+			word = shmbus_load(&h->lock);
+			assert_true(word <= 1);
+		}
+		sched_yield();
+		for (i = 0, few = UINT64_MAX; i < 4; i++)
+			if (shmbus_load(&t->done[i]) < few)
+				few = shmbus_load(&t->done[i]);
+		assert_true(shmbus_clock_mono_ns() - start < 2 * PATIENCE);
+	} while (few < 2000);
+	shmbus_store(&t->stop, 1);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(child_wait(&c[i]), 0);
+	assert_int_equal(shmbus_load(&t->bad), 0);
+	assert_int_equal(t->inside, t->outside);
+	for (i = 0, few = 0; i < 4; i++)
+		few += shmbus_load(&t->done[i]);
+	assert_int_equal(few, t->inside);
+	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
+	munmap(t, sizeof(*t));
+	bus_stop(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dead),
+		cmocka_unit_test(test_inherit),
+		cmocka_unit_test(test_inherit_while_netbsd_holds),
+		cmocka_unit_test(test_living),
+		cmocka_unit_test(test_dead_for_two),
+		cmocka_unit_test(test_nobodys_number),
+		cmocka_unit_test(test_foreign_never),
+		cmocka_unit_test(test_foreign_in_time),
+		cmocka_unit_test(test_foreign_at_work),
+		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_turns),
+	};
+
+	return cmocka_run_group_tests_name("shmif_lock", tests, tmpdir_create, tmpdir_remove);
+}
