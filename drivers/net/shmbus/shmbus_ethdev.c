@@ -99,6 +99,8 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_tx_queues = info->max_rx_queues;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
+			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = SHMBUS_BURST_DEFAULT,
@@ -138,12 +140,35 @@ static const struct eth_dev_ops shmbus_ops = {
 	.rx_queue_release = shmbus_rx_queue_release,
 	.tx_queue_setup = shmbus_tx_queue_setup,
 	.tx_queue_release = shmbus_tx_queue_release,
+	.rx_queue_start = shmbus_rx_queue_start,
+	.rx_queue_stop = shmbus_rx_queue_stop,
+	.tx_queue_start = shmbus_tx_queue_start,
+	.tx_queue_stop = shmbus_tx_queue_stop,
+	.tx_done_cleanup = shmbus_tx_done_cleanup,
+	.rxq_info_get = shmbus_rxq_info_get,
+	.txq_info_get = shmbus_txq_info_get,
+	.rx_burst_mode_get = shmbus_rx_burst_mode_get,
+	.tx_burst_mode_get = shmbus_tx_burst_mode_get,
+	.fw_version_get = shmbus_fw_version_get,
+	.get_reg = shmbus_get_reg,
+	.eth_dev_priv_dump = shmbus_priv_dump,
 	.stats_get = shmbus_stats_get,
 	.stats_reset = shmbus_stats_reset,
 	.xstats_get = shmbus_xstats_get,
 	.xstats_get_names = shmbus_xstats_get_names,
 	.xstats_reset = shmbus_xstats_reset,
 };
+
+static void
+set_fast_path(struct rte_eth_dev *dev, const struct shmbus_wire *wire)
+{
+	dev->dev_ops = &shmbus_ops;
+	dev->rx_pkt_burst = wire->ops->rx_burst;
+	dev->tx_pkt_burst = wire->ops->tx_burst;
+	dev->rx_queue_count = shmbus_rx_queue_count;
+	dev->rx_descriptor_status = shmbus_rx_descriptor_status;
+	dev->tx_descriptor_status = shmbus_tx_descriptor_status;
+}
 
 bool
 shmbus_is_our_port(const struct rte_eth_dev *dev)
@@ -230,9 +255,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	dev->data->mac_addrs = &priv->mac;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->data->promiscuous = 0;
-	dev->dev_ops = &shmbus_ops;
-	dev->rx_pkt_burst = wire->ops->rx_burst;
-	dev->tx_pkt_burst = wire->ops->tx_burst;
+	set_fast_path(dev, wire);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
@@ -283,9 +306,7 @@ probe_secondary(struct rte_vdev_device *vdev)
 	}
 	dev->device = &vdev->device;
 	dev->process_private = wire;
-	dev->dev_ops = &shmbus_ops;
-	dev->rx_pkt_burst = wire->ops->rx_burst;
-	dev->tx_pkt_burst = wire->ops->tx_burst;
+	set_fast_path(dev, wire);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 

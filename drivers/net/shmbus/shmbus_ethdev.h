@@ -41,7 +41,7 @@
 /* Bits of shmbus_rxq.flags: why the plain receive path is not enough. */
 #define SHMBUS_RX_CLASSIFY (1u << 0) /* not every frame is for the queue: shmbus_frame.h */
 #define SHMBUS_RX_SCATTER (1u << 1) /* frames may take several mbufs */
-#define SHMBUS_RX_DOWN (1u << 2)    /* the link is set down, or there is no bus */
+#define SHMBUS_RX_DOWN (1u << 2)    /* the queue or the link is, or there is no bus */
 #define SHMBUS_RX_LOOPBACK (1u << 3) /* own frames too; lanes choose their lanes by that */
 #define SHMBUS_RX_COMPLETE (1u << 4) /* offloads: shmbus_frame.h */
 
@@ -95,6 +95,12 @@ struct __rte_cache_aligned shmbus_rxq {
 
 	struct rte_mbuf *stash[SHMBUS_STASH];
 
+	/* As it was set up: */
+	uint64_t offloads;
+	uint16_t nb_desc;
+	uint8_t drop_en;
+	bool deferred; /* not started with the port */
+
 	/* Format lanes: */
 	struct shmbus_reader *readers; /* one per lane of the bus */
 	struct shmbus_pace *paces;     /* so */
@@ -122,6 +128,11 @@ struct __rte_cache_aligned shmbus_txq {
 	uint16_t queue_id;
 	uint32_t max_len;
 	struct shmbus_txq_stats stats;
+
+	/* As it was set up: */
+	uint64_t offloads;
+	uint16_t nb_desc;
+	bool deferred; /* not started with the port */
 
 	/* Format lanes: */
 	uint32_t burst_max;
@@ -208,6 +219,11 @@ void shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 /* Prepare all queues for the data path, and take that back. The port is stopped. */
 int shmbus_queues_start(struct rte_eth_dev *dev);
 void shmbus_queues_stop(struct rte_eth_dev *dev);
+/* One queue of a started port. */
+int shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id);
+int shmbus_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
+int shmbus_tx_queue_start(struct rte_eth_dev *dev, uint16_t id);
+int shmbus_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
 /* Work out the queues' flags and limits again after a change of the port's. Any time. */
 void shmbus_queues_update(struct rte_eth_dev *dev);
 
@@ -218,6 +234,23 @@ void shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 void shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 /* Look who is on the bus. By the queue's thread, now and then. */
 void shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+/* Frames in the queue's lanes that it has not read. Changes nothing. */
+uint64_t shmbus_lanes_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+
+/* shmbus_descriptor.c: what a ring of descriptors would tell */
+int shmbus_rx_queue_count(void *queue);
+int shmbus_rx_descriptor_status(void *queue, uint16_t offset);
+int shmbus_tx_descriptor_status(void *queue, uint16_t offset);
+int shmbus_tx_done_cleanup(void *queue, uint32_t free_cnt);
+
+/* shmbus_info.c */
+void shmbus_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info);
+void shmbus_txq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_txq_info *info);
+int shmbus_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode);
+int shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode);
+int shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size);
+int shmbus_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs);
+int shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file);
 
 /* shmbus_filter.c */
 int shmbus_promiscuous_enable(struct rte_eth_dev *dev);

@@ -164,3 +164,19 @@ shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 	if (roster_changed(shmbus_process_bus(dev), q))
 		list_active(dev, q);
 }
+
+uint64_t
+shmbus_lanes_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	uint64_t waiting = 0;
+	uint32_t lane;
+
+	/* Not just the active ones: a lane may be new, and this queue not polled
+	 * before there is something in it.
+	 */
+	for (lane = 0; lane < bus->geo.lanes; lane++)
+		if (lane_is_mine(dev, q, lane / bus->geo.queues, lane % bus->geo.queues))
+			waiting += shmbus_reader_waiting(bus, &q->readers[lane]);
+	return waiting;
+}

@@ -22,8 +22,6 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	struct shmbus_rxq *q;
 	int ret;
 
-	RTE_SET_USED(nb_desc);
-	RTE_SET_USED(conf);
 	q = rte_zmalloc_socket("shmbus_rxq", sizeof(*q), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (q == NULL)
 		return -ENOMEM;
@@ -31,6 +29,10 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	q->queue_id = id;
 	q->pool = pool;
 	q->room = room;
+	q->offloads = conf->offloads | dev->data->dev_conf.rxmode.offloads;
+	q->nb_desc = nb_desc;
+	q->drop_en = conf->rx_drop_en;
+	q->deferred = conf->rx_deferred_start != 0;
 	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		q->mbuf_flags = RTE_MBUF_F_EXTERNAL;
 	memcpy(&q->mbuf_init, &like.rearm_data, sizeof(q->mbuf_init));
@@ -51,19 +53,20 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	struct shmbus_txq *q;
 	int ret;
 
-	RTE_SET_USED(nb_desc);
 	q = rte_zmalloc_socket("shmbus_txq", sizeof(*q), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (q == NULL)
 		return -ENOMEM;
 	q->port_id = dev->data->port_id;
 	q->queue_id = id;
+	q->offloads = conf->offloads | dev->data->dev_conf.txmode.offloads;
+	q->nb_desc = nb_desc;
+	q->deferred = conf->tx_deferred_start != 0;
 	ret = shmbus_wire(dev)->ops->txq_create(dev, q, (int)socket);
 	if (ret != 0) {
 		rte_free(q);
 		return ret;
 	}
-	if ((conf->offloads | dev->data->dev_conf.txmode.offloads) &
-	    RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
+	if (q->offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE)
 		shmbus_store(&q->flags, SHMBUS_TX_FAST_FREE);
 	dev->data->tx_queues[id] = q;
 	shmbus_queues_update(dev);
@@ -122,7 +125,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 			flags |= SHMBUS_RX_SCATTER;
 		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)
 			flags |= SHMBUS_RX_LOOPBACK;
-		if (down)
+		if (down || data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_RX_DOWN;
 		rxq->max_len = max_len;
 		shmbus_store(&rxq->flags, flags);
@@ -134,7 +137,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		flags = shmbus_load(&txq->flags) & SHMBUS_TX_FAST_FREE;
 		if (priv->args.quiet)
 			flags |= SHMBUS_TX_QUIET;
-		if (down)
+		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_TX_DOWN;
 		txq->max_len = max_len;
 		shmbus_store(&txq->flags, flags);
@@ -156,12 +159,30 @@ queues_complete(const struct rte_eth_dev_data *data)
 	return true;
 }
 
+static void
+start_rxq(struct rte_eth_dev *dev, uint16_t id)
+{
+	struct shmbus_rxq *q = dev->data->rx_queues[id];
+
+	shmbus_wire(dev)->ops->rxq_start(dev, q);
+	q->restart_seen = shmbus_load(&q->restart);
+	dev->data->rx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
+}
+
+static void
+start_txq(struct rte_eth_dev *dev, uint16_t id)
+{
+	shmbus_wire(dev)->ops->txq_start(dev, dev->data->tx_queues[id]);
+	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
+}
+
 int
 shmbus_queues_start(struct rte_eth_dev *dev)
 {
 	struct rte_eth_dev_data *data = dev->data;
 	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
-	struct shmbus_rxq *q;
+	const struct shmbus_rxq *rxq;
+	const struct shmbus_txq *txq;
 	uint16_t i;
 
 	if (!queues_complete(data)) {
@@ -171,14 +192,14 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	ops->prepare(dev);
 	data->scattered_rx = !!(data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
 	for (i = 0; i < data->nb_tx_queues; i++) {
-		ops->txq_start(dev, data->tx_queues[i]);
-		data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+		txq = data->tx_queues[i];
+		if (!txq->deferred)
+			start_txq(dev, i);
 	}
 	for (i = 0; i < data->nb_rx_queues; i++) {
-		q = data->rx_queues[i];
-		ops->rxq_start(dev, q);
-		q->restart_seen = shmbus_load(&q->restart);
-		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STARTED;
+		rxq = data->rx_queues[i];
+		if (!rxq->deferred)
+			start_rxq(dev, i);
 	}
 	shmbus_queues_update(dev);
 	return 0;
@@ -196,4 +217,43 @@ shmbus_queues_stop(struct rte_eth_dev *dev)
 	}
 	for (i = 0; i < data->nb_tx_queues; i++)
 		data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+}
+
+/*
+ * A queue that is not started is down, as it is when the link is. As to the
+ * bus, an Rx queue's lanes are its own also while it is stopped: other queues
+ * do not get their frames. But senders do not wait for it.
+ */
+
+int
+shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
+{
+	start_rxq(dev, id);
+	shmbus_queues_update(dev);
+	return 0;
+}
+
+int
+shmbus_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
+{
+	dev->data->rx_queue_state[id] = RTE_ETH_QUEUE_STATE_STOPPED;
+	shmbus_queues_update(dev);
+	shmbus_wire(dev)->ops->rxq_stop(dev, dev->data->rx_queues[id]);
+	return 0;
+}
+
+int
+shmbus_tx_queue_start(struct rte_eth_dev *dev, uint16_t id)
+{
+	start_txq(dev, id);
+	shmbus_queues_update(dev);
+	return 0;
+}
+
+int
+shmbus_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
+{
+	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STOPPED;
+	shmbus_queues_update(dev);
+	return 0;
 }

@@ -27,6 +27,7 @@ struct shmbus_wire {
 
 struct shmbus_wire_ops {
 	const char *name;
+	uint32_t version; /* of the format */
 	eth_rx_burst_t rx_burst;
 	eth_tx_burst_t tx_burst;
 
@@ -58,6 +59,12 @@ struct shmbus_wire_ops {
 	int (*txq_create)(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket);
 	void (*txq_free)(struct shmbus_txq *q);
 	void (*txq_start)(struct rte_eth_dev *dev, struct shmbus_txq *q);
+	/* Frames that the queue has not received yet, as far as can be told. */
+	uint64_t (*rxq_waiting)(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+	/* The header of the bus file, of *size bytes; NULL: on no bus. */
+	shmbus_a32 *(*header)(const struct shmbus_wire *wire, uint32_t *size);
+	/* For people. */
+	void (*dump)(const struct rte_eth_dev *dev, FILE *file);
 	/* Add what this start of the queue, and all before it, counted. */
 	void (*count_rx)(const struct shmbus_wire *wire, const struct shmbus_rxq *q,
 			 struct shmbus_counts *counts);

@@ -214,6 +214,35 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 			    (uint64_t)args->pause_timeout_ms * 1000 * 1000);
 }
 
+static shmbus_a32 *
+header(const struct shmbus_wire *wire, uint32_t *size)
+{
+	*size = sizeof(struct shmbus_header);
+	return (shmbus_a32 *)(void *)wire->lanes.control;
+}
+
+static void
+dump(const struct rte_eth_dev *dev, FILE *file)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_peer peer;
+	uint32_t slot;
+
+	fprintf(file, "bus: %u ports, %u queues, lanes of %" PRIu64 " bytes\n", geo->ports, geo->queues,
+		geo->lane_size);
+	for (slot = 0; slot < geo->ports; slot++) {
+		if (!shmbus_port_peer(bus, slot, &peer))
+			continue;
+		fprintf(file, "slot %u: " RTE_ETHER_ADDR_PRT_FMT ", pid %u, state 0x%x,"
+			" %u Tx queues, %u Rx queues%s\n", slot, peer.mac[0], peer.mac[1],
+			peer.mac[2], peer.mac[3], peer.mac[4], peer.mac[5], peer.pid, peer.state,
+			peer.n_txq, peer.n_rxq,
+			slot == shmbus_priv(dev)->slot ? ", this port" :
+			shmbus_port_alive(bus, slot) ? "" : ", dead");
+	}
+}
+
 /* Sum over the readers of a queue, of this start and all before. */
 static void
 count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmbus_counts *counts)
@@ -240,6 +269,7 @@ count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
 
 const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.name = "lanes",
+	.version = SHMBUS_VERSION,
 	.rx_burst = shmbus_rx_burst,
 	.tx_burst = shmbus_tx_burst,
 	.join = join,
@@ -260,6 +290,9 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.txq_create = txq_create,
 	.txq_free = txq_free,
 	.txq_start = txq_start,
+	.rxq_waiting = shmbus_lanes_waiting,
+	.header = header,
+	.dump = dump,
 	.count_rx = count_rx,
 	.count_tx = count_tx,
 };

@@ -174,6 +174,41 @@ count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
 	count_watch(&q->shmif.watch, counts);
 }
 
+/* What has been fetched; what has not is one, as only the holder of the lock can count it. */
+static uint64_t
+rxq_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
+	if (wire->shmif.map == NULL || wire->serial != q->serial)
+		return 0;
+	return shmbus_shmif_reader_fetched(&q->shmif) +
+	       shmbus_shmif_pending(&wire->shmif, &q->shmif);
+}
+
+static shmbus_a32 *
+header(const struct shmbus_wire *wire, uint32_t *size)
+{
+	*size = sizeof(struct shmbus_shmif_header);
+	return (shmbus_a32 *)(void *)wire->shmif.map;
+}
+
+static void
+dump(const struct rte_eth_dev *dev, FILE *file)
+{
+	const struct shmbus_shmif *bus = &shmbus_wire(dev)->shmif;
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	if (bus->map == NULL) {
+		fprintf(file, "bus: none\n");
+		return;
+	}
+	fprintf(file, "bus: generation %" PRIu64 ", oldest record at %u, newest at %u, lock %u\n",
+		shmbus_load(&h->gen), shmbus_load(&h->first), shmbus_load(&h->last),
+		shmbus_load(&h->lock));
+	fprintf(file, "number of this port among those of this driver: %u\n", bus->id);
+}
+
 static void
 nothing(struct rte_eth_dev *dev)
 {
@@ -189,6 +224,7 @@ rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 
 const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.name = "shmif",
+	.version = SHMBUS_SHMIF_VERSION,
 	.rx_burst = shmbus_shmif_rx_burst,
 	.tx_burst = shmbus_shmif_tx_burst,
 	.join = join,
@@ -209,6 +245,9 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.txq_create = txq_create,
 	.txq_free = txq_free,
 	.txq_start = txq_start,
+	.rxq_waiting = rxq_waiting,
+	.header = header,
+	.dump = dump,
 	.count_rx = count_rx,
 	.count_tx = count_tx,
 };

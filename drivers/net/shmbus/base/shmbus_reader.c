@@ -152,6 +152,25 @@ shmbus_reader_resync(const struct shmbus_bus *bus, struct shmbus_reader *r)
 	return false;
 }
 
+uint64_t
+shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus_reader *r)
+{
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, r->lane);
+	uint64_t tail, seq;
+
+	if (shmbus_load(&lane->tail) == r->pos)
+		return 0;
+	if (!read_stamp(lane, &tail, &seq) || r->seq_unknown)
+		return 1;
+	if (tail == r->pos)
+		return 0;
+	seq -= r->seq;
+	/* Nothing that is true of a reader which is polled now and then. */
+	if (seq == 0 || seq > SHMBUS_MISSED_MAX)
+		return 1;
+	return seq;
+}
+
 void
 shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		   struct shmbus_cursor *cursor)

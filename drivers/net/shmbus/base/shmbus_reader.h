@@ -214,6 +214,13 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 }
 
 /*
+ * How many frames have been published and not read, those among them that are
+ * overwritten already. At least 1 if there is anything. Changes nothing, so
+ * it may be asked for while another thread reads.
+ */
+uint64_t shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus_reader *r);
+
+/*
  * Activate or deactivate a cursor. Activating moves the reader to the lane's
  * tail once more, so that nothing can slip through between the two.
  */

@@ -130,3 +130,22 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 	r->more = r->pos != s.end;
 	return 0;
 }
+
+uint32_t
+shmbus_shmif_reader_fetched(const struct shmbus_shmif_reader *r)
+{
+	/* Another thread may be reading: walk by copies, and never out of the piece. */
+	const uint32_t end = r->len;
+	uint32_t off = r->off;
+	uint32_t n = 0;
+	uint32_t len;
+
+	while (end <= SHMBUS_SHMIF_PIECE && off < end && end - off >= RECORD) {
+		memcpy(&len, r->bytes + off, sizeof(len));
+		if (len > end - off - RECORD)
+			break;
+		off += RECORD + len;
+		n++;
+	}
+	return n;
+}

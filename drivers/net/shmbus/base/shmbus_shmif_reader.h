@@ -88,6 +88,9 @@ shmbus_shmif_has_next(const struct shmbus_shmif_reader *r)
 	return r->off != r->len;
 }
 
+/* How many records of what was fetched are left. Changes nothing. */
+uint32_t shmbus_shmif_reader_fetched(const struct shmbus_shmif_reader *r);
+
 /* The next frame of what was fetched; there is one. Valid until the next fetch. */
 static inline void
 shmbus_shmif_next(struct shmbus_shmif_reader *r, struct shmbus_shmif_frame *frame)
