@@ -66,7 +66,7 @@ def in_order(bus):
 
 
 def test_both_directions(shmif, folder, counts):
-    """Two processes send each other frames from files at the same time, and get them as they are."""
+    """Two processes send each other frames from files at once, and get them as they are."""
     bus = shmif()
     frames = {name: few_frames(400, seed) for seed, name in enumerate(("one", "two"))}
     for name, some in frames.items():
@@ -146,7 +146,8 @@ def test_contents_at_speed(shmif, counts):
     count = scaled(200_000)
     with contextlib.ExitStack() as stack:
         ends = [stack.enter_context(checker(bus.vdev(), send=True, receive=True, on=i, id=i + 1,
-                                            count=count, lengths="14-1514", wait=True, name=f"end{i}"))
+                                            count=count, lengths="14-1514", wait=True,
+                                            name=f"end{i}"))
                 for i in range(3)]
         for end in ends:
             end.go()
