@@ -8,15 +8,21 @@
  * A NetBSD writer, one frame each time that it has the lock, first sets last
  * to where the new record will be, moves first out of the way, writes the
  * record and, if that reached the end of the data, adds one to gen. It may
- * have died anywhere between. So the newest record is in doubt, all before it
- * is whole, and gen is in doubt if the newest record could reach the end.
+ * have died anywhere between, or before, or while it read. So the newest
+ * record is in doubt, all before it is whole, and gen is in doubt if the
+ * newest record could reach the end.
  *
- * first to last is walked. If the walk comes to last, the record before it
- * becomes the newest. gen is then right as it is, unless the doubtful record
- * lies so near the end that it may have been counted: a position that is
- * known from before decides that. Where nothing is known, or the walk goes
- * astray, gen goes up by two: that is what no reader can have followed, so
- * all begin again at first.
+ * If the ring ends where it is known to have ended, nothing was begun. Else
+ * first to last is walked. If the walk comes to last, the record there may be
+ * one that is half-written, or one that others have read already, and stand
+ * behind. Both are served if its bytes become records too short for a frame,
+ * which every receiver skips. Where it cannot be whole the record before it
+ * becomes the newest.
+ *
+ * gen is then right as it is, unless the doubtful record lies so near the end
+ * that it may have been counted: a position that is known from before decides
+ * that. Where nothing is known, or the walk goes astray, gen goes up by two:
+ * that is what no reader can have followed, so all begin again at first.
  */
 
 #include "shmbus_shmif_repair.h"
@@ -24,9 +30,12 @@
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
+/* The longest record that receivers skip. */
+#define SKIPPED_MAX (RECORD + SHMBUS_SHMIF_FRAME_MIN - 1)
 
 struct walked {
 	uint32_t before;     /* offset of the record before last */
+	uint32_t dist;       /* bytes from first to last */
 	uint32_t known_dist; /* bytes from the known position to last; DATA: it was not met */
 };
 
@@ -55,7 +64,35 @@ walk(const struct shmbus_shmif *bus, uint32_t first, uint32_t last, uint32_t kno
 	if (off == known)
 		met = dist;
 	walked->known_dist = met == DATA ? DATA : dist - met;
+	walked->dist = dist;
 	return true;
+}
+
+/*
+ * Make records that are skipped of the one at last. Returns the newest of
+ * them; DATA if it cannot be whole, for its length, or as gen would then be
+ * another.
+ */
+static uint32_t
+blank(const struct shmbus_shmif *bus, uint32_t last, uint32_t room)
+{
+	struct shmbus_shmif_record record = { .len = 0 };
+	uint32_t len, size, n, i, share, rest;
+
+	shmbus_shmif_get(bus, last, &len, sizeof(len));
+	size = RECORD + len;
+	if (len > SHMBUS_SHMIF_FRAME_MAX || size > room || size >= DATA - last)
+		return DATA;
+	n = (size + SKIPPED_MAX - 1) / SKIPPED_MAX;
+	share = size / n;
+	rest = size % n; /* this many have one byte more */
+	if (share < RECORD)
+		return DATA; /* 14 to 23 bytes, which NetBSD does not send */
+	for (i = n; i-- != 0;) {
+		record.len = share + (i < rest) - RECORD;
+		shmbus_shmif_put(bus, last + i * share + (i < rest ? i : rest), &record, RECORD);
+	}
+	return last + (n - 1) * share + (n - 1 < rest ? n - 1 : rest);
 }
 
 /* An empty ring, as that of a new bus, which every reader has to begin with. */
@@ -81,8 +118,11 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 	const uint32_t known = known_end == 0 ? DATA : (uint32_t)(known_end % DATA);
 	struct shmbus_shmif_state s;
 	struct walked walked;
+	uint32_t newest;
 	uint64_t last_gen;
 
+	if (shmbus_shmif_load(bus, &s) == 0 && s.end == known_end)
+		return;
 	if (first > DATA || last > DATA || first % DATA == last % DATA ||
 	    !walk(bus, first % DATA, last % DATA, known, &walked)) {
 		start_anew(bus);
@@ -98,5 +138,6 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		if (last_gen != gen)
 			shmbus_store(&h->gen, gen + 2);
 	}
-	shmbus_store_release(&h->last, walked.before);
+	newest = blank(bus, last % DATA, DATA - walked.dist);
+	shmbus_store_release(&h->last, newest != DATA ? newest : walked.before);
 }
