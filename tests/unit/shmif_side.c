@@ -105,7 +105,8 @@ side_take(struct side *s)
 	while (shmbus_shmif_has_next(&s->r)) {
 		shmbus_shmif_next(&s->r, &frame);
 		assert_true(frame.len <= SHMBUS_SHMIF_FRAME_MAX);
-		if (frame.len == 0) {
+		/* Receivers skip these. */
+		if (frame.len < SHMBUS_SHMIF_FRAME_MIN) {
 			s->empty++;
 			continue;
 		}

@@ -41,7 +41,7 @@ struct side {
 	uint64_t jumped; /* numbers of it that were left out */
 	uint64_t frames;
 	uint64_t others; /* from other senders */
-	uint64_t empty;  /* records without a frame */
+	uint64_t empty;  /* records too short for a frame */
 };
 
 /* Open, or create; it must go well. Reading begins behind what is there. */

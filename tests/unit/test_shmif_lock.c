@@ -158,14 +158,16 @@ assert_goes_on(struct bus *b, const struct point *at)
 {
 	const struct shmbus_shmif_header *h = shmbus_shmif_header(&b->tx.bus);
 
-	assert_true(ring_records(&b->tx.bus) == (at->sent ? 6u : at->torn ? 3u : 4u));
+	/* A torn one has become three that are skipped. */
+	assert_int_equal(ring_records(&b->tx.bus), at->sent || at->torn ? 6 : 4);
 	assert_int_equal(side_receive(&b->rx), at->torn ? 0 : 1);
 	assert_int_equal(b->rx.others, at->sent ? 2 : 0);
 	b->tx.sent -= at->torn;
 	side_send_one(&b->tx, 1400);
 	side_send_one(&b->tx, 60);
 	assert_int_equal(side_receive(&b->rx), 2);
-	assert_int_equal(b->rx.jumped + b->rx.r.overruns + b->rx.r.corrupt + b->rx.empty, 0);
+	assert_int_equal(b->rx.jumped + b->rx.r.overruns + b->rx.r.corrupt, 0);
+	assert_int_equal(b->rx.empty, at->torn ? 3 : 0);
 	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
 }
 

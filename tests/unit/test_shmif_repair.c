@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* A NetBSD peer dies with the lock, at each step of a frame, and one of ours breaks it. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "shmif_side.h"
+#include "tmpdir.h"
+
+/* What NetBSD does, in this order. died_after: the last one that was done. */
+enum step {
+	STEP_LOCK,
+	STEP_LAST,
+	STEP_FIRST,
+	STEP_HALF_HEADER,
+	STEP_HEADER,
+	STEP_HALF_PAYLOAD,
+	STEP_PAYLOAD,
+	STEP_GEN,
+	STEPS,
+};
+
+#define LEN 700u
+
+struct bus {
+	struct side tx, rx, slow;
+	char *path;
+};
+
+/* A full lap and more of frames, the newest of which ends at an offset. All but slow have read all. */
+static void
+bus_start(struct bus *b, uint32_t end)
+{
+	uint32_t at;
+
+	b->path = tmpdir_new_path();
+	side_join(&b->tx, b->path, 1);
+	side_join(&b->rx, b->path, 2);
+	side_join(&b->slow, b->path, 4);
+	b->rx.expect_sender = 1;
+	b->slow.expect_sender = 1;
+	forge_ring(&b->tx, 8, (end + DATA - 1300 * 1000) % DATA);
+	shmbus_shmif_reader_start(&b->rx.bus, &b->rx.r, SHMBUS_SHMIF_START_MS);
+	for (at = 0; at < 1300; at++) {
+		if (at == 1290) {
+			side_receive(&b->rx);
+			shmbus_shmif_reader_start(&b->slow.bus, &b->slow.r, SHMBUS_SHMIF_START_MS);
+			b->slow.seq = b->tx.sent;
+		}
+		side_send_one(&b->tx, 1000 - RECORD);
+		if (at % 100 == 0)
+			side_receive(&b->rx);
+	}
+	side_receive(&b->rx);
+	assert_int_equal(b->rx.seq, 1300);
+	assert_int_equal(b->rx.jumped + b->rx.r.overruns, 0);
+	b->rx.empty = 0;
+}
+
+static void
+bus_stop(struct bus *b)
+{
+	side_leave(&b->tx);
+	side_leave(&b->rx);
+	side_leave(&b->slow);
+	unlink(b->path);
+	free(b->path);
+}
+
+/* Store some of the bytes from an offset on, with the data's end. Reached it? */
+static bool
+store(uint8_t *data, uint32_t *off, const uint8_t *bytes, uint32_t len)
+{
+	bool reached = false;
+	uint32_t i;
+
+	for (i = 0; i < len; i++) {
+		data[*off] = bytes[i];
+		*off = (*off + 1) % DATA;
+		reached |= *off == 0;
+	}
+	return reached;
+}
+
+static void
+netbsd_dies(struct bus *b, enum step died_after)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(&b->tx.bus);
+	uint8_t *data = shmbus_shmif_data(&b->tx.bus);
+	uint8_t record[RECORD + LEN] = { 0 };
+	struct shmbus_shmif_state s;
+	const uint32_t len = LEN;
+	uint64_t sender = 99;
+	uint32_t off, first;
+	bool reached;
+
+	memcpy(record, &len, 4);
+	memcpy(record + 16, &sender, 8);
+	side_fill(record + RECORD, LEN, sender, 1);
+	assert_int_equal(shmbus_shmif_load(&b->tx.bus, &s), 0);
+	off = (uint32_t)(s.end % DATA);
+	shmbus_store(&h->lock, 1);
+	if (died_after >= STEP_LAST)
+		shmbus_store(&h->last, off);
+	if (died_after >= STEP_FIRST) {
+		/* All that this record needs; every one is of the same length. */
+		for (first = shmbus_load(&h->first); (first + DATA - off) % DATA < RECORD + LEN + 1; )
+			first = (first + 1000) % DATA;
+		shmbus_store(&h->first, first);
+	}
+	if (died_after == STEP_HALF_HEADER)
+		store(data, &off, record, 2);
+	if (died_after >= STEP_HEADER) {
+		reached = store(data, &off, record, RECORD);
+		if (died_after == STEP_HALF_PAYLOAD)
+			store(data, &off, record + RECORD, LEN / 2);
+		if (died_after >= STEP_PAYLOAD)
+			reached |= store(data, &off, record + RECORD, LEN);
+		if (died_after >= STEP_GEN && reached)
+			shmbus_store(&h->gen, shmbus_load(&h->gen) + 1);
+	}
+}
+
+/* What is got from senders other than tx, each of which side_receive has checked. */
+static uint64_t
+receive_tail(struct side *s, struct side *tx)
+{
+	uint64_t got;
+
+	got = side_receive(s);
+	assert_int_equal(s->seq, tx->sent);
+	return got;
+}
+
+/* Broken by who knows where the ring ended: nothing is lost, and nothing comes twice. */
+static void
+known_at(uint32_t end)
+{
+	struct shmbus_shmif_header *h;
+	unsigned int step;
+	struct bus b;
+
+	for (step = 0; step < STEPS; step++) {
+		bus_start(&b, end);
+		h = shmbus_shmif_header(&b.tx.bus);
+		netbsd_dies(&b, (enum step)step);
+		b.rx.r.watch.break_ns = MS;
+		side_lock(&b.rx);
+		assert_int_equal(b.rx.r.watch.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+		assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
+		assert_true(ring_records(&b.tx.bus) > 1000);
+		/* The dead one's frame is seen if it is whole beyond doubt, else not. */
+		receive_tail(&b.rx, &b.tx);
+		assert_true(b.rx.others <= (step >= STEP_PAYLOAD));
+		assert_int_equal(receive_tail(&b.slow, &b.tx), 10);
+		assert_int_equal(b.slow.others, b.rx.others);
+		side_send_one(&b.tx, 333);
+		side_send_one(&b.tx, 1514);
+		assert_int_equal(receive_tail(&b.rx, &b.tx), 2);
+		assert_int_equal(receive_tail(&b.slow, &b.tx), 2);
+		assert_int_equal(b.rx.jumped + b.rx.r.overruns + b.rx.r.corrupt, 0);
+		assert_int_equal(b.slow.jumped + b.slow.r.overruns + b.slow.r.corrupt, 0);
+		assert_int_equal(b.rx.r.missed_bytes + b.slow.r.missed_bytes, 0);
+		assert_int_equal(b.rx.frames, 1302);
+		bus_stop(&b);
+	}
+}
+
+static void
+test_known(void **state)
+{
+	(void)state;
+	known_at(300000);
+	known_at(0);
+	known_at(1);
+}
+
+/* The end of the data within the record of the dead one, or near it. */
+static void
+test_known_near_the_end(void **state)
+{
+	static const uint32_t before[] = {
+		1, 3, 4, 12, 23, 24, 25, 300, RECORD + LEN - 1, RECORD + LEN, RECORD + LEN + 1,
+		1000, 1537, 1538, 1539, 2000,
+	};
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < DIM(before); i++)
+		known_at(DATA - before[i]);
+}
+
+/*
+ * Broken by a writer that knows nothing, and sends at once. Who had read all,
+ * and who had not, find their place; the newest frame is lost if it must be.
+ */
+static void
+test_unknown(void **state)
+{
+	unsigned int step, len;
+	struct bus b;
+
+	(void)state;
+	for (step = 0; step < 2 * STEPS; step++) {
+		bus_start(&b, 300000);
+		netbsd_dies(&b, (enum step)(step / 2));
+		b.tx.w.watch.break_ns = MS;
+		b.tx.w.watch.known_end = 0;
+		len = step % 2 ? 17 : 1514;
+		side_send_one(&b.tx, len);
+		assert_int_equal(b.tx.w.watch.broken_foreign, 1);
+		assert_true(ring_records(&b.tx.bus) > 1000);
+		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
+		assert_int_equal(b.rx.jumped + b.rx.r.overruns + b.rx.r.corrupt, 0);
+		assert_int_equal(b.rx.others, 0);
+		/* Before it died, or so it looks, the newest was this one. */
+		assert_int_equal(receive_tail(&b.slow, &b.tx), step / 2 == STEP_LOCK ? 10 : 11);
+		assert_int_equal(b.slow.jumped, step / 2 == STEP_LOCK ? 1 : 0);
+		assert_int_equal(b.slow.r.overruns + b.slow.r.corrupt + b.slow.others, 0);
+		bus_stop(&b);
+	}
+}
+
+/*
+ * The same where gen is in doubt: all begin again with the oldest record. None
+ * is left out but the newest, and no frame is torn.
+ */
+static void
+test_unknown_near_the_end(void **state)
+{
+	static const uint32_t before[] = { 1, 12, 24, 300, RECORD + LEN, 1000, 1537 };
+	unsigned int step, i;
+	uint64_t sent;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < DIM(before); i++) {
+		for (step = 0; step < STEPS; step++) {
+			bus_start(&b, DATA - before[i]);
+			netbsd_dies(&b, (enum step)step);
+			b.tx.w.watch.break_ns = MS;
+			b.tx.w.watch.known_end = 0;
+			side_send_one(&b.tx, 1514);
+			sent = b.tx.sent;
+			assert_true(ring_records(&b.tx.bus) > 1000);
+			b.rx.seq = 0;
+			b.slow.seq = 0;
+			receive_tail(&b.rx, &b.tx);
+			receive_tail(&b.slow, &b.tx);
+			assert_int_equal(b.rx.others + b.slow.others + b.rx.r.corrupt, 0);
+			assert_int_equal(b.rx.seq, sent);
+			side_send_one(&b.tx, 60);
+			assert_int_equal(side_receive(&b.rx), 1);
+			assert_int_equal(side_receive(&b.slow), 1);
+			bus_stop(&b);
+		}
+	}
+}
+
+/* Nothing before the newest record, or nothing that makes sense: an empty ring, and all go on. */
+static void
+test_anew(void **state)
+{
+	static const uint32_t bad = 4000;
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		bus_start(&b, 300000);
+		if (i == 0)
+			shmbus_shmif_header(&b.tx.bus)->first = 300000 - 1000;
+		else
+			shmbus_shmif_put(&b.tx.bus, 300000 - 3000, &bad, 4);
+		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, 1);
+		b.tx.w.watch.break_ns = MS;
+		b.tx.w.watch.known_end = 0;
+		side_send_one(&b.tx, 60);
+		assert_int_equal(b.tx.w.watch.broken_foreign, 1);
+		assert_int_equal(ring_records(&b.tx.bus), 2);
+		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
+		assert_int_equal(b.rx.jumped, 0);
+		assert_int_equal(b.rx.empty, 1);
+		receive_tail(&b.slow, &b.tx);
+		side_send_one(&b.tx, 60);
+		assert_int_equal(receive_tail(&b.slow, &b.tx), 1);
+		bus_stop(&b);
+	}
+}
+
+/* Records of all lengths in doubt: who had read it, and who had not, both find what comes next. */
+static void
+test_doubt_of_all_lengths(void **state)
+{
+	uint32_t len;
+	struct bus b;
+
+	(void)state;
+	bus_start(&b, 300000);
+	b.tx.w.watch.break_ns = 1;
+	side_receive(&b.slow);
+	for (len = FRAME_MIN + 8; len <= 1514; len++) {
+		side_send_one(&b.tx, len);
+		side_receive(&b.rx);
+		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, 1);
+		b.tx.w.watch.known_end = 0;
+		side_send_one(&b.tx, len / 2 + 9);
+		assert_true(ring_records(&b.tx.bus) != 0);
+		assert_int_equal(side_receive(&b.rx), 1);
+		assert_int_equal(side_receive(&b.slow), 1);
+		/* Not near the end of the data, where gen would be in doubt. */
+		if (shmbus_shmif_header(&b.tx.bus)->last > DATA - 10000) {
+			forge_ring(&b.tx, 3, 5000);
+			shmbus_shmif_reader_start(&b.rx.bus, &b.rx.r, 100);
+			shmbus_shmif_reader_start(&b.slow.bus, &b.slow.r, 100);
+			side_send_one(&b.tx, 60);
+			side_receive(&b.rx);
+			side_receive(&b.slow);
+		}
+	}
+	assert_int_equal(b.rx.jumped + b.rx.r.overruns + b.rx.r.corrupt, 0);
+	assert_int_equal(b.slow.jumped, 1514 - FRAME_MIN - 8 + 1);
+	assert_int_equal(b.slow.r.overruns + b.slow.r.corrupt, 0);
+	bus_stop(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_known_near_the_end),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_unknown_near_the_end),
+		cmocka_unit_test(test_anew),
+		cmocka_unit_test(test_doubt_of_all_lengths),
+	};
+
+	return cmocka_run_group_tests_name("shmif_repair", tests, tmpdir_create, tmpdir_remove);
+}
