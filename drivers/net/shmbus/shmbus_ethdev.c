@@ -149,6 +149,8 @@ static const struct eth_dev_ops shmbus_ops = {
 	.txq_info_get = shmbus_txq_info_get,
 	.rx_burst_mode_get = shmbus_rx_burst_mode_get,
 	.tx_burst_mode_get = shmbus_tx_burst_mode_get,
+	.flow_ctrl_get = shmbus_flow_ctrl_get,
+	.flow_ctrl_set = shmbus_flow_ctrl_set,
 	.fw_version_get = shmbus_fw_version_get,
 	.get_reg = shmbus_get_reg,
 	.eth_dev_priv_dump = shmbus_priv_dump,
@@ -234,6 +236,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	priv->args = args;
 	priv->format = format;
 	priv->sender = rte_rand();
+	priv->holds = true;
 	priv->numa_node = choose_numa_node(&args, vdev);
 	rte_spinlock_init(&priv->link_lock);
 	if (args.mac_given)

@@ -178,6 +178,7 @@ struct shmbus_priv {
 	uint32_t overhead;    /* of it, what the MTU does not count */
 	int numa_node;
 	bool link_down;       /* by dev_set_link_down */
+	bool holds;           /* lanes: senders are to wait for this port */
 	bool watching;        /* the peer watch is running */
 	rte_spinlock_t link_lock;
 	struct shmbus_counts retired;  /* what queues that are gone have counted */
@@ -273,6 +274,10 @@ int shmbus_intr_start(struct rte_eth_dev *dev);
 void shmbus_intr_stop(struct rte_eth_dev *dev);
 int shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
 int shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
+
+/* shmbus_flowctrl.c */
+int shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf);
+int shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf);
 
 /* shmbus_stats.c */
 int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,

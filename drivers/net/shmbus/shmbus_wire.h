@@ -48,6 +48,8 @@ struct shmbus_wire_ops {
 	void (*set_mac)(struct rte_eth_dev *dev, const uint8_t *mac);
 	/* Tell the others the port's state, as dev->data and priv have it. */
 	void (*set_state)(struct rte_eth_dev *dev);
+	/* priv->holds or the pause arguments have changed. NULL: there is no pause. */
+	void (*set_pause)(struct rte_eth_dev *dev);
 	/* The port is about to start, with the queues that are configured; it was stopped. */
 	void (*prepare)(struct rte_eth_dev *dev);
 	void (*stopped)(struct rte_eth_dev *dev);

@@ -118,6 +118,13 @@ set_mac(struct rte_eth_dev *dev, const uint8_t *mac)
 	shmbus_port_set_mac(&port, mac);
 }
 
+/* Senders heed them if the port says so, and not if not. */
+static uint32_t
+cursors(const struct rte_eth_dev *dev)
+{
+	return shmbus_priv(dev)->holds ? SHMBUS_PORT_RX_CURSORS : 0;
+}
+
 static void
 set_state(struct rte_eth_dev *dev)
 {
@@ -127,9 +134,34 @@ set_state(struct rte_eth_dev *dev)
 	if (dev->data->dev_started) {
 		state |= SHMBUS_PORT_STARTED;
 		if (!shmbus_priv(dev)->link_down)
-			state |= SHMBUS_PORT_LINK_UP | SHMBUS_PORT_RX_CURSORS;
+			state |= SHMBUS_PORT_LINK_UP | cursors(dev);
 	}
 	shmbus_port_set_state(&port, state);
+}
+
+static uint64_t
+pause_ns(const struct shmbus_args *args)
+{
+	return (uint64_t)args->pause_timeout_ms * 1000 * 1000;
+}
+
+static void
+set_pause(struct rte_eth_dev *dev)
+{
+	const struct shmbus_args *args = &shmbus_priv(dev)->args;
+	struct shmbus_txq *q;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		q = dev->data->tx_queues[i];
+		if (q != NULL)
+			shmbus_writer_set_pause(&q->writer, args->pause, pause_ns(args));
+	}
+	set_state(dev);
+	/* A1: with A2 in the writer. Whatever is sent from now on waits for this
+	 * port, if it is to: its sender will look for cursors again before.
+	 */
+	shmbus_fence_full();
 }
 
 static void
@@ -141,7 +173,7 @@ prepare(struct rte_eth_dev *dev)
 	 * are any: else what is sent meanwhile could be overwritten unread.
 	 */
 	shmbus_port_set_queues(&port, dev->data->nb_tx_queues, dev->data->nb_rx_queues);
-	shmbus_port_set_state(&port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_RX_CURSORS);
+	shmbus_port_set_state(&port, SHMBUS_PORT_ATTACHED | cursors(dev));
 }
 
 static void
@@ -210,8 +242,7 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 	q->past.timeouts += q->writer.timeouts;
 	q->past.dead += q->writer.dead;
 	shmbus_writer_start(shmbus_process_bus(dev), &q->writer, shmbus_priv(dev)->slot,
-			    q->queue_id, watch, args->pause,
-			    (uint64_t)args->pause_timeout_ms * 1000 * 1000);
+			    q->queue_id, watch, args->pause, pause_ns(args));
 }
 
 static shmbus_a32 *
@@ -281,6 +312,7 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.count_peers = count_peers,
 	.set_mac = set_mac,
 	.set_state = set_state,
+	.set_pause = set_pause,
 	.prepare = prepare,
 	.stopped = stopped,
 	.rxq_create = rxq_create,

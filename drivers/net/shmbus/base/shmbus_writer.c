@@ -60,8 +60,7 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 	w->size = geo->lane_size;
 	w->chunk_mask = geo->lane_size / SHMBUS_CHUNKS - 1;
 	w->watch = watch;
-	w->pause = pause;
-	w->pause_timeout_ns = pause_timeout_ns;
+	shmbus_writer_set_pause(w, pause, pause_timeout_ns);
 	take_over_positions(shmbus_bus_lane(bus, w->lane), w);
 	w->credit = w->limit - w->size;
 	/* Whatever the chunk's mark says, the next record gets none before the
@@ -84,7 +83,7 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_wa
 	}
 	if (watch->state == WATCH_IGNORED)
 		return false;
-	if (now - watch->since_ns >= w->pause_timeout_ns) {
+	if (now - watch->since_ns >= shmbus_load(&w->pause_timeout_ns)) {
 		watch->state = WATCH_IGNORED;
 		w->timeouts++;
 		return false;
@@ -155,11 +154,12 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 {
 	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, w->lane);
 	const uint64_t head = w->limit - w->size;
+	const bool pause = shmbus_load(&w->pause);
 	uint64_t to;
 
 	/* The lowest chunk at which the ring's end lies far enough away. */
 	to = (w->tail + len - w->size + w->chunk_mask) & ~w->chunk_mask;
-	if (w->pause && w->credit - head < to - head) {
+	if (pause && w->credit - head < to - head) {
 		w->credit = look_at_cursors(bus, w, to);
 		if (w->credit - head < to - head)
 			to = w->credit;
@@ -169,6 +169,8 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 		shmbus_store(&lane->head, to);
 		shmbus_fence_release();
 		w->limit = to + w->size;
+		if (!pause)
+			w->credit = to; /* should pause be switched on, this is where it begins */
 	}
 	if (w->limit - w->tail >= len)
 		return true;

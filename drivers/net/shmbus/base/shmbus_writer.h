@@ -56,8 +56,8 @@ struct shmbus_writer {
 	uint32_t stamp; /* which one comes next: 0 or 1 */
 	uint32_t lane;
 	uint32_t slot;
-	bool pause;
-	uint64_t pause_timeout_ns;
+	shmbus_a32 pause; /* any thread may change this one and the next */
+	shmbus_a64 pause_timeout_ns;
 	uint64_t pauses;     /* times that a burst was cut short */
 	uint64_t timeouts;   /* cursors given up: stopped */
 	uint64_t dead;       /* cursors given up: their owner died */
@@ -94,6 +94,14 @@ shmbus_burst_data_off(uint32_t count)
 void shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint32_t slot,
 			 uint32_t queue, struct shmbus_watch *watch, bool pause,
 			 uint64_t pause_timeout_ns);
+
+/* Wait for slow readers from now on, or no longer. Any thread, any time. */
+static inline void
+shmbus_writer_set_pause(struct shmbus_writer *w, bool pause, uint64_t pause_timeout_ns)
+{
+	shmbus_store(&w->pause_timeout_ns, pause_timeout_ns);
+	shmbus_store(&w->pause, pause);
+}
 
 /* Raise head so that len bytes above tail may be written. False: not now. */
 bool shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len);
