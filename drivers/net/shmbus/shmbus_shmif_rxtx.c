@@ -136,9 +136,13 @@ shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	}
 	while (got < nb_pkts) {
 		if (!shmbus_shmif_has_next(r)) {
-			if (fetches-- == 0 || shmbus_pace_napping(&q->pace) ||
-			    !shmbus_shmif_pending(bus, r) ||
-			    shmbus_shmif_fetch(bus, r) == -EBUSY)
+			if (fetches-- == 0 || shmbus_pace_napping(&q->pace))
+				break;
+			if (!shmbus_shmif_pending(bus, r)) {
+				shmbus_shmif_lock_watch(bus, &r->watch);
+				break;
+			}
+			if (shmbus_shmif_fetch(bus, r) == -EBUSY)
 				break;
 		}
 		if (!deliver(q, bus, &pkts[got], nb_pkts - got, flags, &n)) {

@@ -225,6 +225,15 @@ unlock(const struct shmbus_shmif *bus)
 }
 
 void
+shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+{
+	if (shmbus_load(&shmbus_shmif_header(bus)->lock) != 0 && take_from_dead(bus, w)) {
+		w->since_ns = 0;
+		unlock(bus);
+	}
+}
+
+void
 shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t end)
 {
 	if (end != 0)

@@ -70,6 +70,12 @@ struct shmbus_shmif_watch {
  */
 bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch);
 
+/*
+ * For one who has nothing to ask the lock for: is it held, and its holder
+ * dead? Then free it; the others may all be waiting for it. As bounded.
+ */
+void shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch);
+
 /* Let it go. end: of the newest record as loaded or published last, 0 if unknown. */
 void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch,
 			 uint64_t end);
