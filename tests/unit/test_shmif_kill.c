@@ -127,7 +127,8 @@ reader_body(struct child *c, void *arg)
 				shmbus_store(&t->senders, shmbus_load(&t->senders) + 1);
 				if (seq != 1 && s.r.overruns == 0)
 					return 7;
-			} else if (seq != next[frame.sender] && since[frame.sender] == s.r.overruns) {
+			} else if (seq != next[frame.sender] &&
+				   since[frame.sender] == s.r.overruns) {
 				return 8;
 			}
 			next[frame.sender] = seq + 1;

@@ -32,7 +32,7 @@ struct bus {
 	char *path;
 };
 
-/* A full lap and more of frames, the newest of which ends at an offset. All but slow have read all. */
+/* A lap and more of frames, the newest of which ends at an offset. All but slow have read all. */
 static void
 bus_start(struct bus *b, uint32_t end)
 {
@@ -109,7 +109,8 @@ netbsd_dies(struct bus *b, enum step died_after)
 		shmbus_store(&h->last, off);
 	if (died_after >= STEP_FIRST) {
 		/* All that this record needs; every one is of the same length. */
-		for (first = shmbus_load(&h->first); (first + DATA - off) % DATA < RECORD + LEN + 1; )
+		first = shmbus_load(&h->first);
+		while ((first + DATA - off) % DATA < RECORD + LEN + 1)
 			first = (first + 1000) % DATA;
 		shmbus_store(&h->first, first);
 	}
