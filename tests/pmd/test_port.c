@@ -30,7 +30,7 @@ test_info(void **state)
 	assert_string_equal(info.driver_name, "net_shmbus");
 	assert_int_equal(info.max_rx_queues, 3);
 	assert_int_equal(info.max_tx_queues, 3);
-	assert_int_equal(info.max_mac_addrs, 1);
+	assert_int_equal(info.max_mac_addrs, 64);
 	assert_true(info.max_mtu >= 9000);
 	assert_true(info.max_rx_pktlen >= (uint32_t)info.max_mtu + RTE_ETHER_HDR_LEN);
 	assert_true(info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER);

@@ -90,7 +90,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
 	info->if_index = 0;
-	info->max_mac_addrs = 1;
+	info->max_mac_addrs = SHMBUS_UNICAST_MAX;
 	info->min_rx_bufsize = SHMBUS_LINE;
 	info->max_rx_pktlen = priv->max_frame;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
@@ -134,6 +134,9 @@ static const struct eth_dev_ops shmbus_ops = {
 	.allmulticast_enable = shmbus_allmulticast_enable,
 	.allmulticast_disable = shmbus_allmulticast_disable,
 	.mac_addr_set = shmbus_mac_addr_set,
+	.mac_addr_add = shmbus_mac_addr_add,
+	.mac_addr_remove = shmbus_mac_addr_remove,
+	.set_mc_addr_list = shmbus_set_mc_addr_list,
 	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
 	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
 	.rx_queue_setup = shmbus_rx_queue_setup,
@@ -240,9 +243,10 @@ probe_primary(struct rte_vdev_device *vdev)
 	priv->numa_node = choose_numa_node(&args, vdev);
 	rte_spinlock_init(&priv->link_lock);
 	if (args.mac_given)
-		priv->mac = args.mac;
+		priv->macs[0] = args.mac;
 	else
-		random_mac(&priv->mac);
+		random_mac(&priv->macs[0]);
+	shmbus_filter_init(priv);
 	ret = shmbus_mp_serve();
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "%s: cannot serve secondary processes: %s", name, rte_strerror(-ret));
@@ -255,7 +259,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	}
 
 	dev->process_private = wire;
-	dev->data->mac_addrs = &priv->mac;
+	dev->data->mac_addrs = priv->macs;
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->data->promiscuous = 0;
 	set_fast_path(dev, wire);

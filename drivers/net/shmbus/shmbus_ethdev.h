@@ -33,6 +33,10 @@
 /* On lanes a frame may have two VLAN tags more than the MTU says. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
+/* Addresses that a port may have, and multicast addresses besides. */
+#define SHMBUS_UNICAST_MAX 64
+#define SHMBUS_MULTICAST_MAX 256
+
 /* Spare mbufs that an Rx queue holds at most. */
 #define SHMBUS_STASH 64
 /* Taken from the pool at once, if it has them. */
@@ -167,9 +171,18 @@ struct shmbus_counts {
 	uint64_t lock_broken_foreign;
 };
 
+/* Addresses that the port receives for, see shmbus_filter.c. The control thread writes it. */
+struct shmbus_filter {
+	shmbus_a32 n_unicast; /* places to look at; there may be empty ones (0) among them */
+	shmbus_a32 n_multicast;
+	shmbus_a64 unicast[SHMBUS_UNICAST_MAX]; /* as dev->data->mac_addrs */
+	shmbus_a64 multicast[SHMBUS_MULTICAST_MAX];
+};
+
 struct shmbus_priv {
 	struct shmbus_args args;
-	struct rte_ether_addr mac; /* the only element of dev->data->mac_addrs */
+	struct rte_ether_addr macs[SHMBUS_UNICAST_MAX]; /* dev->data->mac_addrs: ethdev's */
+	struct shmbus_filter filter;
 	enum shmbus_format format; /* never SHMBUS_FORMAT_AUTO */
 	uint32_t serial;      /* counts the buses that the port has been linked to */
 	uint64_t sender;      /* shmif: what the port's frames bear */
@@ -259,6 +272,12 @@ int shmbus_promiscuous_disable(struct rte_eth_dev *dev);
 int shmbus_allmulticast_enable(struct rte_eth_dev *dev);
 int shmbus_allmulticast_disable(struct rte_eth_dev *dev);
 int shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
+int shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
+			uint32_t pool);
+void shmbus_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
+int shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, uint32_t n);
+/* The port has the address macs[0], and no other yet. */
+void shmbus_filter_init(struct shmbus_priv *priv);
 /* Is a frame that begins with these bytes for this port? */
 bool shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
 

@@ -2,25 +2,57 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Which frames a port that is not promiscuous takes: its own address, broadcast, multicast. */
+/*
+ * Which frames a port takes that is not promiscuous: to its addresses, broadcast, the multicast
+ * that it asked for.
+ *
+ * Threads that receive read the tables of addresses while another changes
+ * them. An address that stays keeps its place, so no frame to it is lost.
+ */
 
 #include <rte_ether.h>
 
 #include "shmbus_wire.h"
 
+/* No address is 0, not even the one of zeros: that is an empty place. */
+static inline uint64_t
+key_of(const uint8_t *addr)
+{
+	uint64_t key = 0;
+
+	memcpy(&key, addr, RTE_ETHER_ADDR_LEN);
+	return key | UINT64_C(1) << 63;
+}
+
+static int
+find(const shmbus_a64 *table, uint32_t n, uint64_t key)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (shmbus_load(&table[i]) == key)
+			return (int)i;
+	return -1;
+}
+
 bool
 shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len)
 {
+	const struct shmbus_filter *f = &shmbus_priv(dev)->filter;
 	struct rte_ether_addr dst;
+	bool mine;
 
+	if (dev->data->promiscuous)
+		return true;
 	if (len < RTE_ETHER_HDR_LEN)
 		return false;
 	memcpy(&dst, frame, sizeof(dst));
-	if (rte_is_broadcast_ether_addr(&dst))
-		return true;
-	if (rte_is_multicast_ether_addr(&dst))
-		return dev->data->all_multicast;
-	return rte_is_same_ether_addr(&dst, &dev->data->mac_addrs[0]);
+	if (!rte_is_multicast_ether_addr(&dst))
+		mine = find(f->unicast, shmbus_load(&f->n_unicast), key_of(frame)) >= 0;
+	else
+		mine = dev->data->all_multicast || rte_is_broadcast_ether_addr(&dst) ||
+		       find(f->multicast, shmbus_load(&f->n_multicast), key_of(frame)) >= 0;
+	return mine;
 }
 
 /* ethdev changes data->promiscuous and all_multicast only after these have returned 0. */
@@ -59,10 +91,96 @@ shmbus_allmulticast_disable(struct rte_eth_dev *dev)
 	return 0;
 }
 
+/* The place of an address is ethdev's, as in dev->data->mac_addrs. */
+static void
+unicast_set(struct shmbus_filter *f, uint32_t place, uint64_t key)
+{
+	shmbus_store(&f->unicast[place], key);
+	if (place >= shmbus_load(&f->n_unicast))
+		shmbus_store(&f->n_unicast, place + 1);
+}
+
+void
+shmbus_filter_init(struct shmbus_priv *priv)
+{
+	unicast_set(&priv->filter, 0, key_of(priv->macs[0].addr_bytes));
+}
+
 int
 shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
 	/* ethdev stores it in mac_addrs[0] once this has returned. */
 	shmbus_wire(dev)->ops->set_mac(dev, mac->addr_bytes);
+	unicast_set(&shmbus_priv(dev)->filter, 0, key_of(mac->addr_bytes));
+	return 0;
+}
+
+int
+shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
+		    uint32_t pool)
+{
+	/* A pool is one of VMDq's. Multicast has a list of its own. */
+	if (index >= SHMBUS_UNICAST_MAX || pool != 0 || rte_is_multicast_ether_addr(mac))
+		return -EINVAL;
+	unicast_set(&shmbus_priv(dev)->filter, index, key_of(mac->addr_bytes));
+	return 0;
+}
+
+void
+shmbus_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index)
+{
+	if (index < SHMBUS_UNICAST_MAX)
+		shmbus_store(&shmbus_priv(dev)->filter.unicast[index], 0);
+}
+
+static bool
+is_listed(const struct rte_ether_addr *list, uint32_t n, uint64_t key)
+{
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (key_of(list[i].addr_bytes) == key)
+			return true;
+	return false;
+}
+
+static void
+multicast_add(struct shmbus_filter *f, uint64_t key)
+{
+	const uint32_t n = shmbus_load(&f->n_multicast);
+	int place;
+
+	if (find(f->multicast, n, key) >= 0)
+		return;
+	place = find(f->multicast, n, 0);
+	if (place < 0) {
+		place = (int)n;
+		shmbus_store(&f->n_multicast, n + 1);
+	}
+	shmbus_store(&f->multicast[place], key);
+}
+
+int
+shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, uint32_t n)
+{
+	struct shmbus_filter *f = &shmbus_priv(dev)->filter;
+	uint32_t i, used;
+
+	if (n > SHMBUS_MULTICAST_MAX)
+		return -ENOSPC;
+	for (i = 0; i < n; i++)
+		if (!rte_is_multicast_ether_addr(&list[i]))
+			return -EINVAL;
+	/* Once those that go are gone there is room for all that come. */
+	used = shmbus_load(&f->n_multicast);
+	for (i = 0; i < used; i++)
+		if (!is_listed(list, n, shmbus_load(&f->multicast[i])))
+			shmbus_store(&f->multicast[i], 0);
+	for (i = 0; i < n; i++)
+		multicast_add(f, key_of(list[i].addr_bytes));
+	for (used = shmbus_load(&f->n_multicast); used != 0; used--)
+		if (shmbus_load(&f->multicast[used - 1]) != 0)
+			break;
+	shmbus_store(&f->n_multicast, used);
 	return 0;
 }

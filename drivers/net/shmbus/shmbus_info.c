@@ -106,7 +106,7 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
 
 	fprintf(file, "path: %s\n", priv->args.path);
 	fprintf(file, "format: %s %u\n", wire->ops->name, wire->ops->version);
-	fprintf(file, "address: " RTE_ETHER_ADDR_PRT_FMT "\n", RTE_ETHER_ADDR_BYTES(&priv->mac));
+	fprintf(file, "address: " RTE_ETHER_ADDR_PRT_FMT "\n", RTE_ETHER_ADDR_BYTES(&priv->macs[0]));
 	fprintf(file, "longest frame: %u\n", priv->max_frame);
 	fprintf(file, "link set down: %s\n", priv->link_down ? "yes" : "no");
 	fprintf(file, "other living ports: %u\n", wire->ops->count_peers(wire, priv));

@@ -40,7 +40,7 @@ join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struc
 	ret = shmbus_bus_open(bus, &bus_conf, e);
 	if (ret != 0)
 		return ret;
-	memcpy(port_conf.mac, priv->mac.addr_bytes, sizeof(port_conf.mac));
+	memcpy(port_conf.mac, priv->macs[0].addr_bytes, sizeof(port_conf.mac));
 	rte_strscpy(port_conf.name, name, sizeof(port_conf.name));
 	ret = shmbus_port_attach(&port, bus, &port_conf, e);
 	if (ret != 0) {
