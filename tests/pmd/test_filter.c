@@ -475,8 +475,12 @@ everything_survives(const char *format)
 	restart(p.b);
 	assert_int_equal(rte_eth_dev_set_mc_addr_list(p.b, list, 2), 0);
 	restart(p.b);
+	assert_int_equal(rte_eth_dev_set_vlan_offload(p.b, RTE_ETH_VLAN_FILTER_OFFLOAD), 0);
+	restart(p.b);
 	settings_of(p.b, &now);
 	assert_int_equal(now.mtu, 800);
+	assert_int_equal(now.vlan, RTE_ETH_VLAN_FILTER_OFFLOAD);
+	assert_true(rte_is_same_ether_addr(&now.mac[0], &other));
 	assert_true(arrives(&p, &other));
 	assert_false(arrives(&p, &own));
 	assert_false(arrives(&p, &second));

@@ -18,6 +18,7 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 #define SHMBUS_DESC_DEFAULT 1024
@@ -97,8 +98,9 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
 	info->max_rx_queues = wire->ops->max_queues(wire);
 	info->max_tx_queues = info->max_rx_queues;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER;
-	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | SHMBUS_VLAN_RX_OFFLOADS;
+	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
+				SHMBUS_VLAN_TX_OFFLOADS;
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
@@ -137,6 +139,8 @@ static const struct eth_dev_ops shmbus_ops = {
 	.mac_addr_add = shmbus_mac_addr_add,
 	.mac_addr_remove = shmbus_mac_addr_remove,
 	.set_mc_addr_list = shmbus_set_mc_addr_list,
+	.vlan_filter_set = shmbus_vlan_filter_set,
+	.vlan_offload_set = shmbus_vlan_offload_set,
 	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
 	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
 	.rx_queue_setup = shmbus_rx_queue_setup,

@@ -53,6 +53,7 @@
 #define SHMBUS_TX_FAST_FREE (1u << 0)
 #define SHMBUS_TX_DOWN (1u << 1)
 #define SHMBUS_TX_QUIET (1u << 2) /* wake nobody */
+#define SHMBUS_TX_VLAN (1u << 3)  /* frames may ask for tags: shmbus_vlan.h */
 
 struct shmbus_rxq_stats {
 	uint64_t packets;

@@ -4,7 +4,7 @@
 
 /*
  * Which frames a port takes that is not promiscuous: to its addresses, broadcast, the multicast
- * that it asked for.
+ * that it asked for; and of these the ones that the VLAN filter lets pass.
  *
  * Threads that receive read the tables of addresses while another changes
  * them. An address that stays keeps its place, so no frame to it is lost.
@@ -12,6 +12,7 @@
 
 #include <rte_ether.h>
 
+#include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 /* No address is 0, not even the one of zeros: that is an empty place. */
@@ -52,7 +53,7 @@ shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint3
 	else
 		mine = dev->data->all_multicast || rte_is_broadcast_ether_addr(&dst) ||
 		       find(f->multicast, shmbus_load(&f->n_multicast), key_of(frame)) >= 0;
-	return mine;
+	return mine && shmbus_vlan_accepts(dev, frame, len);
 }
 
 /* ethdev changes data->promiscuous and all_multicast only after these have returned 0. */

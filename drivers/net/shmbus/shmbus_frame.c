@@ -3,6 +3,7 @@
  */
 
 #include "shmbus_frame.h"
+#include "shmbus_vlan.h"
 
 enum shmbus_verdict
 shmbus_frame_classify(const struct shmbus_rxq *q, const uint8_t *data, uint32_t len,
@@ -22,7 +23,9 @@ void
 shmbus_frame_complete(const struct shmbus_rxq *q, struct rte_mbuf *m,
 		      const struct shmbus_frame *frame)
 {
-	RTE_SET_USED(q);
-	RTE_SET_USED(m);
+	const struct rte_eth_dev *dev = &rte_eth_devices[q->port_id];
+
 	RTE_SET_USED(frame);
+	if (dev->data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP)
+		shmbus_vlan_strip(dev, m);
 }

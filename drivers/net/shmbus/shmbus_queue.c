@@ -6,6 +6,7 @@
 
 #include <rte_malloc.h>
 
+#include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 int
@@ -123,6 +124,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 			flags |= SHMBUS_RX_CLASSIFY;
 		if (data->scattered_rx)
 			flags |= SHMBUS_RX_SCATTER;
+		if (data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP)
+			flags |= SHMBUS_RX_COMPLETE;
 		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)
 			flags |= SHMBUS_RX_LOOPBACK;
 		if (down || data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
@@ -137,6 +140,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		flags = shmbus_load(&txq->flags) & SHMBUS_TX_FAST_FREE;
 		if (priv->args.quiet)
 			flags |= SHMBUS_TX_QUIET;
+		if (data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS)
+			flags |= SHMBUS_TX_VLAN;
 		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_TX_DOWN;
 		txq->max_len = max_len;

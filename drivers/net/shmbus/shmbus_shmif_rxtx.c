@@ -16,6 +16,7 @@
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
+#include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 /* Pieces looked through in one call, should none of it be for us. */
@@ -165,17 +166,19 @@ struct burst {
 
 /* False if it is no frame for this bus. */
 static bool
-is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m)
+is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth)
 {
-	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len;
+	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len - growth;
 }
 
-/* As many as a burst takes. */
-static void
+/* As many as a burst takes. offloads: of Tx, those that change frames. */
+static __rte_always_inline void
 fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
-	   struct burst *burst)
+	   const uint64_t offloads, struct burst *burst)
 {
 	struct shmbus_shmif_writer *w = &q->shmif;
+	uint32_t growth = 0;
+	uint64_t tags = 0;
 	uint32_t len, last;
 	struct rte_mbuf *m;
 	uint8_t *at;
@@ -186,26 +189,40 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 	for (i = 0; i < n; i++) {
 		m = pkts[i];
 		burst->chains |= m->nb_segs != 1;
-		if (unlikely(!is_legal(q, m))) {
+		if (offloads != 0) {
+			tags = shmbus_vlan_wanted(offloads, m);
+			growth = shmbus_vlan_growth(tags);
+		}
+		if (unlikely(!is_legal(q, m, growth))) {
 			burst->dropped++;
 			continue;
 		}
 		len = w->len;
 		last = w->last;
-		at = shmbus_shmif_add(w, sender, m->pkt_len);
+		at = shmbus_shmif_add(w, sender, m->pkt_len + growth);
 		if (at == NULL)
 			break;
 		if (likely(m->nb_segs == 1)) {
-			shmbus_copy_exact(at, rte_pktmbuf_mtod(m, const uint8_t *), m->pkt_len);
-		} else if (!shmbus_copy_chain(at, m)) {
+			shmbus_copy_exact(at + growth, rte_pktmbuf_mtod(m, const uint8_t *), m->pkt_len);
+		} else if (!shmbus_copy_chain(at + growth, m)) {
 			w->len = len;
 			w->last = last;
 			burst->dropped++;
 			continue;
 		}
-		burst->bytes += m->pkt_len;
+		if (offloads != 0 && tags != 0)
+			shmbus_vlan_insert(at, m, tags);
+		burst->bytes += m->pkt_len + growth;
 	}
 	burst->taken = i;
+}
+
+static __rte_noinline void
+fill_burst_offload(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
+		   struct burst *burst)
+{
+	fill_burst(q, sender, pkts, n, rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads,
+		   burst);
 }
 
 uint16_t
@@ -223,7 +240,10 @@ shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	if (unlikely((flags & SHMBUS_TX_DOWN) || wire->serial != q->serial || bus->map == NULL))
 		return 0;
 	while (done < nb_pkts) {
-		fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, &burst);
+		if (unlikely(flags & SHMBUS_TX_VLAN))
+			fill_burst_offload(q, bus->sender, &pkts[done], nb_pkts - done, &burst);
+		else
+			fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, 0, &burst);
 		if (q->shmif.len != 0) {
 			if (shmbus_shmif_send(bus, &q->shmif) != 0)
 				break;

@@ -13,6 +13,7 @@
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
 #include "shmbus_mbuf.h"
+#include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 /* Frames in one record at most: the header has room for them before it is known how many fit. */
@@ -32,20 +33,30 @@ struct fill {
 	enum fill_end end;
 };
 
-/* Write a record, but do not publish it. */
-static inline void
+/* Write a record, but do not publish it. offloads: of Tx, those that change frames. */
+static __rte_always_inline void
 fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record, uint32_t data_off,
-	    struct rte_mbuf **pkts, uint32_t nb_pkts, struct fill *fill)
+	    struct rte_mbuf **pkts, uint32_t nb_pkts, const uint64_t offloads, struct fill *fill)
 {
 	shmbus_a32 *desc = shmbus_burst_desc(record);
 	uint32_t off = data_off;
 	uint32_t i, len, next;
+	uint32_t growth = 0;
+	uint64_t tags = 0;
 	struct rte_mbuf *m;
 
 	fill->end = FILL_DONE;
 	for (i = 0; i < nb_pkts; i++) {
 		m = pkts[i];
 		len = m->pkt_len;
+		if (offloads != 0) {
+			tags = shmbus_vlan_wanted(offloads, m);
+			growth = shmbus_vlan_growth(tags);
+			if (tags != 0 && (len < RTE_ETHER_HDR_LEN || len > q->max_len))
+				len = 0; /* no place for a tag, or a lie: the sum must not wrap */
+			else
+				len += growth;
+		}
 		if (unlikely(len == 0 || len > q->max_len)) {
 			fill->chains |= m->nb_segs != 1;
 			fill->end = FILL_DROP;
@@ -59,14 +70,17 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 			break;
 		}
 		if (likely(m->nb_segs == 1)) {
-			shmbus_copy_exact(record + off, rte_pktmbuf_mtod(m, const uint8_t *), len);
+			shmbus_copy_exact(record + off + growth, rte_pktmbuf_mtod(m, const uint8_t *),
+					  len - growth);
 		} else {
 			fill->chains = true;
-			if (unlikely(!shmbus_copy_chain(record + off, m))) {
+			if (unlikely(!shmbus_copy_chain(record + off + growth, m))) {
 				fill->end = FILL_DROP;
 				break;
 			}
 		}
+		if (offloads != 0 && tags != 0)
+			shmbus_vlan_insert(record + off, m, tags);
 		shmbus_store(&desc[i], len);
 		fill->bytes += len;
 		off = next;
@@ -82,12 +96,11 @@ map_own_lane(struct shmbus_bus *bus, const struct shmbus_txq *q)
 	return shmbus_bus_map_lane(bus, q->writer.lane, SHMBUS_LANE_WRITE) == 0;
 }
 
-uint16_t
-shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+static __rte_always_inline uint16_t
+tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const uint32_t flags,
+	 const uint64_t offloads)
 {
-	struct shmbus_txq *q = queue;
 	struct shmbus_bus *bus = shmbus_port_bus(q->port_id);
-	const uint32_t flags = shmbus_load(&q->flags);
 	struct fill fill = { .chains = false };
 	uint16_t sent = 0;
 	uint16_t drops = 0;
@@ -95,8 +108,6 @@ shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	uint64_t now;
 	uint8_t *record;
 
-	if (unlikely(nb_pkts == 0 || (flags & SHMBUS_TX_DOWN)))
-		return 0;
 	if (unlikely(shmbus_load(&bus->lane_prot[q->writer.lane]) != SHMBUS_LANE_WRITE) &&
 	    !map_own_lane(bus, q))
 		return 0;
@@ -109,7 +120,7 @@ shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		/* The header of a record lies in what must not be overwritten yet, too. */
 		if (unlikely(!shmbus_writer_room(bus, &q->writer, data_off)))
 			break;
-		fill_record(bus, q, record, data_off, &pkts[sent], n, &fill);
+		fill_record(bus, q, record, data_off, &pkts[sent], n, offloads, &fill);
 		if (likely(fill.count != 0)) {
 			shmbus_writer_publish(bus, &q->writer, record, fill.count, data_off, fill.len,
 					      fill.bytes, now);
@@ -125,4 +136,26 @@ shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	q->stats.dropped += drops;
 	shmbus_free_sent(flags, fill.chains, pkts, sent);
 	return sent;
+}
+
+/* The same with what the plain path does not ask for. */
+static __rte_noinline uint16_t
+tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	return tx_burst(q, pkts, nb_pkts, flags,
+			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads);
+}
+
+uint16_t
+shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+
+	if (unlikely(nb_pkts == 0 || (flags & (SHMBUS_TX_DOWN | SHMBUS_TX_VLAN)))) {
+		if (nb_pkts == 0 || (flags & SHMBUS_TX_DOWN))
+			return 0;
+		return tx_burst_offload(q, pkts, nb_pkts, flags);
+	}
+	return tx_burst(q, pkts, nb_pkts, flags, 0);
 }

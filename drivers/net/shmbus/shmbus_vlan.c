@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * What is stripped, by the tags of the frame, from the outside:
+ *
+ *                    8100       8100 8100   88a8         88a8 8100
+ *   VLAN_STRIP       it         the outer   -            -
+ *   QINQ_STRIP       -          -           it           the outer
+ *   both             it         the outer   it           both
+ *
+ * A single 88a8 is told as a single 8100 is. Where only the outer one of two
+ * goes the inner one's contents are told, too, as the mbuf flags want it.
+ */
+
+#include <rte_ether.h>
+
+#include "shmbus_vlan.h"
+
+#define TYPE_OFF (2 * RTE_ETHER_ADDR_LEN)
+
+static inline uint16_t
+get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline void
+put16(uint8_t *at, uint16_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* ethdev keeps the list, which the filter reads, and offers it only while the filter is on. */
+int
+shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
+{
+	RTE_SET_USED(dev);
+	RTE_SET_USED(vlan_id);
+	RTE_SET_USED(on);
+	return 0;
+}
+
+/* ethdev has written dev_conf already. */
+int
+shmbus_vlan_offload_set(struct rte_eth_dev *dev, int mask)
+{
+	RTE_SET_USED(mask);
+	shmbus_queues_update(dev);
+	return 0;
+}
+
+bool
+shmbus_vlan_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len)
+{
+	const struct rte_eth_dev_data *data = dev->data;
+	uint16_t type, id;
+
+	if (!(data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
+		return true;
+	type = get16(frame + TYPE_OFF);
+	if (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ)
+		return true;
+	if (len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+		return false;
+	id = get16(frame + RTE_ETHER_HDR_LEN) & 0xfff;
+	return data->vlan_filter_conf.ids[id / 64] >> (id % 64) & 1;
+}
+
+void
+shmbus_vlan_strip(const struct rte_eth_dev *dev, struct rte_mbuf *m)
+{
+	const uint64_t offloads = dev->data->dev_conf.rxmode.offloads;
+	uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
+	const bool strip_vlan = offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+	const bool strip_qinq = offloads & RTE_ETH_RX_OFFLOAD_QINQ_STRIP;
+	uint16_t len = RTE_VLAN_HLEN;
+	uint16_t type;
+
+	if (m->data_len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
+		return;
+	type = get16(frame + TYPE_OFF);
+	if (!(type == RTE_ETHER_TYPE_VLAN && strip_vlan) &&
+	    !(type == RTE_ETHER_TYPE_QINQ && strip_qinq))
+		return;
+	m->vlan_tci = get16(frame + RTE_ETHER_HDR_LEN);
+	m->ol_flags |= RTE_MBUF_F_RX_VLAN;
+	if (type == RTE_ETHER_TYPE_QINQ &&
+	    m->data_len >= RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN &&
+	    get16(frame + TYPE_OFF + RTE_VLAN_HLEN) == RTE_ETHER_TYPE_VLAN) {
+		m->vlan_tci_outer = m->vlan_tci;
+		m->vlan_tci = get16(frame + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN);
+		m->ol_flags |= RTE_MBUF_F_RX_QINQ | RTE_MBUF_F_RX_QINQ_STRIPPED;
+		if (strip_vlan) {
+			m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
+			len += RTE_VLAN_HLEN;
+		}
+	} else {
+		m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
+	}
+	memmove(frame + len, frame, TYPE_OFF);
+	rte_pktmbuf_adj(m, len);
+}
+
+void
+shmbus_vlan_insert(uint8_t *frame, const struct rte_mbuf *m, uint64_t wanted)
+{
+	uint8_t *tag = frame + TYPE_OFF;
+
+	memmove(frame, frame + shmbus_vlan_growth(wanted), TYPE_OFF);
+	if (wanted & RTE_MBUF_F_TX_QINQ) {
+		put16(tag, RTE_ETHER_TYPE_QINQ);
+		put16(tag + 2, m->vlan_tci_outer);
+		tag += RTE_VLAN_HLEN;
+	}
+	put16(tag, RTE_ETHER_TYPE_VLAN);
+	put16(tag + 2, m->vlan_tci);
+}
