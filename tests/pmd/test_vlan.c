@@ -297,6 +297,7 @@ static void
 test_strip_at_run_time(void **state)
 {
 	const struct nic_conf conf = { .filter = false };
+	struct rte_eth_rxq_info info;
 	unsigned int i, k;
 	struct pair p;
 
@@ -313,6 +314,9 @@ test_strip_at_run_time(void **state)
 		assert_int_equal(rte_eth_dev_stop(p.b), 0);
 		assert_int_equal(rte_eth_dev_start(p.b), 0);
 		strip_all_shapes(&p, strips[3]);
+		assert_int_equal(rte_eth_rx_queue_info_get(p.b, 0, &info), 0);
+		assert_int_equal(info.conf.offloads, RTE_ETH_RX_OFFLOAD_VLAN_STRIP |
+						     RTE_ETH_RX_OFFLOAD_QINQ_STRIP);
 		end(&p);
 	}
 }

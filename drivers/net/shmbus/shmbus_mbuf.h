@@ -60,7 +60,7 @@ bool shmbus_copy_scattered(struct shmbus_rxq *q, struct rte_mbuf *head, const ui
 bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
 
 /* Free what was sent: flags of the Tx queue; chains: some of them may be chains. */
-static inline void
+static __rte_always_inline void
 shmbus_free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts, uint16_t n)
 {
 	if (unlikely(n == 0))

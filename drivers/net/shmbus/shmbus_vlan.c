@@ -43,11 +43,20 @@ shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	return 0;
 }
 
-/* ethdev has written dev_conf already. */
+/* ethdev has written dev_conf already, but for what the queues tell of themselves. */
 int
 shmbus_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {
+	const uint64_t now = dev->data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_OFFLOADS;
+	struct shmbus_rxq *q;
+	uint16_t i;
+
 	RTE_SET_USED(mask);
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		if (q != NULL)
+			q->offloads = (q->offloads & ~SHMBUS_VLAN_RX_OFFLOADS) | now;
+	}
 	shmbus_queues_update(dev);
 	return 0;
 }
