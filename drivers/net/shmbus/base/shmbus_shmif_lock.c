@@ -193,6 +193,14 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	return take_from(bus, w, id);
 }
 
+/* A lock that was let go and taken again is not stuck, though nothing else may have changed. */
+static void
+was_free(struct shmbus_shmif_watch *w)
+{
+	if (w->lock != 0)
+		w->since_ns = 0;
+}
+
 bool
 shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
@@ -204,6 +212,8 @@ shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 			w->since_ns = 0;
 			return true;
 		}
+		if (shmbus_load(&h->lock) == 0)
+			was_free(w);
 		relax();
 	}
 	w->busy++;
@@ -227,7 +237,9 @@ unlock(const struct shmbus_shmif *bus)
 void
 shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
-	if (shmbus_load(&shmbus_shmif_header(bus)->lock) != 0 && take_from_dead(bus, w)) {
+	if (shmbus_load(&shmbus_shmif_header(bus)->lock) == 0) {
+		was_free(w);
+	} else if (take_from_dead(bus, w)) {
 		w->since_ns = 0;
 		unlock(bus);
 	}
