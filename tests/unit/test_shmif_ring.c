@@ -272,6 +272,36 @@ test_full_to_the_byte(void **state)
 	}
 }
 
+/* What ends exactly with the data pushes out what lies at 0, too. */
+static void
+test_exact_end(void **state)
+{
+	struct ring *t = *state;
+	uint32_t less, len, head;
+
+	for (less = 0; less < 3; less++) {
+		place(t, 0, RECORD);
+		len = 1000;
+		while (DATA - model.end > 4 * 1024)
+			send_both(&t->tx, &len, 1);
+		assert_int_equal(model.first, 0);
+		len = (DATA - model.end) / 4;
+		send_both(&t->tx, &len, 1);
+		head = model.head;
+		while (DATA - model.end > 1500 + RECORD) {
+			send_both(&t->tx, &len, 1);
+			assert_int_equal(model.head, head);
+		}
+		len = DATA - model.end - RECORD - less;
+		send_both(&t->tx, &len, 1);
+		assert_int_equal(model.gen, less == 0 ? 1 : 0);
+		assert_int_equal(model.head, less == 0 ? head + 1 : head);
+		assert_like_model(&t->tx);
+		send_both(&t->tx, &len, 1);
+		assert_like_model(&t->tx);
+	}
+}
+
 /* First is DATA, the alias of 0, until the first lap is over. */
 static void
 test_alias(void **state)
@@ -422,6 +452,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_end_in_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_first_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_full_to_the_byte, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_exact_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gen_near_2_32, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gen_at_the_limit, setup, teardown),
