@@ -534,6 +534,9 @@ turns_ours(struct child *c, void *arg)
 			continue;
 		}
 		take_turn(t, &n);
+		/* Signed by its holder all the time. */
+		if (shmbus_load(&shmbus_shmif_header(&s.bus)->spare) != (s.bus.id | HELD))
+			shmbus_store(&t->bad, 2);
 		shmbus_shmif_unlock(&s.bus, &s.r.watch, 0);
 		shmbus_store(&t->done[who], n);
 	}

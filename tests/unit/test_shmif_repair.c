@@ -237,7 +237,7 @@ test_unknown_near_the_end(void **state)
 {
 	static const uint32_t before[] = { 1, 12, 24, 300, RECORD + LEN, 1000, 1537 };
 	unsigned int step, i;
-	uint64_t sent;
+	uint64_t sent, gen;
 	struct bus b;
 
 	(void)state;
@@ -247,8 +247,12 @@ test_unknown_near_the_end(void **state)
 			netbsd_dies(&b, (enum step)step);
 			b.tx.w.watch.break_ns = MS;
 			b.tx.w.watch.known_end = 0;
+			gen = shmbus_load(&shmbus_shmif_header(&b.tx.bus)->gen);
 			side_send_one(&b.tx, 1514);
 			sent = b.tx.sent;
+			/* More than one ahead, so that NetBSD's readers begin again, too. */
+			if (step >= STEP_LAST)
+				assert_true(shmbus_shmif_header(&b.tx.bus)->gen >= gen + 2);
 			assert_true(ring_records(&b.tx.bus) > 1000);
 			b.rx.seq = 0;
 			b.slow.seq = 0;
@@ -261,6 +265,42 @@ test_unknown_near_the_end(void **state)
 			assert_int_equal(side_receive(&b.slow), 1);
 			bus_stop(&b);
 		}
+	}
+}
+
+/* The header was not written, and what lay there looks like one: up to the oldest record, or on. */
+static void
+test_stale_length(void **state)
+{
+	struct shmbus_shmif_header *h;
+	uint32_t records, off, len, more;
+	struct bus b;
+
+	(void)state;
+	for (more = 0; more < 30; more++) {
+		bus_start(&b, 300000);
+		h = shmbus_shmif_header(&b.tx.bus);
+		records = ring_records(&b.tx.bus);
+		off = 300000;
+		len = (shmbus_load(&h->first) + DATA - off) % DATA - RECORD + more;
+		assert_true(len > 60 && len <= 1514);
+		netbsd_dies(&b, STEP_LAST);
+		shmbus_shmif_put(&b.tx.bus, off, &len, sizeof(len));
+		b.tx.r.watch.break_ns = MS;
+		b.tx.r.watch.known_end = 0;
+		side_lock(&b.tx);
+		/* Up to it, some that are skipped; beyond, nothing. */
+		if (more == 0)
+			assert_true(ring_records(&b.tx.bus) > records);
+		else
+			assert_int_equal(ring_records(&b.tx.bus), records);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		side_send_one(&b.tx, 60);
+		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
+		assert_int_equal(receive_tail(&b.slow, &b.tx), 11);
+		assert_int_equal(b.rx.others + b.rx.jumped + b.rx.r.corrupt, 0);
+		assert_int_equal(b.slow.others + b.slow.jumped + b.slow.r.corrupt, 0);
+		bus_stop(&b);
 	}
 }
 
@@ -339,6 +379,7 @@ main(void)
 		cmocka_unit_test(test_known_near_the_end),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_unknown_near_the_end),
+		cmocka_unit_test(test_stale_length),
 		cmocka_unit_test(test_anew),
 		cmocka_unit_test(test_doubt_of_all_lengths),
 	};
