@@ -82,7 +82,7 @@ struct shmbus_shmif_told {
  */
 struct __rte_cache_aligned shmbus_rxq {
 	shmbus_a32 flags;
-	shmbus_a32 restart; /* changes when the queue must begin again at the lanes' tails */
+	shmbus_a32 restart; /* changes when the queue must begin again, where its marks stand */
 	uint32_t restart_seen;
 	uint16_t port_id;
 	uint16_t queue_id;
@@ -108,6 +108,7 @@ struct __rte_cache_aligned shmbus_rxq {
 
 	/* Format lanes: */
 	struct shmbus_reader *readers; /* one per lane of the bus */
+	struct shmbus_reader *marks;   /* so: where they were when the link came up */
 	struct shmbus_pace *paces;     /* so */
 	uint16_t *active;              /* lanes that are polled */
 	uint32_t *roster;              /* as last seen, one per slot */
@@ -118,6 +119,7 @@ struct __rte_cache_aligned shmbus_rxq {
 	struct shmbus_pace pace;
 	struct shmbus_shmif_told told;
 	struct shmbus_shmif_reader shmif;
+	uint64_t mark; /* position where the bus was when the link came up */
 };
 
 struct shmbus_txq_stats {
@@ -246,6 +248,9 @@ void shmbus_queues_update(struct rte_eth_dev *dev);
 int shmbus_lanes_create(const struct shmbus_bus *bus, struct shmbus_rxq *q, int socket);
 void shmbus_lanes_free(struct shmbus_rxq *q);
 void shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+/* Note where the lanes are, for a later restart by the queue's thread, which reads none now. */
+void shmbus_lanes_mark(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+void shmbus_lanes_restart(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 void shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 /* Look who is on the bus. By the queue's thread, now and then. */
 void shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q);

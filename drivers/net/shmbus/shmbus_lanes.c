@@ -36,11 +36,14 @@ shmbus_lanes_create(const struct shmbus_bus *bus, struct shmbus_rxq *q, int sock
 
 	q->readers = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->readers),
 					RTE_CACHE_LINE_SIZE, socket);
+	q->marks = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->marks),
+				      RTE_CACHE_LINE_SIZE, socket);
 	q->paces = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->paces),
 				      RTE_CACHE_LINE_SIZE, socket);
 	q->active = rte_zmalloc_socket("shmbus", geo->lanes * sizeof(*q->active), 0, socket);
 	q->roster = rte_zmalloc_socket("shmbus", geo->ports * sizeof(*q->roster), 0, socket);
-	if (q->readers != NULL && q->paces != NULL && q->active != NULL && q->roster != NULL)
+	if (q->readers != NULL && q->marks != NULL && q->paces != NULL && q->active != NULL &&
+	    q->roster != NULL)
 		return 0;
 	shmbus_lanes_free(q);
 	return -ENOMEM;
@@ -50,10 +53,12 @@ void
 shmbus_lanes_free(struct shmbus_rxq *q)
 {
 	rte_free(q->readers);
+	rte_free(q->marks);
 	rte_free(q->paces);
 	rte_free(q->active);
 	rte_free(q->roster);
 	q->readers = NULL;
+	q->marks = NULL;
 	q->paces = NULL;
 	q->active = NULL;
 	q->roster = NULL;
@@ -71,33 +76,73 @@ fold(struct shmbus_rxq *q, struct shmbus_reader *r)
 	r->corrupt = 0;
 }
 
-void
-shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+/* Put readers at the tails of all lanes, and senders wait for them from now on. */
+static void
+begin(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_reader *readers)
 {
 	const struct shmbus_bus *bus = shmbus_process_bus(dev);
 	const struct shmbus_geometry *geo = &bus->geo;
 	const uint32_t slot = shmbus_priv(dev)->slot;
 	struct shmbus_cursor *cursor;
-	struct shmbus_reader *r;
 	uint32_t lane;
 
 	for (lane = 0; lane < geo->lanes; lane++) {
-		r = &q->readers[lane];
 		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
-		fold(q, r);
-		shmbus_reader_start(bus, r, lane);
-		shmbus_pace_start(&q->paces[lane]);
+		shmbus_reader_start(bus, &readers[lane], lane);
 		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues))
-			shmbus_reader_hold(bus, r, cursor);
+			shmbus_reader_hold(bus, &readers[lane], cursor);
 		else
 			shmbus_reader_release(cursor);
 	}
+}
+
+/* The readers stand where they are to begin; all else of the queue begins anew. */
+static void
+begin_polling(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	uint32_t lane;
+
+	for (lane = 0; lane < geo->lanes; lane++)
+		shmbus_pace_start(&q->paces[lane]);
 	q->n_active = 0;
 	q->turn = 0;
 	q->idle = 0;
 	/* Not as any slot says: the first look takes in everybody. */
 	for (lane = 0; lane < geo->ports; lane++)
 		q->roster[lane] = shmbus_load(&shmbus_bus_roster(bus)[lane]) - 1;
+}
+
+void
+shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	uint32_t lane;
+
+	for (lane = 0; lane < bus->geo.lanes; lane++)
+		fold(q, &q->readers[lane]);
+	begin(dev, q, q->readers);
+	begin_polling(dev, q);
+}
+
+void
+shmbus_lanes_mark(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	begin(dev, q, q->marks);
+}
+
+void
+shmbus_lanes_restart(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	uint32_t lane;
+
+	for (lane = 0; lane < bus->geo.lanes; lane++) {
+		fold(q, &q->readers[lane]);
+		q->readers[lane] = q->marks[lane];
+	}
+	begin_polling(dev, q);
 }
 
 void

@@ -91,11 +91,13 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 
 	if (!priv->link_down)
 		return 0;
-	/* What was sent meanwhile was not for us: begin at the lanes' tails. */
+	/* What was sent meanwhile was not for us: begin where the bus is now. */
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		q = dev->data->rx_queues[i];
-		if (q != NULL)
-			shmbus_store_release(&q->restart, shmbus_load(&q->restart) + 1);
+		if (q == NULL)
+			continue;
+		shmbus_wire(dev)->ops->rxq_mark(dev, q);
+		shmbus_store_release(&q->restart, shmbus_load(&q->restart) + 1);
 	}
 	priv->link_down = false;
 	/* In this order, as in shmbus_queues_start. */

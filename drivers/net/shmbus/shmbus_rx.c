@@ -196,7 +196,7 @@ attend(struct shmbus_rxq *q, uint32_t flags)
 	if (flags & SHMBUS_RX_DOWN)
 		return false;
 	if (restart != q->restart_seen) {
-		shmbus_lanes_start(dev, q);
+		shmbus_lanes_restart(dev, q);
 		q->restart_seen = restart;
 	}
 	q->idle = ROSTER_EVERY;

@@ -132,7 +132,7 @@ shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	if (unlikely((flags & SHMBUS_RX_DOWN) || wire->serial != q->serial || bus->map == NULL))
 		return 0;
 	if (unlikely(restart != q->restart_seen)) {
-		shmbus_shmif_reader_start(bus, r, 0);
+		shmbus_shmif_reader_go(r, q->mark);
 		q->restart_seen = restart;
 	}
 	while (got < nb_pkts) {

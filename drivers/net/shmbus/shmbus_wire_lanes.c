@@ -203,6 +203,12 @@ rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 	shmbus_lanes_stop(dev, q);
 }
 
+static void
+rxq_mark(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	shmbus_lanes_mark(dev, q);
+}
+
 static int
 txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 {
@@ -319,6 +325,7 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.rxq_free = shmbus_lanes_free,
 	.rxq_start = rxq_start,
 	.rxq_stop = rxq_stop,
+	.rxq_mark = rxq_mark,
 	.txq_create = txq_create,
 	.txq_free = txq_free,
 	.txq_start = txq_start,

@@ -126,6 +126,18 @@ rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 		shmbus_shmif_reader_start(&wire->shmif, &q->shmif, SHMBUS_SHMIF_START_MS);
 }
 
+static void
+rxq_mark(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	struct shmbus_shmif_reader r = { .watch = { .break_ns = break_ns(dev) } };
+
+	if (wire->shmif.map == NULL)
+		return;
+	shmbus_shmif_reader_start(&wire->shmif, &r, SHMBUS_SHMIF_START_MS);
+	q->mark = r.pos;
+}
+
 static int
 txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 {
@@ -242,6 +254,7 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.rxq_free = rxq_free,
 	.rxq_start = rxq_start,
 	.rxq_stop = rxq_stop,
+	.rxq_mark = rxq_mark,
 	.txq_create = txq_create,
 	.txq_free = txq_free,
 	.txq_start = txq_start,

@@ -43,14 +43,13 @@ shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_re
 		shmbus_shmif_unlock(bus, &r->watch, ret == 0 ? s.end : 0);
 }
 
-/* What lay between the reader and the ring has been overwritten. */
+/* So many bytes lay between the reader and the ring, and have been overwritten. */
 static void
 count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
 {
 	const uint64_t mean = r->fetched != 0 ? r->fetched_bytes / r->fetched :
 			      RECORD + SHMBUS_SHMIF_FRAME_MAX;
 
-	r->overruns++;
 	if (bytes > MISSED_MAX) {
 		r->corrupt++;
 		return;
@@ -87,6 +86,7 @@ int
 shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r)
 {
 	struct shmbus_shmif_state s;
+	uint64_t lost = 0;
 	bool all, whole;
 	uint32_t got;
 	int ret;
@@ -106,7 +106,8 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 	if (r->pos == 0) {
 		r->pos = s.last;
 	} else if (r->pos < s.first) {
-		count_missed(r, s.first - r->pos);
+		lost = s.first - r->pos;
+		r->overruns++;
 		r->pos = s.first;
 	} else if (r->pos > s.end) {
 		/* Not the bus that it was: begun anew, or damaged and sane again. */
@@ -120,6 +121,8 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 
 	whole = check_piece(r, got, all);
 	r->fetched_bytes += r->len;
+	if (lost != 0)
+		count_missed(r, lost);
 	if (!whole) {
 		r->corrupt++;
 		r->pos = s.end;

@@ -66,6 +66,16 @@ void shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shm
 /* A wait_ms for control paths. */
 #define SHMBUS_SHMIF_START_MS 100u
 
+/* Begin at a position that another reader was started at. */
+static inline void
+shmbus_shmif_reader_go(struct shmbus_shmif_reader *r, uint64_t pos)
+{
+	r->off = 0;
+	r->len = 0;
+	r->pos = pos;
+	r->more = true; /* perhaps */
+}
+
 /* Has the bus changed since the last fetch, or is there more? */
 static inline bool
 shmbus_shmif_pending(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r)
