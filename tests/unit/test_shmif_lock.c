@@ -429,7 +429,7 @@ test_foreign_at_work(void **state)
 	shmbus_store(&h->lock, 1);
 	b.tx.r.watch.break_ns = 5 * MS;
 	for (i = 0; i < 40; i++) {
-		/* In one go far from enough looks, so no machine is too slow for it. */
+		/* Too few looks to break it, so no machine is too slow for this. */
 		for (k = 0; k < 10; k++) {
 			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
 			nap_ms(1);
@@ -448,7 +448,6 @@ test_foreign_at_work(void **state)
 			shmbus_store(&h->last, i);
 			break;
 		default:
-			/* Free for a moment, when nobody looked; then somebody of ours had it. */
 			shmbus_store(&h->first, i);
 			break;
 		}
