@@ -409,7 +409,7 @@ test_filter(void **state)
 				assert_int_equal(arrives(&p, S, ids[k]), k <= i);
 			}
 		}
-		/* The priority does not matter, neighbours are not meant, and others have no VLAN. */
+		/* Priorities do not matter, neighbours are not meant, others have no VLAN. */
 		assert_true(arrives(&p, C, 0xe000 | 100));
 		assert_true(arrives(&p, C, 0x1000 | 100));
 		assert_false(arrives(&p, C, 101));
@@ -578,11 +578,12 @@ test_insert(void **state)
 					extra = 4 * (n + tagged);
 					if (len > max - extra)
 						continue;
-					m = mbuf_of(frame, frame_tagged(frame, &one[1], tagged, len, i),
-						    segs[i]);
+					m = mbuf_of(frame, frame_tagged(frame, &one[1], tagged, len,
+									i), segs[i]);
 					ask(m, n, 0x6033, 0x0044);
 					assert_true(send_mbuf(p.a, 0, m));
-					expect_tagged(p.b, n == 2 ? two : &one[1 - n], n + tagged, len, i);
+					expect_tagged(p.b, n == 2 ? two : &one[1 - n], n + tagged,
+						      len, i);
 				}
 			}
 		}
@@ -680,7 +681,9 @@ test_insert_limits(void **state)
 	(void)state;
 	for (f = 0; f < RTE_DIM(formats); f++) {
 		max = f == 0 ? 1500 + 22 : 1514;
-		const uint32_t lens[] = { 60, max - 4, max - 3, max, max - 8, max - 7, 13, 14, max };
+		const uint32_t lens[] = {
+			60, max - 4, max - 3, max, max - 8, max - 7, 13, 14, max,
+		};
 		const unsigned int asks[] = { 1, 1, 1, 1, 2, 2, 1, 2, 0 };
 		const bool legal[] = { true, true, false, false, true, false, false, true, true };
 

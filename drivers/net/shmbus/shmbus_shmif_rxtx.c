@@ -203,7 +203,8 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 		if (at == NULL)
 			break;
 		if (likely(m->nb_segs == 1)) {
-			shmbus_copy_exact(at + growth, rte_pktmbuf_mtod(m, const uint8_t *), m->pkt_len);
+			shmbus_copy_exact(at + growth, rte_pktmbuf_mtod(m, const uint8_t *),
+					  m->pkt_len);
 		} else if (!shmbus_copy_chain(at + growth, m)) {
 			w->len = len;
 			w->last = last;

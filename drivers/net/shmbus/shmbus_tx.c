@@ -70,8 +70,8 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 			break;
 		}
 		if (likely(m->nb_segs == 1)) {
-			shmbus_copy_exact(record + off + growth, rte_pktmbuf_mtod(m, const uint8_t *),
-					  len - growth);
+			shmbus_copy_exact(record + off + growth,
+					  rte_pktmbuf_mtod(m, const uint8_t *), len - growth);
 		} else {
 			fill->chains = true;
 			if (unlikely(!shmbus_copy_chain(record + off + growth, m))) {
