@@ -144,12 +144,13 @@ test_stopped_stays_stopped(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, "lane_size=64K,pause_timeout_ms=600000", NULL);
 	assert_int_equal(rte_eth_dev_rx_queue_stop(p.b, 0), 0);
 	assert_int_equal(rte_eth_dev_set_link_down(p.b), 0);
 	assert_int_equal(rte_eth_dev_set_link_up(p.b), 0);
 	assert_int_equal(rte_eth_dev_set_mtu(p.b, 1000), 0);
-	send_frames(p.a, 0, 60, 0, 10);
+	/* More than the lane has room for: nobody is waited for. */
+	send_frames(p.a, 0, 1000, 0, 1000);
 	expect_none(p.b, 0);
 	/* The port's next start does. */
 	assert_int_equal(rte_eth_dev_stop(p.b), 0);

@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -267,6 +268,94 @@ test_no_permission_for_the_file(void **state)
 	finish(path);
 }
 
+/* A user who may read the file, and not write it, may look on and no more. */
+static int
+look_on_as_nobody(struct child *c, void *arg)
+{
+	const struct shmbus_bus_conf conf = { .path = arg, .readonly = true };
+	struct shmbus_error e = { .text = "" };
+	struct shmbus_reader r;
+	struct shmbus_bus bus;
+	const uint8_t *frame;
+	struct shmbus_walk walk;
+	uint64_t number;
+	uint8_t bytes[60];
+
+	if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
+		return CHILD_SKIP;
+	if (open(arg, O_RDWR) >= 0)
+		return 1;
+	if (shmbus_bus_open(&bus, &conf, &e) != 0)
+		return 2;
+	shmbus_file_unlock(&bus.file);
+	if (shmbus_bus_map_lane(&bus, 0, SHMBUS_LANE_WRITE) != -EACCES ||
+	    shmbus_bus_map_lane(&bus, 0, SHMBUS_LANE_READ) != 0)
+		return 3;
+	shmbus_reader_start(&bus, &r, 0);
+	child_tell(c, 0);
+	if (!child_hear(c, &number) || shmbus_reader_peek(&bus, &r) != 1)
+		return 4;
+	shmbus_reader_walk(&bus, &r, &walk);
+	if (shmbus_reader_next(&r, &walk, &frame) != sizeof(bytes))
+		return 5;
+	memcpy(bytes, frame, sizeof(bytes));
+	if (!shmbus_reader_commit(&bus, &r, &walk) || !frame_is(bytes, sizeof(bytes), 0))
+		return 6;
+	shmbus_bus_close(&bus);
+	return 0;
+}
+
+static void
+test_read_permission_only(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct transmitter tx;
+	struct station st;
+	struct child c;
+	uint64_t number;
+	int ret;
+
+	(void)state;
+	station_join(&st, path, 2, 1, LANE);
+	transmitter_start(&tx, &st, 0, false, 0);
+	assert_int_equal(chmod(path, geteuid() == 0 ? 0604 : 0400), 0);
+	assert_int_equal(chmod(tmpdir(), 0755), 0);
+	child_start(&c, look_on_as_nobody, path);
+	if (child_hear(&c, &number)) {
+		assert_true(transmitter_send_one(&tx, 60));
+		child_tell(&c, 0);
+	}
+	ret = child_wait(&c);
+	if (ret == CHILD_SKIP)
+		skip_because("this process cannot become another user");
+	assert_int_equal(ret, 0);
+	transmitter_stop(&tx);
+	station_leave(&st, false);
+	finish(path);
+}
+
+/* One that may not even read it, and buses that are none yet. */
+static void
+test_readonly_refused(void **state)
+{
+	const uint64_t creating = SHMBUS_MAGIC_CREATING;
+	char *path = tmpdir_new_path();
+	const struct shmbus_bus_conf conf = { .path = path, .readonly = true };
+	struct shmbus_error e;
+	struct shmbus_bus bus;
+
+	(void)state;
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -ENOENT);
+	assert_in_text(e.text, path);
+	assert_int_equal(tmpdir_count(), 0);
+	file_write(path, 0, "", 0);
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -ENODATA);
+	file_write(path, 0, &creating, sizeof(creating));
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -ENODATA);
+	assert_in_text(e.text, "no bus yet");
+	finish(path);
+}
+
 static void
 test_no_permission_for_the_folder(void **state)
 {
@@ -372,6 +461,8 @@ main(void)
 		cmocka_unit_test(test_no_free_slot),
 		cmocka_unit_test(test_no_permission_for_the_file),
 		cmocka_unit_test(test_no_permission_for_the_folder),
+		cmocka_unit_test(test_read_permission_only),
+		cmocka_unit_test(test_readonly_refused),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_symlink),
 		cmocka_unit_test(test_no_regular_file),

@@ -197,6 +197,12 @@ parse_unlink(const char *value, struct shmbus_args *args)
 }
 
 static int
+parse_readonly(const char *value, struct shmbus_args *args)
+{
+	return parse_switch(value, &args->readonly);
+}
+
+static int
 parse_wake(const char *value, struct shmbus_args *args)
 {
 	if (strcmp(value, "always") == 0)
@@ -231,6 +237,7 @@ static const struct key keys[] = {
 	{ "carrier", parse_carrier, "bus or peer", LANES },
 	{ "numa", parse_numa, "auto, none or the number of a node", LANES },
 	{ "unlink", parse_unlink, "on or off", ANY },
+	{ "readonly", parse_readonly, "on or off", LANES },
 	{ "wake", parse_wake, "always or never", SHMIF },
 	{ "lock_break_ms", parse_lock_break, "a number of milliseconds, 0 for never", SHMIF },
 };
@@ -285,6 +292,25 @@ take_one(const char *name, const char *value, void *opaque)
 	return ret;
 }
 
+/* A port that only looks on makes no file and sends nothing. */
+static int
+check_readonly(const struct shmbus_args *args)
+{
+	static const char *const others[] = { "mode", "pause", "pause_timeout_ms", "numa", "unlink" };
+	unsigned int i;
+
+	if (!args->readonly)
+		return 0;
+	for (i = 0; i < RTE_DIM(others); i++) {
+		if (!(args->given & UINT32_C(1) << (find_key(others[i]) - keys)))
+			continue;
+		SHMBUS_LOG(ERR, "readonly=on: %s= has no meaning for such a port; leave it out",
+			   others[i]);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int
 shmbus_args_parse(struct shmbus_args *args, const char *params)
 {
@@ -312,7 +338,7 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus");
 		ret = -EINVAL;
 	}
-	return ret;
+	return ret == 0 ? check_readonly(args) : ret;
 }
 
 int

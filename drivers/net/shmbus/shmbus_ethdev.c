@@ -97,7 +97,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
 	info->max_rx_queues = wire->ops->max_queues(wire);
-	info->max_tx_queues = info->max_rx_queues;
+	info->max_tx_queues = priv->args.readonly ? 0 : info->max_rx_queues;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | SHMBUS_VLAN_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
 				SHMBUS_VLAN_TX_OFFLOADS;
@@ -110,6 +110,8 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 		.nb_queues = 1,
 	};
 	info->default_txportconf = info->default_rxportconf;
+	if (priv->args.readonly)
+		info->default_txportconf.nb_queues = 0;
 	return 0;
 }
 
@@ -233,7 +235,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	wire = calloc(1, sizeof(*wire));
 	if (wire == NULL)
 		return -ENOMEM;
-	wire->ops = shmbus_wire_ops(format);
+	wire->ops = shmbus_wire_ops(format, args.readonly);
 	dev = rte_eth_vdev_allocate(vdev, sizeof(*priv));
 	if (dev == NULL) {
 		ret = -ENOMEM;
@@ -307,7 +309,7 @@ probe_secondary(struct rte_vdev_device *vdev)
 			   rte_strerror(-ret));
 		goto err_free;
 	}
-	wire->ops = shmbus_wire_ops(priv->format);
+	wire->ops = shmbus_wire_ops(priv->format, priv->args.readonly);
 	wire->serial = priv->serial;
 	ret = wire->ops->share(wire, priv, fd, &error);
 	if (ret != 0) {
@@ -372,6 +374,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"carrier=bus|peer "
 	"numa=auto|none|<node> "
 	"unlink=on|off "
+	"readonly=on|off "
 	"wake=always|never "
 	"lock_break_ms=<n>");
 RTE_LOG_REGISTER_DEFAULT(shmbus_logtype, NOTICE)

@@ -220,6 +220,7 @@ bool shmbus_is_our_port(const struct rte_eth_dev *dev);
 
 /* shmbus_rx.c, shmbus_tx.c: eth_rx_burst_t and eth_tx_burst_t */
 uint16_t shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t shmbus_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 /* shmbus_shmif_rxtx.c: the same on a shmif bus */
 uint16_t shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);

@@ -87,8 +87,10 @@ begin(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_r
 	uint32_t lane;
 
 	for (lane = 0; lane < geo->lanes; lane++) {
-		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
 		shmbus_reader_start(bus, &readers[lane], lane);
+		if (bus->file.readonly) /* has no cursors */
+			continue;
+		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
 		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues))
 			shmbus_reader_hold(bus, &readers[lane], cursor);
 		else
@@ -154,7 +156,8 @@ shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 
 	for (lane = 0; lane < bus->geo.lanes; lane++) {
 		fold(q, &q->readers[lane]);
-		shmbus_reader_release(shmbus_bus_cursor(bus, slot, q->queue_id, lane));
+		if (!bus->file.readonly)
+			shmbus_reader_release(shmbus_bus_cursor(bus, slot, q->queue_id, lane));
 	}
 	q->n_active = 0;
 }

@@ -94,7 +94,7 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 	/* What was sent meanwhile was not for us: begin where the bus is now. */
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		q = dev->data->rx_queues[i];
-		if (q == NULL)
+		if (q == NULL || dev->data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			continue;
 		shmbus_wire(dev)->ops->rxq_mark(dev, q);
 		shmbus_store_release(&q->restart, shmbus_load(&q->restart) + 1);

@@ -158,9 +158,9 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 }
 
 /* All that a lane has, up to nb_pkts. */
-static inline uint16_t
+static __rte_always_inline uint16_t
 rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_mbuf **pkts,
-	uint16_t nb_pkts, uint32_t flags)
+	uint16_t nb_pkts, uint32_t flags, bool publish)
 {
 	struct shmbus_reader *r = &q->readers[lane];
 	struct shmbus_pace *pace = &q->paces[lane];
@@ -181,7 +181,7 @@ rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_
 		got += k;
 	} while (more && got < nb_pkts && --tries != 0);
 	shmbus_pace_keep(pace, got, nb_pkts);
-	if (r->pos != pos)
+	if (publish && r->pos != pos)
 		shmbus_reader_publish(r, shmbus_bus_cursor(bus, q->slot, q->queue_id, lane));
 	return got;
 }
@@ -204,8 +204,9 @@ attend(struct shmbus_rxq *q, uint32_t flags)
 	return true;
 }
 
-uint16_t
-shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+/* publish: tell the senders how far it got. A constant, wherever this is called. */
+static __rte_always_inline uint16_t
+rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts, bool publish)
 {
 	struct shmbus_rxq *q = queue;
 	struct shmbus_bus *bus = shmbus_port_bus(q->port_id);
@@ -227,10 +228,22 @@ shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		if (unlikely(shmbus_load(&bus->lane_prot[lane]) == SHMBUS_LANE_UNMAPPED) &&
 		    shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_READ) != 0)
 			continue;
-		got += rx_lane(bus, q, lane, &pkts[got], nb_pkts - got, flags);
+		got += rx_lane(bus, q, lane, &pkts[got], nb_pkts - got, flags, publish);
 	}
 	q->turn = turn;
 	if (got == 0)
 		q->idle = q->idle > ROSTER_IDLE ? q->idle - ROSTER_IDLE : 0;
 	return got;
+}
+
+uint16_t
+shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	return rx_burst(queue, pkts, nb_pkts, true);
+}
+
+uint16_t
+shmbus_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	return rx_burst(queue, pkts, nb_pkts, false);
 }

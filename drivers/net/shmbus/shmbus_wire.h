@@ -76,12 +76,15 @@ struct shmbus_wire_ops {
 };
 
 extern const struct shmbus_wire_ops shmbus_wire_lanes;
+extern const struct shmbus_wire_ops shmbus_wire_monitor; /* lanes, read-only */
 extern const struct shmbus_wire_ops shmbus_wire_shmif;
 
 static inline const struct shmbus_wire_ops *
-shmbus_wire_ops(enum shmbus_format format)
+shmbus_wire_ops(enum shmbus_format format, bool readonly)
 {
-	return format == SHMBUS_FORMAT_SHMIF ? &shmbus_wire_shmif : &shmbus_wire_lanes;
+	if (format == SHMBUS_FORMAT_SHMIF)
+		return &shmbus_wire_shmif;
+	return readonly ? &shmbus_wire_monitor : &shmbus_wire_lanes;
 }
 
 static inline struct shmbus_wire *

@@ -2,7 +2,11 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* A port on a bus of lanes: the control paths. */
+/*
+ * A port on a bus of lanes: the control paths. At the end, a port that only
+ * looks on: it has no slot, and writes nothing into the file, which it may
+ * not even be allowed to.
+ */
 
 #include <rte_malloc.h>
 #include <rte_string_fns.h>
@@ -334,4 +338,88 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.dump = dump,
 	.count_rx = count_rx,
 	.count_tx = count_tx,
+};
+
+/* Open the bus of priv->args for reading. */
+static int
+look_on(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name,
+	struct shmbus_error *e)
+{
+	const struct shmbus_args *args = &priv->args;
+	const struct shmbus_bus_conf conf = {
+		.path = args->path,
+		.ports = args->ports,
+		.queues = args->queues,
+		.lane_size = args->lane_size,
+		.readonly = true,
+	};
+	struct shmbus_bus *bus = &wire->lanes;
+	int ret;
+
+	ret = shmbus_bus_open(bus, &conf, e);
+	if (ret != 0)
+		return ret;
+	shmbus_file_unlock(&bus->file);
+	priv->slot = bus->geo.ports; /* nobody's */
+	priv->holds = false;
+	priv->max_frame = shmbus_frame_max(&bus->geo);
+	priv->overhead = SHMBUS_OVERHEAD;
+	SHMBUS_LOG(INFO, "%s: looks on at %s", name, bus->file.path);
+	return 0;
+}
+
+static void
+leave_alone(struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	RTE_SET_USED(wire);
+	RTE_SET_USED(priv);
+}
+
+static void
+tell_no_mac(struct rte_eth_dev *dev, const uint8_t *mac)
+{
+	RTE_SET_USED(dev);
+	RTE_SET_USED(mac);
+}
+
+static void
+tell_nothing(struct rte_eth_dev *dev)
+{
+	RTE_SET_USED(dev);
+}
+
+static uint16_t
+send_nothing(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	RTE_SET_USED(queue);
+	RTE_SET_USED(pkts);
+	RTE_SET_USED(nb_pkts);
+	return 0;
+}
+
+const struct shmbus_wire_ops shmbus_wire_monitor = {
+	.name = "lanes",
+	.version = SHMBUS_VERSION,
+	.rx_burst = shmbus_rx_burst_readonly,
+	.tx_burst = send_nothing,
+	.join = look_on,
+	.share = share,
+	.leave = leave_alone,
+	.close = close_bus,
+	.fd = bus_fd,
+	.max_queues = max_queues,
+	.count_peers = count_peers,
+	.set_mac = tell_no_mac,
+	.set_state = tell_nothing,
+	.prepare = tell_nothing,
+	.stopped = tell_nothing,
+	.rxq_create = rxq_create,
+	.rxq_free = shmbus_lanes_free,
+	.rxq_start = rxq_start,
+	.rxq_stop = rxq_stop,
+	.rxq_mark = rxq_mark,
+	.rxq_waiting = shmbus_lanes_waiting,
+	.header = header,
+	.dump = dump,
+	.count_rx = count_rx,
 };

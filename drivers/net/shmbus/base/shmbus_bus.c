@@ -41,9 +41,10 @@ int
 shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
+	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
 	void *p;
 
-	p = mmap(NULL, geo->data_off, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, bus->file.fd, 0);
+	p = mmap(NULL, geo->data_off, pages, MAP_SHARED | MAP_NORESERVE, bus->file.fd, 0);
 	if (p == MAP_FAILED)
 		return shmbus_error_set(e, -errno, "path=%s: cannot map the tables: %s", bus->file.path,
 					strerror(errno));
@@ -233,6 +234,27 @@ create_or_join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint6
 	return ret;
 }
 
+static int
+join_readonly(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size,
+	      struct shmbus_error *e)
+{
+	bool unmade = size == 0;
+	int ret;
+
+	if (!unmade) {
+		ret = join(bus, conf, size, &unmade, e);
+		if (ret != 0)
+			return ret;
+	}
+	if (unmade)
+		return shmbus_error_set(e, -ENODATA,
+			"path=%s: no bus yet; a read-only port does not make one", bus->file.path);
+	ret = reserve_lanes(bus, e);
+	if (ret != 0)
+		unmap(bus);
+	return ret;
+}
+
 int
 shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, struct shmbus_error *e)
 {
@@ -240,6 +262,15 @@ shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, stru
 	int ret;
 
 	memset(bus, 0, sizeof(*bus));
+	if (conf->readonly) {
+		ret = shmbus_file_open_readonly(&bus->file, conf->path, &size, e);
+		if (ret != 0)
+			return ret;
+		ret = join_readonly(bus, conf, size, e);
+		if (ret != 0)
+			shmbus_file_close(&bus->file);
+		return ret;
+	}
 	ret = shmbus_file_open(&bus->file, conf->path, &size, e);
 	if (ret != 0)
 		return ret;

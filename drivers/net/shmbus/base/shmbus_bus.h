@@ -23,6 +23,7 @@ struct shmbus_bus_conf {
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
 	mode_t mode;        /* permission bits of a file that is created; 0: 0600 */
+	bool readonly;      /* look on only: no port can be attached, no lane written */
 };
 
 struct shmbus_geometry {
@@ -43,7 +44,7 @@ struct shmbus_bus {
 	bool filled;          /* this process made the file, or an empty one, a bus */
 	struct shmbus_geometry geo;
 	uint8_t id[16];
-	uint8_t *control;     /* [0, data_off) of the file, read-write */
+	uint8_t *control;     /* [0, data_off) of the file, read-write if the file is */
 	uint8_t *lanes;       /* address space for every lane, twice each */
 	shmbus_a8 *lane_prot; /* per lane: what is mapped there, enum shmbus_lane_prot */
 };
@@ -57,7 +58,8 @@ enum shmbus_lane_prot {
 /*
  * Open the bus file, or create it if it is absent or empty, and map its
  * tables. On success the caller holds the attach lock (shmbus_file_unlock
- * lets it go): nobody else creates, attaches or leaves meanwhile.
+ * lets it go): nobody else creates, attaches or leaves meanwhile. With readonly
+ * the bus must be there.
  * Returns 0 or -errno with a text; then the file is as it was before.
  * -EMEDIUMTYPE: it is not a bus; -EPROTO: another version; -ENODATA: truncated;
  * -EEXIST: its geometry contradicts conf; -ETIMEDOUT: the attach lock is stuck;

@@ -41,7 +41,8 @@ shmbus_file_lock(const struct shmbus_file *f)
 	int ret;
 
 	for (;;) {
-		ret = shmbus_lock_try(f->fd, ATTACH_LOCK_OFF);
+		ret = f->readonly ? shmbus_lock_try_shared(f->fd, ATTACH_LOCK_OFF) :
+				    shmbus_lock_try(f->fd, ATTACH_LOCK_OFF);
 		if (ret != -EAGAIN)
 			return ret;
 		if (shmbus_clock_mono_ns() - start > ATTACH_LOCK_WAIT_NS)
@@ -72,14 +73,15 @@ set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 static int
 open_or_create(struct shmbus_file *f)
 {
-	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	const int access = f->readonly ? O_RDONLY : O_RDWR;
+	const int flags = access | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
 	/* O_CREAT only for a file that is not there: on a sticky directory such
 	 * as /dev/shm the kernel may refuse it for somebody else's file.
 	 */
 	f->created = false;
 	f->fd = open(f->path, flags);
-	if (f->fd < 0 && errno == ENOENT) {
+	if (f->fd < 0 && errno == ENOENT && !f->readonly) {
 		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
 		f->created = f->fd >= 0;
 	}
@@ -87,8 +89,10 @@ open_or_create(struct shmbus_file *f)
 }
 
 static int
-open_failed(const char *path, int ret, struct shmbus_error *e)
+open_failed(const struct shmbus_file *f, int ret, struct shmbus_error *e)
 {
+	const char *path = f->path;
+
 	switch (ret) {
 	case -ELOOP:
 		return shmbus_error_set(e, ret,
@@ -98,8 +102,12 @@ open_failed(const char *path, int ret, struct shmbus_error *e)
 	case -EACCES:
 	case -EPERM:
 		return shmbus_error_set(e, ret,
-			"path=%s: no permission to open it for reading and writing", path);
+			"path=%s: no permission to open it for reading%s", path,
+			f->readonly ? "" : " and writing");
 	case -ENOENT:
+		if (f->readonly)
+			return shmbus_error_set(e, ret,
+				"path=%s: no such file; a read-only port does not create it", path);
 		return shmbus_error_set(e, ret, "path=%s: its directory does not exist", path);
 	case -ENAMETOOLONG:
 		return shmbus_error_set(e, ret, "path=%.64s...: too long", path);
@@ -155,14 +163,16 @@ lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 	return look_at(f, size, e);
 }
 
-int
-shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct shmbus_error *e)
+static int
+open_file(struct shmbus_file *f, const char *path, bool readonly, uint64_t *size,
+	  struct shmbus_error *e)
 {
 	unsigned int i;
 	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
+	f->readonly = readonly;
 	ret = set_path(f, path, e);
 	if (ret != 0)
 		return ret;
@@ -171,7 +181,7 @@ shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct
 		if (ret == -EEXIST) /* created by another meanwhile */
 			continue;
 		if (ret != 0)
-			return open_failed(f->path, ret, e);
+			return open_failed(f, ret, e);
 		ret = lock_and_look(f, size, e);
 		if (ret == 0)
 			return 0;
@@ -183,13 +193,28 @@ shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct
 }
 
 int
+shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct shmbus_error *e)
+{
+	return open_file(f, path, false, size, e);
+}
+
+int
+shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
+			  struct shmbus_error *e)
+{
+	return open_file(f, path, true, size, e);
+}
+
+int
 shmbus_file_adopt(struct shmbus_file *f, int fd, const char *path, uint64_t *size,
 		  struct shmbus_error *e)
 {
+	const int flags = fcntl(fd, F_GETFL);
 	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = fd;
+	f->readonly = (flags & O_ACCMODE) == O_RDONLY;
 	ret = set_path(f, path, e);
 	if (ret == 0)
 		ret = look_at(f, size, e);

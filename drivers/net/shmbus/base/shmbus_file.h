@@ -20,6 +20,7 @@ struct shmbus_file {
 	int fd;
 	bool created;     /* this process made it */
 	bool hugetlb;     /* it lies on hugetlbfs */
+	bool readonly;    /* opened for reading only */
 	dev_t dev;
 	ino_t ino;
 	size_t page_size; /* of the filesystem: the huge page size on hugetlbfs */
@@ -35,6 +36,13 @@ struct shmbus_file {
  */
 int shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size,
 		     struct shmbus_error *e);
+
+/*
+ * The same for reading only. The file is not created, and must be there. The
+ * attach lock is a shared one, which keeps others from coming and going, too.
+ */
+int shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
+			      struct shmbus_error *e);
 
 /* Take over a descriptor that another process gave. Takes no lock. It is the caller's until 0. */
 int shmbus_file_adopt(struct shmbus_file *f, int fd, const char *path, uint64_t *size,

@@ -24,14 +24,26 @@ lock_op(int fd, int op, short type, off_t off, struct flock *lock)
 	return fcntl(fd, op, lock) == 0 ? 0 : -errno;
 }
 
-int
-shmbus_lock_try(int fd, off_t off)
+static int
+try_lock(int fd, short type, off_t off)
 {
 	struct flock lock;
 	int ret;
 
-	ret = lock_op(fd, F_OFD_SETLK, F_WRLCK, off, &lock);
+	ret = lock_op(fd, F_OFD_SETLK, type, off, &lock);
 	return ret == -EACCES ? -EAGAIN : ret;
+}
+
+int
+shmbus_lock_try(int fd, off_t off)
+{
+	return try_lock(fd, F_WRLCK, off);
+}
+
+int
+shmbus_lock_try_shared(int fd, off_t off)
+{
+	return try_lock(fd, F_RDLCK, off);
 }
 
 void

@@ -18,6 +18,9 @@
 /* 0, -EAGAIN if another has it, or -errno. Taking it twice is no error. */
 int shmbus_lock_try(int fd, off_t off);
 
+/* The same for a lock that many may have; needs permission to read the file only. */
+int shmbus_lock_try_shared(int fd, off_t off);
+
 void shmbus_lock_drop(int fd, off_t off);
 
 /* Does another open file description hold it? One system call. */
