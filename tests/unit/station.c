@@ -239,7 +239,7 @@ receiver_receive(struct receiver *rx, uint32_t max)
 		seq = r->rec_seq + r->next;
 		len = 1;
 		for (i = 0, to = rx->buf; i < n; i++) {
-			len = shmbus_reader_next(r, &walk, &frame);
+			len = shmbus_reader_next_any(r, &walk, &frame, &rx->request);
 			if (len == 0)
 				break;
 			lens[i] = len;

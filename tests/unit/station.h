@@ -67,6 +67,7 @@ struct receiver {
 	uint64_t missed;   /* jumps of the sequence numbers, counted here */
 	uint64_t refused;  /* times that commit said no */
 	uint32_t last_len;
+	struct shmbus_request request; /* of the last frame */
 	uint32_t (*len_of)(uint64_t seq); /* how long each frame must be, if known */
 	uint8_t *buf;
 	/* Called after frames were copied and before they are committed. */

@@ -167,6 +167,128 @@ test_desc(void **state)
 			assert_desc_refused(*state, which, descs[i]);
 }
 
+/* A request of the second frame of three, 100 bytes long. */
+static const struct shmbus_request honest = {
+	.flags = SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM,
+	.l4 = SHMBUS_REQUEST_TCP,
+	.l3_off = 14,
+	.l4_off = 34,
+};
+
+/* Room for it, as if the frame were longer, and then its true length. */
+static void
+send_request(struct wire *w, const struct shmbus_request *req)
+{
+	static const uint32_t lens[] = { 60, 100 + 16, 60 };
+	const uint64_t target = w->tx.w.tail;
+	uint8_t *record = (uint8_t *)record_at(w, target);
+
+	assert_true(transmitter_send(&w->tx, lens, DIM(lens)));
+	shmbus_request_store(record + 64 + 64 + 128, req);
+	shmbus_store(&shmbus_burst_desc(record)[1], 100 | SHMBUS_DESC_REQUEST);
+}
+
+static void
+assert_request_refused(struct wire *w, const struct shmbus_request *req)
+{
+	wire_start(w, LANE, false, 0);
+	w->rx.trusting = true;
+	send_request(w, req);
+	receiver_drain(&w->rx);
+	assert_int_equal(w->rx.frames, 1);
+	assert_int_equal(w->rx.r.corrupt, 1);
+	assert_int_equal(w->rx.r.missed, 0);
+	assert_recovers(w);
+	wire_stop(w);
+}
+
+static void
+test_request(void **state)
+{
+	const struct shmbus_request segment = {
+		.flags = SHMBUS_REQUEST_FLAGS,
+		.l4 = SHMBUS_REQUEST_TCP,
+		.l3_off = 14,
+		.l4_off = 34,
+		.data_off = 54,
+		.segment = 20,
+	};
+	struct shmbus_request last = honest;
+	struct shmbus_request req;
+	struct wire *w = *state;
+	unsigned int i;
+
+	/* The frame's end is the limit. */
+	last.l4_off = 80;
+	wire_start(w, LANE, false, 0);
+	w->rx.trusting = true;
+	for (i = 0; i < 3; i++) {
+		send_request(w, i == 0 ? &honest : i == 1 ? &segment : &last);
+		assert_int_equal(receiver_drain(&w->rx), 3);
+		assert_int_equal(w->rx.r.corrupt, 0);
+	}
+	assert_recovers(w);
+	wire_stop(w);
+
+#define REFUSED(base, field, value) \
+	do { \
+		req = base; \
+		req.field = value; \
+		assert_request_refused(w, &req); \
+	} while (0)
+	REFUSED(honest, flags, 0);
+	REFUSED(honest, flags, 8 | 3);
+	REFUSED(honest, flags, 0xff);
+	REFUSED(honest, flags, SHMBUS_REQUEST_IP_CKSUM); /* of no use, but l4 is not 0 */
+	REFUSED(honest, l4, 0);
+	REFUSED(honest, l4, 132);
+	REFUSED(honest, l3_off, 15);
+	REFUSED(honest, l3_off, 35);
+	REFUSED(honest, l3_off, 0xffff);
+	REFUSED(honest, l4_off, 0);
+	REFUSED(honest, l4_off, 33);
+	REFUSED(honest, l4_off, 81);
+	REFUSED(honest, l4_off, 100);
+	REFUSED(honest, l4_off, 101);
+	REFUSED(honest, l4_off, 0xffff);
+	REFUSED(honest, data_off, 54);
+	REFUSED(honest, segment, 1);
+	REFUSED(honest, reserved[0], 1);
+	REFUSED(honest, reserved[2], 0x8000);
+	REFUSED(segment, segment, 0);
+	REFUSED(segment, data_off, 0);
+	REFUSED(segment, data_off, 53);
+	REFUSED(segment, data_off, 95);
+	REFUSED(segment, data_off, 101);
+	REFUSED(segment, data_off, 0xffff);
+	REFUSED(segment, l4, SHMBUS_REQUEST_UDP);
+	REFUSED(segment, flags, SHMBUS_REQUEST_SEGMENT);
+#undef REFUSED
+}
+
+/* The lines end before the request would. */
+static void
+test_request_beyond_the_record(void **state)
+{
+	static const uint32_t lens[] = { 100 };
+	static const uint32_t words[] = { 112 + 1, 128, 0x00fffff0, 0x00ffffff };
+	struct wire *w = *state;
+	uint8_t *record;
+	unsigned int i;
+
+	for (i = 0; i < DIM(words); i++) {
+		wire_start(w, LANE, false, 0);
+		record = (uint8_t *)record_at(w, w->tx.w.tail);
+		assert_true(transmitter_send(&w->tx, lens, 1));
+		shmbus_request_store(record + 64 + 128, &honest);
+		shmbus_store(&shmbus_burst_desc(record)[0], words[i] | SHMBUS_DESC_REQUEST);
+		assert_int_equal(receiver_drain(&w->rx), 0);
+		assert_int_equal(w->rx.r.corrupt, 1);
+		assert_recovers(w);
+		wire_stop(w);
+	}
+}
+
 /* One byte more than there is, behind each frame. */
 static void
 test_desc_one_too_long(void **state)
@@ -463,6 +585,8 @@ main(void)
 		T(test_header_pos),
 		T(test_desc),
 		T(test_desc_one_too_long),
+		T(test_request),
+		T(test_request_beyond_the_record),
 		T(test_too_many_frames),
 		T(test_longer_than_the_ring),
 		T(test_tail_not_on_a_line),

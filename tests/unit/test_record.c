@@ -68,6 +68,42 @@ test_bytes(void **state)
 	assert_int_equal(receiver_drain(&w->rx), 8);
 }
 
+/* Where a request lies, and that it takes no line more than it must. */
+static void
+test_request_bytes(void **state)
+{
+	static const uint8_t bytes[16] = { 7, 6, 14, 0, 34, 0, 54, 0, 0xe8, 3, 0, 0, 0, 0, 0, 0 };
+	struct wire *w = *state;
+	uint32_t len, total, word;
+	uint8_t *record;
+
+	wire_start(w, SMALL, false, 0);
+	for (len = 54; len <= 1514; len++) {
+		total = (len + 16 + 63) / 64 * 64;
+		assert_int_equal(shmbus_request_extent(len), total);
+		record = shmbus_writer_record(&w->a.bus, &w->tx.w);
+		assert_true(transmitter_send_one(&w->tx, total));
+		memcpy(record + 64 + total - 16, bytes, sizeof(bytes));
+		word = len | UINT32_C(1) << 24;
+		memcpy(record + 32, &word, sizeof(word));
+		w->rx.trusting = true;
+		assert_int_equal(receiver_drain(&w->rx), 1);
+		assert_int_equal(w->rx.r.bytes, (uint64_t)(54 + len) * (len - 53) / 2);
+		assert_int_equal(w->rx.request.flags, SHMBUS_REQUEST_IP_CKSUM |
+				 SHMBUS_REQUEST_L4_CKSUM | SHMBUS_REQUEST_SEGMENT);
+		assert_int_equal(w->rx.request.l4, SHMBUS_REQUEST_TCP);
+		assert_int_equal(w->rx.request.l3_off, 14);
+		assert_int_equal(w->rx.request.l4_off, 34);
+		assert_int_equal(w->rx.request.data_off, 54);
+		assert_int_equal(w->rx.request.segment, 1000);
+	}
+	assert_int_equal(w->rx.r.corrupt, 0);
+	/* A plain one has none. */
+	transmitter_send_many(&w->tx, 1, 60);
+	assert_int_equal(receiver_drain(&w->rx), 1);
+	assert_int_equal(w->rx.request.flags, 0);
+}
+
 static void
 test_every_length(void **state)
 {
@@ -272,6 +308,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bytes, wire_setup, wire_teardown),
+		cmocka_unit_test_setup_teardown(test_request_bytes, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_every_length, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_every_count, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_in_parts, wire_setup, wire_teardown),

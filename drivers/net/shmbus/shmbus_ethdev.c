@@ -18,6 +18,8 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 
+#include "base/shmbus_clock.h"
+#include "shmbus_checksum.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
@@ -98,11 +100,15 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
 	info->max_rx_queues = wire->ops->max_queues(wire);
 	info->max_tx_queues = priv->args.readonly ? 0 : info->max_rx_queues;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | SHMBUS_VLAN_RX_OFFLOADS;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | SHMBUS_RX_CHECKSUMS |
+				SHMBUS_VLAN_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
-				SHMBUS_VLAN_TX_OFFLOADS;
+				SHMBUS_TX_CHECKSUMS | SHMBUS_VLAN_TX_OFFLOADS;
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
+	/* The times on a shmif bus are of clocks that nobody knows. */
+	if (priv->format == SHMBUS_FORMAT_LANES)
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = SHMBUS_BURST_DEFAULT,
@@ -123,6 +129,16 @@ shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	return 0;
 }
 
+/* The clock of the Rx timestamps. */
+static int
+shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock)
+{
+	if (shmbus_priv(dev)->format != SHMBUS_FORMAT_LANES)
+		return -ENOTSUP; /* there are none */
+	*clock = shmbus_clock_real_ns();
+	return 0;
+}
+
 static const struct eth_dev_ops shmbus_ops = {
 	.dev_configure = shmbus_dev_configure,
 	.dev_start = shmbus_dev_start,
@@ -133,6 +149,7 @@ static const struct eth_dev_ops shmbus_ops = {
 	.dev_set_link_down = shmbus_set_link_down,
 	.link_update = shmbus_link_update,
 	.mtu_set = shmbus_mtu_set,
+	.read_clock = shmbus_read_clock,
 	.promiscuous_enable = shmbus_promiscuous_enable,
 	.promiscuous_disable = shmbus_promiscuous_disable,
 	.allmulticast_enable = shmbus_allmulticast_enable,
@@ -176,6 +193,7 @@ set_fast_path(struct rte_eth_dev *dev, const struct shmbus_wire *wire)
 	dev->dev_ops = &shmbus_ops;
 	dev->rx_pkt_burst = wire->ops->rx_burst;
 	dev->tx_pkt_burst = wire->ops->tx_burst;
+	dev->tx_pkt_prepare = shmbus_tx_prepare;
 	dev->rx_queue_count = shmbus_rx_queue_count;
 	dev->rx_descriptor_status = shmbus_rx_descriptor_status;
 	dev->tx_descriptor_status = shmbus_tx_descriptor_status;

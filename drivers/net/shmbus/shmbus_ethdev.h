@@ -48,12 +48,13 @@
 #define SHMBUS_RX_DOWN (1u << 2)    /* the queue or the link is, or there is no bus */
 #define SHMBUS_RX_LOOPBACK (1u << 3) /* own frames too; lanes choose their lanes by that */
 #define SHMBUS_RX_COMPLETE (1u << 4) /* offloads: shmbus_frame.h */
+#define SHMBUS_RX_REQUESTS (1u << 5) /* within a burst only: frames with requests are there */
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)
 #define SHMBUS_TX_DOWN (1u << 1)
 #define SHMBUS_TX_QUIET (1u << 2) /* wake nobody */
-#define SHMBUS_TX_VLAN (1u << 3)  /* frames may ask for tags: shmbus_vlan.h */
+#define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may ask for something: shmbus_checksum.h, _vlan.h */
 
 struct shmbus_rxq_stats {
 	uint64_t packets;
@@ -97,6 +98,8 @@ struct __rte_cache_aligned shmbus_rxq {
 	uint64_t mbuf_flags; /* that mbufs of this pool always have */
 	struct rte_mempool *pool;
 	struct shmbus_rxq_stats stats;
+	uint64_t tstamp_flag; /* of an mbuf with a time, */
+	int tstamp_off;       /* and where in it that is */
 
 	struct rte_mbuf *stash[SHMBUS_STASH];
 
@@ -134,6 +137,7 @@ struct __rte_cache_aligned shmbus_txq {
 	uint16_t port_id;
 	uint16_t queue_id;
 	uint32_t max_len;
+	uint32_t max_whole; /* longest frame that is sent for others to segment */
 	struct shmbus_txq_stats stats;
 
 	/* As it was set up: */

@@ -2,6 +2,9 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <rte_mbuf_dyn.h>
+
+#include "shmbus_checksum.h"
 #include "shmbus_frame.h"
 #include "shmbus_vlan.h"
 
@@ -25,7 +28,12 @@ shmbus_frame_complete(const struct shmbus_rxq *q, struct rte_mbuf *m,
 {
 	const struct rte_eth_dev *dev = &rte_eth_devices[q->port_id];
 
-	RTE_SET_USED(frame);
+	if (q->offloads & SHMBUS_RX_CHECKSUMS)
+		shmbus_checksum_verify(q, m);
 	if (dev->data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP)
 		shmbus_vlan_strip(dev, m);
+	if ((q->offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP) && frame->tstamp_ns != 0) {
+		*RTE_MBUF_DYNFIELD(m, q->tstamp_off, rte_mbuf_timestamp_t *) = frame->tstamp_ns;
+		m->ol_flags |= q->tstamp_flag;
+	}
 }

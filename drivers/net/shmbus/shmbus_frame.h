@@ -17,6 +17,7 @@
  * copies the headers first and decides by the copy.
  */
 
+#include "base/shmbus_request.h"
 #include "shmbus_ethdev.h"
 
 /* Bytes of headers that are looked at. */
@@ -31,6 +32,7 @@ enum shmbus_verdict {
 /* What is known of a frame from its classification until its completion. */
 struct shmbus_frame {
 	uint64_t tstamp_ns; /* CLOCK_REALTIME of the sender, 0: not known */
+	struct shmbus_request request; /* of its sender; flags 0: none */
 };
 
 enum shmbus_verdict shmbus_frame_classify(const struct shmbus_rxq *q, const uint8_t *data,

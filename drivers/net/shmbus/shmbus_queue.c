@@ -4,8 +4,11 @@
 
 /* Queues: set up, start, stop, release. What they do is in shmbus_rx.c and shmbus_tx.c. */
 
+#include <rte_errno.h>
 #include <rte_malloc.h>
+#include <rte_mbuf_dyn.h>
 
+#include "shmbus_checksum.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
@@ -37,6 +40,14 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		q->mbuf_flags = RTE_MBUF_F_EXTERNAL;
 	memcpy(&q->mbuf_init, &like.rearm_data, sizeof(q->mbuf_init));
+	if ((q->offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP) &&
+	    rte_mbuf_dyn_rx_timestamp_register(&q->tstamp_off, &q->tstamp_flag) != 0) {
+		ret = -rte_errno;
+		SHMBUS_LOG(ERR, "port %u: mbufs have no room for a timestamp: %s",
+			   dev->data->port_id, rte_strerror(rte_errno));
+		rte_free(q);
+		return ret;
+	}
 	ret = shmbus_wire(dev)->ops->rxq_create(dev, q, (int)socket);
 	if (ret != 0) {
 		rte_free(q);
@@ -124,7 +135,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 			flags |= SHMBUS_RX_CLASSIFY;
 		if (data->scattered_rx)
 			flags |= SHMBUS_RX_SCATTER;
-		if (data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP)
+		if ((data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP) ||
+		    (rxq->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)))
 			flags |= SHMBUS_RX_COMPLETE;
 		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)
 			flags |= SHMBUS_RX_LOOPBACK;
@@ -140,11 +152,13 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		flags = shmbus_load(&txq->flags) & SHMBUS_TX_FAST_FREE;
 		if (priv->args.quiet)
 			flags |= SHMBUS_TX_QUIET;
-		if (data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS)
-			flags |= SHMBUS_TX_VLAN;
+		if ((data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
+		    (txq->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
+			flags |= SHMBUS_TX_OFFLOADS;
 		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_TX_DOWN;
 		txq->max_len = max_len;
+		txq->max_whole = max_len;
 		shmbus_store(&txq->flags, flags);
 	}
 }

@@ -12,6 +12,7 @@
  */
 
 #include "base/shmbus_copy.h"
+#include "shmbus_checksum.h"
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
@@ -38,9 +39,14 @@ struct part {
 	uint32_t bytes;
 	uint32_t too_long;
 	uint32_t filtered;
-	bool corrupt;
+	uint32_t refused; /* frames with requests that do not fit them */
+	uint8_t odd;      /* bits, below: the record is not done with, and not as usual */
 	bool no_mbuf;
 };
+
+#define ODD_CORRUPT 1u  /* what comes next makes no sense */
+#define ODD_REQUEST 2u  /* or may be a frame with a request: copy_plain does not know */
+#define ODD_REFUSED 4u  /* part.refused is not 0 */
 
 /* The usual case: every frame is wanted and fits into one mbuf. */
 static inline void
@@ -55,7 +61,7 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 	for (i = 0, k = 0; i < n; i++) {
 		len = shmbus_reader_next(r, walk, &frame);
 		if (unlikely(len == 0)) {
-			part->corrupt = true;
+			part->odd = ODD_REQUEST;
 			break;
 		}
 		if (unlikely(len > q->max_len || len > q->room)) {
@@ -86,9 +92,9 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 
 	for (i = 0; i < n; i++) {
 		before = *walk;
-		len = shmbus_reader_next(r, walk, &frame);
+		len = shmbus_reader_next_any(r, walk, &frame, &info.request);
 		if (unlikely(len == 0)) {
-			part->corrupt = true;
+			part->odd |= ODD_CORRUPT;
 			break;
 		}
 		if (len > q->max_len || (len > q->room && !(flags & SHMBUS_RX_SCATTER))) {
@@ -116,6 +122,12 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->no_mbuf = true;
 			break;
 		}
+		if (info.request.flags != 0 && !shmbus_checksum_accept(q, m, &info.request)) {
+			shmbus_put_back(q, &m, 1);
+			part->odd |= ODD_REFUSED;
+			part->refused++;
+			continue;
+		}
 		if (flags & SHMBUS_RX_COMPLETE)
 			shmbus_frame_complete(q, m, &info);
 		pkts[part->delivered++] = m;
@@ -123,23 +135,34 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 	}
 }
 
+/* After the commit of a part with something odd. */
+static void
+attend_odd(struct shmbus_reader *r, const struct part *part, uint32_t *flags)
+{
+	r->corrupt += part->refused;
+	if (part->odd & ODD_CORRUPT)
+		shmbus_reader_give_up(r);
+	else if (part->odd & ODD_REQUEST)
+		*flags |= SHMBUS_RX_REQUESTS;
+}
+
 /* Frames of one record, up to n. False: nothing more is to be had from this lane now. */
 static inline bool
 rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
-	  struct rte_mbuf **pkts, uint16_t n, uint32_t flags, uint16_t *delivered)
+	  struct rte_mbuf **pkts, uint16_t n, uint32_t *flags, uint16_t *delivered)
 {
 	struct part part = { .delivered = 0 };
 	struct shmbus_walk walk;
 
 	*delivered = 0;
 	shmbus_reader_walk(bus, r, &walk);
-	if (likely(flags == 0)) {
+	if (likely(*flags == 0)) {
 		n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
 		if (unlikely(n == 0))
 			return false;
 		copy_plain(q, r, &walk, pkts, n, &part);
 	} else {
-		copy_with_flags(q, r, &walk, pkts, n, flags, &part);
+		copy_with_flags(q, r, &walk, pkts, n, *flags, &part);
 	}
 	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
 		shmbus_put_back(q, pkts, part.delivered);
@@ -150,10 +173,8 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	q->stats.too_long += part.too_long;
 	q->stats.filtered += part.filtered;
 	*delivered = part.delivered;
-	if (unlikely(part.corrupt)) {
-		shmbus_reader_give_up(r);
-		return true;
-	}
+	if (unlikely(part.odd != 0))
+		attend_odd(r, &part, flags);
 	return !part.no_mbuf;
 }
 
@@ -177,7 +198,7 @@ rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_
 		n = RTE_MIN(shmbus_reader_peek(bus, r), (uint32_t)(nb_pkts - got));
 		if (n == 0)
 			break;
-		more = rx_record(bus, q, r, &pkts[got], n, flags, &k);
+		more = rx_record(bus, q, r, &pkts[got], n, &flags, &k);
 		got += k;
 	} while (more && got < nb_pkts && --tries != 0);
 	shmbus_pace_keep(pace, got, nb_pkts);

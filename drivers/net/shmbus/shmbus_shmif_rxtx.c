@@ -13,6 +13,7 @@
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
+#include "shmbus_checksum.h"
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
@@ -171,6 +172,22 @@ is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth)
 	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len - growth;
 }
 
+/* Do here, on the frame as it will be sent, what nobody on such a bus would do for us. */
+static bool
+finish(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth, uint8_t *at)
+{
+	struct shmbus_request req;
+	struct rte_mbuf flat = {
+		.buf_addr = at,
+		.data_len = (uint16_t)(m->pkt_len + growth),
+		.pkt_len = m->pkt_len + growth,
+		.nb_segs = 1,
+	};
+
+	return shmbus_checksum_request(q, m, growth, &req) &&
+	       (req.flags == 0 || shmbus_checksum_finish(&flat, &req, req.flags));
+}
+
 /* As many as a burst takes. offloads: of Tx, those that change frames. */
 static __rte_always_inline void
 fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
@@ -213,6 +230,12 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 		}
 		if (offloads != 0 && tags != 0)
 			shmbus_vlan_insert(at, m, tags);
+		if (offloads != 0 && (m->ol_flags & SHMBUS_TX_WISHES) && !finish(q, m, growth, at)) {
+			w->len = len;
+			w->last = last;
+			burst->dropped++;
+			continue;
+		}
 		burst->bytes += m->pkt_len + growth;
 	}
 	burst->taken = i;
@@ -241,7 +264,7 @@ shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	if (unlikely((flags & SHMBUS_TX_DOWN) || wire->serial != q->serial || bus->map == NULL))
 		return 0;
 	while (done < nb_pkts) {
-		if (unlikely(flags & SHMBUS_TX_VLAN))
+		if (unlikely(flags & SHMBUS_TX_OFFLOADS))
 			fill_burst_offload(q, bus->sender, &pkts[done], nb_pkts - done, &burst);
 		else
 			fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, 0, &burst);

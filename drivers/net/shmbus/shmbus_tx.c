@@ -12,6 +12,7 @@
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
+#include "shmbus_checksum.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
@@ -33,6 +34,12 @@ struct fill {
 	enum fill_end end;
 };
 
+static uint32_t
+longest(const struct shmbus_txq *q, const struct shmbus_request *req)
+{
+	return req->flags & SHMBUS_REQUEST_SEGMENT ? q->max_whole : q->max_len;
+}
+
 /* Write a record, but do not publish it. offloads: of Tx, those that change frames. */
 static __rte_always_inline void
 fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record, uint32_t data_off,
@@ -43,6 +50,8 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 	uint32_t i, len, next;
 	uint32_t growth = 0;
 	uint64_t tags = 0;
+	struct shmbus_request req = { .flags = 0 };
+	uint32_t max = q->max_len;
 	struct rte_mbuf *m;
 
 	fill->end = FILL_DONE;
@@ -52,17 +61,24 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 		if (offloads != 0) {
 			tags = shmbus_vlan_wanted(offloads, m);
 			growth = shmbus_vlan_growth(tags);
-			if (tags != 0 && (len < RTE_ETHER_HDR_LEN || len > q->max_len))
+			if (tags != 0 && (len < RTE_ETHER_HDR_LEN || len > SHMBUS_FRAME_MAX))
 				len = 0; /* no place for a tag, or a lie: the sum must not wrap */
 			else
 				len += growth;
+			max = q->max_len;
+			req.flags = 0;
+			if (m->ol_flags & SHMBUS_TX_WISHES)
+				max = shmbus_checksum_request(q, m, growth, &req) ?
+				      longest(q, &req) : 0; /* cannot be done */
 		}
-		if (unlikely(len == 0 || len > q->max_len)) {
+		if (unlikely(len == 0 || len > max)) {
 			fill->chains |= m->nb_segs != 1;
 			fill->end = FILL_DROP;
 			break;
 		}
 		next = off + (uint32_t)SHMBUS_ALIGN(len);
+		if (offloads != 0 && req.flags != 0)
+			next = off + shmbus_request_extent(len);
 		if (next > q->burst_max && i != 0)
 			break;
 		if (unlikely(!shmbus_writer_room(bus, &q->writer, next))) {
@@ -81,7 +97,12 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 		}
 		if (offloads != 0 && tags != 0)
 			shmbus_vlan_insert(record + off, m, tags);
-		shmbus_store(&desc[i], len);
+		if (offloads != 0 && req.flags != 0) {
+			shmbus_request_store(record + next, &req);
+			shmbus_store(&desc[i], len | SHMBUS_DESC_REQUEST);
+		} else {
+			shmbus_store(&desc[i], len);
+		}
 		fill->bytes += len;
 		off = next;
 	}
@@ -152,7 +173,7 @@ shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	struct shmbus_txq *q = queue;
 	const uint32_t flags = shmbus_load(&q->flags);
 
-	if (unlikely(nb_pkts == 0 || (flags & (SHMBUS_TX_DOWN | SHMBUS_TX_VLAN)))) {
+	if (unlikely(nb_pkts == 0 || (flags & (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS)))) {
 		if (nb_pkts == 0 || (flags & SHMBUS_TX_DOWN))
 			return 0;
 		return tx_burst_offload(q, pkts, nb_pkts, flags);

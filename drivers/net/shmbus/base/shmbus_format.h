@@ -34,7 +34,7 @@
  * A burst record is what one transmit burst published at once:
  *
  *    0  struct shmbus_burst                 32 bytes
- *   32  u32 desc[count]                     length and flags of each frame
+ *   32  u32 desc[count]                     length and flag of each frame
  *       padding up to data_off (a multiple of 64)
  *       frame 0, padded to a multiple of 64
  *       frame 1, ...
@@ -43,6 +43,15 @@
  * so every record and every frame begins on a cache line, and a burst of
  * small frames takes little more than one line per frame. The ring is meant
  * to be mapped twice in a row: a record is never split by its end.
+ *
+ * A frame whose descriptor has SHMBUS_DESC_REQUEST has 16 bytes more, the
+ * last 16 of its lines:
+ *
+ *    0                  frame, len bytes
+ *    len                padding
+ *    up(len + 16) - 16  struct shmbus_request
+ *
+ * which most often lie in the padding that is there anyway.
  */
 
 #include <assert.h>
@@ -166,7 +175,29 @@ struct shmbus_burst {
 };
 
 #define SHMBUS_DESC_LEN 0x00ffffffu   /* length of the frame, without FCS */
-#define SHMBUS_DESC_FLAGS 0xff000000u /* 0 in version 1 */
+#define SHMBUS_DESC_REQUEST 0x01000000u /* the frame's lines end with a request */
+#define SHMBUS_DESC_FLAGS 0xff000000u   /* all others are 0 in version 1 */
+
+/* Bits of shmbus_request.flags: what the sender has not done. */
+#define SHMBUS_REQUEST_IP_CKSUM (1u << 0) /* the header checksum of IPv4 */
+#define SHMBUS_REQUEST_L4_CKSUM (1u << 1) /* the checksum of TCP or UDP */
+#define SHMBUS_REQUEST_SEGMENT (1u << 2)  /* TCP: the frame is to become several */
+#define SHMBUS_REQUEST_FLAGS 7u
+
+/* shmbus_request.l4, as in IP. */
+#define SHMBUS_REQUEST_TCP 6
+#define SHMBUS_REQUEST_UDP 17
+
+/* Offsets count from the start of the frame. */
+struct shmbus_request {
+	uint8_t flags;     /* not 0 */
+	uint8_t l4;        /* with L4_CKSUM, else 0 */
+	uint16_t l3_off;   /* of the IP header */
+	uint16_t l4_off;   /* of what follows it */
+	uint16_t data_off; /* SEGMENT: of the TCP payload, else 0 */
+	uint16_t segment;  /* SEGMENT: payload of each frame at most, else 0 */
+	uint16_t reserved[3];
+};
 
 #define SHMBUS_BURST_FRAMES_MAX 1024
 
@@ -226,6 +257,14 @@ SHMBUS_AT(shmbus_burst, seq, 8);
 SHMBUS_AT(shmbus_burst, tstamp_ns, 16);
 SHMBUS_AT(shmbus_burst, pos, 24);
 SHMBUS_SIZE(shmbus_burst, 32);
+
+SHMBUS_AT(shmbus_request, flags, 0);
+SHMBUS_AT(shmbus_request, l4, 1);
+SHMBUS_AT(shmbus_request, l3_off, 2);
+SHMBUS_AT(shmbus_request, l4_off, 4);
+SHMBUS_AT(shmbus_request, data_off, 6);
+SHMBUS_AT(shmbus_request, segment, 8);
+SHMBUS_SIZE(shmbus_request, 16);
 
 static_assert(sizeof(shmbus_a64) == 8 && sizeof(shmbus_a32) == 4 && sizeof(shmbus_a8) == 1,
 	      "atomic words must be plain words in the file");

@@ -34,6 +34,7 @@
  */
 
 #include "shmbus_bus.h"
+#include "shmbus_request.h"
 
 struct shmbus_reader {
 	uint64_t pos;  /* of the record that is being read */
@@ -54,6 +55,9 @@ struct shmbus_reader {
 	uint64_t corrupt;  /* records, or what claims to be one, that make no sense */
 	uint32_t lane;
 	bool seq_unknown; /* nothing can be missed until the first record is read */
+	/* A frame that is read in several parts, and how much of it has been. */
+	uint32_t part_done;
+	uint64_t part_seq;
 };
 
 /* Where a reader is within a record while frames are being copied. */
@@ -138,7 +142,8 @@ shmbus_reader_walk(const struct shmbus_bus *bus, const struct shmbus_reader *r,
 
 /*
  * Length of the next frame, and where it lies; padded to whole lines there.
- * Call at most r->left times. 0: the record makes no sense from here on.
+ * Call at most r->left times. 0: it is no plain frame; shmbus_reader_next_any()
+ * tells whether it is one with a request, or the record makes no sense.
  */
 static inline uint32_t
 shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, const uint8_t **frame)
@@ -146,7 +151,7 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
 	const uint32_t word = shmbus_load(&desc[walk->next]);
 
-	/* A flag, of a later version, makes the length too large too. */
+	/* A flag makes the length too large too. */
 	if (word == 0 || word > r->len - walk->off)
 		return 0;
 	*frame = walk->record + walk->off;
@@ -154,6 +159,35 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	walk->off += (uint32_t)SHMBUS_ALIGN(word);
 	walk->bytes += word;
 	return word;
+}
+
+/* The same for every frame. req->flags is 0 if it bears no request. 0: the record makes no sense. */
+static inline uint32_t
+shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
+		       const uint8_t **frame, struct shmbus_request *req)
+{
+	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
+	const uint32_t word = shmbus_load(&desc[walk->next]);
+	const uint32_t len = word & SHMBUS_DESC_LEN;
+	const bool request = word & SHMBUS_DESC_REQUEST;
+	uint32_t extent = (uint32_t)SHMBUS_ALIGN(len);
+
+	if (request)
+		extent = shmbus_request_extent(len);
+	if (len == 0 || (word & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0 ||
+	    extent > r->len - walk->off)
+		return 0;
+	req->flags = 0;
+	if (request) {
+		shmbus_request_load(walk->record + walk->off + extent, req);
+		if (!shmbus_request_valid(req, len))
+			return 0;
+	}
+	*frame = walk->record + walk->off;
+	walk->next++;
+	walk->off += extent;
+	walk->bytes += len;
+	return len;
 }
 
 /* Let go of the record at pos, read or not, and go to the one behind it. */
