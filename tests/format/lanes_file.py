@@ -50,6 +50,10 @@ ACTIVE = 1
 
 # Burst record
 BURST = struct.Struct("=QQQQ")  # shape, seq, tstamp_ns, pos
+DESC_LEN, DESC_REQUEST = 0xffffff, 1 << 24
+REQUEST = struct.Struct("=BBHHHH6x")  # flags, l4, l3_off, l4_off, data_off, segment
+IP_CKSUM, L4_CKSUM, SEGMENT = 1, 2, 4
+TCP, UDP = 6, 17
 
 F_OFD_GETLK, F_OFD_SETLK = 36, 37
 FLOCK = struct.Struct("@hhqqi4x")  # l_type, l_whence, l_start, l_len, l_pid

@@ -14,10 +14,10 @@ import struct
 import time
 
 from lanes_file import (
-    ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, HEADER, HEADER_SIZE,
+    ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, HEADER, HEADER_SIZE,
     L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC, MAGIC_CREATING,
     MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME, P_PID, P_STATE,
-    RX_CURSORS, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
+    REQUEST, RX_CURSORS, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
     locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
 
@@ -270,13 +270,23 @@ class LaneWriter:
         if first < len(data):
             self.bus.view[start:start + len(data) - first] = data[first:]
 
-    def send_record(self, frames, spare_lines=0, padding=b"\0"):
+    @staticmethod
+    def _lines(frame, request, padding):
+        """A frame as it lies in a record: in whole lines, which its request ends, if it has one."""
+        if request is None:
+            return frame + padding * (-len(frame) % LINE)
+        return frame + padding * (-(len(frame) + REQUEST.size) % LINE) + REQUEST.pack(*request)
+
+    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None):
         """Send the frames as one record; False if there is no room for it now.
 
         spare_lines: data_off lies so much higher than it must. padding: one byte, to fill up with.
+        requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
         """
+        requests = requests or [None] * len(frames)
         data_off = up(BURST.size + 4 * len(frames), LINE) + spare_lines * LINE
-        body = b"".join(frame + padding * (-len(frame) % LINE) for frame in frames)
+        body = b"".join(self._lines(frame, request, padding)
+                        for frame, request in zip(frames, requests))
         length = data_off + len(body)
         if not all(0 < len(frame) <= self.geo.frame_max for frame in frames):
             raise ValueError("a frame is too long")
@@ -288,7 +298,8 @@ class LaneWriter:
             return False
         top = BURST.pack(length | len(frames) << 32 | data_off << 48, self.seq, time.time_ns(),
                          self.tail)
-        top += struct.pack(f"={len(frames)}I", *map(len, frames))
+        top += struct.pack(f"={len(frames)}I", *(len(frame) | (DESC_REQUEST if request else 0)
+                                                 for frame, request in zip(frames, requests)))
         self._put(self.tail, top.ljust(data_off, padding) + body)
         chunk = self._chunk_start(self.tail)
         if chunk != self.marked_chunk:

@@ -13,12 +13,32 @@ import struct
 import sys
 from collections import namedtuple
 
-from lanes_file import BURST, BURST_FRAMES_MAX, LINE, MASK64, Bus, BusError, above, up
+from lanes_file import (
+    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, IP_CKSUM, L4_CKSUM, LINE, MASK64, REQUEST,
+    SEGMENT, TCP, UDP, Bus, BusError, above, up)
 
-Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data")
+Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data request", defaults=[None])
+Request = namedtuple("Request", "flags l4 l3_off l4_off data_off segment")
 
 MISSED_MAX = 1 << 40
 RESYNC_TRIES = 4
+
+
+def parse_request(data, length):
+    """The request of a frame of that length, from its 16 bytes; None if it makes no sense."""
+    req = Request(*REQUEST.unpack(data))
+    header = {TCP: 20, UDP: 8, 0: 0}.get(req.l4)
+    if (not req.flags or req.flags & ~(IP_CKSUM | L4_CKSUM | SEGMENT) or any(data[10:])
+            or header is None or bool(req.l4) != bool(req.flags & L4_CKSUM)
+            or req.l4_off < req.l3_off + 20 or req.l4_off + header > length):
+        return None
+    if req.flags & SEGMENT:
+        if (req.l4 != TCP or not req.segment
+                or not req.l4_off + 20 <= req.data_off <= min(req.l4_off + 60, length)):
+            return None
+    elif req.segment or req.data_off:
+        return None
+    return req
 
 
 class LaneReader:
@@ -120,11 +140,18 @@ class LaneReader:
         frames = []
         off = data_off
         for i, word in enumerate(struct.unpack_from(f"={count}I", data, BURST.size)):
-            if word == 0 or word > length - off:
+            size, flags = word & DESC_LEN, word & ~DESC_LEN
+            end = off + up(size + (REQUEST.size if flags else 0), LINE)
+            if size == 0 or flags & ~DESC_REQUEST or end > length:
                 break
+            request = None
+            if flags:
+                request = parse_request(data[end - REQUEST.size:end], size)
+                if request is None:
+                    break
             frames.append(Frame(self.lane, self.slot, self.queue, (seq + i) & MASK64, tstamp_ns,
-                                data[off:off + word]))
-            off += up(word, LINE)
+                                data[off:off + size], request))
+            off = end
         return frames
 
     def receive(self):
@@ -195,7 +222,8 @@ def _print_lane(bus, lane):
     for frame in frames:
         seconds, ns = divmod(frame.tstamp_ns, 10 ** 9)
         start = frame.data[:16].hex(" ", 2)
-        print(f"  {frame.seq} {seconds}.{ns:09d} {len(frame.data)} {start}")
+        print(f"  {frame.seq} {seconds}.{ns:09d} {len(frame.data)} {start}"
+              + (f" {frame.request}" if frame.request else ""))
 
 
 def main(argv):

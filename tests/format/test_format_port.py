@@ -6,13 +6,19 @@ import os
 import time
 
 import pytest
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 import sample_frames as fr
 from apps import testpmd
 from ends import capturer, check_held, generator, send
-from lanes_file import ATTACHED, RX_CURSORS, Bus, Geometry, locked_by_other
+from lanes_file import (
+    ATTACHED, IP_CKSUM, L4_CKSUM, RX_CURSORS, Bus, Geometry, locked_by_other)
+from lanes_file import TCP as TCP_PROTO
+from lanes_file import UDP as UDP_PROTO
 from lanes_port import Member
-from lanes_reader import LaneReader, held_frames
+from lanes_reader import LaneReader, Request, held_frames
 
 GEO = Geometry(ports=6, queues=2, lane_size=1 << 16)
 
@@ -103,6 +109,53 @@ def test_shapes_of_records(path, folder):
         send([60] * 58)
         send([63, 64, 65, 127, 128, 129], padding=b"\xff")
         check_captured(pmd, pcap, sent)
+
+
+def tcp_frame(length, seed=1):
+    """A TCP packet whose checksums are right, and the same with none in it."""
+    frame = Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / IP(
+        src="10.0.0.1", dst="10.0.0.2", id=seed) / TCP(seq=seed) / Raw(bytes([seed & 255]) * length)
+    right = bytes(frame)
+    frame[IP].chksum = frame[TCP].chksum = 0
+    return right, bytes(frame)
+
+
+def test_driver_fulfils_our_requests(path, folder):
+    """Frames with requests, and plain ones among them: what the driver delivers is all right."""
+    pcap = os.path.join(folder, "out.pcap")
+    request = Request(IP_CKSUM | L4_CKSUM, TCP_PROTO, 14, 34, 0, 0)
+    sent = []
+    with Member(path, GEO) as member, capturer(path, pcap) as pmd:
+        member.start(n_txq=1, n_rxq=0)
+        pmd.start_fwd()
+        for number in range(200):
+            pairs = [tcp_frame(length, number + length) for length in (0, 42 + number, 1, 700)]
+            requests = [request if (number >> i) % 2 else None for i in range(4)]
+            sent += [right for right, _ in pairs]
+            member.lane(0).send([bare if req else right for (right, bare), req
+                                 in zip(pairs, requests)], requests=requests, padding=b"\xff")
+        check_captured(pmd, pcap, sent)
+
+
+@pytest.mark.parametrize("request_", [
+    (L4_CKSUM, UDP_PROTO, 14, 38, 0, 0),             # the IP header is shorter
+    (L4_CKSUM, TCP_PROTO, 12, 34, 0, 0),             # no IP header there
+    (IP_CKSUM | L4_CKSUM, TCP_PROTO, 14, 54, 0, 0),  # as if it were IPv6
+    (IP_CKSUM, 0, 0, 20, 0, 0),
+], ids=str)
+def test_requests_that_do_not_fit(path, folder, request_):
+    """A request that could be, but not of this frame: the frame is dropped and counted."""
+    pcap = os.path.join(folder, "out.pcap")
+    right, bare = tcp_frame(100)
+    with Member(path, GEO) as member, capturer(path, pcap) as pmd:
+        member.start(n_txq=1, n_rxq=0)
+        pmd.start_fwd()
+        member.lane(0).send([right, bare, right], requests=[None, request_, None])
+        pmd.wait_port_stat(1, "tx_packets", 2)
+        assert pmd.port_xstats(0)["rx_corrupt"] == 1
+        assert pmd.port_stats(0)["rx_missed"] == 0
+        pmd.stop_fwd()
+        assert fr.read_pcap(pcap) == [right, right]
 
 
 def test_two_lanes_and_longest_frame(path, folder):

@@ -7,11 +7,17 @@ import subprocess
 import time
 
 import pytest
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
 import sample_frames as fr
 from apps import testpmd
 from ends import check_held, generator, laps, send
-from lanes_file import CHUNKS, MAGIC, Bus, BusError, Geometry
+from lanes_file import CHUNKS, IP_CKSUM, L4_CKSUM, MAGIC, Bus, BusError, Geometry
+from lanes_file import TCP as TCP_PROTO
+from lanes_file import UDP as UDP_PROTO
 from lanes_reader import LaneReader, held_frames
 from process import poll
 
@@ -86,6 +92,29 @@ def test_txonly_and_flowgen(path):
         assert len(set(flows)) > 100
         assert steps <= {1, min(flows) - max(flows)}
         assert laps(bus, 0) > 100
+
+
+def test_requests(path, folder):
+    """A sender that leaves the checksums to others says where the headers are."""
+    inputs = [bytes(Ether(dst="02:00:00:00:00:01", src="02:00:00:00:00:02") / (
+        IP(src="10.0.0.1", dst="10.0.0.2") if number % 3 else IPv6(src="fd00::1", dst="fd00::2"))
+        / (UDP() if number % 2 else TCP()) / Raw(bytes(number))) for number in range(60)]
+    pcap = os.path.join(folder, "in.pcap")
+    fr.write_pcap(pcap, inputs)
+    with generator(path, [pcap], infinite=False) as pmd, Bus(path) as bus:
+        pmd.cmd("port stop 1")
+        for name in ("ip", "udp", "tcp"):
+            pmd.cmd(f"csum set {name} hw 1")
+        pmd.cmd("port start 1")
+        pmd.set_fwd("csum")
+        assert send(pmd, len(inputs)) == len(inputs)
+        held, reader = held_frames(bus, 0)
+        assert (len(held), reader.corrupt) == (len(inputs), 0)
+        for number, frame in enumerate(held):
+            assert len(frame.data) == len(inputs[number])
+            flags = IP_CKSUM | L4_CKSUM if number % 3 else L4_CKSUM
+            assert frame.request == (flags, UDP_PROTO if number % 2 else TCP_PROTO, 14,
+                                     34 if number % 3 else 54, 0, 0)
 
 
 def test_several_lanes(path, folder):
