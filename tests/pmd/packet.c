@@ -152,7 +152,7 @@ packet_make(struct packet *p, const struct packet_conf *conf)
 	put_ip(p, len);
 	put_l4(p, len);
 	for (i = p->data; i < p->len; i++)
-		p->bytes[i] = (uint8_t)(conf->seq + i * 31 + (i >> 8));
+		p->bytes[i] = (uint8_t)(conf->seq + (i - p->data) * 31 + ((i - p->data) >> 8));
 	packet_sum_ip(p);
 	packet_sum_l4(p);
 }

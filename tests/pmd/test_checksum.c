@@ -480,7 +480,7 @@ test_lengths_that_lie(void **state)
 	expect_flags(&p, 0);
 }
 
-/* In one burst frames with requests and without; one receiver asks for the offload, one does not. */
+/* In one burst frames with requests and without; a receiver with the offload, one without. */
 static void
 test_mixed_burst(void **state)
 {

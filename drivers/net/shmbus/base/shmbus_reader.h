@@ -161,7 +161,7 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	return word;
 }
 
-/* The same for every frame. req->flags is 0 if it bears no request. 0: the record makes no sense. */
+/* The same for every frame; req->flags 0: without a request. 0: the record makes no sense. */
 static inline uint32_t
 shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 		       const uint8_t **frame, struct shmbus_request *req)
