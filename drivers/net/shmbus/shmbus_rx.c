@@ -36,10 +36,10 @@ copy_frame(const struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *frame,
 
 struct part {
 	uint16_t delivered; /* frames put into pkts */
+	uint16_t refused;   /* frames with requests that do not fit them */
 	uint32_t bytes;
 	uint32_t too_long;
 	uint32_t filtered;
-	uint32_t refused; /* frames with requests that do not fit them */
 	uint8_t odd;      /* bits, below: the record is not done with, and not as usual */
 	bool no_mbuf;
 };
@@ -135,15 +135,14 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 	}
 }
 
-/* After the commit of a part with something odd. */
-static void
-attend_odd(struct shmbus_reader *r, const struct part *part, uint32_t *flags)
+/* After the commit of a part with something odd. Flags to go on with. */
+static __rte_noinline uint32_t
+attend_odd(struct shmbus_reader *r, const struct part *part)
 {
 	r->corrupt += part->refused;
 	if (part->odd & ODD_CORRUPT)
 		shmbus_reader_give_up(r);
-	else if (part->odd & ODD_REQUEST)
-		*flags |= SHMBUS_RX_REQUESTS;
+	return part->odd & ODD_REQUEST ? SHMBUS_RX_REQUESTS : 0;
 }
 
 /* Frames of one record, up to n. False: nothing more is to be had from this lane now. */
@@ -174,7 +173,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	q->stats.filtered += part.filtered;
 	*delivered = part.delivered;
 	if (unlikely(part.odd != 0))
-		attend_odd(r, &part, flags);
+		*flags |= attend_odd(r, &part);
 	return !part.no_mbuf;
 }
 
