@@ -43,7 +43,7 @@ struct shmbus_shmif_header {
 	shmbus_a32 magic;
 	shmbus_a32 version; /* 0 until the first wake-up */
 	shmbus_a64 gen;     /* +1 when a record reaches or crosses the end of the data */
-	shmbus_a32 first;   /* oldest record; SHMBUS_SHMIF_DATA stands for 0 before the first wrap */
+	shmbus_a32 first;   /* oldest record; SHMBUS_SHMIF_DATA: 0, before the first wrap */
 	shmbus_a32 last;    /* start of the newest record */
 	shmbus_a32 lock;    /* 0 or 1 */
 	shmbus_a32 spare;   /* NetBSD: unused; ours: who holds the lock, see shmbus_shmif_lock.h */
