@@ -80,7 +80,9 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 		/* Part of dev_private, which ethdev frees by itself. */
 		dev->data->mac_addrs = NULL;
 	}
+	shmbus_telemetry_lock();
 	dev->process_private = NULL;
+	shmbus_telemetry_unlock();
 	wire->ops->close(wire);
 	free(wire);
 	return 0;

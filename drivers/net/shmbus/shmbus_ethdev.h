@@ -320,6 +320,10 @@ int shmbus_xstats_reset(struct rte_eth_dev *dev);
 void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
 void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
 
+/* shmbus_telemetry.c: while it is held, telemetry looks at no port */
+void shmbus_telemetry_lock(void);
+void shmbus_telemetry_unlock(void);
+
 /* shmbus_mp.c: how a secondary process gets the primary's bus */
 int shmbus_mp_serve(void);
 void shmbus_mp_unserve(void);

@@ -44,9 +44,11 @@ exchange(struct rte_eth_dev *dev, struct shmbus_shmif *bus, const char *path)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 	struct shmbus_wire *wire = shmbus_wire(dev);
 
+	shmbus_telemetry_lock();
 	wire->ops->leave(wire, priv);
 	wire->ops->close(wire);
 	wire->shmif = *bus;
+	shmbus_telemetry_unlock();
 	/* Secondary processes have the old bus open; theirs is none from now on. */
 	priv->serial++;
 	wire->serial = priv->serial;

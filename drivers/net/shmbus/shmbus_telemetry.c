@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * What the telemetry socket tells of ports and their buses. The commands run
+ * in a thread of EAL's, while ports may come and go: shmbus_telemetry_lock.
+ */
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <rte_string_fns.h>
+#include <rte_telemetry.h>
+
+#include "base/shmbus_port.h"
+#include "shmbus_wire.h"
+
+/* Slots, or lanes, in one answer, which has 16 KiB at most; a second parameter says where to begin. */
+#define ANSWER_MAX 48
+
+static rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
+
+void
+shmbus_telemetry_lock(void)
+{
+	rte_spinlock_lock(&lock);
+}
+
+void
+shmbus_telemetry_unlock(void)
+{
+	rte_spinlock_unlock(&lock);
+}
+
+/* "PORT" or "PORT,FIRST". NULL: there is no such port of this driver. The lock is held. */
+static const struct rte_eth_dev *
+find_port(const char *params, uint32_t *first)
+{
+	const struct rte_eth_dev *dev;
+	unsigned long id;
+	char *end;
+
+	*first = 0;
+	if (params == NULL || !isdigit((unsigned char)params[0]))
+		return NULL;
+	id = strtoul(params, &end, 10);
+	if (*end == ',' && isdigit((unsigned char)end[1]))
+		*first = (uint32_t)strtoul(end + 1, &end, 10);
+	if (*end != '\0' || id >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port((uint16_t)id))
+		return NULL;
+	dev = &rte_eth_devices[id];
+	return shmbus_is_our_port(dev) && dev->process_private != NULL ? dev : NULL;
+}
+
+/* Strangers write it: only what needs no care in JSON. */
+static void
+clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (!isprint((unsigned char)*text) || *text == '"' || *text == '\\')
+			*text = '?';
+}
+
+static void
+add_mac(struct rte_tel_data *d, const struct rte_ether_addr *mac)
+{
+	char text[RTE_ETHER_ADDR_FMT_SIZE];
+
+	rte_ether_format_addr(text, sizeof(text), mac);
+	rte_tel_data_add_dict_string(d, "mac", text);
+}
+
+/* A dictionary in a dictionary. NULL: no memory. */
+static struct rte_tel_data *
+add_dict(struct rte_tel_data *d, const char *name, uint32_t number)
+{
+	struct rte_tel_data *inner;
+	char key[32];
+
+	inner = rte_tel_data_alloc();
+	if (inner == NULL)
+		return NULL;
+	snprintf(key, sizeof(key), "%s%u", name, number);
+	rte_tel_data_start_dict(inner);
+	if (rte_tel_data_add_dict_container(d, key, inner, 0) == 0)
+		return inner;
+	rte_tel_data_free(inner);
+	return NULL;
+}
+
+static void
+tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	char path[RTE_TEL_MAX_STRING_LEN];
+
+	RTE_SET_USED(first);
+	rte_strscpy(path, priv->args.path, sizeof(path)); /* or its beginning */
+	clean(path);
+	rte_tel_data_add_dict_string(d, "name", dev->data->name);
+	rte_tel_data_add_dict_string(d, "path", path);
+	rte_tel_data_add_dict_string(d, "format", wire->ops->name);
+	rte_tel_data_add_dict_uint(d, "version", wire->ops->version);
+	add_mac(d, &priv->macs[0]);
+	if (priv->format == SHMBUS_FORMAT_LANES && !priv->args.readonly)
+		rte_tel_data_add_dict_uint(d, "slot", priv->slot);
+	rte_tel_data_add_dict_string(d, "readonly", priv->args.readonly ? "yes" : "no");
+	rte_tel_data_add_dict_string(d, "started", dev->data->dev_started ? "yes" : "no");
+	rte_tel_data_add_dict_string(d, "link_set_down", priv->link_down ? "yes" : "no");
+	rte_tel_data_add_dict_uint(d, "rx_queues", dev->data->nb_rx_queues);
+	rte_tel_data_add_dict_uint(d, "tx_queues", dev->data->nb_tx_queues);
+	rte_tel_data_add_dict_uint(d, "mtu", dev->data->mtu);
+	rte_tel_data_add_dict_uint(d, "max_frame", priv->max_frame);
+}
+
+static void
+tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const struct shmbus_bus *bus = &wire->lanes;
+	struct shmbus_peer peer;
+	struct rte_ether_addr mac;
+	struct rte_tel_data *p;
+	uint32_t slot, n = 0;
+	bool self;
+
+	rte_tel_data_add_dict_uint(d, "count", wire->ops->count_peers(wire, priv));
+	/* Ports on a shmif bus know nothing of each other. */
+	if (priv->format != SHMBUS_FORMAT_LANES)
+		return;
+	for (slot = first; slot < bus->geo.ports && n < ANSWER_MAX; slot++) {
+		if (!shmbus_port_peer(bus, slot, &peer))
+			continue;
+		p = add_dict(d, "slot", slot);
+		if (p == NULL)
+			return;
+		n++;
+		self = slot == priv->slot;
+		clean(peer.name);
+		memcpy(&mac, peer.mac, sizeof(mac));
+		rte_tel_data_add_dict_string(p, "name", peer.name);
+		add_mac(p, &mac);
+		rte_tel_data_add_dict_uint(p, "pid", peer.pid);
+		rte_tel_data_add_dict_string(p, "self", self ? "yes" : "no");
+		rte_tel_data_add_dict_string(p, "alive",
+			self || shmbus_port_alive(bus, slot) ? "yes" : "no");
+		rte_tel_data_add_dict_string(p, "link",
+			peer.state & SHMBUS_PORT_LINK_UP ? "up" : "down");
+		rte_tel_data_add_dict_uint(p, "tx_queues", peer.n_txq);
+		rte_tel_data_add_dict_uint(p, "rx_queues", peer.n_rxq);
+	}
+}
+
+static void
+tell_lanes(const struct shmbus_bus *bus, uint32_t first, struct rte_tel_data *d)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_lane_entry *entry;
+	struct shmbus_peer peer;
+	struct rte_tel_data *p;
+	uint32_t lane, n = 0;
+	uint64_t tail, head;
+	bool owned;
+
+	rte_tel_data_add_dict_uint(d, "ports", geo->ports);
+	rte_tel_data_add_dict_uint(d, "queues", geo->queues);
+	rte_tel_data_add_dict_uint(d, "lane_size", geo->lane_size);
+	rte_tel_data_add_dict_uint(d, "file_size", geo->file_size);
+	for (lane = first; lane < geo->lanes && n < ANSWER_MAX; lane++) {
+		entry = shmbus_bus_lane(bus, lane);
+		tail = shmbus_load(&entry->tail);
+		head = shmbus_load(&entry->head);
+		owned = shmbus_port_peer(bus, lane / geo->queues, &peer) &&
+			lane % geo->queues < peer.n_txq;
+		if (!owned && tail == 0)
+			continue; /* never used */
+		p = add_dict(d, "lane", lane);
+		if (p == NULL)
+			return;
+		n++;
+		rte_tel_data_add_dict_uint(p, "slot", lane / geo->queues);
+		rte_tel_data_add_dict_uint(p, "queue", lane % geo->queues);
+		rte_tel_data_add_dict_string(p, "owned", owned ? "yes" : "no");
+		rte_tel_data_add_dict_uint(p, "tail", tail);
+		rte_tel_data_add_dict_uint(p, "head", head);
+		rte_tel_data_add_dict_uint(p, "bytes", shmbus_load(&entry->bytes));
+		rte_tel_data_add_dict_uint(p, "pauses", shmbus_load(&entry->pauses));
+	}
+}
+
+static void
+tell_ring(const struct shmbus_shmif *bus, struct rte_tel_data *d)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	rte_tel_data_add_dict_uint(d, "file_size", SHMBUS_SHMIF_SIZE);
+	rte_tel_data_add_dict_uint(d, "generation", shmbus_load(&h->gen));
+	rte_tel_data_add_dict_uint(d, "first", shmbus_load(&h->first));
+	rte_tel_data_add_dict_uint(d, "last", shmbus_load(&h->last));
+	rte_tel_data_add_dict_uint(d, "lock", shmbus_load(&h->lock));
+}
+
+static void
+tell_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const int fd = wire->ops->fd(wire);
+	struct stat st;
+
+	if (fd < 0) /* on none */
+		return;
+	if (fstat(fd, &st) == 0)
+		rte_tel_data_add_dict_uint(d, "memory", (uint64_t)st.st_blocks * 512);
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		tell_lanes(&wire->lanes, first, d);
+	else
+		tell_ring(&wire->shmif, d);
+}
+
+static int
+answer(const char *params, struct rte_tel_data *d,
+       void (*tell)(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d))
+{
+	const struct rte_eth_dev *dev;
+	uint32_t first;
+
+	shmbus_telemetry_lock();
+	dev = find_port(params, &first);
+	if (dev != NULL) {
+		rte_tel_data_start_dict(d);
+		tell(dev, first, d);
+	}
+	shmbus_telemetry_unlock();
+	return dev != NULL ? 0 : -EINVAL;
+}
+
+static int
+on_info(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return answer(params, d, tell_info);
+}
+
+static int
+on_peers(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return answer(params, d, tell_peers);
+}
+
+static int
+on_bus(const char *cmd, const char *params, struct rte_tel_data *d)
+{
+	RTE_SET_USED(cmd);
+	return answer(params, d, tell_bus);
+}
+
+RTE_INIT(shmbus_telemetry_init)
+{
+	rte_telemetry_register_cmd("/net_shmbus/info", on_info,
+		"What a net_shmbus port is. Parameters: port");
+	rte_telemetry_register_cmd("/net_shmbus/peers", on_peers,
+		"Ports on the bus of a net_shmbus port. Parameters: port[,first slot]");
+	rte_telemetry_register_cmd("/net_shmbus/bus", on_bus,
+		"The bus of a net_shmbus port. Parameters: port[,first lane]");
+}
