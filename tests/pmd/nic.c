@@ -185,6 +185,10 @@ nic_setup(uint16_t port, const struct nic_conf *conf)
 	eth.txmode.offloads = conf->tx_offloads;
 	eth.lpbk_mode = conf->lpbk;
 	eth.intr_conf.lsc = conf->lsc;
+	if (conf->rss != NULL) {
+		eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		eth.rx_adv_conf.rss_conf = *conf->rss;
+	}
 	n_rxq = conf->n_rxq != 0 ? conf->n_rxq : 1;
 	n_txq = conf->n_txq != 0 ? conf->n_txq : 1;
 	assert_int_equal(rte_eth_dev_configure(port, n_rxq, n_txq, &eth), 0);

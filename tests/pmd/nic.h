@@ -46,6 +46,7 @@ struct nic_conf {
 	bool lpbk;
 	bool lsc;
 	struct rte_mempool *pool; /* NULL: the one above */
+	const struct rte_eth_rss_conf *rss; /* NULL: no RSS */
 };
 
 /* Configure, set up queues, and start. NULL: all by default. */

@@ -20,6 +20,8 @@
 
 #include "base/shmbus_clock.h"
 #include "shmbus_checksum.h"
+#include "shmbus_flow.h"
+#include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
@@ -29,8 +31,7 @@
 static int
 shmbus_dev_configure(struct rte_eth_dev *dev)
 {
-	RTE_SET_USED(dev);
-	return 0;
+	return shmbus_rss_configure(dev);
 }
 
 static int
@@ -75,6 +76,7 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 			shmbus_rx_queue_release(dev, i);
 		for (i = 0; i < dev->data->nb_tx_queues; i++)
 			shmbus_tx_queue_release(dev, i);
+		shmbus_steer_close(dev);
 		wire->ops->leave(wire, shmbus_priv(dev));
 		shmbus_mp_unserve();
 		/* Part of dev_private, which ethdev frees by itself. */
@@ -102,12 +104,16 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
 	info->max_rx_queues = wire->ops->max_queues(wire);
 	info->max_tx_queues = priv->args.readonly ? 0 : info->max_rx_queues;
-	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | SHMBUS_RX_CHECKSUMS |
-				SHMBUS_VLAN_RX_OFFLOADS;
+	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_RSS_HASH |
+				SHMBUS_RX_CHECKSUMS | SHMBUS_VLAN_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
 				SHMBUS_TX_CHECKSUMS | SHMBUS_VLAN_TX_OFFLOADS;
+	info->flow_type_rss_offloads = SHMBUS_RSS_TYPES;
+	info->hash_key_size = SHMBUS_RSS_KEY;
+	info->reta_size = SHMBUS_RSS_RETA;
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
-			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP;
+			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP |
+			  RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
 	/* The times on a shmif bus are of clocks that nobody knows. */
 	if (priv->format == SHMBUS_FORMAT_LANES)
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
@@ -162,6 +168,13 @@ static const struct eth_dev_ops shmbus_ops = {
 	.set_mc_addr_list = shmbus_set_mc_addr_list,
 	.vlan_filter_set = shmbus_vlan_filter_set,
 	.vlan_offload_set = shmbus_vlan_offload_set,
+	.dev_supported_ptypes_get = shmbus_supported_ptypes_get,
+	.dev_ptypes_set = shmbus_ptypes_set,
+	.rss_hash_update = shmbus_rss_hash_update,
+	.rss_hash_conf_get = shmbus_rss_hash_conf_get,
+	.reta_update = shmbus_reta_update,
+	.reta_query = shmbus_reta_query,
+	.flow_ops_get = shmbus_flow_ops_get,
 	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
 	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
 	.rx_queue_setup = shmbus_rx_queue_setup,
@@ -268,6 +281,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	priv->holds = true;
 	priv->numa_node = choose_numa_node(&args, vdev);
 	rte_spinlock_init(&priv->link_lock);
+	rte_spinlock_init(&priv->steer.lock);
 	if (args.mac_given)
 		priv->macs[0] = args.mac;
 	else

@@ -29,6 +29,7 @@
 #include "base/shmbus_writer.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
+#include "shmbus_rss.h"
 
 /* On lanes a frame may have two VLAN tags more than the MTU says. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
@@ -49,6 +50,7 @@
 #define SHMBUS_RX_LOOPBACK (1u << 3) /* own frames too; lanes choose their lanes by that */
 #define SHMBUS_RX_COMPLETE (1u << 4) /* offloads: shmbus_frame.h */
 #define SHMBUS_RX_REQUESTS (1u << 5) /* within a burst only: frames with requests are there */
+#define SHMBUS_RX_STEER (1u << 6) /* RSS or flow rules: shmbus_steer.h */
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)
@@ -100,6 +102,11 @@ struct __rte_cache_aligned shmbus_rxq {
 	struct shmbus_rxq_stats stats;
 	uint64_t tstamp_flag; /* of an mbuf with a time, */
 	int tstamp_off;       /* and where in it that is */
+
+	rte_spinlock_t steer_lock; /* shmbus_steer.h */
+	const struct shmbus_steer_table *table; /* while it is held */
+	uint16_t sharers; /* queues of the port that read the same lanes */
+	bool hash_wanted; /* in mbufs */
 
 	struct rte_mbuf *stash[SHMBUS_STASH];
 
@@ -186,6 +193,20 @@ struct shmbus_filter {
 	shmbus_a64 multicast[SHMBUS_MULTICAST_MAX];
 };
 
+struct shmbus_steer_table;
+struct rte_flow;
+
+/* What decides between the Rx queues of a port. */
+struct shmbus_steer {
+	rte_spinlock_t lock;
+	bool spread; /* every queue reads every lane; from one start to the next */
+	bool active; /* the table is to be asked */
+	bool marks;  /* some rule marks */
+	bool isolated;
+	struct shmbus_steer_table *table;
+	struct rte_flow *flows; /* by priority, then by age */
+};
+
 struct shmbus_priv {
 	struct shmbus_args args;
 	struct rte_ether_addr macs[SHMBUS_UNICAST_MAX]; /* dev->data->mac_addrs: ethdev's */
@@ -201,6 +222,10 @@ struct shmbus_priv {
 	bool holds;           /* lanes: senders are to wait for this port */
 	bool watching;        /* the peer watch is running */
 	rte_spinlock_t link_lock;
+	struct shmbus_rss rss;
+	struct shmbus_steer steer;
+	uint32_t ptypes;      /* RTE_PTYPE_*_MASK of the packet types that mbufs get */
+	bool ptypes_set;      /* the application has chosen them */
 	struct shmbus_counts retired;  /* what queues that are gone have counted */
 	struct shmbus_counts reset_at; /* what stats_reset subtracts */
 	struct shmbus_counts xreset_at;
@@ -276,6 +301,20 @@ int shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_et
 int shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size);
 int shmbus_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs);
 int shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file);
+
+/* What a queue has counted of something that all the sharers of its lanes see. */
+static inline uint64_t
+shmbus_lanes_share(const struct shmbus_rxq *q, uint64_t n)
+{
+	/* If all have counted the same their shares add up to just that. */
+	return q->sharers <= 1 ? n : (n + q->queue_id) / q->sharers;
+}
+
+/* shmbus_ptype.c */
+const uint32_t *shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n);
+int shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask);
+/* All that can be said of it. */
+uint32_t shmbus_ptype_of(const struct rte_mbuf *m);
 
 /* shmbus_filter.c */
 int shmbus_promiscuous_enable(struct rte_eth_dev *dev);

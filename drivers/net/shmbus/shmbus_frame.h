@@ -29,13 +29,23 @@ enum shmbus_verdict {
 	SHMBUS_FRAME_OTHERS,   /* another queue of this port gets it */
 };
 
+/* Bits of shmbus_frame.found. */
+#define SHMBUS_FRAME_HASH (1u << 0)
+#define SHMBUS_FRAME_FLAG (1u << 1)
+#define SHMBUS_FRAME_MARK (1u << 2)
+
 /* What is known of a frame from its classification until its completion. */
 struct shmbus_frame {
 	uint64_t tstamp_ns; /* CLOCK_REALTIME of the sender, 0: not known */
 	struct shmbus_request request; /* of its sender; flags 0: none */
+	uint64_t pos;       /* of its record in the lane; lanes only */
+	uint32_t lane;
+	uint32_t hash;
+	uint32_t mark;
+	uint8_t found; /* which of these it has */
 };
 
-enum shmbus_verdict shmbus_frame_classify(const struct shmbus_rxq *q, const uint8_t *data,
+enum shmbus_verdict shmbus_frame_classify(struct shmbus_rxq *q, const uint8_t *data,
 					  uint32_t len, struct shmbus_frame *frame);
 
 void shmbus_frame_complete(const struct shmbus_rxq *q, struct rte_mbuf *m,

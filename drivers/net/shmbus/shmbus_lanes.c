@@ -5,8 +5,8 @@
 /*
  * Which lanes an Rx queue reads.
  *
- * Every lane of every slot belongs to one Rx queue of a port, whether anybody
- * owns the slot now or not. A queue's start puts a reader at the tail of each
+ * Every lane of every slot belongs to one Rx queue of a port, or to all where
+ * the frames decide (shmbus_steer.h), whether anybody owns the slot now or not. A queue's start puts a reader at the tail of each
  * of its lanes, and an active cursor: so all that is sent from then on is
  * received, also by ports that come later, and however late they are noticed.
  * The active list only says which lanes are worth a look; it follows the
@@ -26,6 +26,8 @@ lane_is_mine(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, uint32_t
 {
 	if (slot == shmbus_priv(dev)->slot && dev->data->dev_conf.lpbk_mode == 0)
 		return false;
+	if (q->sharers > 1)
+		return true;
 	return (slot + queue) % dev->data->nb_rx_queues == q->queue_id;
 }
 
@@ -68,9 +70,9 @@ shmbus_lanes_free(struct shmbus_rxq *q)
 static void
 fold(struct shmbus_rxq *q, struct shmbus_reader *r)
 {
-	q->past.missed += r->missed;
+	q->past.missed += shmbus_lanes_share(q, r->missed);
 	q->past.overruns += r->overruns;
-	q->past.corrupt += r->corrupt;
+	q->past.corrupt += shmbus_lanes_share(q, r->corrupt);
 	r->missed = 0;
 	r->overruns = 0;
 	r->corrupt = 0;
@@ -124,6 +126,7 @@ shmbus_lanes_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 
 	for (lane = 0; lane < bus->geo.lanes; lane++)
 		fold(q, &q->readers[lane]);
+	q->sharers = shmbus_priv(dev)->steer.spread ? dev->data->nb_rx_queues : 1;
 	begin(dev, q, q->readers);
 	begin_polling(dev, q);
 }

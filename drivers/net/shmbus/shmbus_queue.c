@@ -9,6 +9,7 @@
 #include <rte_mbuf_dyn.h>
 
 #include "shmbus_checksum.h"
+#include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
@@ -37,6 +38,8 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	q->nb_desc = nb_desc;
 	q->drop_en = conf->rx_drop_en;
 	q->deferred = conf->rx_deferred_start != 0;
+	q->sharers = 1;
+	rte_spinlock_init(&q->steer_lock);
 	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		q->mbuf_flags = RTE_MBUF_F_EXTERNAL;
 	memcpy(&q->mbuf_init, &like.rearm_data, sizeof(q->mbuf_init));
@@ -140,6 +143,12 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 			flags |= SHMBUS_RX_COMPLETE;
 		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)
 			flags |= SHMBUS_RX_LOOPBACK;
+		rxq->hash_wanted = priv->rss.on && (data->dev_conf.rxmode.offloads &
+						    RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+		if (priv->steer.active)
+			flags |= SHMBUS_RX_STEER | SHMBUS_RX_CLASSIFY;
+		if (priv->ptypes != 0 || priv->steer.marks || rxq->hash_wanted)
+			flags |= SHMBUS_RX_COMPLETE;
 		if (down || data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_RX_DOWN;
 		rxq->max_len = max_len;
@@ -203,11 +212,15 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	const struct shmbus_rxq *rxq;
 	const struct shmbus_txq *txq;
 	uint16_t i;
+	int ret;
 
 	if (!queues_complete(data)) {
 		SHMBUS_LOG(ERR, "port %u: not every queue has been set up", data->port_id);
 		return -EINVAL;
 	}
+	ret = shmbus_steer_start(dev);
+	if (ret != 0)
+		return ret;
 	ops->prepare(dev);
 	data->scattered_rx = !!(data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
 	for (i = 0; i < data->nb_tx_queues; i++) {

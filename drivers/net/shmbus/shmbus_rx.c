@@ -16,6 +16,7 @@
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
+#include "shmbus_steer.h"
 #include "shmbus_wire.h"
 
 /* A look at who is on the bus after this many polls; idle ones count 16 times. */
@@ -82,7 +83,11 @@ static void
 copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
 		struct rte_mbuf **pkts, uint16_t n, uint32_t flags, struct part *part)
 {
-	struct shmbus_frame info = { .tstamp_ns = r->tstamp_ns };
+	struct shmbus_frame info = {
+		.tstamp_ns = r->tstamp_ns,
+		.pos = r->pos,
+		.lane = r->lane,
+	};
 	struct shmbus_walk before;
 	enum shmbus_verdict verdict;
 	const uint8_t *frame;
@@ -97,15 +102,15 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->odd |= ODD_CORRUPT;
 			break;
 		}
-		if (len > q->max_len || (len > q->room && !(flags & SHMBUS_RX_SCATTER))) {
-			part->too_long++;
-			continue;
-		}
 		if (flags & SHMBUS_RX_CLASSIFY) {
 			verdict = shmbus_frame_classify(q, frame, len, &info);
 			part->filtered += verdict == SHMBUS_FRAME_FILTERED;
 			if (verdict != SHMBUS_FRAME_TAKE)
 				continue;
+		}
+		if (len > q->max_len || (len > q->room && !(flags & SHMBUS_RX_SCATTER))) {
+			part->too_long++;
+			continue;
 		}
 		if (unlikely(shmbus_fill_stash(q, 1) == 0)) {
 			*walk = before;
@@ -137,9 +142,10 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 
 /* After the commit of a part with something odd. Flags to go on with. */
 static __rte_noinline uint32_t
-attend_odd(struct shmbus_reader *r, const struct part *part)
+attend_odd(struct shmbus_rxq *q, struct shmbus_reader *r, const struct part *part)
 {
-	r->corrupt += part->refused;
+	/* Counted by this queue alone, not by all that read the lane. */
+	q->past.corrupt += part->refused;
 	if (part->odd & ODD_CORRUPT)
 		shmbus_reader_give_up(r);
 	return part->odd & ODD_REQUEST ? SHMBUS_RX_REQUESTS : 0;
@@ -173,7 +179,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	q->stats.filtered += part.filtered;
 	*delivered = part.delivered;
 	if (unlikely(part.odd != 0))
-		*flags |= attend_odd(r, &part);
+		*flags |= attend_odd(q, r, &part);
 	return !part.no_mbuf;
 }
 
@@ -226,19 +232,13 @@ attend(struct shmbus_rxq *q, uint32_t flags)
 
 /* publish: tell the senders how far it got. A constant, wherever this is called. */
 static __rte_always_inline uint16_t
-rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts, bool publish)
+rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags,
+	 bool publish)
 {
-	struct shmbus_rxq *q = queue;
 	struct shmbus_bus *bus = shmbus_port_bus(q->port_id);
-	const uint32_t flags = shmbus_load(&q->flags);
 	uint16_t got = 0;
 	uint16_t i, turn, lane;
 
-	if (unlikely((flags & SHMBUS_RX_DOWN) || q->idle == 0 ||
-		     shmbus_load(&q->restart) != q->restart_seen)) {
-		if (!attend(q, flags))
-			return 0;
-	}
 	q->idle--;
 	turn = q->turn;
 	for (i = 0; i < q->n_active && got < nb_pkts; i++) {
@@ -254,6 +254,43 @@ rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts, bool publish)
 	if (got == 0)
 		q->idle = q->idle > ROSTER_IDLE ? q->idle - ROSTER_IDLE : 0;
 	return got;
+}
+
+static inline bool
+needs_attention(const struct shmbus_rxq *q, uint32_t flags)
+{
+	return (flags & SHMBUS_RX_DOWN) || q->idle == 0 ||
+	       shmbus_load(&q->restart) != q->restart_seen;
+}
+
+/* All lanes, and of their frames those that are for this queue. */
+static uint16_t
+rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags,
+	   bool publish)
+{
+	uint16_t got = 0;
+
+	if (!shmbus_steer_enter(q))
+		return 0;
+	if (!needs_attention(q, flags) || attend(q, flags))
+		got = rx_lanes(q, pkts, nb_pkts, flags, publish);
+	shmbus_steer_leave(q);
+	return got;
+}
+
+static __rte_always_inline uint16_t
+rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts, bool publish)
+{
+	struct shmbus_rxq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+
+	if (unlikely((flags & SHMBUS_RX_STEER) || needs_attention(q, flags))) {
+		if (flags & SHMBUS_RX_STEER)
+			return rx_steered(q, pkts, nb_pkts, flags, publish);
+		if (!attend(q, flags))
+			return 0;
+	}
+	return rx_lanes(q, pkts, nb_pkts, flags, publish);
 }
 
 uint16_t

@@ -17,6 +17,7 @@
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
+#include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
@@ -117,13 +118,11 @@ no_mbuf:
 	return false;
 }
 
-uint16_t
-shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+static inline uint16_t
+rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
 {
-	struct shmbus_rxq *q = queue;
 	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
 	const struct shmbus_shmif *bus = &wire->shmif;
-	const uint32_t flags = shmbus_load(&q->flags);
 	const uint32_t restart = shmbus_load_acquire(&q->restart);
 	struct shmbus_shmif_reader *r = &q->shmif;
 	unsigned int fetches = FETCHES;
@@ -155,6 +154,22 @@ shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	}
 	shmbus_pace_keep(&q->pace, got, nb_pkts);
 	tell(bus, &r->watch, &q->told);
+	return got;
+}
+
+uint16_t
+shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_rxq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+	uint16_t got;
+
+	if (likely(!(flags & SHMBUS_RX_STEER)))
+		return rx_pieces(q, pkts, nb_pkts, flags);
+	if (!shmbus_steer_enter(q))
+		return 0;
+	got = rx_pieces(q, pkts, nb_pkts, flags);
+	shmbus_steer_leave(q);
 	return got;
 }
 

@@ -294,9 +294,9 @@ count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmb
 	counts->overruns += q->past.overruns;
 	counts->corrupt += q->past.corrupt;
 	for (lane = 0; lane < wire->lanes.geo.lanes; lane++) {
-		counts->imissed += q->readers[lane].missed;
+		counts->imissed += shmbus_lanes_share(q, q->readers[lane].missed);
 		counts->overruns += q->readers[lane].overruns;
-		counts->corrupt += q->readers[lane].corrupt;
+		counts->corrupt += shmbus_lanes_share(q, q->readers[lane].corrupt);
 	}
 }
 

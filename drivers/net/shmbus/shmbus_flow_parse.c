@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* Flow rules: what an application says of one is worked out here, or refused with a reason. */
+
+#include <rte_ether.h>
+#include <rte_flow.h>
+#include <rte_ip.h>
+#include <rte_sctp.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include "shmbus_flow.h"
+#include "shmbus_headers.h"
+#include "shmbus_steer.h"
+
+/* Items by which rules match. What there is behind hdr_len is told apart by parse_extra(). */
+static const struct item_info {
+	enum rte_flow_item_type type;
+	enum shmbus_flow_layer layer;
+	uint8_t hdr_len;
+	size_t size;
+	const void *default_mask;
+	uint32_t l3;
+	uint32_t l4;
+} item_table[] = {
+	{ RTE_FLOW_ITEM_TYPE_ETH, SHMBUS_FLOW_ETH, sizeof(struct rte_ether_hdr),
+	  sizeof(struct rte_flow_item_eth), &rte_flow_item_eth_mask, 0, 0 },
+	{ RTE_FLOW_ITEM_TYPE_VLAN, SHMBUS_FLOW_VLAN, sizeof(struct rte_vlan_hdr),
+	  sizeof(struct rte_flow_item_vlan), &rte_flow_item_vlan_mask, 0, 0 },
+	{ RTE_FLOW_ITEM_TYPE_IPV4, SHMBUS_FLOW_L3, sizeof(struct rte_ipv4_hdr),
+	  sizeof(struct rte_flow_item_ipv4), &rte_flow_item_ipv4_mask, RTE_PTYPE_L3_IPV4, 0 },
+	{ RTE_FLOW_ITEM_TYPE_IPV6, SHMBUS_FLOW_L3, sizeof(struct rte_ipv6_hdr),
+	  sizeof(struct rte_flow_item_ipv6), &rte_flow_item_ipv6_mask, RTE_PTYPE_L3_IPV6, 0 },
+	{ RTE_FLOW_ITEM_TYPE_TCP, SHMBUS_FLOW_L4, sizeof(struct rte_tcp_hdr),
+	  sizeof(struct rte_flow_item_tcp), &rte_flow_item_tcp_mask, 0, RTE_PTYPE_L4_TCP },
+	{ RTE_FLOW_ITEM_TYPE_UDP, SHMBUS_FLOW_L4, sizeof(struct rte_udp_hdr),
+	  sizeof(struct rte_flow_item_udp), &rte_flow_item_udp_mask, 0, RTE_PTYPE_L4_UDP },
+	{ RTE_FLOW_ITEM_TYPE_SCTP, SHMBUS_FLOW_L4, sizeof(struct rte_sctp_hdr),
+	  sizeof(struct rte_flow_item_sctp), &rte_flow_item_sctp_mask, 0, RTE_PTYPE_L4_SCTP },
+};
+
+static int
+refuse_item(struct rte_flow_error *error, const struct rte_flow_item *item, const char *text)
+{
+	return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, item, text);
+}
+
+static int
+refuse_action(struct rte_flow_error *error, int code, const struct rte_flow_action *action,
+	      const char *text)
+{
+	return rte_flow_error_set(error, code, RTE_FLOW_ERROR_TYPE_ACTION, action, text);
+}
+
+static const struct item_info *
+find_item(enum rte_flow_item_type type)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(item_table); i++)
+		if (item_table[i].type == type)
+			return &item_table[i];
+	return NULL;
+}
+
+/* The header's bytes under the mask. Fields that an older DPDK names twice are one here. */
+static void
+set_part(struct shmbus_flow_part *part, const uint8_t *spec, const uint8_t *mask, uint8_t len)
+{
+	uint8_t i;
+
+	for (i = 0; i < len; i++) {
+		part->mask[i] = mask[i];
+		part->value[i] = spec[i] & mask[i];
+		if (mask[i] != 0)
+			part->len = i + 1;
+	}
+}
+
+/* Whether there are tags behind the n that are known of. */
+static bool
+set_more_vlans(struct shmbus_flow_match *match, uint8_t n, bool more)
+{
+	if (more)
+		match->min_vlan = n + 1;
+	else
+		match->max_vlan = n;
+	return match->min_vlan <= SHMBUS_VLANS;
+}
+
+static int
+parse_extra(struct shmbus_flow_match *match, const struct rte_flow_item *item, const void *spec,
+	    const void *mask, uint8_t n_vlan, struct rte_flow_error *error)
+{
+	const struct rte_flow_item_vlan *vlan_spec = spec, *vlan_mask = mask;
+	const struct rte_flow_item_eth *eth_spec = spec, *eth_mask = mask;
+	const struct rte_flow_item_ipv6 *ip6_mask = mask;
+
+	switch (item->type) {
+	case RTE_FLOW_ITEM_TYPE_ETH:
+		if (eth_mask->has_vlan)
+			set_more_vlans(match, 0, eth_spec->has_vlan);
+		return 0;
+	case RTE_FLOW_ITEM_TYPE_VLAN:
+		if (vlan_mask->has_more_vlan &&
+		    !set_more_vlans(match, n_vlan, vlan_spec->has_more_vlan))
+			return refuse_item(error, item, "more than two VLAN tags");
+		return 0;
+	case RTE_FLOW_ITEM_TYPE_IPV6:
+		if (ip6_mask->has_hop_ext || ip6_mask->has_route_ext || ip6_mask->has_frag_ext ||
+		    ip6_mask->has_auth_ext || ip6_mask->has_esp_ext || ip6_mask->has_dest_ext ||
+		    ip6_mask->has_mobil_ext || ip6_mask->has_hip_ext || ip6_mask->has_shim6_ext)
+			return refuse_item(error, item,
+					   "IPv6 extension headers cannot be asked for");
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static bool
+is_range(const struct rte_flow_item *item, const struct item_info *info)
+{
+	static const uint8_t zero[64];
+
+	return item->last != NULL && memcmp(item->last, item->spec, info->size) != 0 &&
+	       memcmp(item->last, zero, info->size) != 0;
+}
+
+static int
+parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, int *layer,
+	   uint8_t *n_vlan, struct rte_flow_error *error)
+{
+	const struct item_info *info = find_item(item->type);
+	const void *mask;
+	int now;
+
+	if (info == NULL)
+		return refuse_item(error, item,
+				   "not one of ETH, VLAN, IPV4, IPV6, TCP, UDP, SCTP, VOID");
+	now = (int)info->layer;
+	if (item->type == RTE_FLOW_ITEM_TYPE_VLAN) {
+		now += *n_vlan;
+		if (*n_vlan == SHMBUS_VLANS)
+			return refuse_item(error, item, "more than two VLAN tags");
+		(*n_vlan)++;
+		match->min_vlan = RTE_MAX(match->min_vlan, *n_vlan);
+	}
+	if (now <= *layer)
+		return refuse_item(error, item, "items must follow each other as headers do");
+	*layer = now;
+	match->l3 |= info->l3;
+	match->l4 |= info->l4;
+	if (item->spec == NULL) {
+		if (item->mask != NULL || item->last != NULL)
+			return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ITEM_SPEC,
+						  item, "a mask or a last without a spec");
+		return 0;
+	}
+	if (is_range(item, info))
+		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM_LAST, item,
+					  "no ranges");
+	mask = item->mask != NULL ? item->mask : info->default_mask;
+	set_part(&match->parts[now], item->spec, mask, info->hdr_len);
+	return parse_extra(match, item, item->spec, mask, *n_vlan, error);
+}
+
+static int
+parse_items(struct shmbus_flow_match *match, const struct rte_flow_item *items,
+	    struct rte_flow_error *error)
+{
+	int layer = -1;
+	uint8_t n_vlan = 0;
+	int ret;
+
+	match->max_vlan = SHMBUS_VLANS;
+	for (; items->type != RTE_FLOW_ITEM_TYPE_END; items++) {
+		if (items->type == RTE_FLOW_ITEM_TYPE_VOID)
+			continue;
+		ret = parse_item(match, items, &layer, &n_vlan, error);
+		if (ret != 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int
+parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	  struct rte_flow *flow, struct rte_flow_error *error)
+{
+	const struct shmbus_toeplitz *of_port = &shmbus_priv(dev)->rss.toeplitz;
+	const struct rte_flow_action_rss *rss = action->conf;
+	uint64_t types;
+	uint32_t i;
+
+	if (rss->func != RTE_ETH_HASH_FUNCTION_DEFAULT &&
+	    rss->func != RTE_ETH_HASH_FUNCTION_TOEPLITZ)
+		return refuse_action(error, ENOTSUP, action, "RSS: no function but Toeplitz's");
+	if (rss->level > 1)
+		return refuse_action(error, ENOTSUP, action, "RSS: no inner levels");
+	if (rss->types & ~SHMBUS_RSS_TYPES)
+		return refuse_action(error, ENOTSUP, action,
+				     "RSS: a type beyond those of flow_type_rss_offloads");
+	if (rss->key_len != 0 && (rss->key_len != SHMBUS_RSS_KEY || rss->key == NULL))
+		return refuse_action(error, EINVAL, action, "RSS: a key must have 40 bytes");
+	if (rss->queue_num == 0 || rss->queue_num > SHMBUS_FLOW_QUEUES || rss->queue == NULL)
+		return refuse_action(error, ENOTSUP, action, "RSS: 1 to 64 queues");
+	for (i = 0; i < rss->queue_num; i++) {
+		if (rss->queue[i] >= dev->data->nb_rx_queues)
+			return refuse_action(error, EINVAL, action,
+					     "RSS: a queue that the port does not have");
+		flow->queues[i] = rss->queue[i];
+	}
+	flow->n_queues = (uint16_t)rss->queue_num;
+	types = rss->types != 0 ? rss->types : of_port->types;
+	shmbus_toeplitz_set(&flow->toeplitz, types != 0 ? types : SHMBUS_RSS_TYPES,
+			    rss->key_len != 0 ? rss->key : of_port->key);
+	return 0;
+}
+
+static int
+parse_queue(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	    struct rte_flow *flow, struct rte_flow_error *error)
+{
+	const struct rte_flow_action_queue *queue = action->conf;
+
+	if (queue->index >= dev->data->nb_rx_queues)
+		return refuse_action(error, EINVAL, action, "a queue that the port does not have");
+	flow->queues[0] = queue->index;
+	flow->n_queues = 1;
+	return 0;
+}
+
+/* How the rule ends; SHMBUS_FLOW_DEFAULT: the action is of another kind. */
+static enum shmbus_flow_fate
+fate_of(enum rte_flow_action_type type)
+{
+	switch (type) {
+	case RTE_FLOW_ACTION_TYPE_PASSTHRU:
+		return SHMBUS_FLOW_PASSTHRU;
+	case RTE_FLOW_ACTION_TYPE_DROP:
+		return SHMBUS_FLOW_DROP;
+	case RTE_FLOW_ACTION_TYPE_QUEUE:
+		return SHMBUS_FLOW_QUEUE;
+	case RTE_FLOW_ACTION_TYPE_RSS:
+		return SHMBUS_FLOW_RSS;
+	default:
+		return SHMBUS_FLOW_DEFAULT;
+	}
+}
+
+static int
+parse_action(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	     struct rte_flow *flow, struct rte_flow_error *error)
+{
+	const enum shmbus_flow_fate fate = fate_of(action->type);
+	const struct rte_flow_action_mark *mark = action->conf;
+
+	if (fate != SHMBUS_FLOW_DEFAULT && flow->fate != SHMBUS_FLOW_DEFAULT)
+		return refuse_action(error, EINVAL, action,
+				     "only one of QUEUE, RSS, DROP, PASSTHRU");
+	if (fate != SHMBUS_FLOW_DEFAULT)
+		flow->fate = fate;
+	if (action->conf == NULL && (fate == SHMBUS_FLOW_QUEUE || fate == SHMBUS_FLOW_RSS ||
+				     action->type == RTE_FLOW_ACTION_TYPE_MARK))
+		return refuse_action(error, EINVAL, action, "no conf");
+	if (fate == SHMBUS_FLOW_QUEUE)
+		return parse_queue(dev, action, flow, error);
+	if (fate == SHMBUS_FLOW_RSS)
+		return parse_rss(dev, action, flow, error);
+	switch (action->type) {
+	case RTE_FLOW_ACTION_TYPE_MARK:
+		flow->mark = mark->id;
+		flow->found |= SHMBUS_FRAME_MARK;
+		return 0;
+	case RTE_FLOW_ACTION_TYPE_FLAG:
+		flow->found |= SHMBUS_FRAME_FLAG;
+		return 0;
+	case RTE_FLOW_ACTION_TYPE_COUNT:
+		flow->count = true;
+		return 0;
+	default:
+		if (fate != SHMBUS_FLOW_DEFAULT)
+			return 0;
+		return refuse_action(error, ENOTSUP, action, "not one of QUEUE, RSS, DROP, "
+				     "PASSTHRU, MARK, FLAG, COUNT, VOID");
+	}
+}
+
+static int
+parse_attr(const struct rte_flow_attr *attr, struct rte_flow_error *error)
+{
+	if (attr->group != 0)
+		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_GROUP, attr,
+					  "no group but 0");
+	if (attr->egress)
+		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_EGRESS, attr,
+					  "ingress only");
+	if (attr->transfer)
+		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_TRANSFER, attr,
+					  "no transfer");
+	if (!attr->ingress)
+		return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ATTR_INGRESS, attr,
+					  "ingress only");
+	return 0;
+}
+
+int
+shmbus_flow_parse(const struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
+		  const struct rte_flow_item *items, const struct rte_flow_action *actions,
+		  struct rte_flow *flow, struct rte_flow_error *error)
+{
+	int ret;
+
+	if (attr == NULL || items == NULL || actions == NULL)
+		return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, NULL,
+					  "attr, pattern and actions are needed");
+	ret = parse_attr(attr, error);
+	if (ret != 0)
+		return ret;
+	flow->priority = attr->priority;
+	ret = parse_items(&flow->match, items, error);
+	for (; ret == 0 && actions->type != RTE_FLOW_ACTION_TYPE_END; actions++)
+		if (actions->type != RTE_FLOW_ACTION_TYPE_VOID)
+			ret = parse_action(dev, actions, flow, error);
+	return ret;
+}

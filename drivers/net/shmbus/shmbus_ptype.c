@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Packet types. To find them costs time, so mbufs have them only where the
+ * application wants them: it has chosen some, or it has asked which there are,
+ * for then it will rely on them.
+ */
+
+#include <rte_net.h>
+
+#include "shmbus_wire.h"
+
+static const uint32_t supported[] = {
+	RTE_PTYPE_L2_ETHER,
+	RTE_PTYPE_L2_ETHER_VLAN,
+	RTE_PTYPE_L2_ETHER_QINQ,
+	RTE_PTYPE_L2_ETHER_MPLS,
+	RTE_PTYPE_L3_IPV4,
+	RTE_PTYPE_L3_IPV4_EXT,
+	RTE_PTYPE_L3_IPV6,
+	RTE_PTYPE_L3_IPV6_EXT,
+	RTE_PTYPE_L4_FRAG,
+	RTE_PTYPE_L4_UDP,
+	RTE_PTYPE_L4_TCP,
+	RTE_PTYPE_L4_SCTP,
+};
+
+/* The layers of which these are. */
+#define LAYERS (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
+
+static void
+use_ptypes(struct rte_eth_dev *dev, uint32_t mask)
+{
+	shmbus_priv(dev)->ptypes = mask & LAYERS;
+	shmbus_queues_update(dev);
+}
+
+const uint32_t *
+shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n)
+{
+	if (!shmbus_priv(dev)->ptypes_set)
+		use_ptypes(dev, LAYERS);
+	*n = RTE_DIM(supported);
+	return supported;
+}
+
+int
+shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask)
+{
+	shmbus_priv(dev)->ptypes_set = true;
+	use_ptypes(dev, mask);
+	return 0;
+}
+
+uint32_t
+shmbus_ptype_of(const struct rte_mbuf *m)
+{
+	return rte_net_get_ptype(m, NULL, LAYERS);
+}

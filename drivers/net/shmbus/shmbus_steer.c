@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <rte_malloc.h>
+
+#include "base/shmbus_clock.h"
+#include "shmbus_headers.h"
+#include "shmbus_steer.h"
+#include "shmbus_wire.h"
+
+/* Tables that are kept for queues that are behind. */
+#define CHAIN_MAX 16
+
+/* For how long a change waits for a queue's burst to end: its process may be stopped. */
+#define LOCK_NS UINT64_C(1000000000)
+
+struct shmbus_steer_table {
+	struct shmbus_steer_table *older;
+	bool rss;
+	bool spread;
+	bool isolated;
+	bool counts; /* some rule counts */
+	uint16_t n_queues;
+	uint32_t lane_queues; /* lanes of one sender */
+	uint32_t n_lanes;
+	uint32_t n_flows;
+	struct shmbus_toeplitz toeplitz;
+	uint16_t reta[SHMBUS_RSS_RETA];
+	struct rte_flow **flows; /* behind from */
+	uint64_t from[]; /* the position in each lane at which it begins to be in force */
+};
+
+static uint32_t
+count_flows(const struct rte_flow *flow)
+{
+	uint32_t n = 0;
+
+	for (; flow != NULL; flow = flow->next)
+		n++;
+	return n;
+}
+
+static struct shmbus_steer_table *
+table_new(const struct rte_eth_dev *dev)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const bool lanes = priv->format == SHMBUS_FORMAT_LANES;
+	const uint32_t n_lanes = lanes ? shmbus_process_bus(dev)->geo.lanes : 0;
+	const uint32_t n_flows = count_flows(priv->steer.flows);
+	struct shmbus_steer_table *t;
+	struct rte_flow *flow;
+
+	t = rte_zmalloc("shmbus_steer", sizeof(*t) + n_lanes * sizeof(t->from[0]) +
+			n_flows * sizeof(flow), 0);
+	if (t == NULL)
+		return NULL;
+	t->rss = priv->rss.on;
+	t->spread = priv->steer.spread;
+	t->isolated = priv->steer.isolated;
+	t->n_queues = dev->data->nb_rx_queues;
+	t->lane_queues = lanes ? shmbus_process_bus(dev)->geo.queues : 1;
+	t->n_lanes = n_lanes;
+	t->toeplitz = priv->rss.toeplitz;
+	memcpy(t->reta, priv->rss.reta, sizeof(t->reta));
+	t->flows = (struct rte_flow **)(void *)&t->from[n_lanes];
+	for (flow = priv->steer.flows; flow != NULL; flow = flow->next) {
+		flow->refs++;
+		t->flows[t->n_flows++] = flow;
+		t->counts |= flow->count;
+	}
+	return t;
+}
+
+static void
+table_free(struct shmbus_steer_table *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->n_flows; i++)
+		shmbus_flow_put(t->flows[i]);
+	rte_free(t);
+}
+
+/* With all that it points to. */
+static void
+chain_free(struct shmbus_steer_table *t)
+{
+	struct shmbus_steer_table *older;
+
+	for (; t != NULL; t = older) {
+		older = t->older;
+		table_free(t);
+	}
+}
+
+static void
+unlock_queues(struct rte_eth_dev *dev, uint16_t n)
+{
+	struct shmbus_rxq *q;
+
+	while (n-- > 0) {
+		q = dev->data->rx_queues[n];
+		if (q != NULL)
+			rte_spinlock_unlock(&q->steer_lock);
+	}
+}
+
+static int
+lock_queues(struct rte_eth_dev *dev)
+{
+	const uint64_t start_ns = shmbus_clock_mono_ns();
+	struct shmbus_rxq *q;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		while (q != NULL && rte_spinlock_trylock(&q->steer_lock) == 0) {
+			if (shmbus_clock_mono_ns() - start_ns > LOCK_NS) {
+				unlock_queues(dev, i);
+				return -EBUSY;
+			}
+			rte_pause();
+		}
+	}
+	return 0;
+}
+
+/* The first record of the lane of which the queue has read nothing yet. */
+static uint64_t
+unread(const struct shmbus_rxq *q, uint32_t lane)
+{
+	const struct shmbus_reader *r = &q->readers[lane];
+
+	return r->left != 0 ? r->pos + r->len : r->pos;
+}
+
+/* The furthest that any started queue has read, and the least. With the queues' locks. */
+static void
+find_extent(const struct rte_eth_dev *dev, uint32_t lane, uint64_t *low, uint64_t *high)
+{
+	const struct shmbus_rxq *q;
+	bool first = true;
+	uint64_t pos;
+	uint16_t i;
+
+	*low = 0;
+	*high = 0;
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		if (q == NULL || dev->data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
+			continue;
+		pos = q->readers[lane].pos;
+		if (first || (int64_t)(pos - *low) < 0)
+			*low = pos;
+		pos = unread(q, lane);
+		if (first || (int64_t)(pos - *high) > 0)
+			*high = pos;
+		first = false;
+	}
+}
+
+/* Is there a frame, not read by all, for which t is in force? newer is the table after it. */
+static bool
+is_needed(const struct rte_eth_dev *dev, const struct shmbus_steer_table *t,
+	  const struct shmbus_steer_table *newer)
+{
+	uint64_t low, high;
+	uint32_t lane;
+
+	for (lane = 0; lane < t->n_lanes; lane++) {
+		find_extent(dev, lane, &low, &high);
+		if ((int64_t)(newer->from[lane] - low) > 0 &&
+		    (t->older == NULL || (int64_t)(newer->from[lane] - t->from[lane]) > 0))
+			return true;
+	}
+	return false;
+}
+
+/* Let go of the tables that nobody needs. */
+static void
+retire(const struct rte_eth_dev *dev, struct shmbus_steer_table *newest)
+{
+	struct shmbus_steer_table *newer = newest;
+	struct shmbus_steer_table *t;
+	unsigned int n = 0;
+
+	while ((t = newer->older) != NULL) {
+		if (n < CHAIN_MAX && is_needed(dev, t, newer)) {
+			newer = t;
+			n++;
+		} else {
+			newer->older = n < CHAIN_MAX ? t->older : NULL;
+			t->older = n < CHAIN_MAX ? NULL : t->older;
+			chain_free(t);
+		}
+	}
+}
+
+/* Make a table of what priv says, and have it in force. With priv->steer.lock. */
+static int
+publish(struct rte_eth_dev *dev)
+{
+	struct shmbus_steer *steer = &shmbus_priv(dev)->steer;
+	struct shmbus_steer_table *t = table_new(dev);
+	const struct rte_flow *flow;
+	uint64_t low;
+	uint32_t lane;
+	int ret;
+
+	if (t == NULL)
+		return -ENOMEM;
+	ret = lock_queues(dev);
+	if (ret != 0) {
+		table_free(t);
+		return ret;
+	}
+	if (t->spread && dev->data->dev_started) {
+		t->older = steer->table;
+		for (lane = 0; lane < t->n_lanes; lane++)
+			find_extent(dev, lane, &low, &t->from[lane]);
+		retire(dev, t);
+	} else {
+		/* Nobody but the lane's own queue decides: at once. */
+		chain_free(steer->table);
+	}
+	steer->table = t;
+	unlock_queues(dev, dev->data->nb_rx_queues);
+	steer->marks = false;
+	for (flow = steer->flows; flow != NULL; flow = flow->next)
+		steer->marks |= flow->found != 0;
+	steer->active = steer->spread || steer->isolated || steer->flows != NULL ||
+			(t->rss && (dev->data->dev_conf.rxmode.offloads &
+				    RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0);
+	shmbus_queues_update(dev);
+	return 0;
+}
+
+int
+shmbus_steer_set_rss(struct rte_eth_dev *dev, const struct shmbus_rss *rss)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_rss before;
+	int ret;
+
+	rte_spinlock_lock(&priv->steer.lock);
+	before = priv->rss;
+	priv->rss = *rss;
+	ret = publish(dev);
+	if (ret != 0)
+		priv->rss = before;
+	rte_spinlock_unlock(&priv->steer.lock);
+	return ret;
+}
+
+bool
+shmbus_steer_may_choose(const struct rte_eth_dev *dev)
+{
+	return !dev->data->dev_started || dev->data->nb_rx_queues <= 1 ||
+	       shmbus_priv(dev)->steer.spread;
+}
+
+int
+shmbus_steer_add(struct rte_eth_dev *dev, struct rte_flow *flow)
+{
+	struct shmbus_steer *steer = &shmbus_priv(dev)->steer;
+	struct rte_flow **at;
+	int ret;
+
+	rte_spinlock_lock(&steer->lock);
+	if (shmbus_flow_chooses(flow) && !shmbus_steer_may_choose(dev)) {
+		rte_spinlock_unlock(&steer->lock);
+		return -EBUSY;
+	}
+	for (at = &steer->flows; *at != NULL && (*at)->priority <= flow->priority;)
+		at = &(*at)->next;
+	flow->next = *at;
+	*at = flow;
+	ret = publish(dev);
+	if (ret != 0)
+		*at = flow->next;
+	rte_spinlock_unlock(&steer->lock);
+	return ret;
+}
+
+int
+shmbus_steer_remove(struct rte_eth_dev *dev, struct rte_flow *flow)
+{
+	struct shmbus_steer *steer = &shmbus_priv(dev)->steer;
+	struct rte_flow *all, *next;
+	struct rte_flow **at;
+	int ret;
+
+	rte_spinlock_lock(&steer->lock);
+	all = steer->flows;
+	for (at = &steer->flows; flow != NULL && *at != NULL && *at != flow;)
+		at = &(*at)->next;
+	if (flow != NULL && *at == NULL) {
+		ret = -ENOENT;
+		goto out;
+	}
+	*at = flow != NULL ? flow->next : NULL;
+	ret = publish(dev);
+	if (ret != 0) {
+		*at = flow != NULL ? flow : all;
+		goto out;
+	}
+	if (flow != NULL) {
+		shmbus_flow_put(flow);
+		goto out;
+	}
+	for (; all != NULL; all = next) {
+		next = all->next;
+		shmbus_flow_put(all);
+	}
+out:
+	rte_spinlock_unlock(&steer->lock);
+	return ret;
+}
+
+int
+shmbus_steer_isolate(struct rte_eth_dev *dev, bool on)
+{
+	struct shmbus_steer *steer = &shmbus_priv(dev)->steer;
+	bool before;
+	int ret;
+
+	rte_spinlock_lock(&steer->lock);
+	before = steer->isolated;
+	steer->isolated = on;
+	ret = publish(dev);
+	if (ret != 0)
+		steer->isolated = before;
+	rte_spinlock_unlock(&steer->lock);
+	return ret;
+}
+
+int
+shmbus_steer_start(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_steer *steer = &priv->steer;
+	const struct rte_flow *flow;
+	bool choose = priv->rss.on;
+	int ret;
+
+	rte_spinlock_lock(&steer->lock);
+	for (flow = steer->flows; flow != NULL; flow = flow->next)
+		choose |= shmbus_flow_chooses(flow);
+	steer->spread = choose && dev->data->nb_rx_queues > 1;
+	ret = publish(dev);
+	rte_spinlock_unlock(&steer->lock);
+	return ret;
+}
+
+void
+shmbus_steer_close(struct rte_eth_dev *dev)
+{
+	struct shmbus_steer *steer = &shmbus_priv(dev)->steer;
+	struct rte_flow *flow, *next;
+
+	chain_free(steer->table);
+	steer->table = NULL;
+	for (flow = steer->flows; flow != NULL; flow = next) {
+		next = flow->next;
+		shmbus_flow_put(flow);
+	}
+	steer->flows = NULL;
+}
+
+bool
+shmbus_steer_enter(struct shmbus_rxq *q)
+{
+	if (unlikely(rte_spinlock_trylock(&q->steer_lock) == 0))
+		return false;
+	q->table = shmbus_priv(&rte_eth_devices[q->port_id])->steer.table;
+	return true;
+}
+
+void
+shmbus_steer_leave(struct shmbus_rxq *q)
+{
+	q->table = NULL;
+	rte_spinlock_unlock(&q->steer_lock);
+}
+
+/* The table that is in force for the frame. */
+static inline const struct shmbus_steer_table *
+choose_table(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
+{
+	const struct shmbus_steer_table *t = q->table;
+
+	while (unlikely(t->older != NULL) && (int64_t)(frame->pos - t->from[frame->lane]) < 0)
+		t = t->older;
+	return t;
+}
+
+bool
+shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
+{
+	return choose_table(q, frame)->isolated;
+}
+
+/* Where it goes if no rule says otherwise. */
+static uint16_t
+default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
+	      const struct shmbus_headers *h, struct shmbus_frame *frame)
+{
+	if (t->rss) {
+		if (shmbus_toeplitz_hash(&t->toeplitz, h, &frame->hash))
+			frame->found |= SHMBUS_FRAME_HASH;
+		return t->reta[frame->hash % SHMBUS_RSS_RETA];
+	}
+	if (t->spread) /* as it is without: shmbus_lanes.c */
+		return (frame->lane / t->lane_queues + frame->lane % t->lane_queues) % t->n_queues;
+	return q->queue_id;
+}
+
+/* By the first rule that ends the search. False: dropped. n_asked: rules up to that one. */
+static bool
+ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
+	  struct shmbus_frame *frame, uint16_t *queue, uint32_t *n_asked)
+{
+	const struct rte_flow *flow;
+	uint16_t target;
+	uint32_t i;
+
+	for (i = 0; i < t->n_flows; i++) {
+		flow = t->flows[i];
+		if (!shmbus_flow_matches(&flow->match, h))
+			continue;
+		frame->found |= flow->found;
+		if (flow->found & SHMBUS_FRAME_MARK)
+			frame->mark = flow->mark;
+		*n_asked = i + 1;
+		if (flow->fate == SHMBUS_FLOW_PASSTHRU)
+			continue;
+		if (flow->fate == SHMBUS_FLOW_DROP)
+			return false;
+		target = *queue;
+		if (flow->fate == SHMBUS_FLOW_QUEUE) {
+			target = flow->queues[0];
+		} else if (flow->fate == SHMBUS_FLOW_RSS) {
+			frame->found &= (uint8_t)~SHMBUS_FRAME_HASH;
+			if (shmbus_toeplitz_hash(&flow->toeplitz, h, &frame->hash))
+				frame->found |= SHMBUS_FRAME_HASH;
+			target = flow->queues[frame->hash % flow->n_queues];
+		}
+		/* A queue that was there when the rule was made may be there no more. */
+		if (target < t->n_queues)
+			*queue = target;
+		return true;
+	}
+	return !t->isolated;
+}
+
+static void
+count_hits(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
+	   const struct shmbus_headers *h, uint32_t n, uint32_t len)
+{
+	struct shmbus_flow_count *count;
+	struct rte_flow *flow;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		flow = t->flows[i];
+		if (!flow->count || q->queue_id >= flow->n_counts ||
+		    !shmbus_flow_matches(&flow->match, h))
+			continue;
+		count = &flow->counts[q->queue_id];
+		count->hits++;
+		count->bytes += len;
+	}
+}
+
+bool
+shmbus_steer_takes(struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len, uint32_t len,
+		   struct shmbus_frame *frame)
+{
+	const struct shmbus_steer_table *t = choose_table(q, frame);
+	struct shmbus_headers headers;
+	uint32_t n_asked = 0;
+	uint16_t queue;
+	bool wanted;
+
+	shmbus_headers_parse(&headers, head, head_len);
+	frame->hash = 0;
+	queue = default_queue(q, t, &headers, frame);
+	wanted = ask_flows(t, &headers, frame, &queue, &n_asked);
+	/* What nobody takes one of the queues that see it counts. */
+	if (!wanted)
+		queue = t->spread ? 0 : q->queue_id;
+	if (!t->spread)
+		queue = q->queue_id;
+	if (queue != q->queue_id)
+		return false;
+	if (unlikely(t->counts))
+		count_hits(q, t, &headers, n_asked, len);
+	return wanted;
+}
