@@ -660,6 +660,34 @@ test_counted_once(void **state)
 	assert_int_equal(stats_of(p.b).ierrors, 100);
 }
 
+/* A queue that is stopped gets nothing, takes nothing from the others and holds up nobody. */
+static void
+test_stopped_queue(void **state)
+{
+	uint8_t seen[400] = { 0 };
+	uint16_t reta[RETA];
+	uint32_t got = 0, i;
+	struct pair p;
+	uint16_t q;
+
+	(void)state;
+	start(&p, NULL, QUEUES, ALL_TYPES, ms_key);
+	assert_int_equal(rte_eth_dev_rx_queue_stop(p.b, 2), 0);
+	send_flows(&p, 0, 200);
+	for (i = 0; i < RETA; i++)
+		reta[i] = (uint16_t)(i / 3 % QUEUES);
+	set_reta(p.b, reta);
+	for (q = 0; q < QUEUES; q++)
+		got += take(p.b, q, NULL, seen, 200);
+	assert_in_range(got, 100, 180);
+	assert_int_equal(rte_eth_dev_rx_queue_start(p.b, 2), 0);
+	memset(seen, 0, sizeof(seen));
+	send_flows(&p, 0, 400);
+	for (q = 0, got = 0; q < QUEUES; q++)
+		got += take(p.b, q, reta, seen, 400);
+	assert_int_equal(got, 400);
+}
+
 /* From RSS to none, with fewer queues, and back. */
 static void
 test_reconfigure(void **state)
@@ -714,6 +742,7 @@ main(void)
 		T(test_configure_refused),
 		T(test_missed),
 		T(test_counted_once),
+		T(test_stopped_queue),
 		T(test_reconfigure),
 	};
 

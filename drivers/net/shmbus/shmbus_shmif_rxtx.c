@@ -129,7 +129,7 @@ rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32
 	uint16_t got = 0;
 	uint16_t n;
 
-	if (unlikely((flags & SHMBUS_RX_DOWN) || wire->serial != q->serial || bus->map == NULL))
+	if (unlikely(wire->serial != q->serial || bus->map == NULL))
 		return 0;
 	if (unlikely(restart != q->restart_seen)) {
 		shmbus_shmif_reader_go(r, q->mark);
@@ -164,9 +164,9 @@ shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	const uint32_t flags = shmbus_load(&q->flags);
 	uint16_t got;
 
-	if (likely(!(flags & SHMBUS_RX_STEER)))
+	if (likely(!(flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER))))
 		return rx_pieces(q, pkts, nb_pkts, flags);
-	if (!shmbus_steer_enter(q))
+	if ((flags & SHMBUS_RX_DOWN) || !shmbus_steer_enter(q))
 		return 0;
 	got = rx_pieces(q, pkts, nb_pkts, flags);
 	shmbus_steer_leave(q);
