@@ -189,6 +189,7 @@ nic_setup(uint16_t port, const struct nic_conf *conf)
 		eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		eth.rx_adv_conf.rss_conf = *conf->rss;
 	}
+	eth.intr_conf.rxq = conf->rxq;
 	n_rxq = conf->n_rxq != 0 ? conf->n_rxq : 1;
 	n_txq = conf->n_txq != 0 ? conf->n_txq : 1;
 	assert_int_equal(rte_eth_dev_configure(port, n_rxq, n_txq, &eth), 0);

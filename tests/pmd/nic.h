@@ -45,6 +45,7 @@ struct nic_conf {
 	bool filter;    /* not promiscuous */
 	bool lpbk;
 	bool lsc;
+	bool rxq;       /* Rx interrupts */
 	struct rte_mempool *pool; /* NULL: the one above */
 	const struct rte_eth_rss_conf *rss; /* NULL: no RSS */
 };

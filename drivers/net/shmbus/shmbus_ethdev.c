@@ -48,6 +48,7 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 		return ret;
 	}
 	shmbus_link_start(dev);
+	shmbus_intr_tell(dev);
 	return 0;
 }
 
@@ -55,6 +56,7 @@ static int
 shmbus_dev_stop(struct rte_eth_dev *dev)
 {
 	shmbus_link_stop(dev);
+	shmbus_intr_tell(dev);
 	shmbus_queues_stop(dev);
 	shmbus_wire(dev)->ops->stopped(dev);
 	shmbus_intr_stop(dev);
@@ -175,6 +177,7 @@ static const struct eth_dev_ops shmbus_ops = {
 	.reta_update = shmbus_reta_update,
 	.reta_query = shmbus_reta_query,
 	.flow_ops_get = shmbus_flow_ops_get,
+	.get_monitor_addr = shmbus_get_monitor_addr,
 	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
 	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
 	.rx_queue_setup = shmbus_rx_queue_setup,

@@ -26,6 +26,7 @@
 #include "base/shmbus_reader.h"
 #include "base/shmbus_shmif_reader.h"
 #include "base/shmbus_shmif_writer.h"
+#include "base/shmbus_wake.h"
 #include "base/shmbus_writer.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
@@ -154,6 +155,7 @@ struct __rte_cache_aligned shmbus_txq {
 
 	/* Format lanes: */
 	uint32_t burst_max;
+	struct shmbus_waker waker;
 	struct shmbus_writer writer;
 	struct shmbus_writer past; /* counts of the writers of earlier starts */
 
@@ -284,6 +286,8 @@ void shmbus_lanes_restart(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 void shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 /* Look who is on the bus. By the queue's thread, now and then. */
 void shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+/* Has any of the queue's lanes something that was not received? By the queue's thread. */
+bool shmbus_lanes_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
 /* Frames in the queue's lanes that it has not read. Changes nothing. */
 uint64_t shmbus_lanes_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
 
@@ -341,12 +345,19 @@ void shmbus_link_stop(struct rte_eth_dev *dev);
 /* shmbus_intr.c: Rx interrupts */
 int shmbus_intr_start(struct rte_eth_dev *dev);
 void shmbus_intr_stop(struct rte_eth_dev *dev);
+/* The port has told its state: that it is started, or no longer. */
+void shmbus_intr_tell(struct rte_eth_dev *dev);
+/* Wake the port's queues that sleep. */
+void shmbus_intr_wake(const struct rte_eth_dev *dev);
 int shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);
 int shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id);
 
 /* shmbus_flowctrl.c */
 int shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf);
 int shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf);
+
+/* shmbus_monitor.c: what a core may wait for instead of polling */
+int shmbus_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
 
 /* shmbus_stats.c */
 int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,

@@ -3,14 +3,19 @@
  */
 
 /*
- * Rx interrupts on a shmif bus: through inotify, as NetBSD's peers do it.
- * Whoever sends writes the version number into the file, with write(2), and
- * that wakes all who watch it. What a store into the mapping does nobody
- * hears, so a sender with wake=never wakes nobody.
+ * Rx interrupts, through inotify: each Rx queue has a descriptor that watches
+ * the bus file, and who has sent something that others sleep for writes four
+ * bytes into the file, with write(2). What a store into the mapping does
+ * nobody hears.
+ *
+ * On lanes a queue says that it sleeps, and is woken only then
+ * (base/shmbus_wake.h). On a shmif bus, as NetBSD's peers do it, a sender
+ * wakes all after each burst, but with wake=never nobody.
+ *
+ * EAL watches the descriptors for edges: a queue is woken once for each time
+ * that its interrupt was enabled, with rte_eth_dev_rx_intr_enable().
  */
 
-#include <stdio.h>
-#include <sys/inotify.h>
 #include <unistd.h>
 
 #include <rte_errno.h>
@@ -22,42 +27,56 @@ static bool
 is_wanted(const struct rte_eth_dev *dev)
 {
 	return dev->data->dev_conf.intr_conf.rxq != 0 &&
-	       shmbus_priv(dev)->format == SHMBUS_FORMAT_SHMIF &&
 	       rte_eal_process_type() == RTE_PROC_PRIMARY;
 }
 
-/* A descriptor that can be read when somebody has written the file. */
-static int
-watch_file(const struct shmbus_wire *wire)
+/* This port's sleepers; all others on the bus look up, too. */
+static void
+wake(const struct rte_eth_dev *dev)
 {
-	char name[32];
-	int fd, ret;
+	const struct shmbus_wire *wire = shmbus_wire(dev);
 
-	fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (wire->ops->fd(wire) >= 0) {
-		/* The file that is open, whatever its name leads to now. */
-		snprintf(name, sizeof(name), "/proc/self/fd/%d", wire->ops->fd(wire));
-		if (inotify_add_watch(fd, name, IN_MODIFY) < 0) {
-			ret = -errno;
-			close(fd);
-			return ret;
-		}
-	}
-	return fd;
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		shmbus_wake_ring(&wire->lanes);
+	else if (wire->shmif.map != NULL)
+		shmbus_shmif_wake(&wire->shmif);
+}
+
+static void
+close_queues(struct rte_intr_handle *handle, uint16_t n)
+{
+	uint16_t i;
+
+	for (i = 0; i < n; i++)
+		close(rte_intr_efds_index_get(handle, i));
 }
 
 static int
-set_handle(struct rte_intr_handle *handle, int fd)
+open_queues(struct rte_intr_handle *handle, const struct shmbus_wire *wire, uint16_t n)
+{
+	uint16_t i;
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		fd = shmbus_wake_watch(wire->ops->fd(wire));
+		if (fd < 0) {
+			close_queues(handle, i);
+			return fd;
+		}
+		rte_intr_efds_index_set(handle, i, fd);
+		rte_intr_vec_list_index_set(handle, i, RTE_INTR_VEC_RXTX_OFFSET + i);
+	}
+	return 0;
+}
+
+static int
+set_handle(struct rte_intr_handle *handle, uint16_t n)
 {
 	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_VDEV) != 0 ||
 	    rte_intr_efd_counter_size_set(handle, 0) != 0 || /* EAL is not to read from it */
-	    rte_intr_efds_index_set(handle, 0, fd) != 0 ||
-	    rte_intr_nb_efd_set(handle, 1) != 0 ||
-	    rte_intr_max_intr_set(handle, 2) != 0 ||
-	    rte_intr_vec_list_alloc(handle, "shmbus", 1) != 0 ||
-	    rte_intr_vec_list_index_set(handle, 0, RTE_INTR_VEC_RXTX_OFFSET) != 0)
+	    rte_intr_nb_efd_set(handle, n) != 0 ||
+	    rte_intr_max_intr_set(handle, n + RTE_INTR_VEC_RXTX_OFFSET) != 0 ||
+	    rte_intr_vec_list_alloc(handle, "shmbus", n) != 0)
 		return -rte_errno;
 	return 0;
 }
@@ -65,78 +84,104 @@ set_handle(struct rte_intr_handle *handle, int fd)
 int
 shmbus_intr_start(struct rte_eth_dev *dev)
 {
+	const uint16_t n = dev->data->nb_rx_queues;
 	struct rte_intr_handle *handle;
-	int fd, ret;
+	int ret;
 
 	if (!is_wanted(dev))
 		return 0;
 	handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
 	if (handle == NULL)
 		return -ENOMEM;
-	fd = watch_file(shmbus_wire(dev));
-	if (fd < 0) {
-		ret = fd;
-		goto err_free;
-	}
-	ret = set_handle(handle, fd);
+	ret = set_handle(handle, n);
+	if (ret == 0)
+		ret = open_queues(handle, shmbus_wire(dev), n);
 	if (ret != 0)
-		goto err_close;
+		goto err_free;
 	dev->intr_handle = handle;
 	return 0;
 
-err_close:
-	close(fd);
-	rte_intr_vec_list_free(handle);
 err_free:
+	rte_intr_vec_list_free(handle);
 	rte_intr_instance_free(handle);
-	SHMBUS_LOG(ERR, "port %u: cannot watch the bus for interrupts: %s", dev->data->port_id,
-		   rte_strerror(-ret));
+	SHMBUS_LOG(ERR, "port %u: cannot watch the bus for interrupts: %s%s", dev->data->port_id,
+		   rte_strerror(-ret), ret == -EMFILE ?
+		   "; each Rx queue takes one of fs.inotify.max_user_instances" : "");
 	return ret;
+}
+
+void
+shmbus_intr_tell(struct rte_eth_dev *dev)
+{
+	if (dev->intr_handle != NULL && shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		shmbus_wake_tell(shmbus_process_bus(dev), dev->data->dev_started);
+}
+
+void
+shmbus_intr_wake(const struct rte_eth_dev *dev)
+{
+	if (dev->intr_handle != NULL)
+		wake(dev);
 }
 
 void
 shmbus_intr_stop(struct rte_eth_dev *dev)
 {
 	struct rte_intr_handle *handle = dev->intr_handle;
+	uint16_t i;
 
 	if (handle == NULL)
 		return;
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		for (i = 0; i < dev->data->nb_rx_queues; i++)
+			shmbus_wake_rise(shmbus_process_bus(dev), shmbus_priv(dev)->slot, i);
 	dev->intr_handle = NULL;
-	close(rte_intr_efds_index_get(handle, 0));
+	close_queues(handle, (uint16_t)rte_intr_nb_efd_get(handle));
 	rte_intr_vec_list_free(handle);
 	rte_intr_instance_free(handle);
 }
 
-/* Forget what was signalled; without this the next signal would not be one. */
-static void
-drain(const struct rte_eth_dev *dev)
+/* Is there anything that the queue must not sleep through? It is said to be asleep by now. */
+static bool
+is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 {
-	uint8_t events[4096];
-	const int fd = rte_intr_efds_index_get(dev->intr_handle, 0);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
 
-	while (read(fd, events, sizeof(events)) > 0)
-		;
+	/* Then nothing is received. shmbus_set_link_up() wakes. */
+	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
+		return false;
+	if (shmbus_load(&q->restart) != q->restart_seen)
+		return true;
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		return shmbus_lanes_pending(dev, q);
+	return wire->shmif.map != NULL &&
+	       (shmbus_shmif_has_next(&q->shmif) || shmbus_shmif_pending(&wire->shmif, &q->shmif));
 }
 
 int
 shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-	const struct shmbus_rxq *q = dev->data->rx_queues[id];
+	struct shmbus_rxq *q = dev->data->rx_queues[id];
 
 	if (dev->intr_handle == NULL)
 		return -ENOTSUP;
-	drain(dev);
-	/* What came before it was drained must not be slept through; if it can be received. */
-	if (wire->shmif.map != NULL && !(shmbus_load(&q->flags) & SHMBUS_RX_DOWN) &&
-	    (shmbus_shmif_has_next(&q->shmif) || shmbus_shmif_pending(&wire->shmif, &q->shmif)))
-		shmbus_shmif_wake(&wire->shmif);
+	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES) {
+		shmbus_wake_sleep(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
+		/* Who woke it may be new: the next poll looks who is on the bus. */
+		q->idle = 0;
+	}
+	if (is_pending(dev, q))
+		wake(dev);
 	return 0;
 }
 
 int
 shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 {
-	RTE_SET_USED(id);
-	return dev->intr_handle == NULL ? -ENOTSUP : 0;
+	if (dev->intr_handle == NULL)
+		return -ENOTSUP;
+	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+		shmbus_wake_rise(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
+	return 0;
 }

@@ -231,3 +231,18 @@ shmbus_lanes_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 			waiting += shmbus_reader_waiting(bus, &q->readers[lane]);
 	return waiting;
 }
+
+bool
+shmbus_lanes_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+{
+	const struct shmbus_bus *bus = shmbus_process_bus(dev);
+	const struct shmbus_geometry *geo = &bus->geo;
+	uint32_t lane;
+
+	/* Not only the active ones: the list may be older than what was sent. */
+	for (lane = 0; lane < geo->lanes; lane++)
+		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues) &&
+		    q->readers[lane].pos != shmbus_load_acquire(&shmbus_bus_lane(bus, lane)->tail))
+			return true;
+	return false;
+}

@@ -103,6 +103,8 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 	/* In this order, as in shmbus_queues_start. */
 	publish_state(dev);
 	shmbus_queues_update(dev);
+	/* What comes from now on is received, and nobody looked for it before. */
+	shmbus_intr_wake(dev);
 	refresh_and_tell(dev);
 	return 0;
 }

@@ -262,6 +262,8 @@ shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 {
 	start_rxq(dev, id);
 	shmbus_queues_update(dev);
+	/* If it sleeps: senders ring for it from now on, and nobody looked before. */
+	shmbus_intr_wake(dev);
 	return 0;
 }
 

@@ -153,6 +153,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 			sent++; /* taken, but not sent */
 		}
 	} while (fill.end != FILL_FULL && sent < nb_pkts);
+	shmbus_waker_published(bus, &q->waker);
 	q->stats.packets += (uint16_t)(sent - drops);
 	q->stats.dropped += drops;
 	shmbus_free_sent(flags, fill.chains, pkts, sent);

@@ -137,6 +137,8 @@ set_state(struct rte_eth_dev *dev)
 
 	if (dev->data->dev_started) {
 		state |= SHMBUS_PORT_STARTED;
+		if (dev->data->dev_conf.intr_conf.rxq != 0)
+			state |= SHMBUS_PORT_RX_INTR;
 		if (!shmbus_priv(dev)->link_down)
 			state |= SHMBUS_PORT_LINK_UP | cursors(dev);
 	}
@@ -232,6 +234,12 @@ txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 		geo->ports * geo->queues * sizeof(*q->writer.watch), 0, socket);
 	if (q->writer.watch == NULL)
 		return -ENOMEM;
+	q->waker.watched = rte_zmalloc_socket("shmbus_txq",
+		geo->ports * sizeof(*q->waker.watched), 0, socket);
+	if (q->waker.watched == NULL) {
+		rte_free(q->writer.watch);
+		return -ENOMEM;
+	}
 	q->burst_max = shmbus_burst_max(geo);
 	return 0;
 }
@@ -240,6 +248,7 @@ static void
 txq_free(struct shmbus_txq *q)
 {
 	rte_free(q->writer.watch);
+	rte_free(q->waker.watched);
 }
 
 static void
@@ -253,6 +262,7 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 	q->past.dead += q->writer.dead;
 	shmbus_writer_start(shmbus_process_bus(dev), &q->writer, shmbus_priv(dev)->slot,
 			    q->queue_id, watch, args->pause, pause_ns(args));
+	shmbus_waker_start(shmbus_process_bus(dev), &q->waker, q->writer.lane, q->waker.watched);
 }
 
 static shmbus_a32 *

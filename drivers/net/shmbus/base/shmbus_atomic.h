@@ -26,9 +26,13 @@ typedef _Atomic uint64_t shmbus_a64;
 #define shmbus_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define shmbus_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define shmbus_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define shmbus_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define shmbus_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 
 #define shmbus_fence_acquire() atomic_thread_fence(memory_order_acquire)
 #define shmbus_fence_release() atomic_thread_fence(memory_order_release)
 #define shmbus_fence_full() atomic_thread_fence(memory_order_seq_cst)
+/* For the compiler alone, where the processor is taken care of in another way. */
+#define shmbus_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 
 #endif /* SHMBUS_ATOMIC_H */

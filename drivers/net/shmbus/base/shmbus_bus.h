@@ -112,6 +112,12 @@ shmbus_lane_off(const struct shmbus_geometry *geo, uint32_t lane)
 	return geo->data_off + lane * geo->lane_size;
 }
 
+static inline struct shmbus_bell *
+shmbus_bus_bell(const struct shmbus_bus *bus)
+{
+	return (struct shmbus_bell *)(void *)(bus->control + SHMBUS_BELL_OFF);
+}
+
 static inline shmbus_a32 *
 shmbus_bus_roster(const struct shmbus_bus *bus)
 {

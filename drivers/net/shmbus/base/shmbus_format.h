@@ -10,6 +10,7 @@
  * says the same in prose. All integers are in the byte order of the host.
  *
  *   0           struct shmbus_header      written once, by the creator
+ *   256         struct shmbus_bell        to wake those who sleep
  *   roster_off  u32[ports]                one change counter per slot
  *   port_off    struct shmbus_port_entry[ports]
  *   lane_off    struct shmbus_lane_entry[ports * queues]
@@ -105,11 +106,28 @@ struct shmbus_header {
 	uint8_t reserved1[152];
 };
 
+/* Behind the header, see shmbus_wake.h. */
+#define SHMBUS_BELL_OFF 256
+
+struct shmbus_bell {
+	/* One line, which every sender looks at after every burst. Ports add one,
+	 * atomically, when they begin or cease to use interrupts.
+	 */
+	shmbus_a32 changes;
+	uint32_t reserved0[15];
+	/* Another one: written to by system call, so that who watches the file
+	 * wakes up. Nobody reads it.
+	 */
+	uint32_t rung; /* 0 */
+	uint32_t reserved1[15];
+};
+
 /* enum shmbus_port_state: bits of shmbus_port_entry.state */
 #define SHMBUS_PORT_ATTACHED (1u << 0)   /* a port owns this slot */
 #define SHMBUS_PORT_STARTED (1u << 1)    /* it sends and receives */
 #define SHMBUS_PORT_LINK_UP (1u << 2)    /* it has not been set down */
 #define SHMBUS_PORT_RX_CURSORS (1u << 3) /* its cursors hold senders back */
+#define SHMBUS_PORT_RX_INTR (1u << 4)    /* its Rx queues may sleep */
 
 /*
  * One per slot. Written only by the process that holds the slot's lock,
@@ -126,8 +144,9 @@ struct shmbus_port_entry {
 	shmbus_a64 attached_ns; /* CLOCK_REALTIME */
 	uint8_t reserved0[24];
 	shmbus_a8 name[64];     /* NUL-terminated, for people only */
-	shmbus_a8 sleeping[64]; /* one per Rx queue: wake me (unused in v1) */
-	uint8_t reserved1[64];
+	shmbus_a8 sleeping[64]; /* one per Rx queue: 1: wake me */
+	shmbus_a64 sleeps;      /* that its Rx queues have begun, added to atomically */
+	uint8_t reserved1[56];
 };
 
 struct shmbus_stamp {
@@ -222,6 +241,10 @@ SHMBUS_AT(shmbus_header, created_ns, 80);
 SHMBUS_AT(shmbus_header, id, 88);
 SHMBUS_SIZE(shmbus_header, 256);
 
+SHMBUS_AT(shmbus_bell, changes, 0);
+SHMBUS_AT(shmbus_bell, rung, 64);
+SHMBUS_SIZE(shmbus_bell, 128);
+
 SHMBUS_AT(shmbus_port_entry, state, 0);
 SHMBUS_AT(shmbus_port_entry, pid, 4);
 SHMBUS_AT(shmbus_port_entry, incarnation, 8);
@@ -231,6 +254,7 @@ SHMBUS_AT(shmbus_port_entry, n_rxq, 28);
 SHMBUS_AT(shmbus_port_entry, attached_ns, 32);
 SHMBUS_AT(shmbus_port_entry, name, 64);
 SHMBUS_AT(shmbus_port_entry, sleeping, 128);
+SHMBUS_AT(shmbus_port_entry, sleeps, 192);
 SHMBUS_SIZE(shmbus_port_entry, 256);
 
 SHMBUS_AT(shmbus_stamp, pos, 0);

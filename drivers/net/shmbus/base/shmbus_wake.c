@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shmbus_wake.h"
+
+/* Instead of membarrier(2): more than any store takes to be seen. */
+#define SETTLE_NS (10 * 1000 * 1000)
+
+int
+shmbus_wake_watch(int fd)
+{
+	char name[32];
+	int in, ret;
+
+	in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (in < 0)
+		return -errno;
+	if (fd < 0)
+		return in;
+	/* The file that is open, whatever its name leads to now. */
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	if (inotify_add_watch(in, name, IN_MODIFY | IN_ATTRIB) < 0) {
+		ret = -errno;
+		close(in);
+		return ret;
+	}
+	return in;
+}
+
+void
+shmbus_wake_drain(int fd)
+{
+	uint8_t events[4096];
+
+	/* What is read is all there is, unless it is all that can be read. */
+	while (read(fd, events, sizeof(events)) == (ssize_t)sizeof(events))
+		;
+}
+
+int
+shmbus_wake_ring(const struct shmbus_bus *bus)
+{
+	const uint32_t rung = 0;
+
+	if (!bus->file.hugetlb &&
+	    pwrite(bus->file.fd, &rung, sizeof(rung),
+		   SHMBUS_BELL_OFF + offsetof(struct shmbus_bell, rung)) == (ssize_t)sizeof(rung))
+		return 0;
+	/* hugetlbfs cannot be written to: IN_ATTRIB instead of IN_MODIFY. */
+	return futimens(bus->file.fd, NULL) == 0 ? 0 : -errno;
+}
+
+void
+shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
+{
+	const struct timespec settle = { .tv_nsec = SETTLE_NS };
+
+	/* W4: with W5 in the senders, which look at the states then */
+	shmbus_add_release(&shmbus_bus_bell(bus)->changes, 1);
+	shmbus_fence_full();
+	/* Not one of the expedited kinds: it reaches all, also who has not registered. */
+	if (begins && syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+		nanosleep(&settle, NULL);
+}
+
+void
+shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
+
+	shmbus_add(&entry->sleeps, 1);
+	/* W6: with W7: who sees this flag sees this sleep counted */
+	shmbus_store_release(&entry->sleeping[rxq], 1);
+	/* W1 */
+	shmbus_fence_full();
+}
+
+void
+shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
+{
+	shmbus_store(&shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
+}
+
+void
+shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_t lane,
+		   struct shmbus_watched *watched)
+{
+	uint32_t slot;
+
+	*w = (struct shmbus_waker){
+		.quiet_at = UINT64_MAX,
+		.seen_at = UINT64_MAX,
+		.lane = lane,
+		.watched = watched,
+	};
+	for (slot = 0; slot < bus->geo.ports; slot++)
+		watched[slot] = (struct shmbus_watched){ .slot = slot };
+}
+
+/* Who uses interrupts? */
+static void
+find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t changes)
+{
+	struct shmbus_port_entry *entry;
+	uint32_t slot, n_rxq;
+
+	w->n = 0;
+	for (slot = 0; slot < bus->geo.ports; slot++) {
+		entry = shmbus_bus_port(bus, slot);
+		if (!(shmbus_load(&entry->state) & SHMBUS_PORT_RX_INTR))
+			continue;
+		n_rxq = shmbus_load(&entry->n_rxq);
+		w->watched[w->n++] = (struct shmbus_watched){
+			.slot = slot,
+			.n_rxq = n_rxq < bus->geo.queues ? n_rxq : bus->geo.queues,
+		};
+	}
+	w->seen_at = changes;
+	w->quiet_at = w->n == 0 ? changes : UINT64_MAX;
+}
+
+/* Does one of the port's queues sleep that reads this lane, and was not rung for? */
+static bool
+sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_watched *watched)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, watched->slot);
+	struct shmbus_cursor *cursor;
+	uint64_t now;
+	uint32_t q;
+
+	for (q = 0; q < watched->n_rxq; q++) {
+		/* W7: with W6 */
+		if (shmbus_load_acquire(&entry->sleeping[q]) == 0)
+			continue;
+		cursor = shmbus_bus_cursor(bus, watched->slot, q, w->lane);
+		if (!(shmbus_load(&cursor->state) & SHMBUS_CURSOR_ACTIVE))
+			continue;
+		now = shmbus_load(&entry->sleeps);
+		if (now == watched->woken)
+			return false;
+		watched->woken = now;
+		return true;
+	}
+	return false;
+}
+
+void
+shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
+{
+	/* W5: with W4 */
+	const uint64_t changes = shmbus_load_acquire(&shmbus_bus_bell(bus)->changes);
+	bool ring = false;
+	uint32_t i;
+
+	if (changes != w->seen_at)
+		find_users(bus, w, changes);
+	if (w->n == 0)
+		return;
+	/* W2: with W1 */
+	shmbus_fence_full();
+	for (i = 0; i < w->n; i++)
+		ring |= sleeps(bus, w, &w->watched[i]);
+	if (!ring)
+		return;
+	w->rings++;
+	if (shmbus_wake_ring(bus) != 0)
+		for (i = 0; i < w->n; i++)
+			w->watched[i].woken = 0; /* the next burst tries again */
+}

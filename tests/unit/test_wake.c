@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Sleeping readers: who is rung for, how often, and that no sleeper is missed.
+ * $SHMBUS_SLEEPS: sleeps of the long test, if they are to be more.
+ */
+
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "child.h"
+#include "mount.h"
+#include "shmbus_clock.h"
+#include "shmbus_wake.h"
+#include "tmpdir.h"
+#include "wire.h"
+
+/* A sleeper that is not woken within this time is not woken at all. */
+#define HANG_MS 20000
+
+/* The reading station's state, with or without interrupts. */
+static void
+use_interrupts(struct station *st, bool on)
+{
+	shmbus_port_set_state(&st->port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED |
+			      SHMBUS_PORT_LINK_UP | SHMBUS_PORT_RX_CURSORS |
+			      (on ? SHMBUS_PORT_RX_INTR : 0));
+	shmbus_wake_tell(&st->bus, on);
+}
+
+static bool
+readable(int fd, int timeout_ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) == 1;
+}
+
+/* Two stations on one bus; b sleeps, a sends and rings. */
+struct pair {
+	struct wire w;
+	struct shmbus_waker waker;
+	struct shmbus_watched watched[SHMBUS_PORTS_MAX];
+	int fd;
+};
+
+static void
+pair_start(struct pair *p)
+{
+	memset(p, 0, sizeof(*p));
+	wire_start(&p->w, SHMBUS_LANE_SIZE_MIN, true, 1000);
+	shmbus_waker_start(&p->w.a.bus, &p->waker, p->w.tx.w.lane, p->watched);
+	p->fd = shmbus_wake_watch(p->w.b.bus.file.fd);
+	assert_true(p->fd >= 0);
+}
+
+static void
+pair_stop(struct pair *p)
+{
+	close(p->fd);
+	wire_stop(&p->w);
+}
+
+/* Go to sleep with nothing to read; true if somebody rang for what is sent now. */
+static void
+fall_asleep(struct pair *p)
+{
+	shmbus_wake_drain(p->fd);
+	shmbus_wake_sleep(&p->w.b.bus, p->w.b.port.slot, 0);
+	assert_false(readable(p->fd, 0));
+}
+
+/* Send a frame; how many rings that took. */
+static uint64_t
+rings_for_one(struct pair *p)
+{
+	const uint64_t before = p->waker.rings;
+
+	assert_true(transmitter_send_one(&p->w.tx, 60));
+	shmbus_waker_published(&p->w.a.bus, &p->waker);
+	assert_int_equal(receiver_drain(&p->w.rx), 1);
+	return p->waker.rings - before;
+}
+
+static void
+test_nobody_sleeps(void **state)
+{
+	struct pair p;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(rings_for_one(&p), 0);
+	/* The look is for the first time only. */
+	assert_int_equal(p.waker.quiet_at, 0);
+	/* Without the bit the flag says nothing. */
+	fall_asleep(&p);
+	assert_int_equal(rings_for_one(&p), 0);
+	assert_false(readable(p.fd, 0));
+	pair_stop(&p);
+}
+
+static void
+test_once_for_each_sleep(void **state)
+{
+	struct pair p;
+	unsigned int i, k;
+
+	(void)state;
+	pair_start(&p);
+	assert_int_equal(rings_for_one(&p), 0);
+	use_interrupts(&p.w.b, true);
+	assert_int_equal(rings_for_one(&p), 0); /* it is awake */
+	for (i = 0; i < 50; i++) {
+		fall_asleep(&p);
+		assert_int_equal(rings_for_one(&p), 1);
+		assert_true(readable(p.fd, 0));
+		for (k = 0; k < i % 4; k++)
+			assert_int_equal(rings_for_one(&p), 0);
+		if (i % 2 == 0) /* or sleep again without having risen */
+			shmbus_wake_rise(&p.w.b.bus, p.w.b.port.slot, 0);
+		if (i % 4 == 0)
+			assert_int_equal(rings_for_one(&p), 0);
+	}
+	use_interrupts(&p.w.b, false);
+	fall_asleep(&p);
+	assert_int_equal(rings_for_one(&p), 0);
+	assert_int_equal(p.waker.quiet_at, 2);
+	pair_stop(&p);
+}
+
+/* A queue that does not read the lane is not rung for. */
+static void
+test_only_for_its_readers(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_start(&p);
+	shmbus_port_set_queues(&p.w.b.port, 0, 2);
+	use_interrupts(&p.w.b, true);
+	shmbus_wake_drain(p.fd);
+	shmbus_wake_sleep(&p.w.b.bus, p.w.b.port.slot, 1);
+	assert_int_equal(rings_for_one(&p), 0);
+	fall_asleep(&p);
+	assert_int_equal(rings_for_one(&p), 1);
+	/* Both sleep; the other one's next sleep is none of this queue's. */
+	shmbus_wake_rise(&p.w.b.bus, p.w.b.port.slot, 0);
+	shmbus_wake_sleep(&p.w.b.bus, p.w.b.port.slot, 1);
+	assert_int_equal(rings_for_one(&p), 0);
+	pair_stop(&p);
+}
+
+/* Rung for, and gone before it has drained: the next sleep is another one. */
+static void
+test_dead_sleeper(void **state)
+{
+	struct station c;
+	struct pair p;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p);
+	station_join(&c, p.w.path, 0, 0, 0);
+	station_announce(&c, 0, 1);
+	use_interrupts(&c, true);
+	shmbus_store(&shmbus_bus_cursor(&c.bus, c.port.slot, 0, p.waker.lane)->state,
+		     SHMBUS_CURSOR_ACTIVE);
+	shmbus_wake_sleep(&c.bus, c.port.slot, 0);
+	station_die(&c);
+	assert_int_equal(rings_for_one(&p), 1);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(rings_for_one(&p), 0);
+	/* Its slot's next owner is awake, and uses no interrupts. */
+	station_join(&c, p.w.path, 0, 0, 0);
+	assert_true(c.port.took_over);
+	assert_int_equal(shmbus_load(&shmbus_bus_port(&c.bus, c.port.slot)->sleeping[0]), 0);
+	assert_int_equal(rings_for_one(&p), 0);
+	station_leave(&c, false);
+	pair_stop(&p);
+}
+
+/* Whatever a port says of itself, nothing else happens than that it is rung for. */
+static void
+test_hostile(void **state)
+{
+	struct shmbus_port_entry *entry;
+	struct dice d = { .state = 1 };
+	struct pair p;
+	unsigned int i, slot, k;
+
+	(void)state;
+	pair_start(&p);
+	for (i = 0; i < 3000; i++) {
+		for (slot = 0; slot < p.w.a.bus.geo.ports; slot++) {
+			if (slot == p.w.a.port.slot)
+				continue;
+			entry = shmbus_bus_port(&p.w.a.bus, slot);
+			shmbus_store(&entry->state, (uint32_t)dice_throw(&d));
+			shmbus_store(&entry->n_rxq, i % 3 != 0 ? UINT32_MAX :
+				     dice_range(&d, 0, 100));
+			shmbus_store(&entry->sleeps, dice_throw(&d) % 3 - 1);
+			for (k = 0; k < DIM(entry->sleeping); k++)
+				shmbus_store(&entry->sleeping[k], (uint8_t)dice_range(&d, 0, 255));
+		}
+		shmbus_store(&shmbus_bus_bell(&p.w.a.bus)->changes,
+			     (uint32_t)dice_throw(&d));
+		assert_true(transmitter_send_one(&p.w.tx, 60));
+		shmbus_waker_published(&p.w.a.bus, &p.waker);
+		assert_true(p.waker.n <= p.w.a.bus.geo.ports);
+		receiver_drain(&p.w.rx);
+	}
+	assert_true(p.waker.rings != 0);
+	pair_stop(&p);
+}
+
+/* Ringing changes nothing that is read, and what it writes is 0. */
+static void
+test_ring(void **state)
+{
+	struct shmbus_bell *bell;
+	struct shmbus_header header;
+	struct pair p;
+
+	(void)state;
+	pair_start(&p);
+	memcpy(&header, p.w.a.bus.control, sizeof(header));
+	assert_int_equal(shmbus_wake_ring(&p.w.a.bus), 0);
+	assert_true(readable(p.fd, 0));
+	shmbus_wake_drain(p.fd);
+	assert_false(readable(p.fd, 0));
+	bell = shmbus_bus_bell(&p.w.a.bus);
+	assert_int_equal(bell->rung, 0);
+	assert_memory_equal(&header, p.w.a.bus.control, sizeof(header));
+	/* As on a file that cannot be written to. */
+	p.w.a.bus.file.hugetlb = true;
+	assert_int_equal(shmbus_wake_ring(&p.w.a.bus), 0);
+	p.w.a.bus.file.hugetlb = false;
+	assert_true(readable(p.fd, 0));
+	pair_stop(&p);
+}
+
+static void
+test_hugetlbfs(void **state)
+{
+	const char *dir, *why;
+	struct station st;
+	char path[4300];
+	size_t page;
+	int fd;
+
+	(void)state;
+	dir = mount_huge(4, &page, &why);
+	if (dir == NULL)
+		skip_because("%s", why);
+	snprintf(path, sizeof(path), "%s/bus", dir);
+	station_join(&st, path, 2, 1, 0);
+	fd = shmbus_wake_watch(st.bus.file.fd);
+	assert_true(fd >= 0);
+	assert_false(readable(fd, 0));
+	assert_int_equal(shmbus_wake_ring(&st.bus), 0);
+	assert_true(readable(fd, 0));
+	shmbus_wake_drain(fd);
+	assert_false(readable(fd, 0));
+	close(fd);
+	station_leave(&st, true);
+	mount_end();
+}
+
+/*
+ * A process that sends one frame after the other, each when the one before it
+ * was received and a moment has gone by, which is by chance: so many fall into
+ * the instant in which the reader goes to sleep.
+ */
+struct board {
+	char path[4096];
+	cpu_set_t cpus; /* that the test may use */
+	shmbus_a64 received;
+	shmbus_a64 sent_ns; /* when the last one was */
+	shmbus_a32 done;
+	unsigned int spin;  /* up to so many turns between two frames */
+};
+
+/* The nth of the processors that we may use, as long as there are enough; gives what was before. */
+static cpu_set_t
+pin(int n)
+{
+	cpu_set_t before, set;
+	int i;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	for (i = 0; i < CPU_SETSIZE && CPU_COUNT(&before) > 1; i++) {
+		if (!CPU_ISSET(i, &before) || n-- != 0)
+			continue;
+		CPU_ZERO(&set);
+		CPU_SET(i, &set);
+		assert_int_equal(sched_setaffinity(0, sizeof(set), &set), 0);
+		break;
+	}
+	return before;
+}
+
+static void
+spin(struct dice *d, unsigned int most)
+{
+	uint32_t turns;
+
+	for (turns = dice_range(d, 0, most); turns != 0; turns--)
+		shmbus_fence_compiler();
+}
+
+static int
+sender(struct child *c, void *arg)
+{
+	struct shmbus_watched watched[4];
+	struct dice d = { .state = 7 };
+	struct shmbus_waker waker;
+	struct board *b = arg;
+	struct transmitter tx;
+	struct station st;
+	unsigned int turns = 0;
+	uint64_t sent;
+
+	/* Else both soon share one, and nothing happens at once. */
+	sched_setaffinity(0, sizeof(b->cpus), &b->cpus);
+	pin(1);
+	station_join(&st, b->path, 0, 0, 0);
+	station_announce(&st, 1, 0);
+	transmitter_start(&tx, &st, 0, true, 60000);
+	shmbus_waker_start(&st.bus, &waker, tx.w.lane, watched);
+	child_tell(c, tx.w.lane);
+	for (sent = 0; !shmbus_load(&b->done);) {
+		if (shmbus_load_acquire(&b->received) != sent) {
+			/* At once, while they last: a processor for each of the two. */
+			if (++turns % 1000 == 0)
+				sched_yield();
+			continue;
+		}
+		spin(&d, b->spin);
+		shmbus_store(&b->sent_ns, shmbus_clock_mono_ns());
+		assert_true(transmitter_send_one(&tx, 60));
+		shmbus_waker_published(&st.bus, &waker);
+		sent++;
+	}
+	child_tell(c, waker.rings);
+	transmitter_stop(&tx);
+	station_leave(&st, false);
+	return 0;
+}
+
+struct sleeper {
+	struct board *b;
+	struct station st;
+	struct receiver rx;
+	struct child c;
+	struct dice dice;
+	int fd;
+	uint64_t slept; /* times that there was nothing, and it waited */
+};
+
+static void
+sleeper_start(struct sleeper *s, unsigned int spin)
+{
+	char *path = tmpdir_new_path();
+
+	memset(s, 0, sizeof(*s));
+	s->dice.state = 11;
+	s->b = mmap(NULL, sizeof(*s->b), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(s->b != MAP_FAILED);
+	strcpy(s->b->path, path);
+	free(path);
+	s->b->spin = spin;
+	s->b->cpus = pin(0);
+	shmbus_store(&s->b->received, UINT64_MAX); /* not yet */
+	station_join(&s->st, s->b->path, 4, 1, SHMBUS_LANE_SIZE_MIN);
+	s->fd = shmbus_wake_watch(s->st.bus.file.fd);
+	assert_true(s->fd >= 0);
+	station_announce(&s->st, 0, 1);
+	child_start(&s->c, sender, s->b);
+	receiver_start(&s->rx, &s->st, 0, (uint32_t)child_answer(&s->c), true);
+	shmbus_store_release(&s->b->received, 0);
+}
+
+/* Returns how often the sender rang. */
+static uint64_t
+sleeper_stop(struct sleeper *s)
+{
+	uint64_t rings;
+
+	shmbus_store(&s->b->done, 1);
+	rings = child_answer(&s->c);
+	assert_int_equal(child_wait(&s->c), 0);
+	sched_setaffinity(0, sizeof(s->b->cpus), &s->b->cpus);
+	receiver_stop(&s->rx);
+	station_leave(&s->st, true);
+	close(s->fd);
+	munmap(s->b, sizeof(*s->b));
+	return rings;
+}
+
+static void
+got_one(struct sleeper *s)
+{
+	assert_int_equal(s->rx.r.missed + s->rx.r.corrupt, 0);
+	shmbus_store_release(&s->b->received, s->rx.frames);
+}
+
+static void
+receive_polling(struct sleeper *s)
+{
+	const uint64_t start = shmbus_clock_mono_ns();
+
+	while (receiver_receive(&s->rx, 1) == 0) {
+		sched_yield();
+		assert_true(shmbus_clock_mono_ns() - start < HANG_MS * UINT64_C(1000000));
+	}
+	got_one(s);
+}
+
+/* The way that a driver goes. Gives how long after it was sent it woke up, 0: it did not sleep. */
+static uint64_t
+receive_sleeping(struct sleeper *s)
+{
+	const uint32_t slot = s->st.port.slot;
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(&s->st.bus, s->rx.r.lane);
+	uint64_t latency = 0;
+
+	for (;;) {
+		shmbus_wake_drain(s->fd);
+		spin(&s->dice, s->b->spin);
+		shmbus_wake_sleep(&s->st.bus, slot, 0);
+		if (shmbus_load_acquire(&lane->tail) == s->rx.r.pos) {
+			s->slept++;
+			if (!readable(s->fd, HANG_MS))
+				fail_msg("after %llu sleeps: not woken, and the lane %s",
+					 (unsigned long long)s->slept,
+					 shmbus_load(&lane->tail) == s->rx.r.pos ? "is empty" :
+					 "has a frame");
+			latency = shmbus_clock_mono_ns() - shmbus_load(&s->b->sent_ns);
+		}
+		shmbus_wake_rise(&s->st.bus, slot, 0);
+		if (receiver_receive(&s->rx, 1) == 1)
+			break;
+	}
+	got_one(s);
+	return latency;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a;
+	const uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* So many sleeps, each ended by one frame. */
+static void
+test_many_sleeps(void **state)
+{
+	const char *text = getenv("SHMBUS_SLEEPS");
+	const uint64_t want = text != NULL ? strtoull(text, NULL, 10) : 60000;
+	uint64_t *latency = malloc(want * sizeof(*latency));
+	struct sleeper s;
+	uint64_t rings, ns, frames;
+	uint64_t n = 0;
+
+	(void)state;
+	assert_non_null(latency);
+	sleeper_start(&s, 1000);
+	use_interrupts(&s.st, true);
+	while (s.slept < want) {
+		ns = receive_sleeping(&s);
+		if (ns != 0 && n < want)
+			latency[n++] = ns;
+	}
+	frames = s.rx.frames;
+	rings = sleeper_stop(&s);
+	qsort(latency, n, sizeof(*latency), compare);
+	print_message("# %llu frames, %llu sleeps, %llu rings; from sent to awake %llu ns in the "
+		      "median, %llu ns at the 99th percentile\n", (unsigned long long)frames,
+		      (unsigned long long)s.slept, (unsigned long long)rings,
+		      (unsigned long long)latency[n / 2], (unsigned long long)latency[n / 100 * 99]);
+	/* More often than asleep is for frames that the sleeper saw by itself, and once at the end. */
+	assert_true(rings >= s.slept / 2 && rings <= frames + 1);
+	free(latency);
+}
+
+/* Ports that begin to use interrupts while others, who know nothing of it, send. */
+static void
+test_begin_and_end(void **state)
+{
+	struct sleeper s;
+	unsigned int i, k;
+
+	(void)state;
+	sleeper_start(&s, 300);
+	for (i = 0; i < 60; i++) {
+		for (k = 0; k < 50 + i; k++)
+			receive_polling(&s);
+		use_interrupts(&s.st, true);
+		for (k = 0; k < 10; k++)
+			receive_sleeping(&s);
+		use_interrupts(&s.st, false);
+	}
+	assert_true(s.slept != 0);
+	assert_true(sleeper_stop(&s) != 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nobody_sleeps),
+		cmocka_unit_test(test_once_for_each_sleep),
+		cmocka_unit_test(test_only_for_its_readers),
+		cmocka_unit_test(test_dead_sleeper),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_hugetlbfs),
+		cmocka_unit_test(test_many_sleeps),
+		cmocka_unit_test(test_begin_and_end),
+	};
+
+	return cmocka_run_group_tests_name("wake", tests, tmpdir_create, tmpdir_remove);
+}
