@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-
 #include <rte_interrupts.h>
 
 #include "nic.h"
@@ -317,6 +316,27 @@ test_refused(void **state)
 	}
 }
 
+/* A port that only looks on cannot say that it sleeps. */
+static void
+test_readonly(void **state)
+{
+	struct rte_eth_conf eth;
+	char *path = tmpdir_new_path();
+	uint16_t a, b;
+
+	(void)state;
+	a = nic_new(path, NULL);
+	nic_start(a, &rxq);
+	b = nic_new(path, "readonly=on");
+	memset(&eth, 0, sizeof(eth));
+	eth.intr_conf.rxq = 1;
+	assert_int_equal(rte_eth_dev_configure(b, 1, 0, &eth), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(b, 0, 0, 0, NULL, pool), 0);
+	assert_int_equal(rte_eth_dev_start(b), 0);
+	assert_int_equal(rte_eth_dev_rx_intr_enable(b, 0), -ENOTSUP);
+	free(path);
+}
+
 /* No descriptor to be had: the port does not start, and leaves none behind. */
 static void
 test_no_descriptors(void **state)
@@ -431,6 +451,7 @@ main(void)
 		T(test_link_down),
 		T(test_stopped_queue),
 		T(test_refused),
+		T(test_readonly),
 		T(test_no_descriptors),
 		T(test_many),
 	};

@@ -283,7 +283,7 @@ static void
 test_refused(void **state)
 {
 	char *path = tmpdir_new_path();
-	uint16_t a, b;
+	uint16_t a;
 
 	(void)state;
 	a = nic_new(path, SHMIF);
@@ -291,13 +291,6 @@ test_refused(void **state)
 	assert_true(rte_eth_dev_rx_intr_enable(a, 0) < 0);
 	assert_true(rte_eth_dev_rx_intr_disable(a, 0) < 0);
 	assert_true(rte_eth_dev_rx_intr_ctl_q(a, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD,
-		    NULL) < 0);
-	free(path);
-	path = tmpdir_new_path();
-	b = nic_new(path, "format=lanes,ports=2,queues=1,lane_size=64K");
-	start_intr(b);
-	assert_int_equal(rte_eth_dev_rx_intr_enable(b, 0), -ENOTSUP);
-	assert_true(rte_eth_dev_rx_intr_ctl_q(b, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD,
 		    NULL) < 0);
 	free(path);
 }

@@ -23,10 +23,11 @@
 
 #include "shmbus_wire.h"
 
+/* A port that only looks on cannot say that it sleeps. */
 static bool
 is_wanted(const struct rte_eth_dev *dev)
 {
-	return dev->data->dev_conf.intr_conf.rxq != 0 &&
+	return dev->data->dev_conf.intr_conf.rxq != 0 && !shmbus_priv(dev)->args.readonly &&
 	       rte_eal_process_type() == RTE_PROC_PRIMARY;
 }
 
