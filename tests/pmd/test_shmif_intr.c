@@ -278,7 +278,7 @@ test_down(void **state)
 	unwatch(c);
 }
 
-/* Not asked for at configuration, or lanes, which have none. */
+/* Not asked for at configuration. */
 static void
 test_refused(void **state)
 {
