@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""DPDK's own l3fwd-power example, built unmodified, sleeps between two buses until frames come."""
+
+import os
+import subprocess
+import time
+
+import eal
+import pytest
+from apps import LOSSLESS, cpu, plugin, sanitizer_env
+from pcaps import carry, sink, source
+from process import Process
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+MEMORY = eal.Memory("no-huge", 256)  # for its routing tables
+
+MACS = ("b2:a0:00:00:02:00", "b2:a0:00:00:02:01")
+AWAKE = r"is waked up from rx interrupt on port {} queue 0"
+
+
+@pytest.fixture(scope="module")
+def program():
+    """The path of l3fwd-power; it is built if it is not there yet."""
+    script = os.path.join(eal.ROOT, "scripts", "build-dpdk-examples")
+    built = subprocess.run([script, "l3fwd-power"], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, timeout=500, check=False)
+    assert built.returncode == 0, f"{script} failed:\n{built.stderr}"
+    return built.stdout.strip()
+
+
+class L3fwdPower(Process):
+    """l3fwd-power with a port on each of two buses; 2.1.1.0/24 lies behind the second."""
+
+    def __init__(self, program, one, two):
+        self.file_prefix = eal.unique_prefix("l3fwd-power")
+        argv = [program] + eal.eal_args(
+            lcores=f"0@{cpu(1)}", memory=MEMORY, file_prefix=self.file_prefix, plugins=[plugin()],
+            vdevs=[one.vdev(0, mac=MACS[0]), two.vdev(1, mac=MACS[1])])
+        argv += ["--", "-p", "3", "-P", "--config", "(0,0,0),(1,0,0)", "--interrupt-only",
+                 "--parse-ptype"]
+        super().__init__(argv, name="l3fwd-power", env=sanitizer_env())
+
+    def start(self):
+        super().start()
+        self.wait_for(r"entering main interrupt loop", 120)
+        return self
+
+    def cpu_seconds(self):
+        """User and system time so far."""
+        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def close(self, check=True, graceful=True):
+        try:
+            super().close(check, graceful)
+        finally:
+            eal.remove_leftovers(self.file_prefix)
+
+
+def datagrams(n):
+    return [bytes(Ether(dst=MACS[0], src="02:00:00:00:00:09") /
+                  IP(src="192.0.2.1", dst="2.1.1.7", ttl=64, id=i) / UDP(sport=i) /
+                  Raw(bytes([i % 256]) * (i % 1400)))
+            for i in range(n)]
+
+
+def without_checksum(frame):
+    """l3fwd-power loses the header's checksum if the port does not check it."""
+    return frame[:24] + bytes(2) + frame[26:]
+
+
+def forwarded(frame):
+    """What l3fwd-power makes of it: other addresses, a hop less to live."""
+    header = bytes.fromhex("020000000001" + MACS[1].replace(":", ""))
+    return without_checksum(header + frame[12:22] + bytes([frame[22] - 1]) + frame[23:])
+
+
+def test_l3fwd_power(program, make_bus, folder, counts):
+    """It sleeps, is woken by an interrupt, forwards every frame, and sleeps again."""
+    one, two = [make_bus(name, lane_size="4M", **LOSSLESS) for name in ("one", "two")]
+    frames = datagrams(300)
+    with L3fwdPower(program, one, two) as l3fwd:
+        for _ in range(2):
+            got = carry(folder, frames, lambda path: source(one, path),
+                        lambda path: sink(two, path))
+            assert list(map(without_checksum, got)) == list(map(forwarded, frames))
+        assert l3fwd.wait_for(AWAKE.format(0), 60)
+        before = l3fwd.cpu_seconds(), time.monotonic()
+        time.sleep(1)
+        busy = (l3fwd.cpu_seconds() - before[0]) / (time.monotonic() - before[1])
+    # One that polls takes all it can get; this one wakes up every 10 ms by itself.
+    assert busy < 0.5
+    counts(f"{2 * len(frames)} frames forwarded, idle with {busy:.0%} of a CPU")
