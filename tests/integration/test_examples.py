@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""DPDK's own examples, unmodified, between two buses: frames in, the right frames out."""
+
+import contextlib
+import os
+import subprocess
+
+import eal
+import pytest
+from apps import LOSSLESS, cpu, plugin, sanitizer_env
+from pcaps import carry, mixture, sink, source
+from process import Process
+from scapy.layers.inet import IP, UDP, defragment
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+SMALL = eal.Memory("no-huge", 128)
+LARGE = eal.Memory("no-huge", 256)
+MACS = ("b2:a0:00:00:01:00", "b2:a0:00:00:01:01")
+EXAMPLES = ("skeleton", "rxtx_callbacks", "link_status_interrupt", "l3fwd", "ip_fragmentation",
+            "multi_process/symmetric_mp")
+
+
+@pytest.fixture(scope="module")
+def programs():
+    """{name: path}; they are built if they are not there yet, which takes ten seconds."""
+    script = os.path.join(eal.ROOT, "scripts", "build-dpdk-examples")
+    built = subprocess.run([script, *EXAMPLES], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           text=True, timeout=500, check=False)
+    assert built.returncode == 0, f"{script} failed:\n{built.stderr}"
+    return {os.path.basename(path): path for path in built.stdout.split()}
+
+
+@pytest.fixture
+def buses(make_bus):
+    return [make_bus(name, **LOSSLESS) for name in ("one", "two")]
+
+
+class Example(Process):
+    """An example with a port on each of two buses."""
+
+    def __init__(self, program, buses, args, ready, memory=SMALL, **kwargs):
+        self.owns_prefix = "file_prefix" not in kwargs
+        self.file_prefix = kwargs.pop("file_prefix", None) or eal.unique_prefix("example")
+        self.ready = ready
+        vdevs = [bus.vdev(i, mac=MACS[i]) for i, bus in enumerate(buses)]
+        argv = [program] + eal.eal_args(
+            lcores=f"0@{cpu(0)}", memory=memory, vdevs=vdevs,
+            file_prefix=self.file_prefix, plugins=[plugin()], **kwargs)
+        super().__init__(argv + ["--", *args], name=os.path.basename(program),
+                         env=sanitizer_env())
+
+    def start(self):
+        super().start()
+        self.wait_for(self.ready, 120)
+        return self
+
+    def close(self, check=True, graceful=True):
+        try:
+            if check:
+                self.check_alive()
+            # some of them know no way to end but a signal that they do not handle
+            self.kill()
+            super().close(check=False, graceful=False)
+        finally:
+            if self.owns_prefix:
+                eal.remove_leftovers(self.file_prefix)
+
+
+def across(folder, buses, frames, expected=None, reverse=False):
+    first, last = reversed(buses) if reverse else buses
+    return carry(folder, frames, lambda path: source(first, path), lambda path: sink(last, path),
+                 expected)
+
+
+def ordinary_frames(n, seed):
+    return [f for f in mixture(n, seed=seed) if len(f) <= 1514]
+
+
+@pytest.mark.parametrize("name, ready", [("skeleton", "forwarding packets"),
+                                         ("rxtx_callbacks", "forwarding packets")])
+def test_plain_forwarders(programs, buses, folder, counts, name, ready):
+    """What enters at one port leaves at the other, as it was."""
+    frames = ordinary_frames(500, seed=11)
+    with Example(programs[name], buses, [], ready):
+        assert across(folder, buses, frames) == frames
+        assert across(folder, buses, frames, reverse=True) == frames
+    counts(f"{len(frames)} frames each way")
+
+
+def test_link_status_interrupt(programs, buses, folder, counts):
+    """It asks for link status events, and shows a link that is up."""
+    frames = ordinary_frames(300, seed=12)
+    with Example(programs["link_status_interrupt"], buses, ["-p", "3", "-q", "2", "-T", "1"],
+                 "entering main loop") as lsi:
+        got = across(folder, buses, frames)
+        lsi.wait_for(r"Link status: +Link up", 60)
+    header = bytes.fromhex("020000000001" + MACS[1].replace(":", ""))
+    assert got == [header + f[12:] for f in frames]
+    counts(f"{len(frames)} frames")
+
+
+def test_l3fwd(programs, buses, folder, counts):
+    """Longest prefix match: routed by address, one hop less to live, a correct checksum."""
+    def packet(i):
+        # 198.18.1.0/24 leads to port 1
+        return Ether(dst=MACS[0], src="02:00:00:00:00:aa") / \
+            IP(src="192.0.2.1", dst=f"198.18.1.{i % 254 + 1}", ttl=2 + i % 60, id=i) / \
+            UDP(sport=1000 + i, dport=2000) / Raw(bytes(range(i % 200)))
+    frames = [bytes(packet(i)) for i in range(300)]
+    with Example(programs["l3fwd"], buses, ["-p", "3", "-P", "--parse-ptype", "--config",
+                                            "(0,0,0),(1,0,0)"], "entering main loop",
+                 memory=LARGE):
+        got = across(folder, buses, frames)
+    assert len(got) == len(frames)
+    for i, frame in enumerate(got):
+        expected = packet(i)
+        expected[IP].ttl -= 1
+        expected[Ether].src, expected[Ether].dst = MACS[1], "02:00:00:00:00:01"
+        assert frame == bytes(expected)
+    counts(f"{len(frames)} packets routed")
+
+
+def test_ip_fragmentation(programs, buses, folder, counts):
+    """Packets too long for an MTU of 1500 come out in fragments that make them up again."""
+    sizes = (100, 1000, 1472, 1473, 2000, 3000, 4500, 8000)
+
+    def packet(i, size):
+        return Ether(dst=MACS[0], src="02:00:00:00:00:aa") / \
+            IP(src="192.0.2.1", dst="100.20.0.1", id=i + 1) / UDP(sport=1, dport=2) / \
+            Raw(bytes((i + k) % 256 for k in range(size)))
+    packets = [packet(i, size) for i, size in enumerate(sizes)]
+    n = sum(-(-(size + 8) // 1480) for size in sizes)
+    with Example(programs["ip_fragmentation"], buses, ["-p", "3", "-q", "2"],
+                 "entering main loop", memory=LARGE):
+        got = across(folder, buses, [bytes(p) for p in packets], expected=n)
+    assert len(got) == n and max(map(len, got)) <= 1514
+    fragments = [Ether(f) for f in got]
+    for f in fragments:
+        summed = f[IP].copy()
+        del summed.chksum
+        assert IP(bytes(summed)).chksum == f[IP].chksum
+    whole = {p[IP].id: bytes(p[UDP]) for p in defragment(fragments)}
+    assert whole == {p[IP].id: bytes(Ether(bytes(p))[UDP]) for p in packets}
+    counts(f"{len(sizes)} packets, {n} fragments")
+
+
+def test_symmetric_mp(programs, buses, folder, hugetlbfs, counts):
+    """Two processes share the ports, a queue of each port for each."""
+    frames = ordinary_frames(300, seed=13)
+    args = ["-p", "3", "--num-procs", "2", "--proc-id"]
+    shared = {"memory": eal.HUGE, "extra": ["--huge-dir", hugetlbfs]}
+    if sanitizer_env():
+        # where EAL would map the shared memory the address sanitizer has its own
+        shared["extra"].append("--base-virtaddr=0x200000000000")
+    ready = "Lcore 0 using ports"
+    with contextlib.ExitStack() as stack:
+        primary = stack.enter_context(Example(programs["symmetric_mp"], buses, args + ["0"], ready,
+                                              proc_type="primary", **shared))
+        stack.enter_context(Example(programs["symmetric_mp"], buses, args + ["1"], ready,
+                                    proc_type="secondary", file_prefix=primary.file_prefix,
+                                    **shared))
+        got = across(folder, buses, frames)
+    assert sorted(got) == sorted(frames)
+    counts(f"{len(frames)} frames")
