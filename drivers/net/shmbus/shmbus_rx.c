@@ -256,13 +256,6 @@ rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	return got;
 }
 
-static inline bool
-needs_attention(const struct shmbus_rxq *q, uint32_t flags)
-{
-	return (flags & SHMBUS_RX_DOWN) || q->idle == 0 ||
-	       shmbus_load(&q->restart) != q->restart_seen;
-}
-
 /* All lanes, and of their frames those that are for this queue. */
 static uint16_t
 rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags,
@@ -272,7 +265,8 @@ rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint3
 
 	if (!shmbus_steer_enter(q))
 		return 0;
-	if (!needs_attention(q, flags) || attend(q, flags))
+	if ((!(flags & SHMBUS_RX_DOWN) && q->idle != 0 &&
+	     shmbus_load(&q->restart) == q->restart_seen) || attend(q, flags))
 		got = rx_lanes(q, pkts, nb_pkts, flags, publish);
 	shmbus_steer_leave(q);
 	return got;
@@ -284,7 +278,9 @@ rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts, bool publish)
 	struct shmbus_rxq *q = queue;
 	const uint32_t flags = shmbus_load(&q->flags);
 
-	if (unlikely((flags & SHMBUS_RX_STEER) || needs_attention(q, flags))) {
+	/* The flags in one look: the plain case pays for nothing else. */
+	if (unlikely((flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER)) || q->idle == 0 ||
+		     shmbus_load(&q->restart) != q->restart_seen)) {
 		if (flags & SHMBUS_RX_STEER)
 			return rx_steered(q, pkts, nb_pkts, flags, publish);
 		if (!attend(q, flags))
