@@ -20,6 +20,7 @@ from lanes_file import (
     REQUEST, RX_CURSORS, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
     locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
+from lanes_sleep import Waker
 
 ATTACH_LOCK = 0
 
@@ -196,6 +197,7 @@ class LaneWriter:
         self.pause_timeout = pause_timeout
         self.held_since = {}  # (slot, rxq): [pos, since, given up]
         self.pauses = 0
+        self.waker = Waker(bus, self.lane)
         self.tail = bus.tail(self.lane)
         self.head = bus.head(self.lane)
         self.bytes = bus.lane_word(self.lane, L_BYTES)
@@ -313,6 +315,7 @@ class LaneWriter:
         self._store(L_STAMP + 16 * self.next_stamp + 8, self.seq)
         self.next_stamp ^= 1
         self._store(L_TAIL, self.tail)
+        self.waker.published()
         return True
 
     def die_before_publishing(self, count, with_seq):
