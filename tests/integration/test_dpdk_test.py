@@ -63,13 +63,15 @@ def passed(text):
     return int(re.search(r"Tests Passed :\s+(\d+)", text).group(1))
 
 
-def test_event_eth_rx_adapter(make_bus, counts):
-    """A port with 64 Rx queues, started and stopped again and again. Half a million mbufs."""
+@pytest.mark.parametrize("suite, cases", [("event_eth_rx_adapter_autotest", 10),
+                                          ("event_eth_rx_intr_adapter_autotest", 2)])
+def test_event_eth_rx_adapter(make_bus, counts, suite, cases):
+    """A port with 64 Rx queues, polled or by interrupts. Half a million mbufs."""
     needs_megabytes(4000)
     bus = make_bus(queues=64, ports=2, lane_size="64K")
     with DpdkTest([bus.vdev()], 4096) as autotest:
-        n = passed(autotest.run("event_eth_rx_adapter_autotest"))
-    assert n == 10
+        n = passed(autotest.run(suite))
+    assert n == cases
     counts(f"{n} cases")
 
 
