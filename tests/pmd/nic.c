@@ -182,6 +182,7 @@ nic_setup(uint16_t port, const struct nic_conf *conf)
 	memset(&eth, 0, sizeof(eth));
 	eth.rxmode.offloads = conf->rx_offloads;
 	eth.rxmode.mtu = conf->mtu;
+	eth.rxmode.max_lro_pkt_size = conf->max_lro;
 	eth.txmode.offloads = conf->tx_offloads;
 	eth.lpbk_mode = conf->lpbk;
 	eth.intr_conf.lsc = conf->lsc;

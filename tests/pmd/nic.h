@@ -40,6 +40,7 @@ struct nic_conf {
 	uint16_t n_rxq; /* 0: 1; so for the next */
 	uint16_t n_txq;
 	uint16_t mtu;   /* 0: as it is */
+	uint32_t max_lro; /* 0: ethdev's choice */
 	uint64_t rx_offloads;
 	uint64_t tx_offloads;
 	bool filter;    /* not promiscuous */

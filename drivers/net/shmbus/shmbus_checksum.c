@@ -322,6 +322,7 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 {
 	const uint32_t outer = outer_len(m);
 	struct ip_header ip;
+	uint8_t tcp[SHMBUS_TCP_MIN];
 
 	memset(req, 0, sizeof(*req));
 	read_wishes(q->offloads, m, req);
@@ -341,6 +342,10 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 		req->segment = m->tso_segsz;
 	}
 	if (!shmbus_request_valid(req, m->pkt_len) || !suits(&ip, req))
+		return false;
+	if ((req->flags & SHMBUS_REQUEST_SEGMENT) &&
+	    (!shmbus_chain_read(m, req->l4_off, tcp, sizeof(tcp)) ||
+	     (tcp[12] >> 4) * 4u != m->l4_len))
 		return false;
 	if (!(req->flags & SHMBUS_REQUEST_SEGMENT) && (req->flags & SHMBUS_REQUEST_L4_CKSUM) &&
 	    l4_extent(m, &ip, req->l3_off, req->l4_off, req->l4) == 0)

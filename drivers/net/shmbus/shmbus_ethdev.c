@@ -109,16 +109,19 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_RSS_HASH |
 				SHMBUS_RX_CHECKSUMS | SHMBUS_VLAN_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
-				SHMBUS_TX_CHECKSUMS | SHMBUS_VLAN_TX_OFFLOADS;
+				SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO |
+				SHMBUS_VLAN_TX_OFFLOADS;
 	info->flow_type_rss_offloads = SHMBUS_RSS_TYPES;
 	info->hash_key_size = SHMBUS_RSS_KEY;
 	info->reta_size = SHMBUS_RSS_RETA;
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
-	/* The times on a shmif bus are of clocks that nobody knows. */
-	if (priv->format == SHMBUS_FORMAT_LANES)
-		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP;
+	/* A shmif bus has no long frames, and times of clocks that nobody knows. */
+	if (priv->format == SHMBUS_FORMAT_LANES) {
+		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_TCP_LRO;
+		info->max_lro_pkt_size = priv->max_frame;
+	}
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = SHMBUS_BURST_DEFAULT,

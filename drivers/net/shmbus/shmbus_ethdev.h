@@ -101,6 +101,7 @@ struct __rte_cache_aligned shmbus_rxq {
 	uint64_t mbuf_flags; /* that mbufs of this pool always have */
 	struct rte_mempool *pool;
 	struct shmbus_rxq_stats stats;
+	uint32_t max_lro;     /* longest frame that is delivered for others to segment */
 	uint64_t tstamp_flag; /* of an mbuf with a time, */
 	int tstamp_off;       /* and where in it that is */
 

@@ -152,6 +152,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		if (down || data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_RX_DOWN;
 		rxq->max_len = max_len;
+		rxq->max_lro = RTE_MIN(data->dev_conf.rxmode.max_lro_pkt_size, priv->max_frame);
 		shmbus_store(&rxq->flags, flags);
 	}
 	for (i = 0; i < data->nb_tx_queues; i++) {
@@ -167,7 +168,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_TX_DOWN;
 		txq->max_len = max_len;
-		txq->max_whole = max_len;
+		txq->max_whole = priv->format == SHMBUS_FORMAT_LANES ? priv->max_frame :
+				 SHMBUS_FRAME_MAX;
 		shmbus_store(&txq->flags, flags);
 	}
 }

@@ -12,10 +12,10 @@
  */
 
 #include "base/shmbus_copy.h"
-#include "shmbus_checksum.h"
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
+#include "shmbus_segment.h"
 #include "shmbus_steer.h"
 #include "shmbus_wire.h"
 
@@ -41,6 +41,7 @@ struct part {
 	uint32_t bytes;
 	uint32_t too_long;
 	uint32_t filtered;
+	uint32_t cut_done;  /* of the next frame, see struct shmbus_cut */
 	uint8_t odd;      /* bits, below: the record is not done with, and not as usual */
 	bool no_mbuf;
 };
@@ -48,6 +49,7 @@ struct part {
 #define ODD_CORRUPT 1u  /* what comes next makes no sense */
 #define ODD_REQUEST 2u  /* or may be a frame with a request: copy_plain does not know */
 #define ODD_REFUSED 4u  /* part.refused is not 0 */
+#define ODD_CUT 8u      /* some segments of the next frame are delivered */
 
 /* The usual case: every frame is wanted and fits into one mbuf. */
 static inline void
@@ -79,9 +81,63 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 	q->n_stash -= k;
 }
 
+/* A frame in segments. False: not all of them had room, and reading stays where it is. */
+static bool
+copy_segments(struct shmbus_rxq *q, const uint8_t *frame, struct shmbus_cut *cut,
+	      const struct shmbus_frame *info, struct rte_mbuf **pkts, uint16_t room,
+	      uint32_t flags, struct part *part)
+{
+	struct rte_mbuf *m;
+	uint32_t len;
+	int ret;
+
+	do {
+		len = cut->req.data_off + shmbus_cut_part(cut);
+		if (len > q->max_len || (len > q->room && !(flags & SHMBUS_RX_SCATTER))) {
+			part->too_long++;
+			return true;
+		}
+		if (part->delivered == room)
+			break;
+		ret = shmbus_segment_receive(q, cut, frame, &m);
+		if (ret == -EINVAL) {
+			part->odd |= ODD_REFUSED;
+			part->refused++;
+			return true;
+		}
+		if (ret != 0) {
+			part->no_mbuf = true;
+			break;
+		}
+		if (flags & SHMBUS_RX_COMPLETE)
+			shmbus_frame_complete(q, m, info);
+		pkts[part->delivered++] = m;
+		part->bytes += len;
+		/* One without payload is a segment, too. */
+		if (shmbus_cut_finished(cut))
+			return true;
+	} while (true);
+	part->odd |= ODD_CUT;
+	part->cut_done = cut->done;
+	return false;
+}
+
+/* The frame that comes next in segments: all of it, or what a poll before left of it. */
+static struct shmbus_cut
+begin_cut(const struct shmbus_reader *r, const struct shmbus_walk *at,
+	  const struct shmbus_request *req, uint32_t len)
+{
+	struct shmbus_cut cut = { .req = *req, .len = len };
+
+	if (r->part_seq == r->rec_seq + at->next && r->part_done < len - req->data_off)
+		cut.done = r->part_done;
+	return cut;
+}
+
 static void
 copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
-		struct rte_mbuf **pkts, uint16_t n, uint32_t flags, struct part *part)
+		struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t flags,
+		struct part *part)
 {
 	struct shmbus_frame info = {
 		.tstamp_ns = r->tstamp_ns,
@@ -90,25 +146,37 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 	};
 	struct shmbus_walk before;
 	enum shmbus_verdict verdict;
+	struct shmbus_cut cut;
 	const uint8_t *frame;
 	struct rte_mbuf *m;
+	bool segment, whole;
 	uint32_t len;
 	uint16_t i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && part->delivered < room; i++) {
 		before = *walk;
 		len = shmbus_reader_next_any(r, walk, &frame, &info.request);
 		if (unlikely(len == 0)) {
 			part->odd |= ODD_CORRUPT;
 			break;
 		}
+		segment = info.request.flags & SHMBUS_REQUEST_SEGMENT;
+		whole = segment && shmbus_segment_whole(q, len, flags);
 		if (flags & SHMBUS_RX_CLASSIFY) {
 			verdict = shmbus_frame_classify(q, frame, len, &info);
 			part->filtered += verdict == SHMBUS_FRAME_FILTERED;
 			if (verdict != SHMBUS_FRAME_TAKE)
 				continue;
 		}
-		if (len > q->max_len || (len > q->room && !(flags & SHMBUS_RX_SCATTER))) {
+		if (segment && !whole) {
+			cut = begin_cut(r, &before, &info.request, len);
+			if (copy_segments(q, frame, &cut, &info, pkts, room, flags, part))
+				continue;
+			*walk = before;
+			break;
+		}
+		if (!whole && (len > q->max_len ||
+			       (len > q->room && !(flags & SHMBUS_RX_SCATTER)))) {
 			part->too_long++;
 			continue;
 		}
@@ -127,7 +195,9 @@ copy_with_flags(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmb
 			part->no_mbuf = true;
 			break;
 		}
-		if (info.request.flags != 0 && !shmbus_checksum_accept(q, m, &info.request)) {
+		if (info.request.flags != 0 &&
+		    !(whole ? shmbus_segment_accept(q, m, &info.request) :
+			      shmbus_checksum_accept(q, m, &info.request))) {
 			shmbus_put_back(q, &m, 1);
 			part->odd |= ODD_REFUSED;
 			part->refused++;
@@ -146,15 +216,23 @@ attend_odd(struct shmbus_rxq *q, struct shmbus_reader *r, const struct part *par
 {
 	/* Counted by this queue alone, not by all that read the lane. */
 	q->past.corrupt += part->refused;
+	if (part->odd & ODD_CUT) {
+		r->part_seq = r->rec_seq + r->next;
+		r->part_done = part->cut_done;
+	}
 	if (part->odd & ODD_CORRUPT)
 		shmbus_reader_give_up(r);
 	return part->odd & ODD_REQUEST ? SHMBUS_RX_REQUESTS : 0;
 }
 
-/* Frames of one record, up to n. False: nothing more is to be had from this lane now. */
+/*
+ * Up to n frames of one record into pkts, which has room for that and for more
+ * segments. False: nothing more is to be had from this lane now.
+ */
 static inline bool
 rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
-	  struct rte_mbuf **pkts, uint16_t n, uint32_t *flags, uint16_t *delivered)
+	  struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t *flags,
+	  uint16_t *delivered)
 {
 	struct part part = { .delivered = 0 };
 	struct shmbus_walk walk;
@@ -167,7 +245,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 			return false;
 		copy_plain(q, r, &walk, pkts, n, &part);
 	} else {
-		copy_with_flags(q, r, &walk, pkts, n, *flags, &part);
+		copy_with_flags(q, r, &walk, pkts, n, room, *flags, &part);
 	}
 	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
 		shmbus_put_back(q, pkts, part.delivered);
@@ -203,7 +281,7 @@ rx_lane(struct shmbus_bus *bus, struct shmbus_rxq *q, uint32_t lane, struct rte_
 		n = RTE_MIN(shmbus_reader_peek(bus, r), (uint32_t)(nb_pkts - got));
 		if (n == 0)
 			break;
-		more = rx_record(bus, q, r, &pkts[got], n, &flags, &k);
+		more = rx_record(bus, q, r, &pkts[got], n, nb_pkts - got, &flags, &k);
 		got += k;
 	} while (more && got < nb_pkts && --tries != 0);
 	shmbus_pace_keep(pace, got, nb_pkts);

@@ -13,10 +13,10 @@
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
-#include "shmbus_checksum.h"
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
+#include "shmbus_segment.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
@@ -176,6 +176,8 @@ shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 struct burst {
 	uint16_t taken; /* mbufs: frames in the burst, and dropped ones */
 	uint16_t dropped;
+	uint16_t extra; /* segments beyond one for each mbuf that is taken */
+	uint32_t cut_done; /* of the next mbuf, which did not fit with all its segments */
 	uint64_t bytes;
 	bool chains;
 };
@@ -203,6 +205,50 @@ finish(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth, ui
 	       (req.flags == 0 || shmbus_checksum_finish(&flat, &req, req.flags));
 }
 
+static inline bool
+is_to_cut(uint64_t offloads, const struct rte_mbuf *m)
+{
+	return (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) && (offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO);
+}
+
+/*
+ * Segments of one mbuf, from burst->cut_done on. -ENOSPC: the burst is full,
+ * and cut_done says how far it got; -EINVAL: it is not what it says.
+ */
+static int
+add_segments(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, uint64_t tags,
+	     struct burst *burst)
+{
+	struct shmbus_cut cut = { .done = burst->cut_done };
+	struct shmbus_shmif_writer *w = &q->shmif;
+	const uint32_t growth = shmbus_vlan_growth(tags);
+	uint32_t before, last, len;
+	uint8_t *at;
+
+	if (m->pkt_len > q->max_whole || !shmbus_checksum_request(q, m, growth, &cut.req))
+		return -EINVAL;
+	cut.len = m->pkt_len + growth;
+	do {
+		before = w->len;
+		last = w->last;
+		len = cut.req.data_off + shmbus_cut_part(&cut);
+		at = shmbus_shmif_add(w, sender, len);
+		if (at == NULL) {
+			burst->cut_done = cut.done;
+			return -ENOSPC;
+		}
+		if (!shmbus_segment_send(&cut, m, tags, at)) {
+			w->len = before;
+			w->last = last;
+			return -EINVAL;
+		}
+		burst->extra++;
+		burst->bytes += len;
+	} while (!shmbus_cut_finished(&cut));
+	burst->extra--; /* which the mbuf is counted as */
+	return 0;
+}
+
 /* As many as a burst takes. offloads: of Tx, those that change frames. */
 static __rte_always_inline void
 fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
@@ -215,15 +261,24 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 	struct rte_mbuf *m;
 	uint8_t *at;
 	uint16_t i;
+	int ret;
 
 	shmbus_shmif_begin(w, shmbus_clock_mono_ns());
-	*burst = (struct burst){ .taken = 0 };
+	*burst = (struct burst){ .cut_done = burst->cut_done };
 	for (i = 0; i < n; i++) {
 		m = pkts[i];
 		burst->chains |= m->nb_segs != 1;
 		if (offloads != 0) {
 			tags = shmbus_vlan_wanted(offloads, m);
 			growth = shmbus_vlan_growth(tags);
+			if (is_to_cut(offloads, m)) {
+				ret = add_segments(q, sender, m, tags, burst);
+				if (ret == -ENOSPC)
+					break;
+				burst->dropped += ret != 0;
+				burst->cut_done = 0;
+				continue;
+			}
 		}
 		if (unlikely(!is_legal(q, m, growth))) {
 			burst->dropped++;
@@ -271,7 +326,8 @@ shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
 	const struct shmbus_shmif *bus = &wire->shmif;
 	const uint32_t flags = shmbus_load(&q->flags);
-	struct burst burst;
+	struct burst burst = { .cut_done = 0 };
+	uint32_t cut_done = 0; /* of the next mbuf, on the bus already */
 	bool chains = false;
 	bool wake = false;
 	uint16_t done = 0;
@@ -284,13 +340,21 @@ shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		else
 			fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, 0, &burst);
 		if (q->shmif.len != 0) {
-			if (shmbus_shmif_send(bus, &q->shmif) != 0)
+			if (shmbus_shmif_send(bus, &q->shmif) != 0) {
+				/* One that was begun cannot be begun again. */
+				if (cut_done != 0) {
+					chains = true;
+					q->stats.dropped++;
+					done++;
+				}
 				break;
+			}
 			wake = true;
 		}
 		done += burst.taken;
 		chains |= burst.chains;
-		q->stats.packets += (uint16_t)(burst.taken - burst.dropped);
+		cut_done = burst.cut_done;
+		q->stats.packets += (uint16_t)(burst.taken + burst.extra - burst.dropped);
 		q->stats.bytes += burst.bytes;
 		q->stats.dropped += burst.dropped;
 	}
