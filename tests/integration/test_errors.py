@@ -100,7 +100,7 @@ DEVARGS = [
     ("numa", "9999", "node"),
     ("numa", "here", "node"),
     ("unlink", "2", "on or off"),
-    ("format", "tar", "auto or lanes"),
+    ("format", "tar", "auto, lanes or shmif"),
     ("mac", "b2:a0:00:00:00", "unicast address"),
     ("mac", "01:00:5e:00:00:01", "unicast address"),
     ("mac", "00:00:00:00:00:00", "unicast address"),
