@@ -121,7 +121,7 @@ def test_memif_devices_are_a_pair():
 
 
 @pytest.mark.parametrize("args, message", [
-    (["--links", "nosuch"], "--links nosuch: expected some of shmbus,memif,null"),
+    (["--links", "nosuch"], "--links nosuch: expected some of shmbus,shmif,shmif-wake,memif,null"),
     (["--cpus", "0,0"], "expected two different CPUs"),
     (["--latency", "--links", "null"], "nothing is left to measure"),
     (["--latency", "--pingpong", "/nonexistent"], "no /nonexistent"),
