@@ -289,6 +289,63 @@ def test_three_writers_at_once(path, counts):
         counts(f"{3 * count} frames")
 
 
+class Inspector:
+    """Looks at the whole of a bus, with the lock, while others write; and writes a frame each time."""
+
+    def __init__(self, peer, luck):
+        self.peer = peer
+        self.luck = luck
+        self.newest = {}
+        self.looks = 0
+
+    def look(self):
+        with self.peer.locked():
+            check(self.peer.bus, zeros)
+            held = [frame for frame in self.peer.bus.frames() if frame.sender != self.peer.sender]
+        found = {}
+        for frame in held:
+            _, seq = parse_checker_frame(frame.data)
+            found.setdefault(frame.sender, []).append(seq)
+        for sender, seqs in found.items():
+            assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+            assert seqs[-1] >= self.newest.get(sender, -1)
+            self.newest[sender] = seqs[-1]
+        noise = self.luck.randbytes(self.luck.randint(0, FRAME_MAX - 14))
+        self.peer.send([checker_frame(9, self.looks, noise)])
+        self.looks += 1
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_million_frames(seed, path, counts):
+    """A tenth of them, of other lengths and bursts than the next: two ports of the driver write as
+    fast as they can, and we among them; whenever we have the lock, all is as the format says."""
+    count = scaled(50_000)
+    luck = random.Random(seed)
+    shape = {"short": luck.randint(30, 1514), "long_percent": luck.randint(0, 50),
+             "burst": luck.choice([1, 7, 32, 64]), "segments": luck.choice([1, 3])}
+    with joined(path) as peer, contextlib.ExitStack() as stack:
+        fill_to(peer, luck.randint(60, DATA_SIZE - 60))
+        ports = [stack.enter_context(checker(vdev(path, i), send=True, receive=True, wait=True,
+                                             on=i, id=i, count=count, seed=seed + 1, hold=0, **shape))
+                 for i in range(2)]
+        for port in ports:
+            port.go()
+        inspector = Inspector(peer, luck)
+
+        def all_sent():
+            inspector.look()
+            return all(port.report()["sent"] == count for port in ports)
+        poll(all_sent, "everything to be sent", timeout=LIMIT_S * 4, interval=0)
+        for port in ports:
+            end = port.finish()
+            assert (end["sent"], end["damaged"], end["stale"]) == (count, 0, 0)
+            assert end["port"]["ierrors"] == 0
+        inspector.look()
+        assert len(inspector.newest) == 2 and peer.bus.lock == 0
+        counts(f"{2 * count} frames and {inspector.looks} of ours, {peer.bus.gen} laps, "
+               f"{shape}, the whole bus looked at {inspector.looks} times")
+
+
 # Peers that die
 
 
