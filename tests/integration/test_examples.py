@@ -14,6 +14,7 @@ from process import Process
 from scapy.layers.inet import IP, UDP, defragment
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
+from test_telemetry import Telemetry
 
 SMALL = eal.Memory("no-huge", 128)
 LARGE = eal.Memory("no-huge", 256)
@@ -44,9 +45,10 @@ class Example(Process):
         self.owns_prefix = "file_prefix" not in kwargs
         self.file_prefix = kwargs.pop("file_prefix", None) or eal.unique_prefix("example")
         self.ready = ready
+        lcores = kwargs.pop("lcores", f"0@{cpu(0)}")
         vdevs = [bus.vdev(i, mac=MACS[i]) for i, bus in enumerate(buses)]
         argv = [program] + eal.eal_args(
-            lcores=f"0@{cpu(0)}", memory=memory, vdevs=vdevs,
+            lcores=lcores, memory=memory, vdevs=vdevs,
             file_prefix=self.file_prefix, plugins=[plugin()], **kwargs)
         super().__init__(argv + ["--", *args], name=os.path.basename(program),
                          env=sanitizer_env())
@@ -101,25 +103,34 @@ def test_link_status_interrupt(programs, buses, folder, counts):
     counts(f"{len(frames)} frames")
 
 
-def test_l3fwd(programs, buses, folder, counts):
-    """Longest prefix match: routed by address, one hop less to live, a correct checksum."""
+@pytest.mark.parametrize("queues", [1, 2])
+def test_l3fwd(programs, buses, folder, counts, queues):
+    """Longest prefix match: routed by address, one hop less to live, a correct checksum.
+
+    With two queues, each with a core of its own, RSS spreads the packets over them.
+    """
     def packet(i):
         # 198.18.1.0/24 leads to port 1
         return Ether(dst=MACS[0], src="02:00:00:00:00:aa") / \
             IP(src="192.0.2.1", dst=f"198.18.1.{i % 254 + 1}", ttl=2 + i % 60, id=i) / \
             UDP(sport=1000 + i, dport=2000) / Raw(bytes(range(i % 200)))
     frames = [bytes(packet(i)) for i in range(300)]
-    with Example(programs["l3fwd"], buses, ["-p", "3", "-P", "--parse-ptype", "--config",
-                                            "(0,0,0),(1,0,0)"], "entering main loop",
-                 memory=LARGE):
+    config = ",".join(f"({port},{q},{q})" for port in range(2) for q in range(queues))
+    lcores = ",".join(f"{q}@{cpu(q)}" for q in range(queues))
+    with Example(programs["l3fwd"], buses, ["-p", "3", "-P", "--parse-ptype", "--config", config],
+                 "entering main loop", memory=LARGE, lcores=lcores, telemetry=True) as l3fwd:
         got = across(folder, buses, frames)
-    assert len(got) == len(frames)
-    for i, frame in enumerate(got):
+        with contextlib.closing(Telemetry(l3fwd)) as telemetry:
+            received = telemetry.ask("/ethdev/stats,0")["q_ipackets"][:queues]
+    assert sum(received) == len(got) == len(frames)
+    assert all(received)
+    # the order is kept within a flow, and each packet here is one
+    for i, frame in enumerate(sorted(got, key=lambda frame: Ether(frame)[IP].id)):
         expected = packet(i)
         expected[IP].ttl -= 1
         expected[Ether].src, expected[Ether].dst = MACS[1], "02:00:00:00:00:01"
         assert frame == bytes(expected)
-    counts(f"{len(frames)} packets routed")
+    counts(f"{len(frames)} packets routed, by queue {received}")
 
 
 def test_ip_fragmentation(programs, buses, folder, counts):
