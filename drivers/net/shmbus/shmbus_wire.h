@@ -56,10 +56,10 @@ struct shmbus_wire_ops {
 
 	int (*rxq_create)(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket);
 	void (*rxq_free)(struct shmbus_rxq *q);
-	void (*rxq_start)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
-	void (*rxq_stop)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
+	void (*rxq_start)(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
+	void (*rxq_stop)(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 	/* Note where the bus is now; the queue's thread, which reads nothing now, will begin there. */
-	void (*rxq_mark)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
+	void (*rxq_mark)(const struct rte_eth_dev *dev, struct shmbus_rxq *q);
 	int (*txq_create)(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket);
 	void (*txq_free)(struct shmbus_txq *q);
 	void (*txq_start)(struct rte_eth_dev *dev, struct shmbus_txq *q);

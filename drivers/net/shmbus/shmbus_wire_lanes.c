@@ -197,24 +197,6 @@ rxq_create(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket)
 	return shmbus_lanes_create(shmbus_process_bus(dev), q, socket);
 }
 
-static void
-rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
-{
-	shmbus_lanes_start(dev, q);
-}
-
-static void
-rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
-{
-	shmbus_lanes_stop(dev, q);
-}
-
-static void
-rxq_mark(struct rte_eth_dev *dev, struct shmbus_rxq *q)
-{
-	shmbus_lanes_mark(dev, q);
-}
-
 static int
 txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 {
@@ -337,9 +319,9 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.stopped = stopped,
 	.rxq_create = rxq_create,
 	.rxq_free = shmbus_lanes_free,
-	.rxq_start = rxq_start,
-	.rxq_stop = rxq_stop,
-	.rxq_mark = rxq_mark,
+	.rxq_start = shmbus_lanes_start,
+	.rxq_stop = shmbus_lanes_stop,
+	.rxq_mark = shmbus_lanes_mark,
 	.txq_create = txq_create,
 	.txq_free = txq_free,
 	.txq_start = txq_start,
@@ -425,9 +407,9 @@ const struct shmbus_wire_ops shmbus_wire_monitor = {
 	.stopped = tell_nothing,
 	.rxq_create = rxq_create,
 	.rxq_free = shmbus_lanes_free,
-	.rxq_start = rxq_start,
-	.rxq_stop = rxq_stop,
-	.rxq_mark = rxq_mark,
+	.rxq_start = shmbus_lanes_start,
+	.rxq_stop = shmbus_lanes_stop,
+	.rxq_mark = shmbus_lanes_mark,
 	.rxq_waiting = shmbus_lanes_waiting,
 	.header = header,
 	.dump = dump,

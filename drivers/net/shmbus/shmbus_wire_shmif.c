@@ -87,12 +87,6 @@ set_mac(struct rte_eth_dev *dev, const uint8_t *mac)
 	RTE_SET_USED(mac);
 }
 
-static void
-set_state(struct rte_eth_dev *dev)
-{
-	RTE_SET_USED(dev);
-}
-
 static int
 rxq_create(struct rte_eth_dev *dev, struct shmbus_rxq *q, int socket)
 {
@@ -115,7 +109,7 @@ break_ns(const struct rte_eth_dev *dev)
 }
 
 static void
-rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+rxq_start(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 
@@ -127,7 +121,7 @@ rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 }
 
 static void
-rxq_mark(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+rxq_mark(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	struct shmbus_shmif_reader r = { .watch = { .break_ns = break_ns(dev) } };
@@ -228,7 +222,7 @@ nothing(struct rte_eth_dev *dev)
 }
 
 static void
-rxq_stop(struct rte_eth_dev *dev, struct shmbus_rxq *q)
+rxq_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	RTE_SET_USED(dev);
 	q->shmif.off = q->shmif.len; /* what was fetched and not asked for is gone */
@@ -247,7 +241,7 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.max_queues = max_queues,
 	.count_peers = count_peers,
 	.set_mac = set_mac,
-	.set_state = set_state,
+	.set_state = nothing,
 	.prepare = nothing,
 	.stopped = nothing,
 	.rxq_create = rxq_create,
