@@ -6,11 +6,12 @@
  * Which lanes an Rx queue reads.
  *
  * Every lane of every slot belongs to one Rx queue of a port, or to all where
- * the frames decide (shmbus_steer.h), whether anybody owns the slot now or not. A queue's start puts a reader at the tail of each
- * of its lanes, and an active cursor: so all that is sent from then on is
- * received, also by ports that come later, and however late they are noticed.
- * The active list only says which lanes are worth a look; it follows the
- * roster, the ports' change counters.
+ * the frames decide (shmbus_steer.h), whether anybody owns the slot now or
+ * not. A queue's start puts a reader at the tail of each of its lanes, and an
+ * active cursor: so all that is sent from then on is received, also from
+ * ports that come later, and however late they are noticed. The active list
+ * only says which lanes are worth a look; it follows the roster, the ports'
+ * change counters.
  */
 
 #include <rte_malloc.h>

@@ -18,7 +18,7 @@
 #include "base/shmbus_port.h"
 #include "shmbus_wire.h"
 
-/* Slots, or lanes, in one answer, which has 16 KiB at most; a second parameter says where to begin. */
+/* Slots, or lanes, in one answer, of at most 16 KiB; a second parameter says where to begin. */
 #define ANSWER_MAX 48
 
 static rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;

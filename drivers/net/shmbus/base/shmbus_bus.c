@@ -154,7 +154,7 @@ read_header(const struct shmbus_bus *bus, struct shmbus_header *header, struct s
 	return 0;
 }
 
-/* Did its creator die? The mark tells, or on hugetlbfs just one page of zeros (see shmbus_create.c). */
+/* Did its creator die? The mark tells, or on hugetlbfs just a page of zeros: shmbus_create.c. */
 static bool
 is_half_made(const struct shmbus_bus *bus, const struct shmbus_header *header, uint64_t size)
 {

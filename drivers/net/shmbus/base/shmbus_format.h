@@ -80,7 +80,7 @@
 
 #define SHMBUS_PORTS_DEFAULT 32
 #define SHMBUS_QUEUES_DEFAULT 4
-/* More than an L2 cache: a smaller ring moves every line from core to core instead of through L3. */
+/* More than an L2 cache: in a smaller ring lines move from core to core instead of through L3. */
 #define SHMBUS_LANE_SIZE_DEFAULT (UINT64_C(1) << 22)
 
 /* A lane is divided into this many chunks; head moves by whole chunks. */

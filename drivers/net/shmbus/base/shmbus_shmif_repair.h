@@ -10,8 +10,9 @@
 /*
  * Make the ring of a bus whose lock a dead NetBSD peer left one that its
  * peers accept: what can be read stays, the record that may be half-written
- * goes, or becomes a few that every receiver skips. known_end: a position, as in struct shmbus_shmif_state, at which a
- * record ended not long ago; 0 if there is none. The lock is held.
+ * goes, or becomes a few that every receiver skips. known_end: a position, as
+ * in struct shmbus_shmif_state, at which a record ended not long ago; 0 if
+ * there is none. The lock is held.
  */
 void shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end);
 
