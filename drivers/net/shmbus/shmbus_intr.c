@@ -31,16 +31,21 @@ is_wanted(const struct rte_eth_dev *dev)
 	       rte_eal_process_type() == RTE_PROC_PRIMARY;
 }
 
-/* This port's sleepers; all others on the bus look up, too. */
 static void
 wake(const struct rte_eth_dev *dev)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
-		shmbus_wake_ring(&wire->lanes);
-	else if (wire->shmif.map != NULL)
-		shmbus_shmif_wake(&wire->shmif);
+	wire->ops->wake(wire);
+}
+
+static void
+set_asleep(const struct rte_eth_dev *dev, uint16_t id, bool asleep)
+{
+	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
+
+	if (ops->rxq_sleep != NULL)
+		ops->rxq_sleep(dev, id, asleep);
 }
 
 static void
@@ -114,8 +119,10 @@ err_free:
 void
 shmbus_intr_tell(struct rte_eth_dev *dev)
 {
-	if (dev->intr_handle != NULL && shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
-		shmbus_wake_tell(shmbus_process_bus(dev), dev->data->dev_started);
+	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
+
+	if (dev->intr_handle != NULL && ops->use_intr != NULL)
+		ops->use_intr(dev, dev->data->dev_started);
 }
 
 void
@@ -133,9 +140,8 @@ shmbus_intr_stop(struct rte_eth_dev *dev)
 
 	if (handle == NULL)
 		return;
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
-		for (i = 0; i < dev->data->nb_rx_queues; i++)
-			shmbus_wake_rise(shmbus_process_bus(dev), shmbus_priv(dev)->slot, i);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		set_asleep(dev, i, false);
 	dev->intr_handle = NULL;
 	close_queues(handle, (uint16_t)rte_intr_nb_efd_get(handle));
 	rte_intr_vec_list_free(handle);
@@ -146,17 +152,12 @@ shmbus_intr_stop(struct rte_eth_dev *dev)
 static bool
 is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-
 	/* Then nothing is received. shmbus_set_link_up() wakes. */
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return false;
 	if (shmbus_load(&q->restart) != q->restart_seen)
 		return true;
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
-		return shmbus_lanes_pending(dev, q);
-	return wire->shmif.map != NULL &&
-	       (shmbus_shmif_has_next(&q->shmif) || shmbus_shmif_pending(&wire->shmif, &q->shmif));
+	return shmbus_wire(dev)->ops->rxq_pending(dev, q);
 }
 
 int
@@ -167,11 +168,9 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 	if (dev->intr_handle == NULL)
 		return -ENOTSUP;
 	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES) {
-		shmbus_wake_sleep(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
-		/* Who woke it may be new: the next poll looks who is on the bus. */
-		q->idle = 0;
-	}
+	set_asleep(dev, id, true);
+	/* Who wakes it may be new: on lanes the next poll looks who is on the bus. */
+	q->idle = 0;
 	if (is_pending(dev, q))
 		wake(dev);
 	return 0;
@@ -182,7 +181,6 @@ shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 {
 	if (dev->intr_handle == NULL)
 		return -ENOTSUP;
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
-		shmbus_wake_rise(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
+	set_asleep(dev, id, false);
 	return 0;
 }

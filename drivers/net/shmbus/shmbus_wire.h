@@ -65,6 +65,14 @@ struct shmbus_wire_ops {
 	void (*txq_start)(struct rte_eth_dev *dev, struct shmbus_txq *q);
 	/* Frames that the queue has not received yet, as far as can be told. */
 	uint64_t (*rxq_waiting)(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+	/* Is there anything that the queue, asleep by now, must not sleep through? Not while down. */
+	bool (*rxq_pending)(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+	/* Tell the others that the queue sleeps, or no more. NULL: they wake all, each time. */
+	void (*rxq_sleep)(const struct rte_eth_dev *dev, uint16_t id, bool asleep);
+	/* Tell the others that the port uses interrupts now, or no more. NULL as above. */
+	void (*use_intr)(const struct rte_eth_dev *dev, bool begins);
+	/* Wake this port's sleepers; all others on the bus look up, too. */
+	void (*wake)(const struct shmbus_wire *wire);
 	/* The header of the bus file, of *size bytes; NULL: on no bus. */
 	shmbus_a32 *(*header)(const struct shmbus_wire *wire, uint32_t *size);
 	/* For people. */

@@ -247,6 +247,27 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 	shmbus_waker_start(shmbus_process_bus(dev), &q->waker, q->writer.lane, q->waker.watched);
 }
 
+static void
+rxq_sleep(const struct rte_eth_dev *dev, uint16_t id, bool asleep)
+{
+	if (asleep)
+		shmbus_wake_sleep(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
+	else
+		shmbus_wake_rise(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
+}
+
+static void
+use_intr(const struct rte_eth_dev *dev, bool begins)
+{
+	shmbus_wake_tell(shmbus_process_bus(dev), begins);
+}
+
+static void
+wake(const struct shmbus_wire *wire)
+{
+	shmbus_wake_ring(&wire->lanes);
+}
+
 static shmbus_a32 *
 header(const struct shmbus_wire *wire, uint32_t *size)
 {
@@ -326,6 +347,10 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.txq_free = txq_free,
 	.txq_start = txq_start,
 	.rxq_waiting = shmbus_lanes_waiting,
+	.rxq_pending = shmbus_lanes_pending,
+	.rxq_sleep = rxq_sleep,
+	.use_intr = use_intr,
+	.wake = wake,
 	.header = header,
 	.dump = dump,
 	.count_rx = count_rx,

@@ -192,6 +192,22 @@ rxq_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 	       shmbus_shmif_pending(&wire->shmif, &q->shmif);
 }
 
+static bool
+rxq_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
+	return wire->shmif.map != NULL && (shmbus_shmif_has_next(&q->shmif) ||
+					   shmbus_shmif_pending(&wire->shmif, &q->shmif));
+}
+
+static void
+wake(const struct shmbus_wire *wire)
+{
+	if (wire->shmif.map != NULL)
+		shmbus_shmif_wake(&wire->shmif);
+}
+
 static shmbus_a32 *
 header(const struct shmbus_wire *wire, uint32_t *size)
 {
@@ -253,6 +269,8 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.txq_free = txq_free,
 	.txq_start = txq_start,
 	.rxq_waiting = rxq_waiting,
+	.rxq_pending = rxq_pending,
+	.wake = wake,
 	.header = header,
 	.dump = dump,
 	.count_rx = count_rx,
