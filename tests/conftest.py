@@ -177,3 +177,22 @@ def hugetlbfs():
             pytest.skip(f"cannot mount a hugetlbfs: {mounted.stderr.strip()}")
         stack.callback(subprocess.run, ["umount", "-l", path], check=False, timeout=60)
         yield path
+
+
+@pytest.fixture
+def prefix():
+    """A --file-prefix for a primary and its secondaries."""
+    name = eal.unique_prefix("group")
+    yield name
+    eal.remove_leftovers(name)
+
+
+@pytest.fixture
+def shared(hugetlbfs, prefix):
+    """Arguments that let testpmd have secondaries."""
+    from apps import sanitizer_env
+    extra = ["--huge-dir", hugetlbfs]
+    if sanitizer_env():
+        # Where EAL would map the shared memory the address sanitizer has its own.
+        extra.append("--base-virtaddr=0x200000000000")
+    return {"memory": eal.HUGE, "eal_extra": extra, "file_prefix": prefix}

@@ -19,24 +19,6 @@ from pcaps import mixture, read, source, write
 from process import Process
 
 
-@pytest.fixture
-def prefix():
-    """A --file-prefix for a primary and its secondaries."""
-    name = eal.unique_prefix("group")
-    yield name
-    eal.remove_leftovers(name)
-
-
-@pytest.fixture
-def shared(hugetlbfs, prefix):
-    """Arguments that let testpmd have secondaries."""
-    extra = ["--huge-dir", hugetlbfs]
-    if sanitizer_env():
-        # Where EAL would map the shared memory the address sanitizer has its own.
-        extra.append("--base-virtaddr=0x200000000000")
-    return {"memory": eal.HUGE, "eal_extra": extra, "file_prefix": prefix}
-
-
 def run(argv, env=None):
     """Run a program to its end; what it wrote."""
     done = subprocess.run(["env", *(f"{k}={v}" for k, v in (env or {}).items()), *argv],

@@ -12,7 +12,6 @@ import re
 import subprocess
 import sys
 
-import eal
 import pytest
 from apps import checker, cpu, plugin, receives_exactly, sanitizer_env, scaled, testpmd
 from checker import xstat
@@ -163,24 +162,6 @@ def test_contents_at_speed(shmif, counts):
 
 
 # Secondary processes: see test_secondary.py
-
-
-@pytest.fixture
-def prefix():
-    """A --file-prefix for a primary and its secondaries."""
-    name = eal.unique_prefix("group")
-    yield name
-    eal.remove_leftovers(name)
-
-
-@pytest.fixture
-def shared(hugetlbfs, prefix):
-    """Arguments that let testpmd have secondaries."""
-    extra = ["--huge-dir", hugetlbfs]
-    if sanitizer_env():
-        # Where EAL would map the shared memory the address sanitizer has its own.
-        extra.append("--base-virtaddr=0x200000000000")
-    return {"memory": eal.HUGE, "eal_extra": extra, "file_prefix": prefix}
 
 
 def proc_info(prefix, *args):
