@@ -210,6 +210,15 @@ nic_start(uint16_t port, const struct nic_conf *conf)
 	assert_int_equal(rte_eth_dev_start(port), 0);
 }
 
+bool
+nic_is_up(uint16_t port)
+{
+	struct rte_eth_link link;
+
+	assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
+	return link.link_status == RTE_ETH_LINK_UP;
+}
+
 void
 pair_start(struct pair *p, const char *args, const struct nic_conf *conf)
 {

@@ -55,6 +55,9 @@ struct nic_conf {
 void nic_start(uint16_t port, const struct nic_conf *conf);
 void nic_setup(uint16_t port, const struct nic_conf *conf);
 
+/* Is its link up? */
+bool nic_is_up(uint16_t port);
+
 /* Two started ports, most often on one bus. */
 struct pair {
 	char *path;

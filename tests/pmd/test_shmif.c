@@ -15,15 +15,6 @@
 #define RECORD 24 /* bytes before each frame in the ring */
 #define O_LAST 20 /* in the file's header: where the newest record begins */
 
-static bool
-is_up(uint16_t port)
-{
-	struct rte_eth_link link;
-
-	assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
-	return link.link_status == RTE_ETH_LINK_UP;
-}
-
 static void
 test_infos(void **state)
 {
@@ -452,13 +443,13 @@ test_restart(void **state)
 		mbuf_assert(m, 60, 0);
 		rte_pktmbuf_free(m);
 		assert_int_equal(rte_eth_dev_stop(p.b), 0);
-		assert_false(is_up(p.b));
+		assert_false(nic_is_up(p.b));
 		send_frames(p.a, 0, 60, 100, 50);
 		if (i % 2 != 0)
 			assert_int_equal(rte_eth_dev_start(p.b), 0);
 		else
 			nic_start(p.b, NULL);
-		assert_true(is_up(p.b));
+		assert_true(nic_is_up(p.b));
 		/* All that is sent from the start on, though nobody has polled yet. */
 		send_frames(p.a, 0, 60, 200, 50);
 		expect_frames(p.b, 0, 60, 200, 50);
@@ -479,11 +470,11 @@ test_link_down(void **state)
 
 	(void)state;
 	pair_start(&p, SHMIF, NULL);
-	assert_true(is_up(p.a));
+	assert_true(nic_is_up(p.a));
 	for (i = 0; i < 5; i++) {
 		assert_int_equal(rte_eth_dev_set_link_down(p.b), 0);
-		assert_false(is_up(p.b));
-		assert_true(is_up(p.a));
+		assert_false(nic_is_up(p.b));
+		assert_true(nic_is_up(p.a));
 		m = mbuf_new(pool, 60, 0, 0);
 		assert_false(send_mbuf(p.b, 0, m));
 		rte_pktmbuf_free(m);
@@ -491,7 +482,7 @@ test_link_down(void **state)
 		expect_none(p.b, 0);
 		expect_none(p.a, 0);
 		assert_int_equal(rte_eth_dev_set_link_up(p.b), 0);
-		assert_true(is_up(p.b));
+		assert_true(nic_is_up(p.b));
 		/* What was sent meanwhile was not for it; what is sent now is, polled or not. */
 		if (i % 2 == 0)
 			expect_none(p.b, 0);

@@ -45,15 +45,6 @@ static_assert(_Generic(&rte_pmd_shmbus_linkstr_get, int (*)(uint16_t, char *, si
 	      default: 0), "get");
 static_assert(_Generic(&rte_pmd_shmbus_linkstr_unset, int (*)(uint16_t): 1, default: 0), "unset");
 
-static bool
-is_up(uint16_t port)
-{
-	struct rte_eth_link link;
-
-	assert_int_equal(rte_eth_link_get_nowait(port, &link), 0);
-	return link.link_status == RTE_ETH_LINK_UP;
-}
-
 static void
 assert_linkstr(uint16_t port, const char *path)
 {
@@ -79,7 +70,7 @@ move(uint16_t port, const char *path)
 	assert_int_equal(linkstr_set(port, path), 0);
 	assert_linkstr(port, path);
 	assert_int_equal(rte_eth_dev_start(port), 0);
-	assert_true(is_up(port));
+	assert_true(nic_is_up(port));
 }
 
 /* To and fro between two buses, with a port on each that stays. */
@@ -282,7 +273,7 @@ test_failure(void **state)
 	assert_linkstr(a, here);
 	assert_int_equal(xstat_of(b, "peers"), 1);
 	assert_int_equal(rte_eth_dev_start(a), 0);
-	assert_true(is_up(a));
+	assert_true(nic_is_up(a));
 	exchange_some(a, b);
 	free(here);
 	free(lanes);
@@ -309,9 +300,9 @@ test_no_bus(void **state)
 	b = nic_new(path, SHMIF);
 	nic_start(b, NULL);
 	for (i = 0; i < 4; i++) {
-		assert_false(is_up(a));
+		assert_false(nic_is_up(a));
 		assert_int_equal(rte_eth_dev_set_link_up(a), 0);
-		assert_false(is_up(a));
+		assert_false(nic_is_up(a));
 		m = mbuf_new(pool, 60, 0, 0);
 		assert_false(send_mbuf(a, 0, m));
 		rte_pktmbuf_free(m);
@@ -352,12 +343,12 @@ test_link_down_stays(void **state)
 	assert_int_equal(rte_eth_dev_stop(a), 0);
 	assert_int_equal(linkstr_set(a, there), 0);
 	assert_int_equal(rte_eth_dev_start(a), 0);
-	assert_false(is_up(a));
+	assert_false(nic_is_up(a));
 	send_frames(b, 0, 60, 0, 10);
 	expect_none(a, 0);
 	assert_int_equal(rte_eth_dev_set_link_up(a), 0);
 	expect_none(a, 0);
-	assert_true(is_up(a));
+	assert_true(nic_is_up(a));
 	exchange_some(a, b);
 	free(here);
 	free(there);
