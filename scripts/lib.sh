@@ -210,15 +210,16 @@ get_source_package()
 	private_apt "$apt"
 	apt-get -q -c "$apt/apt.conf" update >"$log" 2>&1 || true
 	if ! (cd "$work" && apt-get -q -c "$apt/apt.conf" source "$package") >>"$log" 2>&1; then
-		# a mirror without sources, or a system that names no updates
+		# a system that names no updates: they are where its own packages are
 		(
 			. /etc/os-release
 			[ "${ID:-}" = debian ] || exit 0
-			base=http://deb.debian.org
-			printf 'deb-src %s main\n' "$base/debian $VERSION_CODENAME" \
-				"$base/debian $VERSION_CODENAME-updates" \
-				"$base/debian-security $VERSION_CODENAME-security" \
-				>"$apt/sources/debian.list"
+			apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+				sed -n 's,/debian/$,,p' | sort -u | while read -r base; do
+				printf 'deb-src %s main\n' "$base/debian $VERSION_CODENAME" \
+					"$base/debian $VERSION_CODENAME-updates" \
+					"$base/debian-security $VERSION_CODENAME-security"
+			done >"$apt/sources/debian.list" || true
 		)
 		apt-get -q -c "$apt/apt.conf" update >>"$log" 2>&1 || true
 		(cd "$work" && apt-get -q -c "$apt/apt.conf" source "$package") >>"$log" 2>&1 || {
