@@ -173,6 +173,7 @@ roster_changed(const struct shmbus_bus *bus, struct shmbus_rxq *q)
 	bool changed = false;
 	uint32_t slot, now;
 
+	SHMBUS_STEP(reader_look_at_roster);
 	for (slot = 0; slot < bus->geo.ports; slot++) {
 		now = shmbus_load(&roster[slot]);
 		if (now != q->roster[slot]) {
@@ -181,7 +182,7 @@ roster_changed(const struct shmbus_bus *bus, struct shmbus_rxq *q)
 		}
 	}
 	if (changed)
-		shmbus_fence_acquire(); /* P2: with P1 in shmbus_port.c */
+		shmbus_fence_acquire(); /* P2 (reader_look_at_roster): with P1 in shmbus_port.c */
 	return changed;
 }
 

@@ -85,6 +85,7 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, uint8_t *record,
 			fill->end = FILL_FULL;
 			break;
 		}
+		SHMBUS_STEP(writer_copy);
 		if (likely(m->nb_segs == 1)) {
 			shmbus_copy_exact(record + off + growth,
 					  rte_pktmbuf_mtod(m, const uint8_t *), len - growth);

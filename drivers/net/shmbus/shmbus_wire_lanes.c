@@ -164,7 +164,7 @@ set_pause(struct rte_eth_dev *dev)
 			shmbus_writer_set_pause(&q->writer, args->pause, pause_ns(args));
 	}
 	set_state(dev);
-	/* A1: with A2 in the writer. Whatever is sent from now on waits for this
+	/* A1 (port_store_state): with A2 in the writer. Whatever is sent from now on waits for this
 	 * port, if it is to: its sender will look for cursors again before.
 	 */
 	shmbus_fence_full();

@@ -12,6 +12,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_create.h"
 #include "shmbus_geometry.h"
+#include "shmbus_step.h"
 
 static void
 write_header(struct shmbus_bus *bus)
@@ -19,6 +20,7 @@ write_header(struct shmbus_bus *bus)
 	struct shmbus_header *header = (struct shmbus_header *)(void *)bus->control;
 	const struct shmbus_geometry *geo = &bus->geo;
 
+	SHMBUS_STEP(create_header);
 	header->version = SHMBUS_VERSION;
 	header->ports = geo->ports;
 	header->queues = geo->queues;
@@ -33,6 +35,7 @@ write_header(struct shmbus_bus *bus)
 	if (getrandom(header->id, sizeof(header->id), GRND_NONBLOCK) != (ssize_t)sizeof(header->id))
 		memcpy(header->id, &header->created_ns, sizeof(header->created_ns));
 	memcpy(bus->id, header->id, sizeof(bus->id));
+	SHMBUS_STEP(create_magic);
 	shmbus_store_release(&header->magic, SHMBUS_MAGIC);
 }
 
@@ -81,13 +84,17 @@ shmbus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, struct
 	if (ret != 0)
 		return ret;
 	/* A dead creator may have left more than its mark: the tables begin as zeros. */
+	SHMBUS_STEP(create_truncate);
 	shmbus_file_empty(&bus->file);
+	SHMBUS_STEP(create_mark);
 	ret = mark_creating(bus);
 	if (ret != 0)
 		goto err_space;
+	SHMBUS_STEP(create_extend);
 	if (ftruncate(bus->file.fd, (off_t)geo->file_size) != 0)
 		goto err_size;
 	/* Cursors are allocated by the ports that own them. */
+	SHMBUS_STEP(create_allocate);
 	ret = shmbus_bus_allocate(bus, 0, geo->cursor_off);
 	if (ret != 0)
 		goto err_space;

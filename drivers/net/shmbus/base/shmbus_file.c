@@ -26,6 +26,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_file.h"
 #include "shmbus_lock.h"
+#include "shmbus_step.h"
 
 #define ATTACH_LOCK_OFF 0
 #define ATTACH_LOCK_WAIT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
@@ -43,8 +44,10 @@ shmbus_file_lock(const struct shmbus_file *f)
 	for (;;) {
 		ret = f->readonly ? shmbus_lock_try_shared(f->fd, ATTACH_LOCK_OFF) :
 				    shmbus_lock_try(f->fd, ATTACH_LOCK_OFF);
-		if (ret != -EAGAIN)
+		if (ret != -EAGAIN) {
+			SHMBUS_STEP(file_locked);
 			return ret;
+		}
 		if (shmbus_clock_mono_ns() - start > ATTACH_LOCK_WAIT_NS)
 			return -ETIMEDOUT;
 		nanosleep(&nap, NULL);
@@ -54,6 +57,7 @@ shmbus_file_lock(const struct shmbus_file *f)
 void
 shmbus_file_unlock(const struct shmbus_file *f)
 {
+	SHMBUS_STEP(file_unlock);
 	shmbus_lock_drop(f->fd, ATTACH_LOCK_OFF);
 }
 
@@ -82,6 +86,7 @@ open_or_create(struct shmbus_file *f)
 	f->created = false;
 	f->fd = open(f->path, flags);
 	if (f->fd < 0 && errno == ENOENT && !f->readonly) {
+		SHMBUS_STEP(file_create);
 		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
 		f->created = f->fd >= 0;
 	}
@@ -267,5 +272,6 @@ shmbus_file_unlink(const struct shmbus_file *f)
 {
 	if (!still_named(f))
 		return -ENOENT;
+	SHMBUS_STEP(file_unlink);
 	return unlink(f->path) == 0 ? 0 : -errno;
 }

@@ -27,6 +27,7 @@
 #include "shmbus_lock.h"
 #include "shmbus_numa.h"
 #include "shmbus_port.h"
+#include "shmbus_step.h"
 
 static off_t
 slot_lock_off(const struct shmbus_bus *bus, uint32_t slot)
@@ -39,7 +40,8 @@ tell(struct shmbus_port *port)
 {
 	shmbus_a32 *change = &shmbus_bus_roster(port->bus)[port->slot];
 
-	/* P1: publishes the entry to P2 in the readers. */
+	/* P1 (port_tell): publishes the entry to P2 in the readers. */
+	SHMBUS_STEP(port_tell);
 	shmbus_store_release(change, shmbus_load(change) + 1);
 }
 
@@ -61,8 +63,10 @@ clear_cursors(struct shmbus_port *port)
 	uint32_t i;
 
 	cursor = shmbus_bus_cursor(port->bus, port->slot, 0, 0);
-	for (i = 0; i < geo->queues * geo->lanes; i++)
+	for (i = 0; i < geo->queues * geo->lanes; i++) {
+		SHMBUS_STEP(port_clear_cursor);
 		shmbus_store(&cursor[i].state, 0);
+	}
 }
 
 static int
@@ -73,6 +77,7 @@ allocate_own(struct shmbus_port *port, struct shmbus_error *e)
 			      sizeof(struct shmbus_cursor);
 	int ret;
 
+	SHMBUS_STEP(attach_allocate);
 	ret = shmbus_bus_allocate(bus, bus->geo.cursor_off + port->slot * size, size);
 	if (ret == 0)
 		ret = shmbus_port_prepare_lane(port, 0);
@@ -105,13 +110,16 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	port->bus = bus;
 	port->slot = slot;
 	port->numa_node = conf->numa_node;
+	SHMBUS_STEP(attach_slot_locked);
 	ret = allocate_own(port, e);
 	if (ret != 0)
 		goto err_unlock;
 
 	entry = shmbus_bus_port(bus, slot);
 	port->took_over = shmbus_load(&entry->state) != 0;
+	SHMBUS_STEP(attach_clear_cursors);
 	clear_cursors(port);
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->pid, (uint32_t)getpid());
 	shmbus_store(&entry->incarnation, shmbus_load(&entry->incarnation) + 1);
 	shmbus_store(&entry->mac, mac_word(conf->mac));
@@ -133,14 +141,17 @@ err_unlock:
 void
 shmbus_port_detach(struct shmbus_port *port)
 {
+	SHMBUS_STEP(detach_clear_cursors);
 	clear_cursors(port);
 	shmbus_port_set_state(port, 0);
+	SHMBUS_STEP(detach_drop_slot);
 	shmbus_lock_drop(port->bus->file.fd, slot_lock_off(port->bus, port->slot));
 }
 
 void
 shmbus_port_set_state(struct shmbus_port *port, uint32_t state)
 {
+	SHMBUS_STEP(port_store_state);
 	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->state, state);
 	tell(port);
 }
@@ -150,6 +161,7 @@ shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(port->bus, port->slot);
 
+	SHMBUS_STEP(port_store_queues);
 	shmbus_store(&entry->n_txq, n_txq);
 	shmbus_store(&entry->n_rxq, n_rxq);
 	tell(port);
@@ -158,6 +170,7 @@ shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq)
 void
 shmbus_port_set_mac(struct shmbus_port *port, const uint8_t mac[6])
 {
+	SHMBUS_STEP(port_store_mac);
 	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->mac, mac_word(mac));
 	tell(port);
 }

@@ -31,7 +31,8 @@ read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
 			found = shmbus_load(&lane->stamp[s].pos) == *tail;
 			*seq = shmbus_load(&lane->stamp[s].seq);
 		}
-		/* S2: with S1 in the writer */
+		/* S2 (reader_look_at_stamp): with S1 in the writer */
+		SHMBUS_STEP(reader_look_at_stamp);
 		shmbus_fence_acquire();
 		if (found && shmbus_load(&lane->tail) == *tail)
 			return true;
@@ -175,19 +176,23 @@ void
 shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		   struct shmbus_cursor *cursor)
 {
+	SHMBUS_STEP(reader_place_cursor);
 	shmbus_store(&cursor->pos, r->pos);
+	SHMBUS_STEP(reader_hold);
 	shmbus_store_release(&cursor->state, SHMBUS_CURSOR_ACTIVE);
-	/* A1: with A2 in the writer. The writer either sees this cursor when it
+	/* A1 (reader_hold): with A2 in the writer. The writer either sees this cursor when it
 	 * looks next, or it has published more before: then that is where
 	 * reading begins.
 	 */
 	shmbus_fence_full();
 	shmbus_reader_start(bus, r, r->lane);
+	SHMBUS_STEP(reader_move_cursor);
 	shmbus_store_release(&cursor->pos, r->pos);
 }
 
 void
 shmbus_reader_release(struct shmbus_cursor *cursor)
 {
+	SHMBUS_STEP(reader_release);
 	shmbus_store_release(&cursor->state, 0);
 }

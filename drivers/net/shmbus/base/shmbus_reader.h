@@ -35,6 +35,7 @@
 
 #include "shmbus_bus.h"
 #include "shmbus_request.h"
+#include "shmbus_step.h"
 
 struct shmbus_reader {
 	uint64_t pos;  /* of the record that is being read */
@@ -120,7 +121,8 @@ shmbus_reader_peek(const struct shmbus_bus *bus, struct shmbus_reader *r)
 	if (r->left != 0)
 		return r->left;
 	if (r->pos == r->tail) {
-		/* T2: with T1 in the writer */
+		/* T2 (reader_look_at_tail): with T1 in the writer */
+		SHMBUS_STEP(reader_look_at_tail);
 		r->tail = shmbus_load_acquire(&shmbus_bus_lane(bus, r->lane)->tail);
 		if (r->pos == r->tail)
 			return 0;
@@ -213,7 +215,8 @@ shmbus_reader_commit(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	const uint32_t n = walk->next - r->next;
 	uint64_t head;
 
-	/* H2: with H1 in the writer */
+	/* H2 (reader_validate): with H1 in the writer */
+	SHMBUS_STEP(reader_validate);
 	shmbus_fence_acquire();
 	head = shmbus_load(&shmbus_bus_lane(bus, r->lane)->head);
 	if ((int64_t)(head - r->pos) > 0) {
@@ -240,10 +243,12 @@ void shmbus_reader_give_up(struct shmbus_reader *r);
 static inline void
 shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
+	SHMBUS_STEP(reader_store_counts);
 	shmbus_store(&cursor->frames, r->frames);
 	shmbus_store(&cursor->bytes, r->bytes);
 	shmbus_store(&cursor->missed, r->missed);
-	/* C1: with C2 in the writer */
+	/* C1 (reader_publish_cursor): with C2 in the writer */
+	SHMBUS_STEP(reader_publish_cursor);
 	shmbus_store_release(&cursor->pos, r->pos);
 }
 

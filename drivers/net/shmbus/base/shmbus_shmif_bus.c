@@ -23,6 +23,7 @@
 #include "shmbus_lock.h"
 #include "shmbus_shmif_bus.h"
 #include "shmbus_shmif_lock.h"
+#include "shmbus_step.h"
 
 #define NUMBER_LOCK_OFF (INT64_C(1) << 40)
 
@@ -35,6 +36,7 @@ shmbus_shmif_number_try(const struct shmbus_shmif *bus, uint32_t id)
 void
 shmbus_shmif_number_drop(const struct shmbus_shmif *bus, uint32_t id)
 {
+	SHMBUS_STEP(shmif_number_drop);
 	shmbus_lock_drop(bus->file.fd, NUMBER_LOCK_OFF + id);
 }
 
@@ -54,6 +56,7 @@ shmbus_shmif_wake(const struct shmbus_shmif *bus)
 	const uint32_t version = SHMBUS_SHMIF_VERSION;
 	ssize_t n;
 
+	SHMBUS_STEP(shmif_wake);
 	/* If it fails somebody sleeps on; there is nobody to tell. */
 	n = pwrite(bus->file.fd, &version, sizeof(version),
 		   offsetof(struct shmbus_shmif_header, version));
@@ -70,6 +73,7 @@ take_number(struct shmbus_shmif *bus, struct shmbus_error *e)
 		ret = shmbus_shmif_number_try(bus, id);
 		if (ret == 0) {
 			bus->id = id;
+			SHMBUS_STEP(shmif_number_taken);
 			return 0;
 		}
 		if (ret != -EAGAIN)
@@ -104,10 +108,12 @@ create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 	ret = shmbus_file_set_mode(&bus->file, mode, e);
 	if (ret != 0)
 		return ret;
+	SHMBUS_STEP(shmif_create_extend);
 	if (ftruncate(bus->file.fd, SHMBUS_SHMIF_SIZE) != 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot make it %u bytes long: %s",
 					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(errno));
 	bus->filled = true;
+	SHMBUS_STEP(shmif_create_allocate);
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
 	if (ret != 0)
 		return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
@@ -116,7 +122,9 @@ create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 	if (ret != 0)
 		return ret;
 	h = shmbus_shmif_header(bus);
+	SHMBUS_STEP(shmif_create_first);
 	shmbus_store(&h->first, SHMBUS_SHMIF_DATA);
+	SHMBUS_STEP(shmif_create_magic);
 	shmbus_store_release(&h->magic, SHMBUS_SHMIF_MAGIC);
 	return 0;
 }

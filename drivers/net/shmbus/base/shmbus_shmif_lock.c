@@ -7,6 +7,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_repair.h"
+#include "shmbus_step.h"
 
 /* Looks before giving up for now; the longest burst is written within them. */
 #define SPINS 1000
@@ -48,11 +49,14 @@ swap(shmbus_a32 *word, uint32_t from, uint32_t to)
 static bool
 lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
-	/* L1: with L2 in unlock */
+	/* L1 (shmif_lock): with L2 in unlock */
+	SHMBUS_STEP(shmif_lock);
 	if (swap(&h->lock, 0, 1)) {
+		SHMBUS_STEP(shmif_hold);
 		shmbus_store(&h->spare, bus->id | HELD);
 		return true;
 	}
+	SHMBUS_STEP(shmif_drop_claim);
 	shmbus_store(&h->spare, 0);
 	return false;
 }
@@ -62,6 +66,7 @@ try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
 	if ((shmbus_load(&h->spare) | shmbus_load(&h->lock)) != 0)
 		return false;
+	SHMBUS_STEP(shmif_claim);
 	return swap(&h->spare, 0, bus->id) && lock_claimed(bus, h);
 }
 
@@ -111,9 +116,12 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 		shmbus_shmif_repair(bus, known_end);
 		return;
 	}
+	SHMBUS_STEP(shmif_redo_last);
 	shmbus_store_release(&h->last, last);
-	if ((gen & 1) == ((spare >> GEN_SHIFT) & 1))
+	if ((gen & 1) == ((spare >> GEN_SHIFT) & 1)) {
+		SHMBUS_STEP(shmif_redo_gen);
 		shmbus_store_release(&h->gen, gen + 1);
+	}
 }
 
 static bool
@@ -122,14 +130,17 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
 	/* Should we die over it, the next one has to do the same again. */
+	SHMBUS_STEP(shmif_break_sign);
 	if (!swap(&h->spare, 0, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
 	if (shmbus_load(&h->lock) != 1 || shmbus_load(&h->first) != w->first ||
 	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
+		SHMBUS_STEP(shmif_break_late);
 		shmbus_store(&h->spare, 0);
 		return false;
 	}
 	shmbus_shmif_repair(bus, w->known_end);
+	SHMBUS_STEP(shmif_broken);
 	shmbus_store_release(&h->spare, bus->id | HELD);
 	w->broken_foreign++;
 	return true;
@@ -141,6 +152,7 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
+	SHMBUS_STEP(shmif_take_nonsense);
 	if (!swap(&h->spare, w->spare, bus->id | (w->lock != 0 ? HELD : 0)))
 		return false;
 	w->broken_foreign++;
@@ -157,6 +169,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 
 	if (shmbus_shmif_number_try(bus, id) != 0)
 		return false;
+	SHMBUS_STEP(shmif_take_over);
 	taken = swap(&h->spare, w->spare, (w->spare & ~ID) | (held ? HELD : 0) | bus->id);
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
@@ -164,6 +177,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 	if (!held)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
+	SHMBUS_STEP(shmif_taken_over);
 	shmbus_store_release(&h->spare, bus->id | HELD);
 	w->broken_ours++;
 	return true;
@@ -228,9 +242,12 @@ unlock(const struct shmbus_shmif *bus)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
+	SHMBUS_STEP(shmif_unhold);
 	shmbus_store_release(&h->spare, bus->id);
-	/* L2: with L1 */
+	/* L2 (shmif_unlock): with L1 */
+	SHMBUS_STEP(shmif_unlock);
 	shmbus_store_release(&h->lock, 0);
+	SHMBUS_STEP(shmif_unclaim);
 	shmbus_store_release(&h->spare, 0);
 }
 
@@ -277,6 +294,7 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 		}
 		nanosleep(&nap, NULL);
 	}
+	SHMBUS_STEP(shmif_inherit);
 	shmbus_store_release(&h->spare, 0);
 }
 
@@ -284,6 +302,7 @@ void
 shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last)
 {
 	/* gen is what it will be; what it is now is one less. */
+	SHMBUS_STEP(shmif_intent);
 	shmbus_store_release(&shmbus_shmif_header(bus)->spare,
 			     INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
 			     last << LAST_SHIFT | bus->id);
@@ -292,5 +311,6 @@ shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t 
 void
 shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus)
 {
+	SHMBUS_STEP(shmif_intent_done);
 	shmbus_store_release(&shmbus_shmif_header(bus)->spare, bus->id | HELD);
 }

@@ -27,6 +27,7 @@
 
 #include "shmbus_shmif_repair.h"
 #include "shmbus_shmif_ring.h"
+#include "shmbus_step.h"
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
@@ -89,6 +90,7 @@ blank(const struct shmbus_shmif *bus, uint32_t last, uint32_t room)
 	if (share < RECORD)
 		return DATA; /* 14 to 23 bytes, which NetBSD does not send */
 	for (i = n; i-- != 0;) {
+		SHMBUS_STEP(shmif_blank);
 		record.len = share + (i < rest) - RECORD;
 		shmbus_shmif_put(bus, last + i * share + (i < rest ? i : rest), &record, RECORD);
 	}
@@ -102,9 +104,13 @@ start_anew(const struct shmbus_shmif *bus)
 	const struct shmbus_shmif_record nothing = { .len = 0 };
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
+	SHMBUS_STEP(shmif_anew_record);
 	shmbus_shmif_put(bus, 0, &nothing, RECORD);
+	SHMBUS_STEP(shmif_anew_first);
 	shmbus_store(&h->first, 0);
+	SHMBUS_STEP(shmif_anew_last);
 	shmbus_store(&h->last, 0);
+	SHMBUS_STEP(shmif_anew_gen);
 	shmbus_store_release(&h->gen, shmbus_load(&h->gen) + 2);
 }
 
@@ -135,9 +141,12 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		/* It was counted, so it is whole; unless it makes no sense. */
 		if (last_gen + 1 == gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
-		if (last_gen != gen)
+		if (last_gen != gen) {
+			SHMBUS_STEP(shmif_repair_gen);
 			shmbus_store(&h->gen, gen + 2);
+		}
 	}
 	newest = blank(bus, last % DATA, DATA - walked.dist);
+	SHMBUS_STEP(shmif_repair_last);
 	shmbus_store_release(&h->last, newest != DATA ? newest : walked.before);
 }

@@ -6,6 +6,7 @@
 #include "shmbus_copy.h"
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_ring.h"
+#include "shmbus_step.h"
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
@@ -35,9 +36,12 @@ shmbus_shmif_put(const struct shmbus_shmif *bus, uint64_t pos, const void *src, 
 	const uint32_t off = offset_of(pos);
 	const uint32_t part = len <= DATA - off ? len : DATA - off;
 
+	SHMBUS_STEP(shmif_copy);
 	shmbus_copy_exact(shmbus_shmif_data(bus) + off, src, part);
-	if (part != len)
+	if (part != len) {
+		SHMBUS_STEP(shmif_copy_rest);
 		shmbus_copy_exact(shmbus_shmif_data(bus), (const uint8_t *)src + part, len - part);
+	}
 }
 
 /* Length of the frame of the record at pos. -EILSEQ if no honest writer's. */
@@ -98,7 +102,8 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 	}
 	if (first != s->first) {
 		s->first = first;
-		/* B1: before its bytes are overwritten, a record is no longer in the ring. */
+		/* B1 (shmif_raise_first): before its bytes are overwritten, a record is no longer in the ring. */
+		SHMBUS_STEP(shmif_raise_first);
 		shmbus_store(&h->first, offset_of(first));
 		shmbus_fence_release();
 	}
@@ -128,6 +133,7 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	/* All of the records lies in the ring before it is said to. */
 	shmbus_fence_release();
 	if (gen == shmbus_load(&h->gen)) {
+		SHMBUS_STEP(shmif_store_last);
 		shmbus_store(&h->last, last);
 		return;
 	}
@@ -135,7 +141,9 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	 * the lock of a dead port can finish the change.
 	 */
 	shmbus_shmif_lock_intent(bus, gen, last);
+	SHMBUS_STEP(shmif_wrap_last);
 	shmbus_store_release(&h->last, last);
+	SHMBUS_STEP(shmif_wrap_gen);
 	shmbus_store_release(&h->gen, gen);
 	shmbus_shmif_lock_intent_done(bus);
 }

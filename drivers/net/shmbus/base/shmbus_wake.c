@@ -52,6 +52,7 @@ shmbus_wake_ring(const struct shmbus_bus *bus)
 {
 	const uint32_t rung = 0;
 
+	SHMBUS_STEP(wake_ring);
 	if (!bus->file.hugetlb &&
 	    pwrite(bus->file.fd, &rung, sizeof(rung),
 		   SHMBUS_BELL_OFF + offsetof(struct shmbus_bell, rung)) == (ssize_t)sizeof(rung))
@@ -65,7 +66,8 @@ shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
 {
 	const struct timespec settle = { .tv_nsec = SETTLE_NS };
 
-	/* W4: with W5 in the senders, which look at the states then */
+	/* W4 (wake_tell): with W5 in the senders, which look at the states then */
+	SHMBUS_STEP(wake_tell);
 	shmbus_add_release(&shmbus_bus_bell(bus)->changes, 1);
 	shmbus_fence_full();
 	/* Not one of the expedited kinds: it reaches all, also who has not registered. */
@@ -78,16 +80,20 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
 
+	SHMBUS_STEP(wake_count_sleep);
 	shmbus_add(&entry->sleeps, 1);
-	/* W6: with W7: who sees this flag sees this sleep counted */
+	SHMBUS_STEP(wake_set_flag);
+	/* W6 (wake_set_flag): with W7: who sees this flag sees this sleep counted */
 	shmbus_store_release(&entry->sleeping[rxq], 1);
-	/* W1 */
+	/* W1 (wake_flag_set) */
+	SHMBUS_STEP(wake_flag_set);
 	shmbus_fence_full();
 }
 
 void
 shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
+	SHMBUS_STEP(wake_clear_flag);
 	shmbus_store(&shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
 }
 
@@ -139,7 +145,7 @@ sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus
 	uint32_t q;
 
 	for (q = 0; q < watched->n_rxq; q++) {
-		/* W7: with W6 */
+		/* W7 (wake_look_at_flags): with W6 */
 		if (shmbus_load_acquire(&entry->sleeping[q]) == 0)
 			continue;
 		cursor = shmbus_bus_cursor(bus, watched->slot, q, w->lane);
@@ -157,7 +163,7 @@ sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus
 void
 shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 {
-	/* W5: with W4 */
+	/* W5 (wake_look_at_changes): with W4 */
 	const uint64_t changes = shmbus_load_acquire(&shmbus_bus_bell(bus)->changes);
 	bool ring = false;
 	uint32_t i;
@@ -166,7 +172,8 @@ shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 		find_users(bus, w, changes);
 	if (w->n == 0)
 		return;
-	/* W2: with W1 */
+	/* W2 (wake_look_at_flags): with W1 */
+	SHMBUS_STEP(wake_look_at_flags);
 	shmbus_fence_full();
 	for (i = 0; i < w->n; i++)
 		ring |= sleeps(bus, w, &w->watched[i]);

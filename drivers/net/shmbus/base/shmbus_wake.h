@@ -53,6 +53,7 @@
  */
 
 #include "shmbus_bus.h"
+#include "shmbus_step.h"
 
 /* What a sender knows of a port that uses interrupts. */
 struct shmbus_watched {
@@ -82,7 +83,8 @@ void shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w);
 static inline void
 shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
 {
-	/* W3: see above */
+	/* W3 (wake_look_at_changes): see above */
+	SHMBUS_STEP(wake_look_at_changes);
 	shmbus_fence_compiler();
 	if (shmbus_load(&shmbus_bus_bell(bus)->changes) != w->quiet_at)
 		shmbus_waker_look(bus, w);

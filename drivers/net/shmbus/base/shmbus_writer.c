@@ -41,6 +41,7 @@ take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
 	if (w->tail - head > w->size || (head & w->chunk_mask) != 0) {
 		/* Not what an honest owner leaves: give up what the ring holds. */
 		head = w->tail & ~w->chunk_mask;
+		SHMBUS_STEP(writer_give_up_ring);
 		shmbus_store(&lane->head, head);
 	}
 	w->limit = head + w->size;
@@ -118,7 +119,10 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 	uint64_t pos;
 	uint32_t slot, q, n_rxq;
 
-	/* A2: with A1 in the reader. No store of tail waits in this processor. */
+	SHMBUS_STEP(writer_look_at_cursors);
+	/* A2 (writer_look_at_cursors): with A1 in the reader. No store of tail waits in this
+	 * processor.
+	 */
 	shmbus_fence_full();
 	for (slot = 0; slot < geo->ports; slot++) {
 		port = shmbus_bus_port(bus, slot);
@@ -130,7 +134,7 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			if (!(shmbus_load(&cursor->state) & SHMBUS_CURSOR_ACTIVE))
 				continue;
 			watch = &w->watch[slot * geo->queues + q];
-			/* C2: with C1 in the reader */
+			/* C2 (writer_look_at_cursors): with C1 in the reader */
 			pos = shmbus_load_acquire(&cursor->pos);
 			if (pos - head > held) /* lapped, or nonsense */
 				continue;
@@ -165,7 +169,8 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 			to = w->credit;
 	}
 	if (to != head) {
-		/* H1: with H2 in the reader */
+		/* H1 (writer_raise_head): with H2 in the reader */
+		SHMBUS_STEP(writer_raise_head);
 		shmbus_store(&lane->head, to);
 		shmbus_fence_release();
 		w->limit = to + w->size;
@@ -175,6 +180,7 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 	if (w->limit - w->tail >= len)
 		return true;
 	w->pauses++;
+	SHMBUS_STEP(writer_count_pause);
 	shmbus_store(&lane->pauses, w->pauses);
 	return false;
 }

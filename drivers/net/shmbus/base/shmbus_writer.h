@@ -35,6 +35,7 @@
  */
 
 #include "shmbus_bus.h"
+#include "shmbus_step.h"
 
 /* What a writer remembers of one cursor that holds it back. */
 struct shmbus_watch {
@@ -140,6 +141,7 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	struct shmbus_stamp *stamp = &lane->stamp[w->stamp];
 	const uint64_t chunk = w->tail & ~w->chunk_mask;
 
+	SHMBUS_STEP(writer_store_header);
 	shmbus_store(&burst->shape,
 		     len | (uint64_t)count << 32 | (uint64_t)data_off << 48);
 	shmbus_store(&burst->seq, w->seq);
@@ -147,18 +149,24 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	shmbus_store(&burst->pos, w->tail);
 	if (chunk != w->mark_chunk) {
 		w->mark_chunk = chunk;
+		SHMBUS_STEP(writer_store_mark);
 		shmbus_store(&lane->mark[(w->tail & (w->size - 1)) / (w->chunk_mask + 1)], w->tail);
 	}
 	w->tail += len;
 	w->seq += count;
 	w->bytes += frame_bytes;
 	w->stamp ^= 1;
+	SHMBUS_STEP(writer_store_bytes);
 	shmbus_store(&lane->bytes, w->bytes);
+	SHMBUS_STEP(writer_store_stamp);
 	shmbus_store(&stamp->pos, w->tail);
-	/* S1: the tail that makes this stamp the older one is there already */
+	/* S1 (writer_store_seq): the tail that makes this stamp the older one is there already */
+	SHMBUS_STEP(writer_store_seq);
 	shmbus_store_release(&stamp->seq, w->seq);
-	/* T1 */
+	/* T1 (writer_publish) */
+	SHMBUS_STEP(writer_publish);
 	shmbus_store_release(&lane->tail, w->tail);
+	SHMBUS_STEP(writer_published);
 }
 
 #endif /* SHMBUS_WRITER_H */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_STEP_H
+#define SHMBUS_STEP_H
+
+/*
+ * The steps of the protocols: every store into the shared file, and the looks
+ * that are the other end of an edge, have a name and stand in this list.
+ *
+ * SHMBUS_STEP(name) stands directly before what it names (behind it, if the
+ * name says that it has been done), so that a process that dies there has done
+ * all that comes before, and not this. In a normal build it is nothing at all.
+ * With SHMBUS_STEPS defined it calls shmbus_step(), which whoever builds the
+ * core so supplies: tests stop, delay and kill processes in it.
+ *
+ * X(name, format, kind, what is about to happen)
+ *   format  LANES, SHMIF; BOTH: in code that both use
+ *   kind    STORE   changes the file, its size, its name or its locks
+ *           LOOK    changes nothing: the reading end of an edge
+ *           REPAIR  changes the file, but only if a stranger has damaged it
+ */
+#define SHMBUS_STEPS_LIST(X) \
+	/* the file: shmbus_file.c */ \
+	X(file_create, BOTH, STORE, "the file is made, empty") \
+	X(file_locked, BOTH, STORE, "the attach lock has been got") \
+	X(file_unlock, BOTH, STORE, "the attach lock is let go") \
+	X(file_unlink, BOTH, STORE, "the last port removes the file") \
+	/* a new bus of lanes: shmbus_create.c */ \
+	X(create_truncate, LANES, STORE, "what a dead creator left is cut off") \
+	X(create_mark, LANES, STORE, "the creator's mark is written") \
+	X(create_extend, LANES, STORE, "the file gets its size") \
+	X(create_allocate, LANES, STORE, "the tables get their memory") \
+	X(create_header, LANES, STORE, "the header is written") \
+	X(create_magic, LANES, STORE, "M: the file becomes a bus") \
+	/* slots: shmbus_port.c */ \
+	X(attach_slot_locked, LANES, STORE, "the slot's lock has been got") \
+	X(attach_allocate, LANES, STORE, "cursors and first lane get their memory") \
+	X(attach_clear_cursors, LANES, STORE, "the last owner's cursors are cleared") \
+	X(attach_store_entry, LANES, STORE, "the entry is filled in") \
+	X(port_clear_cursor, LANES, STORE, "one more of the slot's cursors is cleared") \
+	X(port_store_queues, LANES, STORE, "the numbers of queues in use change") \
+	X(port_store_mac, LANES, STORE, "the address changes") \
+	X(port_store_state, LANES, STORE, "the state changes") \
+	X(port_tell, LANES, STORE, "P1: the roster says that the entry has changed") \
+	X(detach_clear_cursors, LANES, STORE, "the leaving port's cursors are cleared") \
+	X(detach_drop_slot, LANES, STORE, "the slot's lock is dropped") \
+	X(reader_look_at_roster, LANES, LOOK, "P2: which entries have changed?") \
+	/* the writing end of a lane: shmbus_writer.c, .h, and who copies frames */ \
+	X(writer_give_up_ring, LANES, REPAIR, "head, as the last owner left it, is nonsense") \
+	X(writer_look_at_cursors, LANES, LOOK, "A2, C2: how far may head be raised?") \
+	X(writer_raise_head, LANES, STORE, "H1: what lies below may be overwritten from now on") \
+	X(writer_count_pause, LANES, STORE, "a burst that is cut short is counted") \
+	X(writer_copy, LANES, STORE, "one more frame is copied above tail") \
+	X(writer_store_header, LANES, STORE, "the record's header is written above tail") \
+	X(writer_store_mark, LANES, STORE, "the chunk's first record is marked") \
+	X(writer_store_bytes, LANES, STORE, "the bytes sent are counted") \
+	X(writer_store_stamp, LANES, STORE, "the next stamp gets its position") \
+	X(writer_store_seq, LANES, STORE, "S1: the next stamp gets its number") \
+	X(writer_publish, LANES, STORE, "T1: tail") \
+	X(writer_published, LANES, STORE, "tail has been stored; nobody has been woken") \
+	/* the reading end of a lane: shmbus_reader.c, .h */ \
+	X(reader_look_at_tail, LANES, LOOK, "T2: is there anything?") \
+	X(reader_look_at_stamp, LANES, LOOK, "S2: was the tail still that of the stamp?") \
+	X(reader_validate, LANES, LOOK, "H2: was what has been copied still whole?") \
+	X(reader_store_counts, LANES, STORE, "the frames received are counted") \
+	X(reader_publish_cursor, LANES, STORE, "C1: what lies below pos may be overwritten") \
+	X(reader_place_cursor, LANES, STORE, "the cursor gets a position before it is active") \
+	X(reader_hold, LANES, STORE, "A1: the cursor becomes active") \
+	X(reader_move_cursor, LANES, STORE, "the cursor gets the position that reading begins at") \
+	X(reader_release, LANES, STORE, "the cursor is active no longer") \
+	/* sleeping: shmbus_wake.c, .h */ \
+	X(wake_tell, LANES, STORE, "W4: a port begins or ends to use interrupts") \
+	X(wake_count_sleep, LANES, STORE, "the port's sleeps are counted") \
+	X(wake_set_flag, LANES, STORE, "W6: the queue says that it sleeps") \
+	X(wake_flag_set, LANES, STORE, "W1: the flag has been set; the tails are looked at next") \
+	X(wake_clear_flag, LANES, STORE, "the queue has risen") \
+	X(wake_look_at_changes, LANES, LOOK, "W3, W5: does anybody use interrupts?") \
+	X(wake_look_at_flags, LANES, LOOK, "W2, W7: does anybody sleep?") \
+	X(wake_ring, LANES, STORE, "the bell is rung") \
+	/* a new shmif bus, and ports' numbers: shmbus_shmif_bus.c */ \
+	X(shmif_create_extend, SHMIF, STORE, "the file gets its size") \
+	X(shmif_create_allocate, SHMIF, STORE, "the file gets its memory") \
+	X(shmif_create_first, SHMIF, STORE, "first is set as NetBSD sets it") \
+	X(shmif_create_magic, SHMIF, STORE, "the file becomes a bus") \
+	X(shmif_number_taken, SHMIF, STORE, "a number's lock has been got") \
+	X(shmif_number_drop, SHMIF, STORE, "a dead port's number is let go") \
+	X(shmif_wake, SHMIF, STORE, "those who sleep are woken") \
+	/* the lock of a shmif bus: shmbus_shmif_lock.c */ \
+	X(shmif_claim, SHMIF, STORE, "the spare word is claimed") \
+	X(shmif_lock, SHMIF, STORE, "L1: the lock is taken") \
+	X(shmif_hold, SHMIF, STORE, "the spare word says that the lock is held") \
+	X(shmif_drop_claim, SHMIF, STORE, "NetBSD was faster: the claim is dropped") \
+	X(shmif_unhold, SHMIF, STORE, "the spare word says that the lock is being let go") \
+	X(shmif_unlock, SHMIF, STORE, "L2: the lock is let go") \
+	X(shmif_unclaim, SHMIF, STORE, "the claim is dropped") \
+	X(shmif_take_over, SHMIF, STORE, "what a dead port left becomes ours") \
+	X(shmif_taken_over, SHMIF, STORE, "what it had begun is finished; said so next") \
+	X(shmif_redo_last, SHMIF, STORE, "last, as a dead port announced it") \
+	X(shmif_redo_gen, SHMIF, STORE, "gen, as a dead port announced it") \
+	X(shmif_inherit, SHMIF, STORE, "the claim of the number's last port is cleared") \
+	X(shmif_take_nonsense, SHMIF, REPAIR, "a spare word that nobody wrote becomes ours") \
+	X(shmif_break_sign, SHMIF, REPAIR, "NetBSD's lock is stuck: signed by who repairs") \
+	X(shmif_break_late, SHMIF, REPAIR, "it was not: the signature is taken back") \
+	X(shmif_broken, SHMIF, REPAIR, "the ring has been repaired; said so next") \
+	/* the ring of a shmif bus: shmbus_shmif_ring.c */ \
+	X(shmif_raise_first, SHMIF, STORE, "B1: the oldest records leave the ring") \
+	X(shmif_copy, SHMIF, STORE, "a burst is copied behind the newest record") \
+	X(shmif_copy_rest, SHMIF, STORE, "what the end of the data cut off is copied") \
+	X(shmif_store_last, SHMIF, STORE, "the burst is published") \
+	X(shmif_intent, SHMIF, STORE, "last and gen are announced") \
+	X(shmif_wrap_last, SHMIF, STORE, "last, as announced") \
+	X(shmif_wrap_gen, SHMIF, STORE, "gen, as announced") \
+	X(shmif_intent_done, SHMIF, STORE, "last and gen are changed; said so next") \
+	/* repair of a ring that a NetBSD kernel left: shmbus_shmif_repair.c */ \
+	X(shmif_blank, SHMIF, REPAIR, "a record that is skipped takes the place of a doubtful one") \
+	X(shmif_anew_record, SHMIF, REPAIR, "an empty record is written where the ring begins anew") \
+	X(shmif_anew_first, SHMIF, REPAIR, "first is set for a new ring") \
+	X(shmif_anew_last, SHMIF, REPAIR, "last is set for a new ring") \
+	X(shmif_anew_gen, SHMIF, REPAIR, "gen is raised for a new ring") \
+	X(shmif_repair_gen, SHMIF, REPAIR, "gen is raised, as no reader can have followed") \
+	X(shmif_repair_last, SHMIF, REPAIR, "the newest record is one that is whole")
+
+#define SHMBUS_STEP_ENUM(name, format, kind, meaning) SHMBUS_STEP_##name,
+enum shmbus_step {
+	SHMBUS_STEPS_LIST(SHMBUS_STEP_ENUM)
+	SHMBUS_STEP_COUNT
+};
+#undef SHMBUS_STEP_ENUM
+
+#ifdef SHMBUS_STEPS
+void shmbus_step(enum shmbus_step step);
+#define SHMBUS_STEP(name) shmbus_step(SHMBUS_STEP_##name)
+#else
+#define SHMBUS_STEP(name) ((void)0)
+#endif
+
+#endif /* SHMBUS_STEP_H */
