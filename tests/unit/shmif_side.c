@@ -17,7 +17,7 @@ side_join(struct side *s, const char *path, uint64_t sender)
 	int ret;
 
 	memset(s, 0, sizeof(*s));
-	ret = shmbus_shmif_open(&s->bus, path, 0, sender, &e);
+	ret = shmbus_shmif_open(&s->bus, path, SHMBUS_FILE_ANY, 0, sender, &e);
 	if (ret != 0)
 		fail_msg("cannot join: %d, %s", ret, e.text);
 	s->w.bytes = malloc(SHMBUS_SHMIF_BURST);

@@ -356,6 +356,42 @@ test_readonly_refused(void **state)
 	finish(path);
 }
 
+/* Only one that is there; or only one that is not. */
+static void
+test_want(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct shmbus_bus_conf conf = { .path = path, .want = SHMBUS_FILE_OLD };
+	struct snapshot snap;
+	struct shmbus_error e;
+	struct shmbus_bus bus;
+
+	(void)state;
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -ENOENT);
+	assert_in_text(e.text, path);
+	assert_in_text(e.text, "create the bus first");
+	assert_int_equal(tmpdir_count(), 0);
+	conf.want = SHMBUS_FILE_NEW;
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), 0);
+	assert_true(bus.filled);
+	shmbus_bus_close(&bus);
+	snapshot_take(&snap, path);
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -EEXIST);
+	assert_in_text(e.text, "there is such a file already");
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+	conf.want = SHMBUS_FILE_OLD;
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), 0);
+	assert_false(bus.filled);
+	shmbus_bus_close(&bus);
+	/* An empty file is one that is there. */
+	file_write(path, 0, "", 0);
+	assert_int_equal(truncate(path, 0), 0);
+	conf.want = SHMBUS_FILE_NEW;
+	assert_int_equal(shmbus_bus_open(&bus, &conf, &e), -EEXIST);
+	finish(path);
+}
+
 static void
 test_no_permission_for_the_folder(void **state)
 {
@@ -463,6 +499,7 @@ main(void)
 		cmocka_unit_test(test_no_permission_for_the_folder),
 		cmocka_unit_test(test_read_permission_only),
 		cmocka_unit_test(test_readonly_refused),
+		cmocka_unit_test(test_want),
 		cmocka_unit_test(test_folder),
 		cmocka_unit_test(test_symlink),
 		cmocka_unit_test(test_no_regular_file),

@@ -100,14 +100,14 @@ test_mode(void **state)
 	struct stat st;
 
 	(void)state;
-	assert_int_equal(shmbus_shmif_open(&bus, path, 0664, 1, NULL), 0);
+	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0664, 1, NULL), 0);
 	umask(mask);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0664);
 	shmbus_shmif_close(&bus);
 	/* An existing file keeps its own. */
 	assert_int_equal(chmod(path, 0640), 0);
-	assert_int_equal(shmbus_shmif_open(&bus, path, 0600, 1, NULL), 0);
+	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0600, 1, NULL), 0);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	shmbus_shmif_close(&bus);
@@ -179,7 +179,7 @@ test_refused(void **state)
 			file_write(path, 4, &r->version, 4);
 		assert_int_equal(truncate(path, (off_t)r->size), 0);
 		snapshot_take(&snap, path);
-		ret = shmbus_shmif_open(&bus, path, 0600, 1, &e);
+		ret = shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0600, 1, &e);
 		if (ret != r->ret)
 			fail_msg("%s: %d, %s", r->what, ret, ret != 0 ? e.text : "");
 		assert_in_text(e.text, r->text);
@@ -207,24 +207,24 @@ test_not_a_file(void **state)
 	char *below;
 
 	(void)state;
-	assert_int_equal(shmbus_shmif_open(&bus, path, 0, 1, &e), 0);
+	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0, 1, &e), 0);
 	shmbus_shmif_close(&bus);
 	snapshot_take(&snap, path);
 	assert_true(shmbus_shmif_recognise(path));
 	assert_int_equal(symlink(path, link), 0);
-	assert_int_equal(shmbus_shmif_open(&bus, link, 0, 1, &e), -ELOOP);
+	assert_int_equal(shmbus_shmif_open(&bus, link, SHMBUS_FILE_ANY, 0, 1, &e), -ELOOP);
 	assert_false(shmbus_shmif_recognise(link));
 	assert_int_equal(mkdir(dir, 0700), 0);
-	assert_int_equal(shmbus_shmif_open(&bus, dir, 0, 1, &e), -EISDIR);
+	assert_int_equal(shmbus_shmif_open(&bus, dir, SHMBUS_FILE_ANY, 0, 1, &e), -EISDIR);
 	assert_false(shmbus_shmif_recognise(dir));
 	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_int_equal(shmbus_shmif_open(&bus, fifo, 0, 1, &e), -EMEDIUMTYPE);
+	assert_int_equal(shmbus_shmif_open(&bus, fifo, SHMBUS_FILE_ANY, 0, 1, &e), -EMEDIUMTYPE);
 	assert_false(shmbus_shmif_recognise(fifo));
 	assert_true(asprintf(&below, "%s/none/bus", dir) > 0);
-	assert_int_equal(shmbus_shmif_open(&bus, below, 0, 1, &e), -ENOENT);
+	assert_int_equal(shmbus_shmif_open(&bus, below, SHMBUS_FILE_ANY, 0, 1, &e), -ENOENT);
 	assert_false(shmbus_shmif_recognise(below));
 	assert_false(shmbus_shmif_recognise(NULL));
-	assert_int_equal(shmbus_shmif_open(&bus, "", 0, 1, &e), -EINVAL);
+	assert_int_equal(shmbus_shmif_open(&bus, "", SHMBUS_FILE_ANY, 0, 1, &e), -EINVAL);
 	snapshot_assert_same(&snap);
 	snapshot_free(&snap);
 	unlink(path);
@@ -246,7 +246,7 @@ open_as_nobody(struct child *c, void *arg)
 	(void)c;
 	if (getuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0))
 		return CHILD_SKIP;
-	return shmbus_shmif_open(&bus, arg, 0, 1, NULL) == -EACCES ? 0 : 1;
+	return shmbus_shmif_open(&bus, arg, SHMBUS_FILE_ANY, 0, 1, NULL) == -EACCES ? 0 : 1;
 }
 
 static void
@@ -259,7 +259,7 @@ test_no_permission(void **state)
 	int ret;
 
 	(void)state;
-	assert_int_equal(shmbus_shmif_open(&bus, path, 0400, 1, NULL), 0);
+	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0400, 1, NULL), 0);
 	shmbus_shmif_close(&bus);
 	snapshot_take(&snap, path);
 	child_start(&c, open_as_nobody, path);
@@ -285,17 +285,17 @@ test_255_ports(void **state)
 	(void)state;
 	assert_non_null(bus);
 	for (i = 0; i < 255; i++) {
-		assert_int_equal(shmbus_shmif_open(&bus[i], path, 0, i, &e), 0);
+		assert_int_equal(shmbus_shmif_open(&bus[i], path, SHMBUS_FILE_ANY, 0, i, &e), 0);
 		assert_int_equal(bus[i].id, i + 1);
 	}
 	snapshot_take(&snap, path);
-	assert_int_equal(shmbus_shmif_open(&bus[255], path, 0, 1, &e), -EUSERS);
+	assert_int_equal(shmbus_shmif_open(&bus[255], path, SHMBUS_FILE_ANY, 0, 1, &e), -EUSERS);
 	assert_in_text(e.text, "255");
 	snapshot_assert_same(&snap);
 	assert_int_equal(shmbus_shmif_count_peers(&bus[7]), 254);
 	/* One goes, and the next comes in its place. */
 	shmbus_shmif_close(&bus[100]);
-	assert_int_equal(shmbus_shmif_open(&bus[100], path, 0, 1, &e), 0);
+	assert_int_equal(shmbus_shmif_open(&bus[100], path, SHMBUS_FILE_ANY, 0, 1, &e), 0);
 	assert_int_equal(bus[100].id, 101);
 	for (i = 0; i < 255; i++)
 		shmbus_shmif_close(&bus[i]);

@@ -29,7 +29,7 @@ join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struc
 		SHMBUS_LOG(INFO, "%s: on no bus yet", name);
 		return 0;
 	}
-	ret = shmbus_shmif_open(bus, args->path, args->mode, priv->sender, e);
+	ret = shmbus_shmif_open(bus, args->path, SHMBUS_FILE_ANY, args->mode, priv->sender, e);
 	if (ret == 0)
 		SHMBUS_LOG(INFO, "%s: number %u of this driver's ports on the shmif bus %s%s", name,
 			   bus->id, bus->file.path, bus->filled ? ", which it created" : "");

@@ -221,7 +221,7 @@ create_or_join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint6
 			return ret;
 	}
 	if (empty) {
-		ret = shmbus_create(bus, conf, e);
+		ret = shmbus_bus_create(bus, conf, e);
 		if (ret != 0) {
 			if (bus->file.created)
 				shmbus_file_unlink(&bus->file);
@@ -271,7 +271,7 @@ shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, stru
 			shmbus_file_close(&bus->file);
 		return ret;
 	}
-	ret = shmbus_file_open(&bus->file, conf->path, &size, e);
+	ret = shmbus_file_open(&bus->file, conf->path, conf->want, &size, e);
 	if (ret != 0)
 		return ret;
 	ret = create_or_join(bus, conf, size, e);

@@ -23,6 +23,7 @@ struct shmbus_bus_conf {
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
 	mode_t mode;        /* permission bits of a file that is created; 0: 0600 */
+	enum shmbus_file_want want;
 	bool readonly;      /* look on only: no port can be attached, no lane written */
 };
 

@@ -72,7 +72,8 @@ mark_creating(struct shmbus_bus *bus)
 }
 
 int
-shmbus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, struct shmbus_error *e)
+shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
+		  struct shmbus_error *e)
 {
 	struct shmbus_geometry *geo = &bus->geo;
 	int ret;

@@ -75,7 +75,7 @@ set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 }
 
 static int
-open_or_create(struct shmbus_file *f)
+open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 {
 	const int access = f->readonly ? O_RDONLY : O_RDWR;
 	const int flags = access | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
@@ -84,8 +84,11 @@ open_or_create(struct shmbus_file *f)
 	 * as /dev/shm the kernel may refuse it for somebody else's file.
 	 */
 	f->created = false;
-	f->fd = open(f->path, flags);
-	if (f->fd < 0 && errno == ENOENT && !f->readonly) {
+	f->fd = -1;
+	if (want != SHMBUS_FILE_NEW)
+		f->fd = open(f->path, flags);
+	if (want == SHMBUS_FILE_NEW ||
+	    (want == SHMBUS_FILE_ANY && f->fd < 0 && errno == ENOENT)) {
 		SHMBUS_STEP(file_create);
 		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
 		f->created = f->fd >= 0;
@@ -94,7 +97,8 @@ open_or_create(struct shmbus_file *f)
 }
 
 static int
-open_failed(const struct shmbus_file *f, int ret, struct shmbus_error *e)
+open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
+	    struct shmbus_error *e)
 {
 	const char *path = f->path;
 
@@ -113,7 +117,13 @@ open_failed(const struct shmbus_file *f, int ret, struct shmbus_error *e)
 		if (f->readonly)
 			return shmbus_error_set(e, ret,
 				"path=%s: no such file; a read-only port does not create it", path);
+		if (want == SHMBUS_FILE_OLD)
+			return shmbus_error_set(e, ret,
+				"path=%s: no such file; create the bus first", path);
 		return shmbus_error_set(e, ret, "path=%s: its directory does not exist", path);
+	case -EEXIST:
+		return shmbus_error_set(e, ret,
+			"path=%s: there is such a file already; name a new one", path);
 	case -ENAMETOOLONG:
 		return shmbus_error_set(e, ret, "path=%.64s...: too long", path);
 	default:
@@ -169,8 +179,8 @@ lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 }
 
 static int
-open_file(struct shmbus_file *f, const char *path, bool readonly, uint64_t *size,
-	  struct shmbus_error *e)
+open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_file_want want,
+	  uint64_t *size, struct shmbus_error *e)
 {
 	unsigned int i;
 	int ret;
@@ -182,12 +192,15 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, uint64_t *size
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < OPEN_TRIES; i++) {
-		ret = open_or_create(f);
-		if (ret == -EEXIST) /* created by another meanwhile */
+		ret = open_or_create(f, want);
+		if (ret == -EEXIST && want == SHMBUS_FILE_ANY) /* created by another meanwhile */
 			continue;
 		if (ret != 0)
-			return open_failed(f, ret, e);
+			return open_failed(f, ret, want, e);
 		ret = lock_and_look(f, size, e);
+		/* Another one has filled it before the lock was had: it is that one's. */
+		if (ret == 0 && want == SHMBUS_FILE_NEW && *size != 0)
+			ret = open_failed(f, -EEXIST, want, e);
 		if (ret == 0)
 			return 0;
 		shmbus_file_close(f);
@@ -198,16 +211,17 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, uint64_t *size
 }
 
 int
-shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size, struct shmbus_error *e)
+shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_want want,
+		 uint64_t *size, struct shmbus_error *e)
 {
-	return open_file(f, path, false, size, e);
+	return open_file(f, path, false, want, size, e);
 }
 
 int
 shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
 			  struct shmbus_error *e)
 {
-	return open_file(f, path, true, size, e);
+	return open_file(f, path, true, SHMBUS_FILE_OLD, size, e);
 }
 
 int

@@ -27,15 +27,22 @@ struct shmbus_file {
 	char path[4096];
 };
 
+/* Which file is meant. */
+enum shmbus_file_want {
+	SHMBUS_FILE_ANY = 0, /* the one that is there, or a new one */
+	SHMBUS_FILE_OLD,     /* the one that is there */
+	SHMBUS_FILE_NEW,     /* a new one */
+};
+
 /*
  * Open a file for reading and writing, or create it, empty and with mode 0600,
  * if it is absent. On success the caller holds the attach lock, and the path
  * leads to this very file; *size is its size. Symbolic links are not followed.
- * -EMEDIUMTYPE: not a regular file; -ETIMEDOUT: the attach lock is stuck; else
- * what open(2) and stat(2) say.
+ * -ENOENT, -EEXIST: not as want has it; -EMEDIUMTYPE: not a regular file;
+ * -ETIMEDOUT: the attach lock is stuck; else what open(2) and stat(2) say.
  */
-int shmbus_file_open(struct shmbus_file *f, const char *path, uint64_t *size,
-		     struct shmbus_error *e);
+int shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_want want,
+		     uint64_t *size, struct shmbus_error *e);
 
 /*
  * The same for reading only. The file is not created, and must be there. The

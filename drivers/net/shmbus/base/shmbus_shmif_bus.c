@@ -180,15 +180,15 @@ take_back(struct shmbus_shmif *bus)
 }
 
 int
-shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint64_t sender,
-		  struct shmbus_error *e)
+shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
+		  mode_t mode, uint64_t sender, struct shmbus_error *e)
 {
 	uint64_t size;
 	int ret;
 
 	memset(bus, 0, sizeof(*bus));
 	bus->sender = sender;
-	ret = shmbus_file_open(&bus->file, path, &size, e);
+	ret = shmbus_file_open(&bus->file, path, want, &size, e);
 	if (ret != 0)
 		return ret;
 	ret = size == 0 ? create(bus, mode != 0 ? mode : 0600, e) : join(bus, size, e);

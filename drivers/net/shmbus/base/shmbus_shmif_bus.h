@@ -35,8 +35,8 @@ struct shmbus_shmif {
  * -EMEDIUMTYPE: not a shmif bus; -EPROTO: its version is not 3;
  * -ENODATA: its size is not a bus's; -EUSERS: 255 ports of ours are on it.
  */
-int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, mode_t mode, uint64_t sender,
-		      struct shmbus_error *e);
+int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
+		      mode_t mode, uint64_t sender, struct shmbus_error *e);
 
 /*
  * The same for another process that shares the port: through a descriptor that
