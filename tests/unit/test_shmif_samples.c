@@ -16,6 +16,7 @@
 #include <pcap/pcap.h>
 
 #include "check.h"
+#include "shmbus_shmif_monitor.h"
 #include "shmif_side.h"
 #include "tmpdir.h"
 
@@ -72,16 +73,15 @@ read_pcap(const char *name, struct frame **frames)
 
 /* All that the ring holds, against the frames. */
 static void
-expect(struct side *s, const struct frame *frames, unsigned int n)
+expect_by(int (*fetch)(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r),
+	  struct side *s, const struct frame *frames, unsigned int n)
 {
 	struct shmbus_shmif_frame got;
-	struct shmbus_shmif_state state;
 	unsigned int i = 0;
 
-	assert_int_equal(shmbus_shmif_load(&s->bus, &state), 0);
-	shmbus_shmif_reader_go(&s->r, state.first);
+	assert_int_equal(shmbus_shmif_monitor_start(&s->bus, &s->r, true), 0);
 	while (shmbus_shmif_pending(&s->bus, &s->r)) {
-		assert_int_equal(shmbus_shmif_fetch(&s->bus, &s->r), 0);
+		assert_int_equal(fetch(&s->bus, &s->r), 0);
 		while (shmbus_shmif_has_next(&s->r)) {
 			shmbus_shmif_next(&s->r, &got);
 			if (got.len == 0)
@@ -96,6 +96,14 @@ expect(struct side *s, const struct frame *frames, unsigned int n)
 	assert_int_equal(i, n);
 	assert_int_equal(s->r.corrupt, 0);
 	assert_int_equal(s->r.overruns, 0);
+}
+
+/* With the lock, and without. */
+static void
+expect(struct side *s, const struct frame *frames, unsigned int n)
+{
+	expect_by(shmbus_shmif_fetch, s, frames, n);
+	expect_by(shmbus_shmif_monitor_fetch, s, frames, n);
 }
 
 static void

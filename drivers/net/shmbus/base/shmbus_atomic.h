@@ -35,4 +35,15 @@ typedef _Atomic uint64_t shmbus_a64;
 /* For the compiler alone, where the processor is taken care of in another way. */
 #define shmbus_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 
+/* Between two looks of one that spins. */
+static inline void
+shmbus_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 #endif /* SHMBUS_ATOMIC_H */

@@ -87,10 +87,12 @@ take_number(struct shmbus_shmif *bus, struct shmbus_error *e)
 static int
 map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
 {
+	/* Reading in advance what nobody has written would give it memory. */
+	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+	const int flags = bus->file.readonly ? MAP_SHARED : MAP_SHARED | MAP_POPULATE;
 	void *p;
 
-	p = mmap(NULL, SHMBUS_SHMIF_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE,
-		 bus->file.fd, 0);
+	p = mmap(NULL, SHMBUS_SHMIF_SIZE, pages, flags, bus->file.fd, 0);
 	if (p == MAP_FAILED)
 		return shmbus_error_set(e, -errno, "path=%s: cannot map it: %s", bus->file.path,
 					strerror(errno));
@@ -205,6 +207,48 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_w
 }
 
 int
+shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e)
+{
+	uint64_t size;
+	int ret;
+
+	memset(bus, 0, sizeof(*bus));
+	ret = shmbus_file_open_readonly(&bus->file, path, &size, e);
+	if (ret != 0)
+		return ret;
+	if (size == 0)
+		ret = shmbus_error_set(e, -ENODATA,
+			"path=%s: no bus yet; a read-only port does not make one", path);
+	else
+		ret = check_header(bus, size, e);
+	if (ret == 0)
+		ret = map_file(bus, e);
+	if (ret != 0) {
+		shmbus_shmif_close(bus);
+		return ret;
+	}
+	shmbus_file_unlock(&bus->file);
+	return 0;
+}
+
+/* There are no locks to be had, so the descriptor will do as it is. */
+static int
+share_readonly(struct shmbus_shmif *bus, int fd, const char *path, struct shmbus_error *e)
+{
+	uint64_t size;
+	int ret;
+
+	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
+	if (ret == 0)
+		ret = check_header(bus, size, e);
+	if (ret == 0)
+		ret = map_file(bus, e);
+	if (ret != 0)
+		bus->file.fd = -1;
+	return ret;
+}
+
+int
 shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_t sender,
 		     struct shmbus_error *e)
 {
@@ -215,6 +259,8 @@ shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_
 	memset(bus, 0, sizeof(*bus));
 	bus->file.fd = -1;
 	bus->sender = sender;
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return share_readonly(bus, fd, path, e);
 	/* A descriptor of the same file, but with locks of its own. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	own = open(name, O_RDWR | O_CLOEXEC);

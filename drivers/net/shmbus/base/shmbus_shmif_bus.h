@@ -39,9 +39,16 @@ int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_fi
 		      mode_t mode, uint64_t sender, struct shmbus_error *e);
 
 /*
+ * Open one for reading only, which must be there; such a port has no number,
+ * and nobody sees it. See shmbus_shmif_monitor.h. -ENODATA: empty, too.
+ */
+int shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e);
+
+/*
  * The same for another process that shares the port: through a descriptor that
  * the owner gave, which is closed if this succeeds. It gets a number of its
- * own, as it may die on its own.
+ * own, as it may die on its own. If the descriptor is for reading only, so is
+ * the bus, and there is no number.
  */
 int shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_t sender,
 			 struct shmbus_error *e);

@@ -28,16 +28,6 @@
 /* No offset of a record: the ring is being repaired. */
 #define LAST_REPAIR LAST_MASK
 
-static inline void
-relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 static bool
 swap(shmbus_a32 *word, uint32_t from, uint32_t to)
 {
@@ -228,7 +218,7 @@ shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 		}
 		if (shmbus_load(&h->lock) == 0)
 			was_free(w);
-		relax();
+		shmbus_relax();
 	}
 	w->busy++;
 	if (!take_from_dead(bus, w))

@@ -82,13 +82,65 @@ check_piece(struct shmbus_shmif_reader *r, uint32_t got, bool all)
 	return off == got || (!all && got - off < RECORD);
 }
 
+void
+shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r,
+			 const struct shmbus_shmif_state *s, struct shmbus_shmif_piece *piece)
+{
+	piece->pos = r->pos;
+	piece->lost = 0;
+	piece->overrun = false;
+	if (r->pos == 0) {
+		piece->pos = s->last;
+	} else if (r->pos < s->first) {
+		piece->lost = s->first - r->pos;
+		piece->overrun = true;
+		piece->pos = s->first;
+	} else if (r->pos > s->end) {
+		/* Not the bus that it was: begun anew, or damaged and sane again. */
+		piece->overrun = true;
+		piece->pos = s->first;
+	}
+	piece->all = s->end - piece->pos <= SHMBUS_SHMIF_PIECE;
+	piece->len = piece->all ? (uint32_t)(s->end - piece->pos) : SHMBUS_SHMIF_PIECE;
+	shmbus_shmif_get(bus, piece->pos, r->bytes, piece->len);
+}
+
+int
+shmbus_shmif_reader_accept(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s,
+			   const struct shmbus_shmif_piece *piece)
+{
+	bool whole;
+
+	remember(r, s);
+	r->overruns += piece->overrun;
+	whole = check_piece(r, piece->len, piece->all);
+	r->fetched_bytes += r->len;
+	if (piece->lost != 0)
+		count_missed(r, piece->lost);
+	if (!whole) {
+		r->corrupt++;
+		r->pos = s->end;
+		r->more = false;
+		return -EILSEQ;
+	}
+	r->pos = piece->pos + r->len;
+	r->more = r->pos != s->end;
+	return 0;
+}
+
+void
+shmbus_shmif_reader_refuse(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s)
+{
+	remember(r, s);
+	r->more = false;
+	r->corrupt++;
+}
+
 int
 shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r)
 {
+	struct shmbus_shmif_piece piece;
 	struct shmbus_shmif_state s;
-	uint64_t lost = 0;
-	bool all, whole;
-	uint32_t got;
 	int ret;
 
 	r->off = 0;
@@ -96,42 +148,14 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 	if (!shmbus_shmif_lock(bus, &r->watch))
 		return -EBUSY;
 	ret = shmbus_shmif_load(bus, &s);
-	remember(r, &s);
+	if (ret == 0)
+		shmbus_shmif_reader_copy(bus, r, &s, &piece);
+	shmbus_shmif_unlock(bus, &r->watch, ret == 0 ? s.end : 0);
 	if (ret != 0) {
-		shmbus_shmif_unlock(bus, &r->watch, 0);
-		r->more = false;
-		r->corrupt++;
+		shmbus_shmif_reader_refuse(r, &s);
 		return ret;
 	}
-	if (r->pos == 0) {
-		r->pos = s.last;
-	} else if (r->pos < s.first) {
-		lost = s.first - r->pos;
-		r->overruns++;
-		r->pos = s.first;
-	} else if (r->pos > s.end) {
-		/* Not the bus that it was: begun anew, or damaged and sane again. */
-		r->overruns++;
-		r->pos = s.first;
-	}
-	all = s.end - r->pos <= SHMBUS_SHMIF_PIECE;
-	got = all ? (uint32_t)(s.end - r->pos) : SHMBUS_SHMIF_PIECE;
-	shmbus_shmif_get(bus, r->pos, r->bytes, got);
-	shmbus_shmif_unlock(bus, &r->watch, s.end);
-
-	whole = check_piece(r, got, all);
-	r->fetched_bytes += r->len;
-	if (lost != 0)
-		count_missed(r, lost);
-	if (!whole) {
-		r->corrupt++;
-		r->pos = s.end;
-		r->more = false;
-		return -EILSEQ;
-	}
-	r->pos += r->len;
-	r->more = r->pos != s.end;
-	return 0;
+	return shmbus_shmif_reader_accept(r, &s, &piece);
 }
 
 uint32_t

@@ -19,8 +19,9 @@
  * under it but one copy, which cannot fault, and what is checked afterwards
  * nobody can change any more.
  *
- * Without the lock nothing could be read that a NetBSD peer writes: it moves
- * last first and writes the record then.
+ * A port that may write takes the lock to read: once for many frames, it costs
+ * little, and a piece is had at the first try. How to do without is in
+ * shmbus_shmif_monitor.h.
  */
 
 #include <string.h>
@@ -91,6 +92,24 @@ shmbus_shmif_pending(const struct shmbus_shmif *bus, const struct shmbus_shmif_r
  * nothing new was got, or not all of it.
  */
 int shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r);
+
+/* What a fetch has copied, not checked yet. */
+struct shmbus_shmif_piece {
+	uint64_t pos;
+	uint32_t len;
+	bool all;      /* up to the end of the ring */
+	bool overrun;  /* it does not begin where the reader was */
+	uint64_t lost; /* bytes that are no longer there */
+};
+
+/* For what fetches: copy what comes next out of the ring, which is in this state. */
+void shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r,
+			      const struct shmbus_shmif_state *s, struct shmbus_shmif_piece *piece);
+/* The copy is as it was in the ring: check it, and take it in. 0 or -EILSEQ. */
+int shmbus_shmif_reader_accept(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s,
+			       const struct shmbus_shmif_piece *piece);
+/* Or there is nothing to copy, as the ring makes no sense. */
+void shmbus_shmif_reader_refuse(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s);
 
 static inline bool
 shmbus_shmif_has_next(const struct shmbus_shmif_reader *r)

@@ -10,8 +10,6 @@
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
-/* Positions beyond would not fit; no bus ever comes there. */
-#define GEN_MAX (UINT64_MAX / DATA - 4)
 
 static uint32_t
 offset_of(uint64_t pos)
@@ -53,17 +51,16 @@ read_len(const struct shmbus_shmif *bus, uint64_t pos, uint32_t *len)
 }
 
 int
-shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
+shmbus_shmif_work_out(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w,
+		      struct shmbus_shmif_state *s)
 {
-	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	const uint64_t gen = shmbus_load(&h->gen);
-	uint32_t first = shmbus_load(&h->first);
-	uint32_t last = shmbus_load(&h->last);
+	uint32_t first = w->first;
+	uint32_t last = w->last;
 	uint32_t len, end;
 
-	s->header_gen = gen;
+	s->header_gen = w->gen;
 	s->header_last = last;
-	if (first > DATA || last > DATA || gen > GEN_MAX)
+	if (first > DATA || last > DATA || w->gen > SHMBUS_SHMIF_GEN_MAX)
 		return -EILSEQ;
 	/* The end of the data is another name of its start. */
 	first %= DATA;
@@ -74,10 +71,18 @@ shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	/* gen counts the newest record's wrap already. Positions begin one lap
 	 * later than gen says, so that none is below 0.
 	 */
-	s->end = (gen + 1) * DATA + end % DATA;
+	s->end = (w->gen + 1) * DATA + end % DATA;
 	s->last = s->end - RECORD - len;
 	s->first = s->end - ((end % DATA + DATA - first - 1) % DATA + 1);
 	return s->last < s->first ? -EILSEQ : 0;
+}
+
+int
+shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
+{
+	const struct shmbus_shmif_words w = shmbus_shmif_words(bus);
+
+	return shmbus_shmif_work_out(bus, &w, s);
 }
 
 /* Move first so that the bytes from the end of the ring to end may be written. */

@@ -32,6 +32,33 @@ struct shmbus_shmif_state {
 	uint32_t header_last;
 };
 
+/* Positions beyond would not fit; no bus ever comes there. */
+#define SHMBUS_SHMIF_GEN_MAX (UINT64_MAX / SHMBUS_SHMIF_DATA - 4)
+
+/* Where the ring is, as the header has it. */
+struct shmbus_shmif_words {
+	uint64_t gen;
+	uint32_t last;
+	uint32_t first;
+};
+
+/* gen first: shmbus_shmif_monitor.c relies upon it. */
+static inline struct shmbus_shmif_words
+shmbus_shmif_words(const struct shmbus_shmif *bus)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	struct shmbus_shmif_words w;
+
+	w.gen = shmbus_load_acquire(&h->gen);
+	w.last = shmbus_load_acquire(&h->last);
+	w.first = shmbus_load(&h->first);
+	return w;
+}
+
+/* What the words mean. As shmbus_shmif_load, which reads them too. */
+int shmbus_shmif_work_out(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w,
+			  struct shmbus_shmif_state *s);
+
 /*
  * Read the header. -EILSEQ if it makes no sense; then only header_gen and
  * header_last are set. With the lock held all of it is of one moment.
