@@ -245,7 +245,6 @@ test_refused(void **state)
 	static const char *const useless[] = { "mode", "pause", "pause_timeout_ms", "numa", "unlink" };
 	static const char *const values[] = { "0644", "off", "5", "none", "on" };
 	char *path = tmpdir_new_path();
-	char *other = tmpdir_new_path();
 	char args[64], text[64];
 	unsigned int i;
 	uint16_t a;
@@ -268,10 +267,7 @@ test_refused(void **state)
 	assert_probe_fails(path, "readonly=maybe", "on or off");
 	nic_new(path, "readonly=off,mode=0644");
 	nic_remove(a);
-	nic_new(other, "format=shmif");
-	assert_probe_fails(other, "readonly=on", "readonly= is nothing that a shmif bus has");
 	free(path);
-	free(other);
 }
 
 #define T(name) cmocka_unit_test_teardown(name, nic_teardown)

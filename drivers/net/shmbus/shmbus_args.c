@@ -237,7 +237,7 @@ static const struct key keys[] = {
 	{ "carrier", parse_carrier, "bus or peer", LANES },
 	{ "numa", parse_numa, "auto, none or the number of a node", LANES },
 	{ "unlink", parse_unlink, "on or off", ANY },
-	{ "readonly", parse_readonly, "on or off", LANES },
+	{ "readonly", parse_readonly, "on or off", ANY },
 	{ "wake", parse_wake, "always or never", SHMIF },
 	{ "lock_break_ms", parse_lock_break, "a number of milliseconds, 0 for never", SHMIF },
 };
@@ -296,7 +296,8 @@ take_one(const char *name, const char *value, void *opaque)
 static int
 check_readonly(const struct shmbus_args *args)
 {
-	static const char *const others[] = { "mode", "pause", "pause_timeout_ms", "numa", "unlink" };
+	static const char *const others[] = { "mode", "pause", "pause_timeout_ms", "numa", "unlink",
+					      "wake", "lock_break_ms" };
 	unsigned int i;
 
 	if (!args->readonly)

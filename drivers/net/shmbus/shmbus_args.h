@@ -45,7 +45,7 @@ struct shmbus_args {
 	enum shmbus_carrier carrier;
 	int numa; /* a node, or SHMBUS_NUMA_... */
 	bool unlink;
-	bool readonly; /* lanes: look on only */
+	bool readonly; /* look on only */
 	bool quiet; /* shmif: wake no sleepers */
 	uint32_t lock_break_ms;
 	uint32_t given; /* which keys were, a bit each; for shmbus_args_suit */

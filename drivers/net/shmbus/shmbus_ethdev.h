@@ -256,6 +256,7 @@ uint16_t shmbus_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t 
 uint16_t shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 /* shmbus_shmif_rxtx.c: the same on a shmif bus */
 uint16_t shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+uint16_t shmbus_shmif_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /* shmbus_queue.c */

@@ -74,7 +74,11 @@ rte_pmd_shmbus_linkstr_set(uint16_t port_id, const char *path)
 	priv = shmbus_priv(dev);
 	if (strlen(path) >= sizeof(priv->args.path))
 		return -ENAMETOOLONG;
-	ret = shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, priv->args.mode, priv->sender, &error);
+	if (priv->args.readonly)
+		ret = shmbus_shmif_open_readonly(&bus, path, &error);
+	else
+		ret = shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, priv->args.mode, priv->sender,
+					&error);
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "port %u: %s", port_id, error.text);
 		return ret;

@@ -141,7 +141,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		if ((data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP) ||
 		    (rxq->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)))
 			flags |= SHMBUS_RX_COMPLETE;
-		if (data->dev_conf.lpbk_mode != 0 && priv->format == SHMBUS_FORMAT_SHMIF)
+		if ((data->dev_conf.lpbk_mode != 0 || priv->args.readonly) &&
+		    priv->format == SHMBUS_FORMAT_SHMIF)
 			flags |= SHMBUS_RX_LOOPBACK;
 		rxq->hash_wanted = priv->rss.on && (data->dev_conf.rxmode.offloads &
 						    RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;

@@ -9,10 +9,12 @@
  * (base/shmbus_shmif_reader.h, _writer.h): the bus's lock is held for one copy
  * each, in which nothing can fault, and never while mbufs are touched. Where
  * the lock is not to be had in a bounded time the burst ends; nothing sleeps.
+ * A port that only looks on reads without the lock (base/shmbus_shmif_monitor.h).
  */
 
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
+#include "base/shmbus_shmif_monitor.h"
 #include "shmbus_frame.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
@@ -118,8 +120,9 @@ no_mbuf:
 	return false;
 }
 
-static inline uint16_t
-rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+static __rte_always_inline uint16_t
+rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags,
+	  const bool readonly)
 {
 	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
 	const struct shmbus_shmif *bus = &wire->shmif;
@@ -140,10 +143,12 @@ rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32
 			if (fetches-- == 0 || shmbus_pace_napping(&q->pace))
 				break;
 			if (!shmbus_shmif_pending(bus, r)) {
-				shmbus_shmif_lock_watch(bus, &r->watch);
+				if (!readonly)
+					shmbus_shmif_lock_watch(bus, &r->watch);
 				break;
 			}
-			if (shmbus_shmif_fetch(bus, r) == -EBUSY)
+			if ((readonly ? shmbus_shmif_monitor_fetch(bus, r) :
+			     shmbus_shmif_fetch(bus, r)) == -EBUSY)
 				break;
 		}
 		if (!deliver(q, bus, &pkts[got], nb_pkts - got, flags, &n)) {
@@ -157,20 +162,31 @@ rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32
 	return got;
 }
 
-uint16_t
-shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+static __rte_always_inline uint16_t
+rx_burst(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const bool readonly)
 {
-	struct shmbus_rxq *q = queue;
 	const uint32_t flags = shmbus_load(&q->flags);
 	uint16_t got;
 
 	if (likely(!(flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER))))
-		return rx_pieces(q, pkts, nb_pkts, flags);
+		return rx_pieces(q, pkts, nb_pkts, flags, readonly);
 	if ((flags & SHMBUS_RX_DOWN) || !shmbus_steer_enter(q))
 		return 0;
-	got = rx_pieces(q, pkts, nb_pkts, flags);
+	got = rx_pieces(q, pkts, nb_pkts, flags, readonly);
 	shmbus_steer_leave(q);
 	return got;
+}
+
+uint16_t
+shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	return rx_burst(queue, pkts, nb_pkts, false);
+}
+
+uint16_t
+shmbus_shmif_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	return rx_burst(queue, pkts, nb_pkts, true);
 }
 
 struct burst {

@@ -84,15 +84,16 @@ struct shmbus_wire_ops {
 };
 
 extern const struct shmbus_wire_ops shmbus_wire_lanes;
-extern const struct shmbus_wire_ops shmbus_wire_monitor; /* lanes, read-only */
+extern const struct shmbus_wire_ops shmbus_wire_lanes_readonly;
 extern const struct shmbus_wire_ops shmbus_wire_shmif;
+extern const struct shmbus_wire_ops shmbus_wire_shmif_readonly;
 
 static inline const struct shmbus_wire_ops *
 shmbus_wire_ops(enum shmbus_format format, bool readonly)
 {
 	if (format == SHMBUS_FORMAT_SHMIF)
-		return &shmbus_wire_shmif;
-	return readonly ? &shmbus_wire_monitor : &shmbus_wire_lanes;
+		return readonly ? &shmbus_wire_shmif_readonly : &shmbus_wire_shmif;
+	return readonly ? &shmbus_wire_lanes_readonly : &shmbus_wire_lanes;
 }
 
 static inline struct shmbus_wire *

@@ -405,20 +405,11 @@ tell_nothing(struct rte_eth_dev *dev)
 	RTE_SET_USED(dev);
 }
 
-static uint16_t
-send_nothing(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
-{
-	RTE_SET_USED(queue);
-	RTE_SET_USED(pkts);
-	RTE_SET_USED(nb_pkts);
-	return 0;
-}
-
-const struct shmbus_wire_ops shmbus_wire_monitor = {
+const struct shmbus_wire_ops shmbus_wire_lanes_readonly = {
 	.name = "lanes",
 	.version = SHMBUS_VERSION,
 	.rx_burst = shmbus_rx_burst_readonly,
-	.tx_burst = send_nothing,
+	.tx_burst = rte_eth_pkt_burst_dummy,
 	.join = look_on,
 	.share = share,
 	.leave = leave_alone,

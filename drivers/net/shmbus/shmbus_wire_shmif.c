@@ -6,13 +6,31 @@
  * A port on a NetBSD shmif bus: the control paths. The bus knows nothing of
  * its ports, so there is little to tell it. A port may be on no bus at all
  * (path= with nothing behind it, or rte_pmd_shmbus_linkstr_unset): then
- * wire->shmif.map is NULL, and the queues are down.
+ * wire->shmif.map is NULL, and the queues are down. At the end, a port that
+ * only looks on: it takes no lock, has no number, and writes nothing.
  */
 
 #include <rte_malloc.h>
 
+#include "base/shmbus_shmif_monitor.h"
 #include "shmbus_pace.h"
 #include "shmbus_wire.h"
+
+/* What holds of every port on such a bus, and of one on none. Is it on none? */
+static bool
+join_none(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name)
+{
+	struct shmbus_shmif *bus = &wire->shmif;
+
+	priv->max_frame = SHMBUS_SHMIF_FRAME_MAX;
+	priv->overhead = RTE_ETHER_HDR_LEN;
+	memset(bus, 0, sizeof(*bus));
+	bus->file.fd = -1;
+	if (priv->args.path[0] != '\0')
+		return false;
+	SHMBUS_LOG(INFO, "%s: on no bus yet", name);
+	return true;
+}
 
 static int
 join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struct shmbus_error *e)
@@ -21,14 +39,8 @@ join(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name, struc
 	struct shmbus_shmif *bus = &wire->shmif;
 	int ret;
 
-	priv->max_frame = SHMBUS_SHMIF_FRAME_MAX;
-	priv->overhead = RTE_ETHER_HDR_LEN;
-	memset(bus, 0, sizeof(*bus));
-	bus->file.fd = -1;
-	if (args->path[0] == '\0') {
-		SHMBUS_LOG(INFO, "%s: on no bus yet", name);
+	if (join_none(wire, priv, name))
 		return 0;
-	}
 	ret = shmbus_shmif_open(bus, args->path, SHMBUS_FILE_ANY, args->mode, priv->sender, e);
 	if (ret == 0)
 		SHMBUS_LOG(INFO, "%s: number %u of this driver's ports on the shmif bus %s%s", name,
@@ -228,7 +240,8 @@ dump(const struct rte_eth_dev *dev, FILE *file)
 	fprintf(file, "bus: generation %" PRIu64 ", oldest record at %u, newest at %u, lock %u\n",
 		shmbus_load(&h->gen), shmbus_load(&h->first), shmbus_load(&h->last),
 		shmbus_load(&h->lock));
-	fprintf(file, "number of this port among those of this driver: %u\n", bus->id);
+	if (bus->id != 0)
+		fprintf(file, "number of this port among those of this driver: %u\n", bus->id);
 }
 
 static void
@@ -275,4 +288,90 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.dump = dump,
 	.count_rx = count_rx,
 	.count_tx = count_tx,
+};
+
+static int
+look_on(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name,
+	struct shmbus_error *e)
+{
+	struct shmbus_shmif *bus = &wire->shmif;
+	int ret;
+
+	priv->holds = false;
+	if (join_none(wire, priv, name))
+		return 0;
+	ret = shmbus_shmif_open_readonly(bus, priv->args.path, e);
+	if (ret == 0)
+		SHMBUS_LOG(INFO, "%s: looks on at the shmif bus %s", name, bus->file.path);
+	return ret;
+}
+
+static void
+leave_alone(struct shmbus_wire *wire, const struct shmbus_priv *priv)
+{
+	RTE_SET_USED(wire);
+	RTE_SET_USED(priv);
+}
+
+/* Behind the newest frame, or if there is no moment to look, with it. */
+static void
+begin(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHMBUS_SHMIF_START_MS; i++) {
+		if (shmbus_shmif_monitor_start(bus, r, false) != -EBUSY)
+			return;
+		rte_delay_us_sleep(1000);
+	}
+}
+
+static void
+rxq_start_readonly(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
+	shmbus_pace_start(&q->pace);
+	q->serial = wire->serial;
+	if (wire->shmif.map != NULL)
+		begin(&wire->shmif, &q->shmif);
+}
+
+static void
+rxq_mark_readonly(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	struct shmbus_shmif_reader r = { .pos = 0 };
+
+	if (wire->shmif.map == NULL)
+		return;
+	begin(&wire->shmif, &r);
+	q->mark = r.pos;
+}
+
+const struct shmbus_wire_ops shmbus_wire_shmif_readonly = {
+	.name = "shmif",
+	.version = SHMBUS_SHMIF_VERSION,
+	.rx_burst = shmbus_shmif_rx_burst_readonly,
+	.tx_burst = rte_eth_pkt_burst_dummy,
+	.join = look_on,
+	.share = share,
+	.leave = leave_alone,
+	.close = close_bus,
+	.fd = bus_fd,
+	.max_queues = max_queues,
+	.count_peers = count_peers,
+	.set_mac = set_mac,
+	.set_state = nothing,
+	.prepare = nothing,
+	.stopped = nothing,
+	.rxq_create = rxq_create,
+	.rxq_free = rxq_free,
+	.rxq_start = rxq_start_readonly,
+	.rxq_stop = rxq_stop,
+	.rxq_mark = rxq_mark_readonly,
+	.rxq_waiting = rxq_waiting,
+	.header = header,
+	.dump = dump,
+	.count_rx = count_rx,
 };
