@@ -21,6 +21,7 @@
 #include "base/shmbus_clock.h"
 #include "shmbus_checksum.h"
 #include "shmbus_flow.h"
+#include "shmbus_limit.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
@@ -201,6 +202,7 @@ static const struct eth_dev_ops shmbus_ops = {
 	.fw_version_get = shmbus_fw_version_get,
 	.get_reg = shmbus_get_reg,
 	.eth_dev_priv_dump = shmbus_priv_dump,
+	.set_queue_rate_limit = shmbus_set_queue_rate_limit,
 	.stats_get = shmbus_stats_get,
 	.stats_reset = shmbus_stats_reset,
 	.xstats_get = shmbus_xstats_get,

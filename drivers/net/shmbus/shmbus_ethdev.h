@@ -58,6 +58,7 @@
 #define SHMBUS_TX_DOWN (1u << 1)
 #define SHMBUS_TX_QUIET (1u << 2) /* wake nobody */
 #define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may ask for something: shmbus_checksum.h, _vlan.h */
+#define SHMBUS_TX_LIMITED (1u << 4) /* shmbus_limit.h */
 
 struct shmbus_rxq_stats {
 	uint64_t packets;
@@ -140,7 +141,14 @@ struct shmbus_txq_stats {
 	uint64_t dropped;
 };
 
-/* A Tx queue. Its thread writes all of it but flags. */
+/* A rate limit, see shmbus_limit.h. */
+struct shmbus_limit {
+	shmbus_a64 cost; /* of a byte, in cycles << SHMBUS_LIMIT_SHIFT; 0: no limit. By any thread. */
+	uint64_t paid_tsc;
+};
+#define SHMBUS_LIMIT_SHIFT 16
+
+/* A Tx queue. Its thread writes all of it but flags and limit.cost. */
 struct __rte_cache_aligned shmbus_txq {
 	shmbus_a32 flags;
 	uint16_t port_id;
@@ -148,6 +156,7 @@ struct __rte_cache_aligned shmbus_txq {
 	uint32_t max_len;
 	uint32_t max_whole; /* longest frame that is sent for others to segment */
 	struct shmbus_txq_stats stats;
+	struct shmbus_limit limit;
 
 	/* As it was set up: */
 	uint64_t offloads;

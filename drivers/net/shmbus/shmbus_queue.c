@@ -166,6 +166,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		if ((data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
 		    (txq->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
 			flags |= SHMBUS_TX_OFFLOADS;
+		if (shmbus_load(&txq->limit.cost) != 0)
+			flags |= SHMBUS_TX_LIMITED;
 		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			flags |= SHMBUS_TX_DOWN;
 		txq->max_len = max_len;

@@ -16,6 +16,7 @@
 #include "base/shmbus_copy.h"
 #include "base/shmbus_shmif_monitor.h"
 #include "shmbus_frame.h"
+#include "shmbus_limit.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_pace.h"
 #include "shmbus_segment.h"
@@ -335,20 +336,18 @@ fill_burst_offload(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts
 		   burst);
 }
 
-uint16_t
-shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+static inline uint16_t
+tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
 {
-	struct shmbus_txq *q = queue;
 	const struct shmbus_wire *wire = shmbus_port_wire(q->port_id);
 	const struct shmbus_shmif *bus = &wire->shmif;
-	const uint32_t flags = shmbus_load(&q->flags);
 	struct burst burst = { .cut_done = 0 };
 	uint32_t cut_done = 0; /* of the next mbuf, on the bus already */
 	bool chains = false;
 	bool wake = false;
 	uint16_t done = 0;
 
-	if (unlikely((flags & SHMBUS_TX_DOWN) || wire->serial != q->serial || bus->map == NULL))
+	if (unlikely(wire->serial != q->serial || bus->map == NULL))
 		return 0;
 	while (done < nb_pkts) {
 		if (unlikely(flags & SHMBUS_TX_OFFLOADS))
@@ -379,4 +378,26 @@ shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 	tell(bus, &q->shmif.watch, &q->told);
 	shmbus_free_sent(flags, chains, pkts, done);
 	return done;
+}
+
+static __rte_noinline uint16_t
+tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	const uint64_t bytes = q->stats.bytes;
+	uint16_t sent;
+
+	sent = tx_burst(q, pkts, shmbus_limit_allows(q, pkts, nb_pkts), flags);
+	shmbus_limit_pay(q, q->stats.bytes - bytes);
+	return sent;
+}
+
+uint16_t
+shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+
+	if (unlikely(flags & (SHMBUS_TX_DOWN | SHMBUS_TX_LIMITED)))
+		return flags & SHMBUS_TX_DOWN ? 0 : tx_burst_limited(q, pkts, nb_pkts, flags);
+	return tx_burst(q, pkts, nb_pkts, flags);
 }

@@ -13,12 +13,16 @@
 #include "base/shmbus_clock.h"
 #include "base/shmbus_copy.h"
 #include "shmbus_checksum.h"
+#include "shmbus_limit.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_vlan.h"
 #include "shmbus_wire.h"
 
 /* Frames in one record at most: the header has room for them before it is known how many fit. */
 #define RECORD_FRAMES 64u
+
+/* Bits of shmbus_txq.flags. */
+#define NOT_PLAIN (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS | SHMBUS_TX_LIMITED)
 
 enum fill_end {
 	FILL_DONE,  /* all frames are in, or this record is long enough */
@@ -169,15 +173,31 @@ tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads);
 }
 
+static __rte_noinline uint16_t
+tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	const uint64_t bytes = q->stats.bytes;
+	uint16_t sent;
+
+	nb_pkts = shmbus_limit_allows(q, pkts, nb_pkts);
+	if (nb_pkts == 0)
+		return 0;
+	sent = tx_burst_offload(q, pkts, nb_pkts, flags);
+	shmbus_limit_pay(q, q->stats.bytes - bytes);
+	return sent;
+}
+
 uint16_t
 shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct shmbus_txq *q = queue;
 	const uint32_t flags = shmbus_load(&q->flags);
 
-	if (unlikely(nb_pkts == 0 || (flags & (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS)))) {
+	if (unlikely(nb_pkts == 0 || (flags & NOT_PLAIN))) {
 		if (nb_pkts == 0 || (flags & SHMBUS_TX_DOWN))
 			return 0;
+		if (flags & SHMBUS_TX_LIMITED)
+			return tx_burst_limited(q, pkts, nb_pkts, flags);
 		return tx_burst_offload(q, pkts, nb_pkts, flags);
 	}
 	return tx_burst(q, pkts, nb_pkts, flags, 0);
