@@ -36,6 +36,38 @@ test_missed_exactly(void **state)
 	assert_true(w->rx.r.overruns > 20);
 }
 
+/* One that begins with the oldest frame gets all that the ring holds, whatever is lost already. */
+static void
+test_from_the_oldest(void **state)
+{
+	struct wire *w = *state;
+	struct shmbus_reader *r = &w->rx.r;
+	uint64_t held;
+	uint32_t n;
+
+	wire_start(w, LANE, false, 0);
+	shmbus_reader_start_oldest(&w->b.bus, r, r->lane);
+	assert_int_equal(r->pos, r->tail);
+	assert_int_equal(shmbus_reader_held(&w->b.bus, r->lane), 0);
+	for (n = 1; n < 2000; n += 83) {
+		transmitter_send_many(&w->tx, n, 200);
+		held = shmbus_reader_held(&w->b.bus, r->lane);
+		shmbus_reader_start_oldest(&w->b.bus, r, r->lane);
+		w->rx.seq = w->tx.w.seq - held;
+		assert_int_equal(receiver_drain(&w->rx), held);
+		assert_int_equal(w->rx.seq, w->tx.w.seq);
+		assert_int_equal(w->rx.missed, 0);
+		assert_int_equal(r->missed, 0);
+		assert_int_equal(r->corrupt, 0);
+		assert_int_equal(r->overruns, 0);
+		/* Before the ring was full once: everything. Later: all but two chunks. */
+		if (w->tx.w.tail <= LANE)
+			assert_int_equal(held, w->tx.w.seq);
+		else
+			assert_true(held * 320 >= LANE - 2 * CHUNK - 320);
+	}
+}
+
 /* Nothing is missed while the writer is less than the whole ring ahead. */
 static void
 test_not_before_its_time(void **state)
@@ -285,6 +317,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_missed_exactly, wire_setup, wire_teardown),
+		cmocka_unit_test_setup_teardown(test_from_the_oldest, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_not_before_its_time, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_in_the_middle_of_a_record, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_resumes_with_room_to_spare, wire_setup, wire_teardown),

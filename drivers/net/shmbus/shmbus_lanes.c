@@ -114,9 +114,8 @@ begin_polling(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 	q->n_active = 0;
 	q->turn = 0;
 	q->idle = 0;
-	/* Not as any slot says: the first look takes in everybody. */
-	for (lane = 0; lane < geo->ports; lane++)
-		q->roster[lane] = shmbus_load(&shmbus_bus_roster(bus)[lane]) - 1;
+	/* The first look takes in everybody. */
+	shmbus_port_roster_forget(bus, q->roster);
 }
 
 void
@@ -166,26 +165,6 @@ shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 	q->n_active = 0;
 }
 
-static bool
-roster_changed(const struct shmbus_bus *bus, struct shmbus_rxq *q)
-{
-	shmbus_a32 *roster = shmbus_bus_roster(bus);
-	bool changed = false;
-	uint32_t slot, now;
-
-	SHMBUS_STEP(reader_look_at_roster);
-	for (slot = 0; slot < bus->geo.ports; slot++) {
-		now = shmbus_load(&roster[slot]);
-		if (now != q->roster[slot]) {
-			q->roster[slot] = now;
-			changed = true;
-		}
-	}
-	if (changed)
-		shmbus_fence_acquire(); /* P2 (reader_look_at_roster): with P1 in shmbus_port.c */
-	return changed;
-}
-
 /* Lanes in use, and lanes that were in use and still hold what was not read. */
 static void
 list_active(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
@@ -214,7 +193,7 @@ list_active(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 void
 shmbus_lanes_refresh(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
-	if (roster_changed(shmbus_process_bus(dev), q))
+	if (shmbus_port_roster_changed(shmbus_process_bus(dev), q->roster))
 		list_active(dev, q);
 }
 

@@ -222,6 +222,35 @@ shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot)
 	return shmbus_lock_held_by_other(bus->file.fd, slot_lock_off(bus, slot));
 }
 
+bool
+shmbus_port_roster_changed(const struct shmbus_bus *bus, uint32_t *seen)
+{
+	shmbus_a32 *roster = shmbus_bus_roster(bus);
+	bool changed = false;
+	uint32_t slot, now;
+
+	SHMBUS_STEP(reader_look_at_roster);
+	for (slot = 0; slot < bus->geo.ports; slot++) {
+		now = shmbus_load(&roster[slot]);
+		if (now != seen[slot]) {
+			seen[slot] = now;
+			changed = true;
+		}
+	}
+	if (changed)
+		shmbus_fence_acquire(); /* P2 (reader_look_at_roster): with P1 */
+	return changed;
+}
+
+void
+shmbus_port_roster_forget(const struct shmbus_bus *bus, uint32_t *seen)
+{
+	uint32_t slot;
+
+	for (slot = 0; slot < bus->geo.ports; slot++)
+		seen[slot] = shmbus_load(&shmbus_bus_roster(bus)[slot]) - 1;
+}
+
 uint32_t
 shmbus_port_count_peers(const struct shmbus_port *port)
 {

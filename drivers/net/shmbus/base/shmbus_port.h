@@ -61,6 +61,15 @@ bool shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus
 /* Does somebody else hold the slot's lock? One system call. */
 bool shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot);
 
+/*
+ * Has any slot's entry changed since the last look? If so, read the entries
+ * again. seen: [ports], the caller's.
+ */
+bool shmbus_port_roster_changed(const struct shmbus_bus *bus, uint32_t *seen);
+
+/* For that look to find everybody changed. */
+void shmbus_port_roster_forget(const struct shmbus_bus *bus, uint32_t *seen);
+
 /* How many live ports there are besides this one; one system call for each slot in use. */
 uint32_t shmbus_port_count_peers(const struct shmbus_port *port);
 

@@ -74,6 +74,44 @@ shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint3
 }
 
 void
+shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t lane)
+{
+	struct shmbus_lane_entry *entry = shmbus_bus_lane(bus, lane);
+	uint64_t best, head, mark;
+	unsigned int i;
+
+	shmbus_reader_start(bus, r, lane);
+	head = shmbus_load(&entry->head);
+	if (r->tail - head > bus->geo.lane_size)
+		return;
+	/* head is the start of a chunk, and a mark that of its chunk's first record. */
+	best = r->tail;
+	for (i = 0; i < SHMBUS_CHUNKS; i++) {
+		mark = shmbus_load(&entry->mark[i]);
+		if (mark - head < best - head && mark % SHMBUS_LINE == 0)
+			best = mark;
+	}
+	if (best == r->tail)
+		return;
+	r->pos = best;
+	r->seq = UINT64_MAX; /* nobody's, so that the first record tells */
+	r->seq_unknown = true;
+}
+
+uint64_t
+shmbus_reader_held(const struct shmbus_bus *bus, uint32_t lane)
+{
+	struct shmbus_reader r;
+
+	shmbus_reader_start_oldest(bus, &r, lane);
+	if (r.pos == r.tail || shmbus_reader_peek(bus, &r) == 0)
+		return 0;
+	r.seq = r.rec_seq;
+	r.seq_unknown = false;
+	return shmbus_reader_waiting(bus, &r);
+}
+
+void
 shmbus_reader_gap(struct shmbus_reader *r)
 {
 	const uint64_t seq = r->rec_seq + r->next;

@@ -76,6 +76,16 @@ struct shmbus_walk {
 void shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t lane);
 
 /*
+ * Begin at the oldest record that the lane holds, or at the tail if it holds
+ * none. What was lost before is not counted.
+ */
+void shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r,
+				uint32_t lane);
+
+/* How many frames the lane holds, about, where it is being written. It is mapped. */
+uint64_t shmbus_reader_held(const struct shmbus_bus *bus, uint32_t lane);
+
+/*
  * The record at pos is not what it should be: it was overwritten, or it never
  * was one. Go to a mark with room to spare, or to the tail. True if there is
  * something to read there.

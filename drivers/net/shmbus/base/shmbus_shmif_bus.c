@@ -40,13 +40,19 @@ shmbus_shmif_number_drop(const struct shmbus_shmif *bus, uint32_t id)
 	shmbus_lock_drop(bus->file.fd, NUMBER_LOCK_OFF + id);
 }
 
+bool
+shmbus_shmif_number_alive(const struct shmbus_shmif *bus, uint32_t id)
+{
+	return id != bus->id && shmbus_lock_held_by_other(bus->file.fd, NUMBER_LOCK_OFF + id);
+}
+
 uint32_t
 shmbus_shmif_count_peers(const struct shmbus_shmif *bus)
 {
 	uint32_t id, n = 0;
 
 	for (id = 1; id <= SHMBUS_SHMIF_IDS; id++)
-		n += id != bus->id && shmbus_lock_held_by_other(bus->file.fd, NUMBER_LOCK_OFF + id);
+		n += shmbus_shmif_number_alive(bus, id);
 	return n;
 }
 

@@ -62,6 +62,9 @@ void shmbus_shmif_close(struct shmbus_shmif *bus);
 int shmbus_shmif_number_try(const struct shmbus_shmif *bus, uint32_t id);
 void shmbus_shmif_number_drop(const struct shmbus_shmif *bus, uint32_t id);
 
+/* Does another port of ours have this number? One system call. */
+bool shmbus_shmif_number_alive(const struct shmbus_shmif *bus, uint32_t id);
+
 /* How many other ports of ours are on the bus. Up to 255 system calls. */
 uint32_t shmbus_shmif_count_peers(const struct shmbus_shmif *bus);
 
