@@ -375,8 +375,9 @@ int shmbus_arm(struct shmbus_station *st);
 void shmbus_disarm(struct shmbus_station *st);
 
 /*
- * Sleep until there is something to receive. 1: there is; 0: timeout_ms have
- * passed (-1: never); -EINTR: a signal; -ENODEV: the bus is gone.
+ * Sleep until there is something on the bus. 1: there is, though it may turn out
+ * to be nothing for this station; 0: timeout_ms have passed (-1: never);
+ * -EINTR: a signal; -ENODEV: the bus is gone.
  */
 int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 

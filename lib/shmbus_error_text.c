@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* The text of a thread's last error. */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "shmbus_lib.h"
+
+static _Thread_local struct shmbus_error last;
+
+const char *
+shmbus_version(void)
+{
+	return SHMBUS_LIB_VERSION;
+}
+
+const char *
+shmbus_error_text(void)
+{
+	return last.text;
+}
+
+struct shmbus_error *
+shmbus_lib_error(void)
+{
+	return &last;
+}
+
+int
+shmbus_lib_fail(int err, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(last.text, sizeof(last.text), format, ap);
+	va_end(ap);
+	return err;
+}

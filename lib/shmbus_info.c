@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* What a bus says of itself, of its ports and of its rings. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "shmbus_lib.h"
+#include "shmbus_shmif_monitor.h"
+
+static void
+lanes_info(const struct shmbus_bus *bus, struct shmbus_info *info)
+{
+	const struct shmbus_header *header = (const struct shmbus_header *)(const void *)bus->control;
+
+	info->version = SHMBUS_VERSION;
+	info->ports = bus->geo.ports;
+	info->queues = bus->geo.queues;
+	info->lane_size = bus->geo.lane_size;
+	info->created_ns = header->created_ns;
+	memcpy(info->id, bus->id, sizeof(info->id));
+	info->frame_max = shmbus_frame_max(&bus->geo);
+}
+
+static void
+shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	info->version = SHMBUS_SHMIF_VERSION;
+	info->ports = SHMBUS_SHMIF_IDS;
+	info->queues = 1;
+	info->lane_size = SHMBUS_SHMIF_DATA;
+	info->frame_max = SHMBUS_SHMIF_FRAME_MAX;
+	info->gen = shmbus_load(&h->gen);
+	info->lock = shmbus_load(&h->lock);
+	info->spare = shmbus_load(&h->spare);
+}
+
+int
+shmbus_get_info(struct shmbus *bus, struct shmbus_info *info)
+{
+	const struct shmbus_file *file = shmbus_lib_file(bus);
+	struct stat st;
+
+	memset(info, 0, sizeof(*info));
+	if (fstat(file->fd, &st) != 0)
+		return shmbus_lib_fail(-errno, "path=%s: cannot stat: %s", file->path, strerror(errno));
+	info->format = bus->format;
+	info->file_size = (uint64_t)st.st_size;
+	info->used = (uint64_t)st.st_blocks * 512;
+	info->mode = st.st_mode & 07777;
+	info->hugetlb = file->hugetlb;
+	info->nlink = (uint32_t)st.st_nlink;
+	memcpy(info->path, file->path, sizeof(info->path));
+	if (bus->format == SHMBUS_FORMAT_LANES)
+		lanes_info(&bus->lanes, info);
+	else
+		shmif_info(&bus->shmif, info);
+	return 0;
+}
+
+/* ---- ports */
+
+static uint32_t
+peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
+{
+	uint32_t flags = 0;
+
+	if (slot == bus->slot)
+		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* its own lock it would not see */
+	else if (shmbus_port_alive(&bus->lanes, slot))
+		flags |= SHMBUS_PEER_ALIVE;
+	if (state & SHMBUS_PORT_STARTED)
+		flags |= SHMBUS_PEER_STARTED;
+	if (state & SHMBUS_PORT_LINK_UP)
+		flags |= SHMBUS_PEER_LINK_UP;
+	if (state & SHMBUS_PORT_RX_CURSORS)
+		flags |= SHMBUS_PEER_HOLDS;
+	if (state & SHMBUS_PORT_RX_INTR)
+		flags |= SHMBUS_PEER_SLEEPS;
+	return flags;
+}
+
+/* What a slot's lanes and cursors count. */
+static void
+peer_counts(const struct shmbus_bus *bus, struct shmbus_peer_info *info)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_lane_entry *entry;
+	struct shmbus_cursor *cursor;
+	struct shmbus_reader r;
+	uint32_t q, lane;
+
+	for (q = 0; q < geo->queues; q++) {
+		lane = info->slot * geo->queues + q;
+		entry = shmbus_bus_lane(bus, lane);
+		shmbus_reader_start(bus, &r, lane);
+		info->tx_frames += r.seq;
+		info->tx_bytes += shmbus_load(&entry->bytes);
+		info->tx_pauses += shmbus_load(&entry->pauses);
+	}
+	for (q = 0; q < info->rx_queues; q++) {
+		for (lane = 0; lane < geo->lanes; lane++) {
+			cursor = shmbus_bus_cursor(bus, info->slot, q, lane);
+			info->rx_frames += shmbus_load(&cursor->frames);
+			info->rx_bytes += shmbus_load(&cursor->bytes);
+			info->rx_missed += shmbus_load(&cursor->missed);
+		}
+	}
+}
+
+static bool
+lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *info)
+{
+	struct shmbus_peer peer;
+
+	if (!shmbus_port_peer(&bus->lanes, slot, &peer))
+		return false;
+	if (info == NULL)
+		return true;
+	memset(info, 0, sizeof(*info));
+	info->slot = slot;
+	info->flags = peer_flags(bus, slot, peer.state);
+	info->pid = peer.pid;
+	memcpy(info->mac, peer.mac, sizeof(info->mac));
+	info->tx_queues = peer.n_txq;
+	info->rx_queues = peer.n_rxq;
+	info->incarnation = peer.incarnation;
+	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->lanes, slot)->attached_ns);
+	memcpy(info->name, peer.name, sizeof(info->name));
+	peer_counts(&bus->lanes, info);
+	return true;
+}
+
+/* Of our own ports, as NetBSD's leave no trace. Their numbers begin at 1. */
+static bool
+shmif_peer(const struct shmbus *bus, uint32_t id, struct shmbus_peer_info *info)
+{
+	const bool self = id == bus->slot;
+
+	if (id == 0 || (!self && !shmbus_shmif_number_alive(&bus->shmif, id)))
+		return false;
+	if (info == NULL)
+		return true;
+	memset(info, 0, sizeof(*info));
+	info->slot = id;
+	info->flags = SHMBUS_PEER_ALIVE | (self ? SHMBUS_PEER_SELF : 0);
+	info->tx_queues = 1;
+	info->rx_queues = 1;
+	return true;
+}
+
+int
+shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n)
+{
+	const bool lanes = bus->format == SHMBUS_FORMAT_LANES;
+	const uint32_t slots = lanes ? bus->lanes.geo.ports : SHMBUS_SHMIF_IDS + 1;
+	struct shmbus_peer_info *info;
+	unsigned int found = 0;
+	uint32_t slot;
+
+	for (slot = 0; slot < slots; slot++) {
+		info = found < n ? &peers[found] : NULL;
+		found += lanes ? lanes_peer(bus, slot, info) : shmif_peer(bus, slot, info);
+	}
+	return (int)found;
+}
+
+/* ---- rings */
+
+static int
+lane_info(struct shmbus_bus *bus, uint32_t lane, struct shmbus_lane_info *info)
+{
+	struct shmbus_lane_entry *entry = shmbus_bus_lane(bus, lane);
+	struct shmbus_reader r;
+	int ret;
+
+	ret = shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_READ);
+	if (ret != 0)
+		return shmbus_lib_fail(ret, "path=%s: cannot map lane %u: %s", bus->file.path, lane,
+				       strerror(-ret));
+	shmbus_reader_start(bus, &r, lane);
+	*info = (struct shmbus_lane_info){
+		.lane = lane,
+		.slot = lane / bus->geo.queues,
+		.queue = lane % bus->geo.queues,
+		.head = shmbus_load(&entry->head),
+		.tail = r.tail,
+		.generation = r.tail / bus->geo.lane_size,
+		.size = bus->geo.lane_size,
+		.held = shmbus_reader_held(bus, lane),
+		.frames = r.seq,
+		.bytes = shmbus_load(&entry->bytes),
+		.pauses = shmbus_load(&entry->pauses),
+	};
+	return 0;
+}
+
+static int
+all_lanes(struct shmbus_bus *bus, struct shmbus_lane_info *lanes, unsigned int n)
+{
+	unsigned int found = 0;
+	uint32_t lane;
+	int ret;
+
+	for (lane = 0; lane < bus->geo.lanes; lane++) {
+		if (shmbus_load(&shmbus_bus_lane(bus, lane)->tail) == 0)
+			continue;
+		if (found < n) {
+			ret = lane_info(bus, lane, &lanes[found]);
+			if (ret != 0)
+				return ret;
+		}
+		found++;
+	}
+	return (int)found;
+}
+
+/* What a monitor finds that begins with the oldest frame. */
+static void
+shmif_ring(const struct shmbus_shmif *bus, struct shmbus_lane_info *info)
+{
+	uint8_t bytes[SHMBUS_SHMIF_PIECE];
+	struct shmbus_shmif_reader r = { .bytes = bytes };
+	struct shmbus_shmif_frame frame;
+	uint64_t begin;
+	unsigned int pieces;
+
+	*info = (struct shmbus_lane_info){ .size = SHMBUS_SHMIF_DATA };
+	if (shmbus_shmif_monitor_start(bus, &r, true) != 0)
+		return; /* nothing is to be had of it now */
+	begin = r.pos;
+	/* A ring, and no more, however fast it is written. */
+	for (pieces = 0; pieces <= 2 * SHMBUS_SHMIF_DATA / SHMBUS_SHMIF_PIECE; pieces++) {
+		if (!shmbus_shmif_pending(bus, &r) || shmbus_shmif_monitor_fetch(bus, &r) != 0)
+			break;
+		while (shmbus_shmif_has_next(&r)) {
+			shmbus_shmif_next(&r, &frame);
+			info->held += frame.len >= SHMBUS_SHMIF_FRAME_MIN;
+		}
+	}
+	/* The core's positions begin one lap later than the bus. */
+	info->head = begin - SHMBUS_SHMIF_DATA;
+	info->tail = r.pos - SHMBUS_SHMIF_DATA;
+	info->generation = shmbus_load(&shmbus_shmif_header(bus)->gen);
+}
+
+int
+shmbus_get_lanes(struct shmbus *bus, struct shmbus_lane_info *lanes, unsigned int n)
+{
+	if (bus->format == SHMBUS_FORMAT_LANES)
+		return all_lanes(&bus->lanes, lanes, n);
+	if (n != 0)
+		shmif_ring(&bus->shmif, &lanes[0]);
+	return 1;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* Sending, whatever the format. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <time.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_lib.h"
+
+/* Between two tries of shmbus_send_all. */
+#define NAP_NS (50 * 1000)
+
+static bool
+is_legal(const struct shmbus_station *st, const struct shmbus_tx *frame)
+{
+	return frame->len >= SHMBUS_SHMIF_FRAME_MIN && frame->len <= st->frame_max;
+}
+
+int
+shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
+{
+	unsigned int legal;
+
+	if (st->monitor)
+		return shmbus_lib_fail(-EROFS, "path=%s: a monitor looks on, and does not send",
+				       shmbus_lib_file(&st->bus)->path);
+	if (n > INT_MAX)
+		n = INT_MAX;
+	for (legal = 0; legal < n && is_legal(st, &frames[legal]); legal++)
+		;
+	if (legal == 0 && n != 0)
+		return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
+				       " bytes; from %u to %" PRIu32 " are possible",
+				       shmbus_lib_file(&st->bus)->path, frames[0].len,
+				       SHMBUS_SHMIF_FRAME_MIN, st->frame_max);
+	return (int)st->wire->send(st, frames, legal);
+}
+
+int
+shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n,
+		int timeout_ms)
+{
+	const struct timespec nap = { .tv_nsec = NAP_NS };
+	const uint64_t begin = shmbus_clock_mono_ns();
+	unsigned int sent = 0;
+	int ret;
+
+	if (n > INT_MAX)
+		n = INT_MAX;
+	for (;;) {
+		ret = shmbus_send(st, frames + sent, n - sent);
+		if (ret < 0)
+			return sent != 0 ? (int)sent : ret;
+		sent += (unsigned int)ret;
+		if (sent == n)
+			return (int)sent;
+		if (ret != 0)
+			continue;
+		if (timeout_ms >= 0 &&
+		    shmbus_clock_mono_ns() - begin >= (uint64_t)timeout_ms * 1000 * 1000)
+			return (int)sent;
+		nanosleep(&nap, NULL);
+	}
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Sleeping until there is something to receive.
+ *
+ * The station says that it sleeps, and then looks once more; who sends after
+ * that look sees it asleep, and wakes it (base/shmbus_wake.h). A monitor of
+ * lanes cannot say anything: it naps.
+ */
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_lib.h"
+
+#define NAP_NS (1000 * 1000)
+
+/* Nobody sleeps longer without a look at the bus. */
+#define POLL_MS 1000
+
+static bool
+is_blind(const struct shmbus_station *st)
+{
+	return st->monitor && st->bus.format == SHMBUS_FORMAT_LANES;
+}
+
+/* Is there anything in what was taken from the bus, or in the bus? */
+static bool
+pending(struct shmbus_station *st)
+{
+	return st->part.final_len != 0 || st->part.len != 0 || st->wire->pending(st);
+}
+
+int
+shmbus_fd(struct shmbus_station *st)
+{
+	const struct shmbus_file *file = shmbus_lib_file(&st->bus);
+	int fd;
+
+	if (is_blind(st))
+		return shmbus_lib_fail(-ENOTSUP, "path=%s: nobody wakes a monitor of a lanes bus; use "
+				       "shmbus_wait, or look now and then", file->path);
+	if (st->watch_fd >= 0)
+		return st->watch_fd;
+	fd = shmbus_wake_watch(file->fd);
+	if (fd < 0)
+		return shmbus_lib_fail(fd, "path=%s: cannot watch it with inotify: %s%s", file->path,
+				       strerror(-fd), fd == -EMFILE ? "; each sleeper takes one of "
+				       "fs.inotify.max_user_instances" : "");
+	st->watch_fd = fd;
+	if (st->wire->will_sleep != NULL && !st->monitor)
+		st->wire->will_sleep(st);
+	return fd;
+}
+
+static void
+set_asleep(struct shmbus_station *st, bool asleep)
+{
+	if (st->wire->sleep != NULL && !st->monitor)
+		st->wire->sleep(st, asleep);
+}
+
+int
+shmbus_arm(struct shmbus_station *st)
+{
+	const int fd = shmbus_fd(st);
+
+	if (fd < 0)
+		return fd;
+	st->peeked = 0;
+	shmbus_wake_drain(fd);
+	set_asleep(st, true);
+	if (!pending(st))
+		return 0;
+	set_asleep(st, false);
+	return 1;
+}
+
+void
+shmbus_disarm(struct shmbus_station *st)
+{
+	set_asleep(st, false);
+}
+
+/* For at most limit_ns. 0 or -EINTR. */
+static int
+nap(uint64_t limit_ns)
+{
+	const struct timespec ts = { .tv_nsec = limit_ns < NAP_NS ? (long)limit_ns : NAP_NS };
+
+	return nanosleep(&ts, NULL) == 0 ? 0 : -EINTR;
+}
+
+static int
+sleep_until_rung(struct shmbus_station *st, uint64_t limit_ns)
+{
+	const uint64_t limit_ms = limit_ns / 1000000 + 1;
+	struct pollfd poller = { .events = POLLIN };
+	int ret;
+
+	ret = shmbus_arm(st);
+	if (ret != 0)
+		return ret < 0 ? ret : 0;
+	poller.fd = st->watch_fd;
+	ret = poll(&poller, 1, limit_ms < POLL_MS ? (int)limit_ms : POLL_MS) < 0 ? -errno : 0;
+	shmbus_disarm(st);
+	return ret;
+}
+
+int
+shmbus_wait(struct shmbus_station *st, int timeout_ms)
+{
+	const uint64_t begin = shmbus_clock_mono_ns();
+	const uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000;
+	uint64_t passed;
+	int ret;
+
+	st->peeked = 0;
+	for (;;) {
+		if (pending(st))
+			return 1;
+		passed = shmbus_clock_mono_ns() - begin;
+		if (passed >= limit)
+			return 0;
+		ret = is_blind(st) ? nap(limit - passed) : sleep_until_rung(st, limit - passed);
+		if (ret == -EINTR)
+			return shmbus_lib_fail(ret, "path=%s: a signal came",
+					       shmbus_lib_file(&st->bus)->path);
+		if (ret != 0)
+			return ret;
+	}
+}
