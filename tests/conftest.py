@@ -23,16 +23,14 @@ from process import clock  # noqa: E402
 # A test that hangs is a failure; its children die with the thread that started them.
 TEST_LIMIT_S = 600
 
-_counts = {}
-_notes = {}
-
 
 def _terminated(_signum, _frame):
     pytest.exit("terminated", returncode=143)
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Mounts and hugepages are given back also when somebody's patience ends."""
+    config.addinivalue_line("markers", "long: a test to begin with where several run at a time")
     signal.signal(signal.SIGTERM, _terminated)
 
 
@@ -53,29 +51,47 @@ def pytest_runtest_call(item):
     signal.signal(signal.SIGALRM, before)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Several tests may run at a time, with pytest-xdist (-n 2 --dist loadgroup).
+
+    Those that want hugepages follow each other: two of them would want twice as many. They come
+    first, with what takes long, so that it is not the last one for which all others wait.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    for item in items:
+        if "hugetlbfs" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("hugepages"))
+    items.sort(key=lambda item: not any(item.iter_markers("xdist_group"))
+               and not any(item.iter_markers("long")))
+
+
+# What the tests tell goes with their reports, which also come from other processes.
+
+
 @pytest.fixture
 def counts(request):
     """counts("sent 5, received 5"): a line for the summary, whether the test passes or not."""
-    lines = _counts.setdefault(request.node.nodeid, [])
-    return lambda line: lines.append(str(line))
+    return lambda line: request.node.user_properties.append(("counts", str(line)))
 
 
 @pytest.fixture
 def note(request):
     """note("what it said"): a line for the summary of a run with -v."""
-    lines = _notes.setdefault(request.node.nodeid, [])
-    return lambda line: lines.append(str(line))
+    return lambda line: request.node.user_properties.append(("notes", str(line)))
 
 
 def pytest_terminal_summary(terminalreporter, config):
     """What was counted, test by test."""
-    for title, found in (("counts", _counts), ("notes", _notes)):
-        if not any(found.values()) or (title == "notes" and config.option.verbose < 1):
-            continue
-        terminalreporter.section(title)
-        for node, lines in found.items():
-            for line in lines:
-                terminalreporter.write_line(f"{node.rpartition('/')[2]}: {line}")
+    reports = [report for found in terminalreporter.stats.values() for report in found
+               if getattr(report, "when", None) == "teardown"]
+    for title in ("counts", "notes"):
+        lines = [f"{report.nodeid.rpartition('/')[2]}: {line}" for report in reports
+                 for name, line in report.user_properties if name == title]
+        if lines and (title == "counts" or config.option.verbose >= 1):
+            terminalreporter.section(title)
+            for line in sorted(lines):
+                terminalreporter.write_line(line)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import contextlib
 import random
 import time
 
+import pytest
 from apps import LOSSLESS, checker, sanitize, scaled, testpmd
 from checker import stream
 
@@ -17,6 +18,7 @@ LONG = {"lengths": "14-1514", "segments": 2, "mbufs": 1024}
 IN_TRAFFIC = 5_000  # frames that a victim has sent or received when it is killed
 
 
+@pytest.mark.long
 def test_200_times(make_bus, counts):
     """A sender and a receiver at a time, 100 times, while two others work on the same bus."""
     rounds = 100 if not sanitize() else 8
@@ -83,6 +85,7 @@ def test_200_times(make_bus, counts):
            f"owners of the slots: {[slot.incarnation for slot in slots]}")
 
 
+@pytest.mark.long
 def test_while_starting(make_bus, counts):
     """Killed at any moment of its start: whatever it leaves behind, the next ones get going."""
     luck = random.Random(2)
