@@ -326,23 +326,27 @@ def test_a_million_frames(seed, path, counts):
     with joined(path) as peer, contextlib.ExitStack() as stack:
         fill_to(peer, luck.randint(60, DATA_SIZE - 60))
         ports = [stack.enter_context(checker(vdev(path, i), send=True, receive=True, wait=True,
-                                             on=i, id=i, count=count, seed=seed + 1, hold=0, **shape))
+                                             on=i, id=i, seed=seed + 1, hold=0, **shape))
                  for i in range(2)]
         for port in ports:
             port.go()
         inspector = Inspector(peer, luck)
 
+        # How they share the CPUs is not ours to say: they go on until both were seen.
         def all_sent():
             inspector.look()
-            return all(port.report()["sent"] == count for port in ports)
+            return len(inspector.newest) == 2 and \
+                all(port.report()["sent"] >= count for port in ports)
         poll(all_sent, "everything to be sent", timeout=LIMIT_S * 4, interval=0)
         for port in ports:
-            end = port.finish()
-            assert (end["sent"], end["damaged"], end["stale"]) == (count, 0, 0)
-            assert end["port"]["ierrors"] == 0
+            port.write("stop\n")
+        ends = [port.result() for port in ports]
+        for end in ends:
+            assert end["sent"] >= count
+            assert end["damaged"] == end["stale"] == end["port"]["ierrors"] == 0
         inspector.look()
-        assert len(inspector.newest) == 2 and peer.bus.lock == 0
-        counts(f"{2 * count} frames and {inspector.looks} of ours, {peer.bus.gen} laps, "
+        assert peer.bus.lock == 0
+        counts(f"{sum(end['sent'] for end in ends)} frames and {inspector.looks} of ours, {peer.bus.gen} laps, "
                f"{shape}, the whole bus looked at {inspector.looks} times")
 
 
