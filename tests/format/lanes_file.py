@@ -168,7 +168,7 @@ def drop_lock(fd, off):
 
 
 def locked_by_other(fd, off):
-    return _lock_op(fd, F_OFD_GETLK, fcntl.F_WRLCK, off)[0] != fcntl.F_UNLCK
+    return _lock_op(fd, F_OFD_GETLK, fcntl.F_RDLCK, off)[0] != fcntl.F_UNLCK
 
 
 class Port:
