@@ -455,7 +455,7 @@ test_no_regular_file(void **state)
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	assert_refused(path, -ENXIO, "cannot open");
+	assert_refused(path, -EMEDIUMTYPE, "not a regular file");
 	close(fd);
 	finish(path);
 }

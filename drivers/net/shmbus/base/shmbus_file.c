@@ -74,6 +74,20 @@ set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 	return 0;
 }
 
+/*
+ * Merely opening a device or a FIFO may set something off. Who puts one there
+ * between this look and open(2) gains no more than that: look_at() asks what
+ * was opened.
+ */
+static bool
+is_special(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	       !S_ISLNK(st.st_mode);
+}
+
 static int
 open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 {
@@ -85,6 +99,8 @@ open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 	 */
 	f->created = false;
 	f->fd = -1;
+	if (is_special(f->path))
+		return -EMEDIUMTYPE;
 	if (want != SHMBUS_FILE_NEW)
 		f->fd = open(f->path, flags);
 	if (want == SHMBUS_FILE_NEW ||
@@ -94,6 +110,25 @@ open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 		f->created = f->fd >= 0;
 	}
 	return f->fd >= 0 ? 0 : -errno;
+}
+
+static int
+no_permission(const struct shmbus_file *f, int ret, struct shmbus_error *e)
+{
+	struct stat st;
+
+	if (lstat(f->path, &st) == 0)
+		return shmbus_error_set(e, ret,
+			"path=%s: no permission to open it for reading%s: it is user %u's and group %u's, with mode 0%o, and this process is user %u's; let its owner create it with mode=0%o and a group that both are in",
+			f->path, f->readonly ? "" : " and writing", st.st_uid, st.st_gid,
+			(unsigned int)st.st_mode & 07777, geteuid(), f->readonly ? 0640 : 0660);
+	if (errno == ENOENT)
+		return shmbus_error_set(e, ret,
+			"path=%s: no permission to create it: user %u may not write its directory",
+			f->path, geteuid());
+	return shmbus_error_set(e, ret,
+		"path=%s: no permission to reach it: user %u may not search a directory above it",
+		f->path, geteuid());
 }
 
 static int
@@ -110,9 +145,10 @@ open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
 		return shmbus_error_set(e, ret, "path=%s: a directory; name a file", path);
 	case -EACCES:
 	case -EPERM:
-		return shmbus_error_set(e, ret,
-			"path=%s: no permission to open it for reading%s", path,
-			f->readonly ? "" : " and writing");
+		return no_permission(f, ret, e);
+	case -EMEDIUMTYPE:
+		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one, or a new one",
+			path);
 	case -ENOENT:
 		if (f->readonly)
 			return shmbus_error_set(e, ret,
@@ -141,7 +177,7 @@ look_at(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 		return shmbus_error_set(e, -errno, "path=%s: cannot stat: %s", f->path,
 					strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return shmbus_error_set(e, -EMEDIUMTYPE, "path=%s: not a regular file", f->path);
+		return open_failed(f, -EMEDIUMTYPE, SHMBUS_FILE_ANY, e);
 	f->dev = st.st_dev;
 	f->ino = st.st_ino;
 	f->hugetlb = (uint32_t)fs.f_type == HUGETLBFS_MAGIC;
