@@ -137,6 +137,33 @@ test_empty_file_is_filled(void **state)
 }
 
 /* A bus, changed in some way, that must not be joined, nor touched. */
+/* Its creator died when it had written the header, or given it its size. */
+static void
+test_half_made(void **state)
+{
+	static const off_t sizes[] = { 0, sizeof(new_header), SHMBUS_SHMIF_SIZE };
+	struct side a, b;
+	unsigned int i;
+	char *path;
+
+	(void)state;
+	for (i = 0; i < DIM(sizes); i++) {
+		path = tmpdir_new_path();
+		file_write(path, 0, new_header, sizeof(new_header));
+		assert_int_equal(truncate(path, sizes[i]), 0);
+		side_join(&a, path, 1);
+		assert_new(path);
+		side_join(&b, path, 2);
+		b.expect_sender = 1;
+		side_send_one(&a, 60);
+		assert_int_equal(side_receive(&b), 1);
+		side_leave(&a);
+		side_leave(&b);
+		unlink(path);
+		free(path);
+	}
+}
+
 struct refusal {
 	const char *what;
 	uint64_t size;
@@ -159,6 +186,8 @@ test_refused(void **state)
 		{ "version 4", 1048576, 0xca11d054, 4, -EPROTO, "version 4", true },
 		{ "too short", 1048575, 0xca11d054, 3, -ENODATA, "1048575", true },
 		{ "too long", 1048577, 0xca11d054, 3, -ENODATA, "1048577", true },
+		{ "a header, and more", 33, 0xca11d054, 0, -ENODATA, "33 bytes", true },
+		{ "another header", 32, 0xca11d054, 3, -ENODATA, "32 bytes", true },
 		{ "magic alone", 4, 0xca11d054, 0, -ENODATA, "1048576", true },
 		{ "three bytes", 3, 0xca11d054, 0, -EMEDIUMTYPE, "not a shmif bus", false },
 	};
@@ -351,6 +380,7 @@ main(void)
 		cmocka_unit_test(test_wake_writes_the_version),
 		cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_empty_file_is_filled),
+		cmocka_unit_test(test_half_made),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_not_a_file),
 		cmocka_unit_test(test_no_permission),

@@ -106,35 +106,57 @@ map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
 	return 0;
 }
 
-/* An empty file becomes what NetBSD makes of one. */
+static const struct shmbus_shmif_header new_header = {
+	.magic = SHMBUS_SHMIF_MAGIC,
+	.first = SHMBUS_SHMIF_DATA,
+};
+
+static int
+no_space(const struct shmbus_shmif *bus, int ret, struct shmbus_error *e)
+{
+	return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
+				bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
+}
+
+/*
+ * An empty file becomes what NetBSD makes of one. The header comes first, and
+ * at once: so a creator that dies leaves a file that is empty, or can be told,
+ * by NetBSD too, to be a bus that lacks nothing but its size.
+ */
 static int
 create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 {
-	struct shmbus_shmif_header *h;
+	ssize_t n;
 	int ret;
 
 	ret = shmbus_file_set_mode(&bus->file, mode, e);
 	if (ret != 0)
 		return ret;
+	bus->filled = true;
+	SHMBUS_STEP(shmif_create_header);
+	n = pwrite(bus->file.fd, &new_header, sizeof(new_header), 0);
+	if (n != (ssize_t)sizeof(new_header))
+		return no_space(bus, n < 0 ? -errno : -ENOSPC, e);
 	SHMBUS_STEP(shmif_create_extend);
 	if (ftruncate(bus->file.fd, SHMBUS_SHMIF_SIZE) != 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot make it %u bytes long: %s",
 					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(errno));
-	bus->filled = true;
 	SHMBUS_STEP(shmif_create_allocate);
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
 	if (ret != 0)
-		return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
-					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
-	ret = map_file(bus, e);
-	if (ret != 0)
-		return ret;
-	h = shmbus_shmif_header(bus);
-	SHMBUS_STEP(shmif_create_first);
-	shmbus_store(&h->first, SHMBUS_SHMIF_DATA);
-	SHMBUS_STEP(shmif_create_magic);
-	shmbus_store_release(&h->magic, SHMBUS_SHMIF_MAGIC);
-	return 0;
+		return no_space(bus, ret, e);
+	return map_file(bus, e);
+}
+
+/* Nothing but the header of a new bus: its creator died. */
+static bool
+is_half_made(const struct shmbus_shmif *bus, uint64_t size)
+{
+	struct shmbus_shmif_header header;
+
+	return size == sizeof(header) &&
+	       pread(bus->file.fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
+	       memcmp(&header, &new_header, sizeof(header)) == 0;
 }
 
 static int
@@ -171,10 +193,7 @@ join(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
 	if (ret != 0)
 		return ret;
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
-	if (ret != 0)
-		return shmbus_error_set(e, ret, "path=%s: no space for a bus of %u bytes: %s",
-					bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
-	return map_file(bus, e);
+	return ret == 0 ? map_file(bus, e) : no_space(bus, ret, e);
 }
 
 static void
@@ -199,7 +218,10 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_w
 	ret = shmbus_file_open(&bus->file, path, want, &size, e);
 	if (ret != 0)
 		return ret;
-	ret = size == 0 ? create(bus, mode != 0 ? mode : 0600, e) : join(bus, size, e);
+	if (size == 0 || is_half_made(bus, size))
+		ret = create(bus, mode != 0 ? mode : 0600, e);
+	else
+		ret = join(bus, size, e);
 	if (ret == 0)
 		ret = take_number(bus, e);
 	if (ret != 0) {

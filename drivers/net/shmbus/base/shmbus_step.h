@@ -80,10 +80,9 @@
 	X(wake_look_at_flags, LANES, LOOK, "W2, W7: does anybody sleep?") \
 	X(wake_ring, LANES, STORE, "the bell is rung") \
 	/* a new shmif bus, and ports' numbers: shmbus_shmif_bus.c */ \
+	X(shmif_create_header, SHMIF, STORE, "the file gets its header") \
 	X(shmif_create_extend, SHMIF, STORE, "the file gets its size") \
 	X(shmif_create_allocate, SHMIF, STORE, "the file gets its memory") \
-	X(shmif_create_first, SHMIF, STORE, "first is set as NetBSD sets it") \
-	X(shmif_create_magic, SHMIF, STORE, "the file becomes a bus") \
 	X(shmif_number_taken, SHMIF, STORE, "a number's lock has been got") \
 	X(shmif_number_drop, SHMIF, STORE, "a dead port's number is let go") \
 	X(shmif_wake, SHMIF, STORE, "those who sleep are woken") \
