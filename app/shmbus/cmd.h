@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef CMD_H
+#define CMD_H
+
+/*
+ * A subcommand: one file cmd_NAME.c, found through the table in main.c.
+ *
+ * Results go to stdout, messages and progress to stderr (say.h, progress.h).
+ */
+
+/* What run gives back, and the process then exits with. */
+enum cmd_status {
+	CMD_DONE = 0,
+	CMD_FAILED = 1,
+	CMD_USAGE = 2,
+};
+
+struct option_entry; /* options.h */
+
+struct cmd {
+	const char *name;
+	const char *operands; /* as the usage line has them: "PATH [FILTER...]" */
+	const char *summary;  /* half a line, for the list of subcommands */
+	const char *about;    /* a paragraph for the help; lines end in \n */
+	const struct option_entry *options;
+	int operands_min;
+	int operands_max; /* -1: any number */
+	/* operands[0..n-1] are within min and max; conf is what the options made
+	 * of a copy of the defaults.
+	 */
+	enum cmd_status (*run)(int n, char **operands, const void *conf);
+	const void *defaults; /* of conf_size bytes, what the options change */
+	unsigned int conf_size;
+};
+
+extern const struct cmd cmd_create;
+
+#endif /* CMD_H */

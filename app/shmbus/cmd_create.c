@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* shmbus create: a new bus in a file that is not there yet. */
+
+#include <sys/stat.h>
+
+#include <shmbus.h>
+
+#include "cmd.h"
+#include "options.h"
+#include "say.h"
+
+static int
+take_format(const char *value, void *conf)
+{
+	return options_format(value, &((struct shmbus_conf *)conf)->format);
+}
+
+static int
+take_ports(const char *value, void *conf)
+{
+	return options_u32(value, 1, UINT32_MAX, &((struct shmbus_conf *)conf)->ports);
+}
+
+static int
+take_queues(const char *value, void *conf)
+{
+	return options_u32(value, 1, UINT32_MAX, &((struct shmbus_conf *)conf)->queues);
+}
+
+static int
+take_lane_size(const char *value, void *conf)
+{
+	return options_size(value, 1, UINT64_MAX, &((struct shmbus_conf *)conf)->lane_size);
+}
+
+static int
+take_mode(const char *value, void *conf)
+{
+	return options_mode(value, &((struct shmbus_conf *)conf)->mode);
+}
+
+static const struct option_entry options[] = {
+	{ "format", 'f', "FORMAT", "lanes (default), or shmif: NetBSD's", take_format,
+	  "lanes or shmif" },
+	{ "ports", 'p', "N", "lanes: places for ports (default 32)", take_ports,
+	  "a number from 1 on" },
+	{ "queues", 'q', "N", "lanes: Tx and Rx queues of a port at most (default 4)", take_queues,
+	  "a number from 1 on" },
+	{ "lane-size", 's', "BYTES", "lanes: ring of one Tx queue, as 256K, 4M (default 4M)",
+	  take_lane_size, "a power of two of bytes, which may end in K, M or G" },
+	{ "mode", 'm', "MODE", "permission bits, octal (default 0600)", take_mode,
+	  "permission bits in octal, as 0600 or 0660" },
+	{ .name = NULL },
+};
+
+static enum cmd_status
+run(int n, char **operands, const void *conf)
+{
+	const char *path = operands[0];
+	struct stat st;
+
+	(void)n;
+	/* An empty file may become a bus when a port attaches; here even that stays as it is. */
+	if (lstat(path, &st) == 0) {
+		say("path=%s: exists, and was not touched; choose another name, or remove it", path);
+		return CMD_FAILED;
+	}
+	if (shmbus_create(path, conf) != 0) {
+		say("%s", shmbus_error_text());
+		return CMD_FAILED;
+	}
+	return CMD_DONE;
+}
+
+const struct cmd cmd_create = {
+	.name = "create",
+	.operands = "PATH",
+	.summary = "make a new bus",
+	.about = "Makes a bus in the file PATH, which must not exist. Ports that attach to it later\n"
+		 "need not know its geometry. On hugetlbfs the bus is made of huge pages.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run,
+	.defaults = &(const struct shmbus_conf){ .format = SHMBUS_FORMAT_LANES },
+	.conf_size = sizeof(struct shmbus_conf),
+};

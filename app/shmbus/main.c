@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * shmbus(1): look at a bus, record it, replay onto it, and join it, without
+ * DPDK. Each subcommand is a file of its own; this one only finds it.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "options.h"
+#include "say.h"
+
+static const struct cmd *const cmds[] = {
+	&cmd_create,
+};
+
+#define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
+
+static void
+print_usage(FILE *out)
+{
+	unsigned int i;
+
+	fputs("usage: shmbus COMMAND PATH [options]\n\n"
+	      "PATH is the file that is the bus.\n\n"
+	      "commands:\n", out);
+	for (i = 0; i < N_CMDS; i++)
+		fprintf(out, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
+	fputs("\nshmbus COMMAND --help tells more; shmbus --version tells the version.\n"
+	      "Exit status: 0 done, 1 failed, 2 usage.\n", out);
+}
+
+static const struct cmd *
+find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < N_CMDS; i++)
+		if (strcmp(cmds[i]->name, name) == 0)
+			return cmds[i];
+	return NULL;
+}
+
+static enum cmd_status
+run(const struct cmd *cmd, int argc, char **argv)
+{
+	enum cmd_status status;
+	void *conf;
+	int n;
+
+	say_as(cmd->name);
+	conf = malloc(cmd->conf_size);
+	if (conf == NULL) {
+		say("out of memory");
+		return CMD_FAILED;
+	}
+	n = options_parse(cmd, argc, argv, conf);
+	if (n < 0)
+		status = n == -1 ? CMD_DONE : CMD_USAGE;
+	else
+		status = cmd->run(n, argv + argc - n, conf);
+	free(conf);
+	/* A full disk may only show now. */
+	if (fflush(stdout) != 0 && status == CMD_DONE) {
+		say("cannot write to stdout: %s", strerror(errno));
+		status = CMD_FAILED;
+	}
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct cmd *cmd;
+
+	if (argc < 2) {
+		print_usage(stderr);
+		return CMD_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_usage(stdout);
+		return CMD_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("shmbus " SHMBUS_VERSION);
+		return CMD_DONE;
+	}
+	cmd = find(argv[1]);
+	if (cmd == NULL) {
+		say("unknown command '%s'", argv[1]);
+		print_usage(stderr);
+		return CMD_USAGE;
+	}
+	return run(cmd, argc - 1, argv + 1);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <shmbus.h>
+
+#include "options.h"
+#include "say.h"
+
+#define OPTIONS_MAX 32
+
+/* getopt's numbers: a letter, or this and the place in the table. */
+#define LONG_ONLY 256
+
+static unsigned int
+count(const struct option_entry *options)
+{
+	unsigned int n = 0;
+
+	while (options[n].name != NULL)
+		n++;
+	return n;
+}
+
+/* The table as getopt_long(3) wants it, with -h in front. */
+static void
+to_getopt(const struct option_entry *options, struct option *longs, char *letters)
+{
+	const unsigned int n = count(options);
+	unsigned int i;
+
+	*letters++ = '+'; /* operands may begin with a dash after the first: a filter's do */
+	*letters++ = ':';
+	*letters++ = 'h';
+	longs[0] = (struct option){ .name = "help", .val = 'h' };
+	for (i = 0; i < n; i++) {
+		longs[1 + i] = (struct option){
+			.name = options[i].name,
+			.has_arg = options[i].value != NULL ? required_argument : no_argument,
+			.val = LONG_ONLY + (int)i,
+		};
+		if (options[i].letter == 0)
+			continue;
+		*letters++ = options[i].letter;
+		if (options[i].value != NULL)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	longs[1 + n] = (struct option){ .name = NULL };
+}
+
+static const struct option_entry *
+find(const struct option_entry *options, int got)
+{
+	if (got >= LONG_ONLY)
+		return &options[got - LONG_ONLY];
+	while (options->letter != got)
+		options++;
+	return options;
+}
+
+static int
+refuse(const struct cmd *cmd)
+{
+	fprintf(stderr, "usage: shmbus %s [options] %s\nshmbus %s --help tells more\n", cmd->name,
+		cmd->operands, cmd->name);
+	return -2;
+}
+
+/* One option, as getopt gives it. 0, or what options_parse gives back. */
+static int
+take(const struct cmd *cmd, int got, char **argv, void *conf)
+{
+	const struct option_entry *option;
+
+	switch (got) {
+	case 'h':
+		options_help(cmd, stdout);
+		return -1;
+	case ':':
+		say("%s wants a value", argv[optind - 1]);
+		return refuse(cmd);
+	case '?':
+		if (optopt != 0 && optopt < LONG_ONLY)
+			say("unknown option '-%c'", optopt);
+		else
+			say("unknown option '%s'", argv[optind - 1]);
+		return refuse(cmd);
+	}
+	option = find(cmd->options, got);
+	if (option->take(optarg, conf) == 0)
+		return 0;
+	say("--%s: '%s' is not right; expected %s", option->name, optarg, option->expects);
+	return refuse(cmd);
+}
+
+/* Options may also stand behind the first operand, so that PATH can come first. */
+int
+options_parse(const struct cmd *cmd, int argc, char **argv, void *conf)
+{
+	struct option longs[OPTIONS_MAX + 2];
+	char letters[2 * OPTIONS_MAX + 4];
+	char *first = NULL;
+	int got, ret, n;
+
+	memcpy(conf, cmd->defaults, cmd->conf_size);
+	to_getopt(cmd->options, longs, letters);
+	optind = 0;
+	opterr = 0;
+	for (;;) {
+		got = getopt_long(argc, argv, letters, longs, NULL);
+		if (got == -1 && first == NULL && optind < argc &&
+		    (optind == 0 || strcmp(argv[optind - 1], "--") != 0)) {
+			first = argv[optind++];
+			continue;
+		}
+		if (got == -1)
+			break;
+		ret = take(cmd, got, argv, conf);
+		if (ret != 0)
+			return ret;
+	}
+	n = argc - optind;
+	if (first != NULL) {
+		argv[optind - 1] = first;
+		n++;
+	}
+	if (n < cmd->operands_min) {
+		say("%s is missing", cmd->operands);
+		return refuse(cmd);
+	}
+	if (cmd->operands_max >= 0 && n > cmd->operands_max) {
+		say("'%s' is one operand too many", argv[argc - n + cmd->operands_max]);
+		return refuse(cmd);
+	}
+	return n;
+}
+
+void
+options_help(const struct cmd *cmd, FILE *out)
+{
+	const struct option_entry *option;
+	char left[64];
+
+	fprintf(out, "usage: shmbus %s [options] %s\n\n%s\noptions:\n", cmd->name, cmd->operands,
+		cmd->about);
+	for (option = cmd->options; option->name != NULL; option++) {
+		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value != NULL ? " " : "",
+			 option->value != NULL ? option->value : "");
+		if (option->letter != 0)
+			fprintf(out, "  -%c, %-20s  %s\n", option->letter, left, option->help);
+		else
+			fprintf(out, "      %-20s  %s\n", left, option->help);
+	}
+	fprintf(out, "  -h, %-20s  %s\n", "--help", "print this");
+}
+
+/* A decimal number and what follows it. */
+static int
+number(const char *text, uint64_t *value, const char **rest)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	*rest = end;
+	return -errno;
+}
+
+int
+options_u32(const char *text, uint32_t min, uint32_t max, uint32_t *value)
+{
+	const char *rest;
+	uint64_t wide;
+
+	if (number(text, &wide, &rest) != 0 || *rest != '\0' || wide < min || wide > max)
+		return -EINVAL;
+	*value = (uint32_t)wide;
+	return 0;
+}
+
+int
+options_size(const char *text, uint64_t min, uint64_t max, uint64_t *bytes)
+{
+	const char *units = "KMG";
+	const char *rest, *unit;
+	unsigned int shift = 0;
+
+	if (number(text, bytes, &rest) != 0)
+		return -EINVAL;
+	if (*rest != '\0') {
+		unit = strchr(units, *rest);
+		if (unit == NULL || rest[1] != '\0')
+			return -EINVAL;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (*bytes > max >> shift || *bytes << shift < min)
+		return -EINVAL;
+	*bytes <<= shift;
+	return 0;
+}
+
+int
+options_seconds(const char *text, double min, double max, double *seconds)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	*seconds = strtod(text, &end);
+	if (errno != 0 || *end != '\0' || !isfinite(*seconds) || *seconds < min || *seconds > max)
+		return -EINVAL;
+	return 0;
+}
+
+int
+options_format(const char *text, uint32_t *format)
+{
+	if (strcmp(text, "lanes") == 0)
+		*format = SHMBUS_FORMAT_LANES;
+	else if (strcmp(text, "shmif") == 0)
+		*format = SHMBUS_FORMAT_SHMIF;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+int
+options_mode(const char *text, uint32_t *mode)
+{
+	unsigned long bits;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '7')
+		return -EINVAL;
+	errno = 0;
+	bits = strtoul(text, &end, 8);
+	if (errno != 0 || *end != '\0' || bits == 0 || bits > 0777)
+		return -EINVAL;
+	*mode = (uint32_t)bits;
+	return 0;
+}

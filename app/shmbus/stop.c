@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "stop.h"
+
+static volatile sig_atomic_t wanted;
+static int event = -1;
+
+static void
+on_signal(int signal)
+{
+	const uint64_t one = 1;
+	const int saved = errno;
+
+	(void)signal;
+	wanted = 1;
+	if (write(event, &one, sizeof(one)) < 0) {
+		/* then the flag has to do */
+	}
+	errno = saved;
+}
+
+int
+stop_catch(void)
+{
+	/* No SA_RESTART: what waits shall see it. */
+	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+
+	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (event < 0)
+		return -errno;
+	if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
+		return -errno;
+	return event;
+}
+
+bool
+stop_wanted(void)
+{
+	return wanted != 0;
+}

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""What all subcommands have: help, usage errors; help, manual and completion say the same."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import eal
+import pytest
+from tool import COMMANDS, help_options, program, shmbus
+
+SOURCES = os.path.join(eal.ROOT, "app", "shmbus")
+MANUAL = os.path.join(SOURCES, "shmbus.1")
+COMPLETION = os.path.join(SOURCES, "shmbus.bash-completion")
+
+
+def test_list_of_commands():
+    out, err = shmbus("--help")
+    listed = re.findall(r"^  (\w+) ", out.partition("\ncommands:\n")[2], re.MULTILINE)
+    assert tuple(listed) == COMMANDS
+    assert err == ""
+
+
+def test_version():
+    out, _ = shmbus("--version")
+    assert re.fullmatch(r"shmbus \d+\.\d+\.\d+\n", out)
+
+
+@pytest.mark.parametrize("args, said", [
+    ((), "usage: shmbus COMMAND"),
+    (("frobnicate",), "unknown command 'frobnicate'"),
+])
+def test_wrong_command(args, said):
+    out, err = shmbus(*args, status=2)
+    assert said in err
+    assert out == ""
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_usage_errors(command):
+    _, err = shmbus(command, status=2)
+    assert f"shmbus {command}: PATH" in err and "is missing" in err
+    _, err = shmbus(command, "--frobnicate", "/nowhere", status=2)
+    assert f"shmbus {command}: unknown option '--frobnicate'" in err
+    _, err = shmbus(command, "-?", "/nowhere", status=2)
+    assert f"shmbus {command}: unknown option '-?'" in err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_manual_tells_of_every_option(command):
+    with open(MANUAL, encoding="utf-8") as f:
+        section = f.read().partition(f"\n.Ss {command}\n")[2]
+    section = re.split(r"^\.S[sh] ", section, maxsplit=1, flags=re.MULTILINE)[0]
+    assert re.findall(r"^\.It .*?Fl Fl ([a-z-]+)", section, re.MULTILINE) == [
+        option.removeprefix("--") for option in help_options(command)]
+
+
+def test_manual_is_well_formed():
+    if shutil.which("mandoc") is None:
+        pytest.skip("mandoc is not installed")
+    done = subprocess.run(["mandoc", "-Tlint", "-Wwarning", MANUAL], check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def complete(*words):
+    """What bash offers for the last of these words."""
+    if not os.path.exists("/usr/share/bash-completion/bash_completion"):
+        pytest.skip("bash-completion is not installed")
+    script = """
+        . /usr/share/bash-completion/bash_completion
+        . "$1"; shift
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}
+        _shmbus
+        printf '%s\\n' "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(["bash", "-c", script, "bash", COMPLETION, program(), *words],
+                          check=True, stdout=subprocess.PIPE, text=True, timeout=60)
+    return done.stdout.split()
+
+
+def test_completion_of_commands():
+    assert set(complete("")) == {*COMMANDS, "--help", "--version"}
+    assert complete("cr") == ["create"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_completion_of_options(command):
+    assert set(complete(command, "--")) == set(help_options(command))
+
+
+def test_completion_of_files(folder):
+    path = os.path.join(folder, "bus")
+    open(path, "wb").close()
+    assert complete("create", path[:-1]) == [path]

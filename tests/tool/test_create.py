@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""shmbus create: geometry, format, mode; refusals; and ports then take what it made."""
+
+import os
+import stat
+
+import pytest
+from apps import checker
+from tool import shmbus
+
+
+@pytest.fixture
+def path(folder):
+    return os.path.join(folder, "bus")
+
+
+@pytest.mark.parametrize("options, devargs", [
+    ([], {"format": "lanes", "ports": 32, "queues": 4, "lane_size": "4M"}),
+    (["-p", "3", "-q", "2", "-s", "64K"], {"ports": 3, "queues": 2, "lane_size": "64K"}),
+    (["--format", "shmif"], {"format": "shmif"}),
+])
+def test_port_finds_it_as_ordered(path, options, devargs):
+    out, err = shmbus("create", path, *options)
+    assert out == err == ""
+    before = os.stat(path)
+    assert stat.S_IMODE(before.st_mode) == 0o600
+    # A port whose arguments contradict the bus is refused.
+    vdev = ",".join([f"net_shmbus0,path={path}", *(f"{k}={v}" for k, v in devargs.items())])
+    with checker(vdev, receive=True):
+        pass
+    assert os.stat(path).st_ino == before.st_ino
+
+
+def test_mode_whatever_the_umask(path):
+    shmbus("create", "-m", "0660", path, umask=0o077)
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
+
+
+@pytest.mark.parametrize("content", [b"", b"something else"])
+def test_existing_file_stays(path, content):
+    with open(path, "wb") as f:
+        f.write(content)
+    _, err = shmbus("create", path, status=1)
+    assert err == (f"shmbus create: path={path}: exists, and was not touched; choose another name, "
+                   "or remove it\n")
+    with open(path, "rb") as f:
+        assert f.read() == content
+
+
+def test_existing_bus_and_link_stay(path, folder):
+    shmbus("create", path)
+    link = os.path.join(folder, "link")
+    os.symlink(path + ".nowhere", link)
+    for there in (path, link, folder):
+        _, err = shmbus("create", there, status=1)
+        assert f"path={there}: exists" in err
+    assert not os.path.exists(path + ".nowhere")
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--ports", "0"], "--ports: '0' is not right; expected a number from 1 on"),
+    (["--lane-size", "3Q"], "--lane-size: '3Q' is not right; expected a power of two"),
+    (["--mode", "888"], "--mode: '888' is not right; expected permission bits in octal"),
+    (["--format", "token-ring"], "--format: 'token-ring' is not right; expected lanes or shmif"),
+    (["-p"], "-p wants a value"),
+    (["one", "two"], "'one' is one operand too many"),
+])
+def test_usage(path, options, said):
+    _, err = shmbus("create", path, *options, status=2)
+    assert said in err
+    assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("options, said", [
+    (["--lane-size", "3M"], "lane_size"),
+    (["--ports", "100000"], "ports=100000"),
+])
+def test_refused_geometry(path, options, said):
+    _, err = shmbus("create", path, *options, status=1)
+    assert said in err
+    assert not os.path.exists(path)
+
+
+def test_no_such_folder(folder):
+    path = os.path.join(folder, "no", "bus")
+    _, err = shmbus("create", path, status=1)
+    assert f"path={path}: its directory does not exist" in err
