@@ -363,6 +363,30 @@ test_tail_not_on_a_line(void **state)
 	assert_recovers(w);
 }
 
+/* The same for a reader that begins there: records begin on lines. */
+static void
+test_begin_not_on_a_line(void **state)
+{
+	struct wire *w = *state;
+	struct shmbus_lane_entry *entry;
+	unsigned int i;
+
+	wire_start(w, LANE, true, 0);
+	entry = station_entry(&w->a, 0);
+	transmitter_send_many(&w->tx, 5, 100);
+	for (i = 1; i < 64; i += 7) {
+		receiver_stop(&w->rx);
+		shmbus_store(&entry->tail, w->tx.w.tail + i);
+		receiver_start(&w->rx, &w->b, 0, 0, i & 1);
+		assert_int_equal(w->rx.r.pos, w->tx.w.tail);
+		assert_int_equal(receiver_drain(&w->rx), 0);
+		shmbus_store(&entry->tail, w->tx.w.tail);
+		transmitter_send_many(&w->tx, 5, 100);
+		assert_int_equal(receiver_drain(&w->rx), 5);
+	}
+	assert_recovers(w);
+}
+
 static void
 test_tail_anywhere(void **state)
 {
@@ -590,6 +614,7 @@ main(void)
 		T(test_too_many_frames),
 		T(test_longer_than_the_ring),
 		T(test_tail_not_on_a_line),
+		T(test_begin_not_on_a_line),
 		T(test_tail_anywhere),
 		T(test_head_anywhere),
 		T(test_marks_anywhere),

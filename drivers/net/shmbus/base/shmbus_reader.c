@@ -40,6 +40,13 @@ read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
 	return false;
 }
 
+/* Where a record can begin. An honest tail is one already; the next owner of the lane rounds so. */
+static uint64_t
+line_of(uint64_t tail)
+{
+	return tail & ~(uint64_t)(SHMBUS_LINE - 1);
+}
+
 /* Go to the tail; what lies between is lost, and counted if known already. */
 static void
 go_to_tail(const struct shmbus_bus *bus, struct shmbus_reader *r)
@@ -52,25 +59,24 @@ go_to_tail(const struct shmbus_bus *bus, struct shmbus_reader *r)
 		if (seq != r->seq)
 			shmbus_reader_gap(r);
 	}
-	r->pos = tail;
-	r->tail = tail;
+	r->pos = line_of(tail);
+	r->tail = r->pos;
 	r->left = 0;
 }
 
 void
 shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t lane)
 {
+	uint64_t tail;
+
 	memset(r, 0, sizeof(*r));
 	r->lane = lane;
-	if (read_stamp(shmbus_bus_lane(bus, lane), &r->tail, &r->seq)) {
-		r->pos = r->tail;
-		return;
-	}
-	/* The writer outran us each time. Begin at the record at tail, whose
+	/* If not, the writer outran us each time. Begin at the record at tail, whose
 	 * number its header will tell: until then there is nothing to miss.
 	 */
-	r->pos = r->tail;
-	r->seq_unknown = true;
+	r->seq_unknown = !read_stamp(shmbus_bus_lane(bus, lane), &tail, &r->seq);
+	r->pos = line_of(tail);
+	r->tail = r->pos;
 }
 
 void
