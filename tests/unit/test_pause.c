@@ -461,6 +461,38 @@ test_hostile_cursors(void **state)
 	assert_int_equal(w->rx.r.missed, 0);
 }
 
+/* A cursor that goes to and fro, faster than the time-out: it moves, but nobody waits for it. */
+static void
+test_cursor_that_goes_back(void **state)
+{
+	struct shmbus_cursor *cursor;
+	struct wire *w = *state;
+	uint64_t start, head;
+	unsigned int i;
+
+	wire_start(w, LANE, false, 50);
+	transmitter_stop(&w->tx);
+	transmitter_start(&w->tx, &w->a, 0, true, 50);
+	/* Of a port that lives. */
+	station_announce(&w->b, 0, 2);
+	cursor = shmbus_bus_cursor(&w->a.bus, w->b.port.slot, 1, station_lane(&w->a, 0));
+	shmbus_store(&cursor->state, SHMBUS_CURSOR_ACTIVE);
+	head = w->tx.w.limit - LANE;
+	start = shmbus_clock_mono_ns();
+	/* Two laps: it could hold up each of them. */
+	for (i = 0; w->tx.w.tail < 2 * LANE; i++) {
+		shmbus_store(&cursor->pos, head + (i & 1) * SHMBUS_LINE);
+		if (transmitter_send_one(&w->tx, 1000))
+			head = w->tx.w.limit - LANE;
+		assert_true(shmbus_clock_mono_ns() - start < PATIENCE_NS);
+	}
+	receiver_stop(&w->rx);
+	receiver_start(&w->rx, &w->b, 0, station_lane(&w->a, 0), true);
+	/* One that does not is still waited for. */
+	assert_true(fill_up(w, 1000) != 0);
+	assert_false(transmitter_send_one(&w->tx, 1000));
+}
+
 /* A reader in another process, killed where it stands, again and again. */
 static int
 read_for_ever(struct child *c, void *arg)
@@ -533,6 +565,7 @@ main(void)
 		T(test_begins_when_it_holds),
 		T(test_begins_at_any_time),
 		T(test_hostile_cursors),
+		T(test_cursor_that_goes_back),
 		T(test_killed_readers),
 	};
 

@@ -13,13 +13,15 @@
 #define ALIVE_ASK_EVERY_NS (10 * 1000 * 1000)
 
 /*
- * What is known of one cursor:
+ * What is known of one cursor, which watch.pos is the highest position of:
+ *   UNSEEN   nothing
  *   FREE     does not hold us back
  *   HOLDING  holds us back at watch.pos since watch.since_ns
  *   IGNORED  held us back too long there; ignored until it has moved
  */
 enum {
-	WATCH_FREE = 0,
+	WATCH_UNSEEN = 0,
+	WATCH_FREE,
 	WATCH_HOLDING,
 	WATCH_IGNORED,
 };
@@ -75,7 +77,7 @@ static bool
 wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_watch *watch,
 	 uint32_t slot, uint64_t pos, uint64_t now)
 {
-	if (watch->state == WATCH_FREE || watch->pos != pos) {
+	if (watch->state == WATCH_UNSEEN || watch->state == WATCH_FREE || watch->pos != pos) {
 		watch->state = WATCH_HOLDING;
 		watch->pos = pos;
 		watch->since_ns = now;
@@ -138,8 +140,14 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			pos = shmbus_load_acquire(&cursor->pos);
 			if (pos - head > held) /* lapped, or nonsense */
 				continue;
+			/* No reader goes back. Who does could hold us up for ever, and for each
+			 * step back the time-out would begin anew.
+			 */
+			if (watch->state != WATCH_UNSEEN && (int64_t)(pos - watch->pos) < 0)
+				continue;
 			if (((pos & ~w->chunk_mask) - head) >= want - head) {
 				watch->state = WATCH_FREE;
+				watch->pos = pos;
 			} else {
 				if (now == 0)
 					now = shmbus_clock_mono_ns();

@@ -39,7 +39,7 @@
 
 /* What a writer remembers of one cursor that holds it back. */
 struct shmbus_watch {
-	uint64_t pos;
+	uint64_t pos; /* the highest that it was seen at */
 	uint64_t since_ns;
 	uint64_t asked_ns; /* when the kernel was last asked whether its owner lives */
 	uint32_t state;    /* enum in shmbus_writer.c */
