@@ -494,6 +494,67 @@ test_nonsense(void **state)
 	}
 }
 
+/* Whatever became of the frames before: the next one is received. */
+static void
+assert_next_arrives(struct bus *b)
+{
+	b->rx.seq = 0; /* perhaps from the oldest on */
+	side_receive(&b->rx);
+	b->rx.seq = b->tx.sent;
+	b->rx.jumped = 0;
+	side_send_one(&b->tx, 60);
+	assert_int_equal(side_receive(&b->rx), 1);
+	assert_int_equal(b->rx.jumped, 0);
+}
+
+/* Whatever is not 0 in the lock's word keeps everybody out, and is broken as a 1 is. */
+static void
+test_lock_of_nonsense(void **state)
+{
+	static const uint32_t words[] = { 1, 2, 0xffff, UINT32_MAX };
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < DIM(words); i++) {
+		bus_start(&b, 6);
+		b.tx.r.watch.break_ns = 20 * MS;
+		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, words[i]);
+		side_lock(&b.tx);
+		assert_int_equal(b.tx.r.watch.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_int_equal(shmbus_load(&shmbus_shmif_header(&b.tx.bus)->lock), 0);
+		assert_next_arrives(&b);
+		bus_stop(&b);
+	}
+}
+
+/* A claim in the name of a port that lives, and only receives: that port finds out and drops it. */
+static void
+test_claim_of_idle(void **state)
+{
+	struct shmbus_shmif_header *h;
+	struct bus b;
+	uint64_t start;
+
+	(void)state;
+	bus_start(&b, 6);
+	h = shmbus_shmif_header(&b.tx.bus);
+	side_receive(&b.rx);
+	b.rx.r.watch.break_ns = 20 * MS;
+	shmbus_store(&h->spare, b.rx.bus.id);
+	start = shmbus_clock_mono_ns();
+	while (!shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch)) {
+		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
+		/* As an idle poll does. */
+		shmbus_shmif_lock_watch(&b.rx.bus, &b.rx.r.watch);
+	}
+	assert_int_equal(b.rx.r.watch.broken_foreign, 1);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	assert_next_arrives(&b);
+	bus_stop(&b);
+}
+
 /* What those who take turns count, in memory that they share. */
 struct turns {
 	const char *path;
@@ -633,6 +694,8 @@ main(void)
 		cmocka_unit_test(test_foreign_in_time),
 		cmocka_unit_test(test_foreign_at_work),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_lock_of_nonsense),
+		cmocka_unit_test(test_claim_of_idle),
 		cmocka_unit_test(test_turns),
 	};
 

@@ -123,7 +123,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	SHMBUS_STEP(shmif_break_sign);
 	if (!swap(&h->spare, 0, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
-	if (shmbus_load(&h->lock) != 1 || shmbus_load(&h->first) != w->first ||
+	if (shmbus_load(&h->lock) != w->lock || shmbus_load(&h->first) != w->first ||
 	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
 		SHMBUS_STEP(shmif_break_late);
 		shmbus_store(&h->spare, 0);
@@ -244,8 +244,11 @@ unlock(const struct shmbus_shmif *bus)
 void
 shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
-	if (shmbus_load(&shmbus_shmif_header(bus)->lock) == 0) {
-		was_free(w);
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	/* A claim alone keeps our own out, too. */
+	if ((shmbus_load(&h->lock) | shmbus_load(&h->spare)) == 0) {
+		w->since_ns = 0;
 	} else if (take_from_dead(bus, w)) {
 		w->since_ns = 0;
 		unlock(bus);
