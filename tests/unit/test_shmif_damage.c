@@ -247,6 +247,48 @@ test_refused(void **state)
 	}
 }
 
+/* Somebody comes: the ring begins anew, and those who were there go on. */
+static void
+test_mended_by_who_comes(void **state)
+{
+	struct bus *t = *state;
+	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
+	struct side late;
+	uint64_t frames;
+	unsigned int i;
+
+	for (i = 0; i < 4; i++) {
+		forge_ring(&t->tx, 5, 5000);
+		side_send_one(&t->tx, 60);
+		switch (i) {
+		case 0:
+			shmbus_store(&h->first, DATA + 1);
+			break;
+		case 1:
+			shmbus_store(&h->last, UINT32_MAX);
+			break;
+		case 2:
+			shmbus_store(&h->gen, UINT64_MAX);
+			break;
+		default: /* in the middle of the newest record */
+			shmbus_store(&h->first, 5000 + 30);
+			break;
+		}
+		assert_int_equal(shmbus_shmif_fetch(&t->rx.bus, &t->rx.r), -EILSEQ);
+		side_join(&late, t->path, 9);
+		side_leave(&late);
+		/* Which may bring the oldest of the new ring once more, or not. */
+		side_send_one(&t->tx, 60);
+		t->rx.seq = 0;
+		side_receive(&t->rx);
+		assert_int_equal(t->rx.seq, t->tx.sent);
+		frames = t->rx.frames;
+		side_send_one(&t->tx, 60);
+		side_receive(&t->rx);
+		assert_int_equal(t->rx.frames, frames + 1);
+	}
+}
+
 /* One length in the middle is wrong: what is before it is got, and what comes later. */
 static void
 test_chain_broken(void **state)
@@ -415,6 +457,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_header, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_mended_by_who_comes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_broken_then_lapped, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writer_meets_broken_chain, setup, teardown),

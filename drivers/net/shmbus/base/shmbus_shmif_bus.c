@@ -23,6 +23,8 @@
 #include "shmbus_lock.h"
 #include "shmbus_shmif_bus.h"
 #include "shmbus_shmif_lock.h"
+#include "shmbus_shmif_repair.h"
+#include "shmbus_shmif_ring.h"
 #include "shmbus_step.h"
 
 #define NUMBER_LOCK_OFF (INT64_C(1) << 40)
@@ -206,6 +208,24 @@ take_back(struct shmbus_shmif *bus)
 	shmbus_shmif_close(bus);
 }
 
+/*
+ * A header that no peer leaves, however it dies: somebody wrote there who does
+ * not know the format. Those who are on the bus do not touch it, as he may not
+ * have finished; a port that comes begins the ring anew.
+ */
+static void
+mend(const struct shmbus_shmif *bus)
+{
+	struct shmbus_shmif_watch watch = { .break_ns = 0 };
+	struct shmbus_shmif_state s;
+
+	if (shmbus_shmif_load(bus, &s) == 0 || !shmbus_shmif_lock(bus, &watch))
+		return;
+	if (shmbus_shmif_load(bus, &s) != 0)
+		shmbus_shmif_repair(bus, 0);
+	shmbus_shmif_unlock(bus, &watch, 0);
+}
+
 int
 shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
 		  mode_t mode, uint64_t sender, struct shmbus_error *e)
@@ -230,6 +250,7 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_w
 	}
 	/* The last port of this number may have died with the lock. */
 	shmbus_shmif_lock_inherit(bus);
+	mend(bus);
 	shmbus_file_unlock(&bus->file);
 	return 0;
 }

@@ -30,8 +30,8 @@ struct shmbus_shmif {
 /*
  * Open a bus file, or create it as NetBSD does if it is absent or empty; map
  * it, and take a number. sender is 64 bits by chance. mode: permission bits
- * of a new file, 0: 0600. Returns 0 or -errno with a text; then the file is
- * as it was.
+ * of a new file, 0: 0600. A ring that makes no sense is begun anew. Returns 0
+ * or -errno with a text; then the file is as it was.
  * -EMEDIUMTYPE: not a shmif bus; -EPROTO: its version is not 3;
  * -ENODATA: its size is not a bus's; -EUSERS: 255 ports of ours are on it.
  */

@@ -103,6 +103,7 @@ start_anew(const struct shmbus_shmif *bus)
 {
 	const struct shmbus_shmif_record nothing = { .len = 0 };
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const uint64_t gen = shmbus_load(&h->gen);
 
 	SHMBUS_STEP(shmif_anew_record);
 	shmbus_shmif_put(bus, 0, &nothing, RECORD);
@@ -111,7 +112,7 @@ start_anew(const struct shmbus_shmif *bus)
 	SHMBUS_STEP(shmif_anew_last);
 	shmbus_store(&h->last, 0);
 	SHMBUS_STEP(shmif_anew_gen);
-	shmbus_store_release(&h->gen, shmbus_load(&h->gen) + 2);
+	shmbus_store_release(&h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 0);
 }
 
 void
@@ -129,7 +130,8 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 
 	if (shmbus_shmif_load(bus, &s) == 0 && s.end == known_end)
 		return;
-	if (first > DATA || last > DATA || first % DATA == last % DATA ||
+	if (gen > SHMBUS_SHMIF_GEN_MAX - 2 || first > DATA || last > DATA ||
+	    first % DATA == last % DATA ||
 	    !walk(bus, first % DATA, last % DATA, known, &walked)) {
 		start_anew(bus);
 		return;
