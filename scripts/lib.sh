@@ -138,12 +138,13 @@ has_driver_headers()
 		${CC:-cc} -E $(pkg-config --cflags libdpdk) -o /dev/null - 2>/dev/null
 }
 
-# Apt's own configuration in $1, for source packages only: the sources that the system has for its
-# own release (of both formats, with their options), turned into deb-src. No file of the system's is
-# changed, no list or cache of its either.
+# Apt's own configuration in $1: the sources that the system has for its own release (of both
+# formats, with their options), for source packages only or, with $2, for packages of that
+# architecture. No file of the system's is changed, no list or cache of its either.
 private_apt()
 {
-	local dir=$1 list parts ours file
+	local dir=$1 arch=${2:-} type=deb-src list parts ours file
+	[ -z "$arch" ] || type=deb
 	ours='^('$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-stable}")'|stable)([-/].*)?$'
 	rm -rf "$dir"
 	mkdir -p "$dir/sources" "$dir/lists/partial" "$dir/cache/archives/partial"
@@ -152,22 +153,24 @@ private_apt()
 		[ -f "$file" ] || continue
 		sed -E 's/#.*//' "$file"
 		echo
-	done | awk -v ours="$ours" '
+	done | awk -v ours="$ours" -v type="$type" '
 		$1 !~ /^deb(-src)?$/ { next }
 		{
 			line = $0
 			sub(/^[ \t]*deb(-src)?[ \t]+/, "", line)
+			if (type == "deb")
+				sub(/arch=[^] \t]+[ \t]*/, "", line)
 			rest = line
 			sub(/^\[[^]]*\][ \t]*/, "", rest)
 			split(rest, word, /[ \t]+/)
 			if (word[2] ~ ours)
-				print "deb-src " line
+				print type " " line
 		}' | sort -u >"$dir/sources/system.list"
 	for file in "$parts"/*.sources; do
 		[ -f "$file" ] || continue
 		sed '/^#/d; s/^[[:space:]]*$//' "$file"
 		echo
-	done | awk -v ours="$ours" 'BEGIN { RS = ""; FS = "\n"; ORS = "\n\n" }
+	done | awk -v ours="$ours" -v type="$type" 'BEGIN { RS = ""; FS = "\n"; ORS = "\n\n" }
 		{
 			own = 0
 			types = 0
@@ -176,9 +179,11 @@ private_apt()
 				if (key ~ /^enabled:[ \t]*(no|false|without|off|disable|0)[ \t]*$/)
 					next
 				if (key ~ /^types:/) {
-					$i = "Types: deb-src"
+					$i = "Types: " type
 					types = 1
 				}
+				if (key ~ /^architectures:/ && type == "deb")
+					$i = "#"
 				if (key ~ /^suites:/) {
 					n = split($i, suite, /[ \t]+/)
 					for (j = 2; j <= n; j++)
@@ -201,6 +206,38 @@ private_apt()
 	Acquire::Languages "none";
 	#clear APT::Update;
 	EOF
+	[ -z "$arch" ] || cat >>"$dir/apt.conf" <<-EOF
+	#clear APT::Architectures;
+	APT::Architecture "$arch";
+	APT::Architectures "$arch";
+	Dir::State::Status "/dev/null";
+	EOF
+}
+
+# Unpack packages of a foreign architecture $1 into the folder $2, and install nothing. Ends the script
+# with 77 if the archive does not have them.
+unpack_foreign()
+{
+	local arch=$1 root=$2 package
+	shift 2
+	[ "$(cat "$root/PACKAGES" 2>/dev/null)" != "$*" ] || return 0
+	say "getting $* for $arch"
+	rm -rf "$root"
+	mkdir -p "$root/download"
+	private_apt "$root/apt" "$arch"
+	{
+		apt-get -q -c "$root/apt/apt.conf" update &&
+			(cd "$root/download" && apt-get -q -c "$root/apt/apt.conf" download "$@")
+	} >"$root/apt.log" 2>&1 || {
+		grep '^E:' "$root/apt.log" | tail -n 5 >&2 || true
+		say "could not get $* for $arch (all messages: $root/apt.log)"
+		exit 77
+	}
+	for package in "$root"/download/*.deb; do
+		dpkg-deb -x "$package" "$root"
+	done
+	rm -rf "$root/apt" "$root/download"
+	printf '%s\n' "$*" >"$root/PACKAGES"
 }
 
 # Get the source package $1 (NAME=VERSION) and unpack it below the folder $2.

@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "races.h"
 #include "shmbus_clock.h"
+#include "shmbus_copy.h"
 #include "station.h"
 
 /* Frames that a receiver takes at once. */
@@ -91,6 +93,7 @@ transmitter_start(struct transmitter *tx, struct station *st, uint32_t queue, bo
 		  uint64_t timeout_ms)
 {
 	tx->st = st;
+	tx->races = false;
 	tx->watch = calloc(st->bus.geo.lanes, sizeof(*tx->watch));
 	assert_non_null(tx->watch);
 	assert_int_equal(shmbus_port_prepare_lane(&st->port, queue), 0);
@@ -110,6 +113,7 @@ transmitter_send(struct transmitter *tx, const uint32_t *lens, uint32_t count)
 {
 	const struct shmbus_bus *bus = &tx->st->bus;
 	const uint32_t data_off = shmbus_burst_data_off(count);
+	uint8_t frame[SHMBUS_ALIGN(SHMBUS_FRAME_MAX)];
 	uint32_t total = data_off;
 	uint32_t off = data_off;
 	uint64_t bytes = 0;
@@ -125,7 +129,10 @@ transmitter_send(struct transmitter *tx, const uint32_t *lens, uint32_t count)
 	desc = shmbus_burst_desc(record);
 	for (i = 0; i < count; i++) {
 		shmbus_store(&desc[i], lens[i]);
-		frame_fill(record + off, lens[i], tx->w.seq + i);
+		frame_fill(frame, lens[i], tx->w.seq + i);
+		races_begin(tx->races);
+		shmbus_copy_exact(record + off, frame, lens[i]);
+		races_end(tx->races);
 		off += (uint32_t)SHMBUS_ALIGN(lens[i]);
 		bytes += lens[i];
 	}
@@ -245,7 +252,9 @@ receiver_receive(struct receiver *rx, uint32_t max)
 			lens[i] = len;
 			if (len > SHMBUS_FRAME_MAX) /* what a driver never delivers */
 				continue;
-			memcpy(to, frame, len);
+			races_begin(rx->races);
+			shmbus_copy_lines(to, frame, len);
+			races_end(rx->races);
 			to += SHMBUS_ALIGN(len);
 		}
 		if (rx->meanwhile != NULL)

@@ -36,6 +36,7 @@ struct transmitter {
 	struct station *st;
 	struct shmbus_writer w;
 	struct shmbus_watch *watch;
+	bool races; /* readers may be copying what it overwrites; so for the receivers */
 };
 
 void transmitter_start(struct transmitter *tx, struct station *st, uint32_t queue, bool pause,
@@ -62,6 +63,7 @@ struct receiver {
 	struct shmbus_reader r;
 	struct shmbus_cursor *cursor; /* NULL: a reader that holds nobody up */
 	bool trusting;     /* content is not checked: the sender lies */
+	bool races;
 	uint64_t seq;      /* of the next frame, if none is missed */
 	uint64_t frames;   /* received and checked */
 	uint64_t missed;   /* jumps of the sequence numbers, counted here */
