@@ -40,7 +40,7 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
-	ret = shmbus_intr_start(dev);
+	ret = shmbus_intr_open(dev);
 	if (ret != 0)
 		return ret;
 	ret = shmbus_queues_start(dev);
@@ -84,6 +84,8 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 		shmbus_mp_unserve();
 		/* Part of dev_private, which ethdev frees by itself. */
 		dev->data->mac_addrs = NULL;
+	} else {
+		shmbus_intr_close(dev);
 	}
 	shmbus_telemetry_lock();
 	dev->process_private = NULL;
@@ -362,6 +364,8 @@ probe_secondary(struct rte_vdev_device *vdev)
 	dev->device = &vdev->device;
 	dev->process_private = wire;
 	set_fast_path(dev, wire);
+	/* It can do without, and has said so. */
+	shmbus_intr_open(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 

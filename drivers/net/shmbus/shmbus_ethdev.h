@@ -354,7 +354,10 @@ void shmbus_link_start(struct rte_eth_dev *dev);
 void shmbus_link_stop(struct rte_eth_dev *dev);
 
 /* shmbus_intr.c: Rx interrupts */
-int shmbus_intr_start(struct rte_eth_dev *dev);
+/* Make this process's descriptors, if the port is configured to use them; and give them back. */
+int shmbus_intr_open(struct rte_eth_dev *dev);
+void shmbus_intr_close(struct rte_eth_dev *dev);
+/* So, and nobody sleeps any more. */
 void shmbus_intr_stop(struct rte_eth_dev *dev);
 /* The port has told its state: that it is started, or no longer. */
 void shmbus_intr_tell(struct rte_eth_dev *dev);

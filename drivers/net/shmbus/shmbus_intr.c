@@ -14,6 +14,9 @@
  *
  * EAL watches the descriptors for edges: a queue is woken once for each time
  * that its interrupt was enabled, with rte_eth_dev_rx_intr_enable().
+ *
+ * The handle with the descriptors is a process's own. A secondary process
+ * makes its own when it attaches, as nobody calls it when the port starts.
  */
 
 #include <unistd.h>
@@ -27,8 +30,7 @@
 static bool
 is_wanted(const struct rte_eth_dev *dev)
 {
-	return dev->data->dev_conf.intr_conf.rxq != 0 && !shmbus_priv(dev)->args.readonly &&
-	       rte_eal_process_type() == RTE_PROC_PRIMARY;
+	return dev->data->dev_conf.intr_conf.rxq != 0 && !shmbus_priv(dev)->args.readonly;
 }
 
 static void
@@ -88,7 +90,7 @@ set_handle(struct rte_intr_handle *handle, uint16_t n)
 }
 
 int
-shmbus_intr_start(struct rte_eth_dev *dev)
+shmbus_intr_open(struct rte_eth_dev *dev)
 {
 	const uint16_t n = dev->data->nb_rx_queues;
 	struct rte_intr_handle *handle;
@@ -135,13 +137,22 @@ shmbus_intr_wake(const struct rte_eth_dev *dev)
 void
 shmbus_intr_stop(struct rte_eth_dev *dev)
 {
-	struct rte_intr_handle *handle = dev->intr_handle;
 	uint16_t i;
 
-	if (handle == NULL)
+	if (dev->intr_handle == NULL)
 		return;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		set_asleep(dev, i, false);
+	shmbus_intr_close(dev);
+}
+
+void
+shmbus_intr_close(struct rte_eth_dev *dev)
+{
+	struct rte_intr_handle *handle = dev->intr_handle;
+
+	if (handle == NULL)
+		return;
 	dev->intr_handle = NULL;
 	close_queues(handle, (uint16_t)rte_intr_nb_efd_get(handle));
 	rte_intr_vec_list_free(handle);
@@ -160,12 +171,20 @@ is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 	return shmbus_wire(dev)->ops->rxq_pending(dev, q);
 }
 
+/* A secondary's handle is of when it attached; the port may have been configured anew. */
+static bool
+has_descriptor(const struct rte_eth_dev *dev, uint16_t id)
+{
+	return dev->intr_handle != NULL && is_wanted(dev) &&
+	       id < rte_intr_nb_efd_get(dev->intr_handle);
+}
+
 int
 shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 {
 	struct shmbus_rxq *q = dev->data->rx_queues[id];
 
-	if (dev->intr_handle == NULL)
+	if (!has_descriptor(dev, id))
 		return -ENOTSUP;
 	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
 	set_asleep(dev, id, true);
@@ -179,7 +198,7 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 int
 shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 {
-	if (dev->intr_handle == NULL)
+	if (!has_descriptor(dev, id))
 		return -ENOTSUP;
 	set_asleep(dev, id, false);
 	return 0;
