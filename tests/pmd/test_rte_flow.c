@@ -11,6 +11,7 @@
 #include <rte_byteorder.h>
 #include <rte_errno.h>
 #include <rte_flow.h>
+#include <rte_thash.h>
 
 #include "nic.h"
 #include "ipframe.h"
@@ -100,6 +101,14 @@ static const struct ipframe model6 = {
 	.version = 6, .proto = IPPROTO_UDP, .sport = 1000, .dport = 53,
 	.src = { 0xfd, [15] = 1 }, .dst = { 0xfd, [15] = 2 },
 };
+
+/* As the library for hashes wants it. */
+static uint32_t
+ipv4_of(const uint8_t *bytes)
+{
+	return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+	       bytes[3];
+}
 
 static const struct rte_ether_addr some_mac = { .addr_bytes = { 2, 0, 0, 0, 0, 9 } };
 
@@ -285,6 +294,60 @@ test_rss_action(void **state)
 		n[q]++;
 	}
 	assert_true(n[1] > 20 && n[3] > 20);
+}
+
+/* With a key of the action's own, which is not the port's: both as DPDK's library computes them. */
+static void
+test_rss_key(void **state)
+{
+	static const uint16_t queues[] = { 3, 0, 2 };
+	uint8_t key[40], port_key[40];
+	struct rte_flow_action_rss rss = {
+		.types = RTE_ETH_RSS_NONFRAG_IPV4_TCP, .queue_num = RTE_DIM(queues), .queue = queues,
+		.key = key, .key_len = sizeof(key),
+	};
+	const struct rte_flow_action actions[] = { ACTION(RSS, &rss), END_ACTION };
+	const struct rte_flow_item tcp[] = { ITEM(TCP, NULL, NULL), END_ITEM };
+	struct rte_eth_rss_conf conf = { .rss_key = port_key, .rss_key_len = sizeof(port_key) };
+	unsigned int differ = 0;
+	struct ipframe packet;
+	struct rte_flow *flow;
+	struct dice d = { .state = 4 };
+	uint32_t i, hash, of_port;
+	uint32_t tuple[3];
+	struct pair p;
+
+	(void)state;
+	for (i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)dice_throw(&d);
+	start(&p, NULL, true);
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(p.b, &conf), 0);
+	flow = rule(p.b, 0, tcp, actions);
+	for (i = 0; i < 60; i++) {
+		packet = ipframe_of_flow(i, IPPROTO_TCP);
+		tuple[0] = ipv4_of(packet.src);
+		tuple[1] = ipv4_of(packet.dst);
+		tuple[2] = (uint32_t)packet.sport << 16 | packet.dport;
+		hash = rte_softrss(tuple, 3, key);
+		of_port = rte_softrss(tuple, 3, port_key);
+		differ += hash % 3 != of_port % 3;
+		assert_int_equal(where(&p, &packet, QUEUES), queues[hash % 3]);
+	}
+	assert_true(differ > 20);
+	/* Another key for the port changes nothing, and without its own the port's is taken. */
+	memset(port_key, 0x3c, sizeof(port_key));
+	conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP;
+	assert_int_equal(rte_eth_dev_rss_hash_update(p.b, &conf), 0);
+	packet = ipframe_of_flow(1, IPPROTO_TCP);
+	tuple[0] = ipv4_of(packet.src);
+	tuple[1] = ipv4_of(packet.dst);
+	tuple[2] = (uint32_t)packet.sport << 16 | packet.dport;
+	assert_int_equal(where(&p, &packet, QUEUES), queues[rte_softrss(tuple, 3, key) % 3]);
+	assert_int_equal(rte_flow_destroy(p.b, flow, NULL), 0);
+	rss.key = NULL;
+	rss.key_len = 0;
+	rule(p.b, 0, tcp, actions);
+	assert_int_equal(where(&p, &packet, QUEUES), queues[rte_softrss(tuple, 3, port_key) % 3]);
 }
 
 static void
@@ -739,6 +802,7 @@ main(void)
 		T(test_short_frames),
 		T(test_queue),
 		T(test_rss_action),
+		T(test_rss_key),
 		T(test_mark),
 		T(test_count),
 		T(test_priorities),
