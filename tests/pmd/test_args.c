@@ -227,6 +227,7 @@ test_values(void **state)
 		{ "numa", { "", "x", "-1", "-2", "100000" }, "auto, none or the number of a node" },
 		{ "format", { "", "shmem", "LANES" }, "auto, lanes or shmif" },
 		{ "wake", { "", "on", "sometimes" }, "always or never" },
+		{ "ptypes", { "on", "never", "", "Always" }, "asked or always" },
 		{ "lock_break_ms", { "-1", "1s", "", "4294967296" }, "a number of milliseconds" },
 	};
 	char args[256], key[128];

@@ -5,6 +5,7 @@
 /* Packet types: which there are, when mbufs have them, and that they are right. */
 
 #include <netinet/in.h>
+#include <stdio.h>
 
 #include "nic.h"
 #include "ipframe.h"
@@ -65,6 +66,24 @@ test_not_asked_for(void **state)
 	(void)state;
 	for (i = 0; i < RTE_DIM(formats); i++) {
 		pair_start(&p, formats[i], NULL);
+		check(&p, 0);
+	}
+}
+
+/* For those that rely on types without asking; to have none is a choice, too. */
+static void
+test_always(void **state)
+{
+	char args[64];
+	struct pair p;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(formats); i++) {
+		snprintf(args, sizeof(args), "%s,ptypes=always", formats[i]);
+		pair_start(&p, args, NULL);
+		check(&p, UINT32_MAX);
+		assert_int_equal(rte_eth_dev_set_ptypes(p.b, 0, NULL, 0), 0);
 		check(&p, 0);
 	}
 }
@@ -153,6 +172,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_not_asked_for),
+		T(test_always),
 		T(test_supported),
 		T(test_set),
 		T(test_cut),

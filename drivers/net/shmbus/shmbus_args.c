@@ -215,6 +215,18 @@ parse_wake(const char *value, struct shmbus_args *args)
 }
 
 static int
+parse_ptypes(const char *value, struct shmbus_args *args)
+{
+	if (strcmp(value, "asked") == 0)
+		args->ptypes_always = false;
+	else if (strcmp(value, "always") == 0)
+		args->ptypes_always = true;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
 parse_lock_break(const char *value, struct shmbus_args *args)
 {
 	return parse_u32(value, &args->lock_break_ms);
@@ -238,6 +250,7 @@ static const struct key keys[] = {
 	{ "numa", parse_numa, "auto, none or the number of a node", LANES },
 	{ "unlink", parse_unlink, "on or off", ANY },
 	{ "readonly", parse_readonly, "on or off", ANY },
+	{ "ptypes", parse_ptypes, "asked or always", ANY },
 	{ "wake", parse_wake, "always or never", SHMIF },
 	{ "lock_break_ms", parse_lock_break, "a number of milliseconds, 0 for never", SHMIF },
 };

@@ -46,6 +46,7 @@ struct shmbus_args {
 	int numa; /* a node, or SHMBUS_NUMA_... */
 	bool unlink;
 	bool readonly; /* look on only */
+	bool ptypes_always; /* whether the application asks for packet types or not */
 	bool quiet; /* shmif: wake no sleepers */
 	uint32_t lock_break_ms;
 	uint32_t given; /* which keys were, a bit each; for shmbus_args_suit */

@@ -297,6 +297,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	else
 		random_mac(&priv->macs[0]);
 	shmbus_filter_init(priv);
+	shmbus_ptypes_init(priv);
 	ret = shmbus_mp_serve();
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "%s: cannot serve secondary processes: %s", name, rte_strerror(-ret));
@@ -421,6 +422,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"numa=auto|none|<node> "
 	"unlink=on|off "
 	"readonly=on|off "
+	"ptypes=asked|always "
 	"wake=always|never "
 	"lock_break_ms=<n>");
 RTE_LOG_REGISTER_DEFAULT(shmbus_logtype, NOTICE)

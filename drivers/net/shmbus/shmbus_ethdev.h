@@ -328,6 +328,8 @@ shmbus_lanes_share(const struct shmbus_rxq *q, uint64_t n)
 /* shmbus_ptype.c */
 const uint32_t *shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n);
 int shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask);
+/* For a port that has no queues yet. */
+void shmbus_ptypes_init(struct shmbus_priv *priv);
 /* All that can be said of it. */
 uint32_t shmbus_ptype_of(const struct rte_mbuf *m);
 

@@ -5,7 +5,8 @@
 /*
  * Packet types. To find them costs time, so mbufs have them only where the
  * application wants them: it has chosen some, or it has asked which there are,
- * for then it will rely on them.
+ * for then it will rely on them. For those that rely on them without having
+ * asked there is ptypes=always.
  */
 
 #include <rte_net.h>
@@ -52,6 +53,13 @@ shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask)
 	shmbus_priv(dev)->ptypes_set = true;
 	use_ptypes(dev, mask);
 	return 0;
+}
+
+void
+shmbus_ptypes_init(struct shmbus_priv *priv)
+{
+	if (priv->args.ptypes_always)
+		priv->ptypes = LAYERS;
 }
 
 uint32_t
