@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import random
 import subprocess
 
 import eal
@@ -11,16 +12,17 @@ import pytest
 from apps import LOSSLESS, cpu, plugin, sanitizer_env
 from pcaps import carry, mixture, sink, source
 from process import Process
-from scapy.layers.inet import IP, UDP, defragment
+from scapy.layers.inet import IP, UDP, defragment, fragment
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from test_telemetry import Telemetry
 
 SMALL = eal.Memory("no-huge", 128)
 LARGE = eal.Memory("no-huge", 256)
+HUGE_POOLS = eal.Memory("no-huge", 768)
 MACS = ("b2:a0:00:00:01:00", "b2:a0:00:00:01:01")
 EXAMPLES = ("skeleton", "rxtx_callbacks", "link_status_interrupt", "l3fwd", "ip_fragmentation",
-            "multi_process/symmetric_mp")
+            "ip_reassembly", "multi_process/symmetric_mp")
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +43,12 @@ def buses(make_bus):
 class Example(Process):
     """An example with a port on each of two buses."""
 
-    def __init__(self, program, buses, args, ready, memory=SMALL, **kwargs):
+    def __init__(self, program, buses, args, ready, memory=SMALL, devargs=None, **kwargs):
         self.owns_prefix = "file_prefix" not in kwargs
         self.file_prefix = kwargs.pop("file_prefix", None) or eal.unique_prefix("example")
         self.ready = ready
         lcores = kwargs.pop("lcores", f"0@{cpu(0)}")
-        vdevs = [bus.vdev(i, mac=MACS[i]) for i, bus in enumerate(buses)]
+        vdevs = [bus.vdev(i, mac=MACS[i], **(devargs or {})) for i, bus in enumerate(buses)]
         argv = [program] + eal.eal_args(
             lcores=lcores, memory=memory, vdevs=vdevs,
             file_prefix=self.file_prefix, plugins=[plugin()], **kwargs)
@@ -155,6 +157,32 @@ def test_ip_fragmentation(programs, buses, folder, counts):
     whole = {p[IP].id: bytes(p[UDP]) for p in defragment(fragments)}
     assert whole == {p[IP].id: bytes(Ether(bytes(p))[UDP]) for p in packets}
     counts(f"{len(sizes)} packets, {n} fragments")
+
+
+def test_ip_reassembly(programs, buses, folder, counts):
+    """Fragments, in an order by chance and of several packets at once, come out as the packets."""
+    sizes = (100, 1472, 2000, 3000, 4000, 5000)
+
+    def packet(i, size):
+        # 100.20.0.0/16 leads to port 1
+        return Ether(dst=MACS[0], src="02:00:00:00:00:aa") / \
+            IP(src="192.0.2.1", dst="100.20.0.1", id=i + 1) / UDP(sport=1, dport=2) / \
+            Raw(bytes((i + k) % 256 for k in range(size)))
+    packets = [packet(i, size) for i, size in enumerate(sizes)]
+    fragments = [bytes(f) for p in packets for f in fragment(p, fragsize=1480)]
+    random.Random(15).shuffle(fragments)
+    assert max(map(len, fragments)) <= 1514 and len(fragments) > len(packets)
+    with Example(programs["ip_reassembly"], buses, ["-p", "3", "-q", "2", "--maxflows=64",
+                                                    "--flowttl=600s"],
+                 "entering main loop", memory=HUGE_POOLS, devargs={"ptypes": "always"}):
+        got = across(folder, buses, fragments, expected=len(packets))
+    whole = {Ether(f)[IP].id: Ether(f) for f in got}
+    assert sorted(whole) == sorted(p[IP].id for p in packets)
+    for p in packets:
+        out = whole[p[IP].id]
+        assert bytes(out[UDP]) == bytes(Ether(bytes(p))[UDP])
+        assert out[IP].frag == 0 and not out[IP].flags.MF
+    counts(f"{len(fragments)} fragments, {len(got)} packets")
 
 
 def test_symmetric_mp(programs, buses, folder, hugetlbfs, counts):

@@ -17,6 +17,8 @@ import pytest
 from apps import LOSSLESS, checker, cpu, plugin, receives_exactly, sanitizer_env, scaled, testpmd
 from pcaps import mixture, read, source, write
 from process import Process
+from scapy.layers.inet import UDP
+from scapy.layers.l2 import Ether
 
 
 def run(argv, env=None):
@@ -106,6 +108,32 @@ def test_dumpcap(make_bus, shared, prefix, folder, counts, fmt):
         assert pmd.port_stats()["rx_packets"] == len(frames)
     assert read(seen) == frames
     counts(f"{len(frames)} frames received, {len(read(seen))} captured, all as they were sent")
+
+
+def test_dumpcap_sends_and_filter(make_bus, shared, prefix, folder, counts):
+    """It sees what a port sends, too; and with a filter only what that lets through."""
+    buses = [make_bus(name, lane_size="4M", **LOSSLESS) for name in ("one", "two")]
+    frames = [f for f in mixture(300, seed=10) if len(f) <= 1514]
+    # In the language of filters "udp" is what has no VLAN tag.
+    udp = [f for f in frames if UDP in Ether(f) and Ether(f).type in (0x0800, 0x86dd)]
+    assert 10 < len(udp) < len(frames) - 10
+    sent, seen = os.path.join(folder, "sent.pcap"), os.path.join(folder, "seen.pcap")
+    write(sent, frames)
+    with testpmd(*[bus.vdev(i) for i, bus in enumerate(buses)], args=("--no-flush-rx",),
+                 **shared) as pmd:
+        pmd.set_fwd("io")
+        pmd.start_fwd()
+        with Dumpcap(prefix, seen, "-i", "net_shmbus1", "-f", "udp", "-c", str(len(udp)),
+                     "-P") as dumpcap:
+            dumpcap.wait_for(r"Packets captured:", 120)
+            with source(buses[0], sent, on=1) as src:
+                src.set_fwd("io")
+                src.start_fwd()
+                pmd.wait_port_stat(1, "tx_packets", len(frames))
+            dumpcap.wait(60)
+        assert pmd.port_stats(1)["tx_packets"] == len(frames)
+    assert read(seen) == udp
+    counts(f"{len(frames)} frames forwarded, of UDP {len(udp)}, captured {len(read(seen))}")
 
 
 def pair(stack, bus, shared, prefix, queues=2):
