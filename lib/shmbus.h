@@ -119,10 +119,12 @@ struct shmbus_info {
 	uint32_t frame_max;    /* longest frame, without FCS */
 	uint32_t hugetlb;      /* 1: on hugetlbfs */
 	uint32_t nlink;        /* names that the file has; 0: it has been removed */
-	/* shmif: */
-	uint64_t gen;          /* as in the file's header */
+	/* shmif, as in the file's header: */
+	uint64_t gen;
 	uint32_t lock;
 	uint32_t spare;
+	uint32_t first;
+	uint32_t last;
 	uint64_t reserved[4];
 	char path[4096];
 };

@@ -38,6 +38,8 @@ shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
 	info->gen = shmbus_load(&h->gen);
 	info->lock = shmbus_load(&h->lock);
 	info->spare = shmbus_load(&h->spare);
+	info->first = shmbus_load(&h->first);
+	info->last = shmbus_load(&h->last);
 }
 
 int
