@@ -37,5 +37,6 @@ struct cmd {
 };
 
 extern const struct cmd cmd_create;
+extern const struct cmd cmd_info;
 
 #endif /* CMD_H */

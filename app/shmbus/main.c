@@ -18,6 +18,7 @@
 
 static const struct cmd *const cmds[] = {
 	&cmd_create,
+	&cmd_info,
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
