@@ -38,5 +38,6 @@ struct cmd {
 
 extern const struct cmd cmd_create;
 extern const struct cmd cmd_info;
+extern const struct cmd cmd_top;
 
 #endif /* CMD_H */

@@ -19,6 +19,7 @@
 static const struct cmd *const cmds[] = {
 	&cmd_create,
 	&cmd_info,
+	&cmd_top,
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))

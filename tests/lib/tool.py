@@ -11,7 +11,7 @@ import eal
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
 
-COMMANDS = ("create", "info")
+COMMANDS = ("create", "info", "top")
 
 
 def program():

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""shmbus top: rates of live ports, in a pipe and on a terminal."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+import pytest
+from apps import checker
+from tool import LIMIT_S, program, shmbus, start
+
+
+def top(path, *options):
+    out, err = shmbus("top", "--once", "--json", "--interval", "0.5", *options, path)
+    assert err == ""
+    return json.loads(out)
+
+
+def test_rates_are_what_the_port_counts(bus):
+    with checker(bus.vdev(), receive=True) as rx, checker(bus.vdev(), send=True, id=1) as tx:
+        rx.wait_until(lambda r: r["received"] > 0, "the first frames")
+        before = tx.report()["sent"]
+        told = top(bus.path)
+        after = tx.report()["sent"]
+        sender, = [port for port in told["ports"] if port["pid"] == tx.pid]
+        receiver, = [port for port in told["ports"] if port["pid"] == rx.pid]
+        seconds = told["interval_ns"] / 1e9
+        assert 0 < sender["tx_pps"] * seconds <= after - before
+        assert sender["tx_bps"] > 8 * 14 * sender["tx_pps"]
+        assert receiver["rx_pps"] > 0 and receiver["rx_bps"] > 0
+        assert sender["rx_pps"] == receiver["tx_pps"] == receiver["missed_pps"] == 0
+        out, _ = shmbus("top", "--once", "-i", "0.2", bus.path)
+        assert "lanes, 2 ports" in out and "pps" in out
+        assert "\x1b" not in out
+        tx.stop()
+
+
+def test_quiet_bus(bus):
+    with checker(bus.vdev(), receive=True) as rx:
+        port, = top(bus.path)["ports"]
+        assert (port["pid"], port["state"], port["rx_pps"]) == (rx.pid, "up", 0)
+
+
+def test_shmif(make_bus):
+    bus = make_bus(format="shmif")
+    with checker(bus.vdev(), receive=True), checker(bus.vdev(), send=True, id=1) as tx:
+        tx.wait_until(lambda r: r["sent"] > 0, "the first frames")
+        assert top(bus.path)["ring_bps"] > 0
+        assert "ring  " in shmbus("top", "-1", "-i", "0.2", bus.path)[0]
+        tx.stop()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_ends_when_asked(bus, how):
+    shmbus("create", bus.path)
+    with start("top", "--json", "-i", "0.01", bus.path) as running:
+        for _ in range(3):
+            json.loads(running.stdout.readline())
+        running.send_signal(how)
+        _, err = running.communicate(timeout=LIMIT_S)
+        assert (running.returncode, err) == (0, b"")
+
+
+def test_nobody_reads(bus):
+    shmbus("create", bus.path)
+    with start("top", "-i", "0.01", bus.path) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        running.wait(timeout=LIMIT_S)
+        assert running.returncode in (1, -signal.SIGPIPE)
+
+
+def read_until(fd, what):
+    """The terminal's output up to these bytes."""
+    found = b""
+    limit = time.monotonic() + LIMIT_S
+    while what not in found:
+        assert time.monotonic() < limit, found
+        found += os.read(fd, 4096)
+    return found
+
+
+def test_terminal(bus):
+    shmbus("create", bus.path)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([program(), "top", "-i", "0.05", bus.path], stdin=theirs, stdout=theirs,
+                          stderr=theirs) as running:
+        os.close(theirs)
+        read_until(ours, b"\x1b[H\x1b[J")
+        read_until(ours, b"\x1b[H\x1b[J")  # refreshed in place
+        os.write(ours, b"q")
+        running.wait(timeout=LIMIT_S)
+        assert running.returncode == 0
+    os.close(ours)
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "x", "1e9"])
+def test_wrong_interval(bus, interval):
+    _, err = shmbus("top", f"--interval={interval}", bus.path, status=2)
+    assert f"--interval: '{interval}' is not right; expected seconds from 0.01 to 3600" in err
