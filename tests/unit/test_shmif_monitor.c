@@ -142,7 +142,7 @@ test_overrun(void **state)
 	unsigned int i, n, k;
 	uint32_t len;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 100; i++) {
 		n = dice_range(&d, 1, i % 10 == 9 ? 6000 : 2500);
 		for (k = 0; k < n; k++) {
 			len = dice_range(&d, FRAME_MIN, 1514);
@@ -157,7 +157,7 @@ test_overrun(void **state)
 		assert_int_equal(t->eye.r.fetched_bytes + t->eye.r.missed_bytes, sent_bytes);
 		assert_int_equal(t->eye.frames + t->eye.jumped, t->tx.sent);
 	}
-	assert_true(t->eye.r.overruns > 50);
+	assert_true(t->eye.r.overruns > 30);
 	assert_int_equal(t->eye.r.corrupt, 0);
 }
 
@@ -223,8 +223,9 @@ test_stuck(void **state)
 	assert_true(t->eye.frames > 1000);
 	/* One that comes to look now. */
 	eye_open(&late, t->path);
-	while (shmbus_shmif_monitor_start(&late.bus, &late.r, true) == -EBUSY)
-		nap_ms(1);
+	assert_int_equal(shmbus_shmif_monitor_start(&late.bus, &late.r, true), -EBUSY);
+	late.r.watch.since_ns = 1;
+	assert_int_equal(shmbus_shmif_monitor_start(&late.bus, &late.r, true), 0);
 	while (shmbus_shmif_monitor_fetch(&late.bus, &late.r) == 0)
 		side_take(&late);
 	assert_int_equal(late.seq, 4999);
@@ -377,7 +378,7 @@ flood_body(struct child *c, void *arg)
 	while (!shmbus_load(&t->stop)) {
 		if (t->as_netbsd) {
 			/* Now and then of such a length that laps look like each other. */
-			write_as_netbsd(&s, s.sent / 20000 % 2 ? 200 : dice_range(&d, FRAME_MIN, 1514));
+			write_as_netbsd(&s, s.sent / 8000 % 2 ? 200 : dice_range(&d, FRAME_MIN, 1514));
 		} else {
 			for (n = dice_range(&d, 1, 64); n != 0; n--)
 				if (!side_add(&s, dice_range(&d, FRAME_MIN, 400)))
@@ -440,7 +441,7 @@ test_flood(void **state)
 static void
 test_flood_as_netbsd(void **state)
 {
-	watch_flood(*state, true, 300000);
+	watch_flood(*state, true, 100000);
 }
 
 static void
