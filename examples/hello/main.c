@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Two processes on a bus: one sends, the other prints what comes.
+ *
+ *	shmbus-hello receive /dev/shm/wire 3 &
+ *	shmbus-hello send /dev/shm/wire 3
+ *
+ * The receiver ends after that many frames; without a number, never. A sender
+ * waits until somebody else is on the bus.
+ *
+ * By itself: cc main.c $(pkg-config --cflags --libs shmbus)
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <shmbus.h>
+
+/* Broadcast, from an address of one's own, of a type for experiments. */
+#define HEADER 14
+
+static int
+failed(const char *what)
+{
+	fprintf(stderr, "hello: %s: %s\n", what, shmbus_error_text());
+	return 1;
+}
+
+static int
+send_frames(struct shmbus_station *st, unsigned long count)
+{
+	static const unsigned char type[2] = { 0x88, 0xb5 };
+	unsigned char bytes[100] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	const struct shmbus_tx frame = { .data = bytes, .len = sizeof(bytes) };
+	struct shmbus_self self;
+	unsigned long i;
+
+	shmbus_get_self(st, &self);
+	memcpy(bytes + 6, self.mac, 6);
+	memcpy(bytes + 12, type, 2);
+	while (shmbus_get_peers(shmbus_station_bus(st), NULL, 0) < 2)
+		usleep(10000);
+	for (i = 0; count == 0 || i < count; i++) {
+		snprintf((char *)bytes + HEADER, sizeof(bytes) - HEADER, "hello %lu", i);
+		if (shmbus_send_all(st, &frame, 1, -1) < 0)
+			return failed("send");
+	}
+	return 0;
+}
+
+static int
+receive_frames(struct shmbus_station *st, unsigned long count)
+{
+	static char bytes[65536];
+	struct shmbus_rx frame = { .data = bytes, .room = sizeof(bytes) - 1 };
+	unsigned long i = 0;
+	int n;
+
+	while (count == 0 || i < count) {
+		n = shmbus_receive(st, &frame, 1);
+		if (n < 0)
+			return failed("receive");
+		if (n == 0) {
+			if (shmbus_wait(st, -1) < 0)
+				return failed("wait");
+			continue;
+		}
+		bytes[frame.len] = '\0';
+		printf("%u bytes from slot %u, %llu missed before: %s\n", frame.len, frame.meta.slot,
+		       (unsigned long long)frame.meta.missed,
+		       frame.len > HEADER ? bytes + HEADER : "");
+		fflush(stdout);
+		i++;
+	}
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *path = argc > 2 ? argv[2] : SHMBUS_DEFAULT_PATH;
+	const unsigned long count = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
+	struct shmbus_station *st;
+	int ret;
+
+	if (argc < 2 || (strcmp(argv[1], "send") != 0 && strcmp(argv[1], "receive") != 0)) {
+		fprintf(stderr, "usage: shmbus-hello send|receive [PATH [COUNT]]\n");
+		return 2;
+	}
+	if (shmbus_attach(&st, path, NULL) != 0)
+		return failed("attach");
+	ret = strcmp(argv[1], "send") == 0 ? send_frames(st, count) : receive_frames(st, count);
+	shmbus_detach(st);
+	return ret;
+}
