@@ -26,12 +26,14 @@ def program(*path):
 def bridge(left, right, way):
     """Yields a function that ends the bridge and returns its counters."""
     env = {**os.environ, **sanitizer_env()}
-    with subprocess.Popen([program("tests", "library", "library-bridge"), left, right, way],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as child:
+    command = [program("tests", "library", "library-bridge"), left, right, way]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                          env=env) as child:
         def finish():
             out, _ = child.communicate(timeout=60)
             assert child.returncode == 0
-            found = re.fullmatch(r"received (\d+) missed (\d+) (\d+) corrupt (\d+) sent (\d+)\n", out)
+            found = re.fullmatch(r"received (\d+) missed (\d+) (\d+) corrupt (\d+) sent (\d+)\n",
+                                 out)
             return dict(zip(("received", "missed", "told", "corrupt", "sent"),
                             map(int, found.groups())))
         try:
@@ -41,7 +43,8 @@ def bridge(left, right, way):
             child.kill()
 
 
-@pytest.mark.parametrize("form, way", [("lanes", "receive"), ("lanes", "peek"), ("shmif", "receive")])
+@pytest.mark.parametrize("form, way", [("lanes", "receive"), ("lanes", "peek"),
+                                       ("shmif", "receive")])
 def test_between_two_buses(make_bus, counts, form, way):
     """Driver, library, driver."""
     count = scaled(200_000 if form == "lanes" else 300, least=300)
