@@ -10,6 +10,7 @@
  * only looks on: it takes no lock, has no number, and writes nothing.
  */
 
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 
 #include "base/shmbus_shmif_monitor.h"
