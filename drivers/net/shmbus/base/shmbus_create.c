@@ -86,7 +86,10 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 		return ret;
 	/* A dead creator may have left more than its mark: the tables begin as zeros. */
 	SHMBUS_STEP(create_truncate);
-	shmbus_file_empty(&bus->file);
+	ret = shmbus_file_empty(&bus->file);
+	if (ret != 0)
+		return shmbus_error_set(e, ret, "path=%s: cannot empty it: %s", bus->file.path,
+					strerror(-ret));
 	SHMBUS_STEP(create_mark);
 	ret = mark_creating(bus);
 	if (ret != 0)

@@ -214,6 +214,17 @@ lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 	return look_at(f, size, e);
 }
 
+/* Nothing came of the file that this process made; another one may have found it meanwhile. */
+static void
+remove_unused(struct shmbus_file *f)
+{
+	uint64_t size;
+
+	if (f->created && shmbus_lock_try(f->fd, ATTACH_LOCK_OFF) == 0 &&
+	    look_at(f, &size, NULL) == 0 && size == 0)
+		shmbus_file_unlink(f);
+}
+
 static int
 open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_file_want want,
 	  uint64_t *size, struct shmbus_error *e)
@@ -239,6 +250,8 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_fi
 			ret = open_failed(f, -EEXIST, want, e);
 		if (ret == 0)
 			return 0;
+		if (ret != -EAGAIN)
+			remove_unused(f);
 		shmbus_file_close(f);
 		if (ret != -EAGAIN)
 			return ret;
@@ -307,14 +320,10 @@ shmbus_file_allocate(const struct shmbus_file *f, uint64_t off, uint64_t end)
 	return -ret;
 }
 
-void
+int
 shmbus_file_empty(const struct shmbus_file *f)
 {
-	int ret;
-
-	/* Only ever made shorter; if even that fails there is nothing left to try. */
-	ret = ftruncate(f->fd, 0);
-	(void)ret;
+	return ftruncate(f->fd, 0) == 0 ? 0 : -errno;
 }
 
 int

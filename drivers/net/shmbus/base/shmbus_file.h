@@ -71,8 +71,8 @@ int shmbus_file_set_mode(const struct shmbus_file *f, mode_t mode, struct shmbus
  */
 int shmbus_file_allocate(const struct shmbus_file *f, uint64_t off, uint64_t end);
 
-/* Make it empty. */
-void shmbus_file_empty(const struct shmbus_file *f);
+/* Make it empty. Who takes back what he made has nothing left to try if even that fails. */
+int shmbus_file_empty(const struct shmbus_file *f);
 
 /* Remove its name, if that still leads to it. Hold the attach lock. -ENOENT if it does not. */
 int shmbus_file_unlink(const struct shmbus_file *f);
