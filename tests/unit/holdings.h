@@ -20,7 +20,7 @@ struct holdings {
 };
 
 void holdings_count(struct holdings *h);
-/* As many as before. what: when a difference was found. */
+/* No more than before, or the test fails and says after what that was. */
 void holdings_assert_same(const struct holdings *before, const char *what);
 
 /* Does anybody else than the opening that is made for it hold a lock on the file? */
