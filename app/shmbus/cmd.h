@@ -36,6 +36,7 @@ struct cmd {
 	unsigned int conf_size;
 };
 
+extern const struct cmd cmd_bench;
 extern const struct cmd cmd_create;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_top;

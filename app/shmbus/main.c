@@ -20,6 +20,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_create,
 	&cmd_info,
 	&cmd_top,
+	&cmd_bench,
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))

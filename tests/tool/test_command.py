@@ -40,8 +40,9 @@ def test_wrong_command(args, said):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_usage_errors(command):
-    _, err = shmbus(command, status=2)
-    assert f"shmbus {command}: PATH" in err and "is missing" in err
+    if command != "bench":  # which makes a bus of its own
+        _, err = shmbus(command, status=2)
+        assert f"shmbus {command}: PATH" in err and "is missing" in err
     _, err = shmbus(command, "--frobnicate", "/nowhere", status=2)
     assert f"shmbus {command}: unknown option '--frobnicate'" in err
     _, err = shmbus(command, "-?", "/nowhere", status=2)

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""shmbus bench: what it prints can be read, its sums agree, it leaves nothing behind. No rates."""
+
+import csv
+import glob
+import io
+import json
+import os
+import signal
+
+import pytest
+from process import poll
+from tool import LIMIT_S, shmbus, start
+
+SHORT = ("--seconds", "0.02", "--runs", "2")
+
+
+def bench(*options):
+    out, _ = shmbus("bench", *SHORT, "--json", *options)
+    return json.loads(out)
+
+
+def leftovers():
+    return glob.glob("/dev/shm/shmbus-bench-*")
+
+
+@pytest.mark.parametrize("options", [
+    (), ("--zero-copy",), ("--no-pause", "--lane-size", "64K"), ("-n", "2", "-m", "2"),
+    ("--format", "shmif"), ("--zero-copy", "--no-pause", "--lane-size", "64K", "-b", "256"),
+])
+def test_sums_agree(options):
+    senders_wait = "--no-pause" not in options and "shmif" not in options
+    receivers = 2 if "-m" in options else 1
+    told = bench("--check", "--size", "64,900", *options)
+    assert [size["size"] for size in told["sizes"]] == [64, 900]
+    for size in told["sizes"]:
+        assert len(size["runs"]) == 2
+        for run in size["runs"]:
+            assert run["sent"] > 0
+            assert run["received"] + run["missed"] == run["sent"] * receivers
+            if senders_wait:
+                assert run["missed"] == 0
+        low, high = sorted(run["rx_pps"] for run in size["runs"])
+        assert size["rx_pps"] == pytest.approx((low + high) / 2, rel=1e-6)
+        assert size["rx_gbps"] == pytest.approx(size["rx_pps"] * size["size"] * 8 / 1e9, rel=1e-6)
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_latency(fmt):
+    # As long as it takes, should there be no CPU for one of them in a short run.
+    for seconds in ("0.05", "0.5", "5", "50"):
+        size, = bench("--latency", "--size", "64", "--format", fmt, "-t", seconds)["sizes"]
+        if size["one_way"]["frames"] > 0 and size["round_trip"]["frames"] > 0:
+            break
+    for way in ("one_way", "round_trip"):
+        found = size[way]
+        assert found["frames"] > 0
+        order = [found[key] for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "max_ns")]
+        # A percentile may be too high by a step, not by more.
+        assert order[0] <= 1.016 * order[1] and order[1:] == sorted(order[1:])
+    assert size["round_trip"]["min_ns"] > size["one_way"]["min_ns"] > 0
+
+
+def test_csv():
+    out, _ = shmbus("bench", *SHORT, "--csv", "--latency", "--size", "64,128")
+    runs, latencies = out.split("\n\n")
+    rows = list(csv.DictReader(io.StringIO(runs)))
+    assert [(row["size"], row["run"]) for row in rows] == [
+        ("64", "1"), ("64", "2"), ("128", "1"), ("128", "2")]
+    assert all(int(row["received"]) + int(row["missed"]) == int(row["sent"]) for row in rows)
+    rows = list(csv.DictReader(io.StringIO(latencies)))
+    assert [(row["size"], row["way"]) for row in rows] == [
+        ("64", "one_way"), ("64", "round_trip"), ("128", "one_way"), ("128", "round_trip")]
+
+
+def test_table():
+    out, _ = shmbus("bench", *SHORT, "--size", "64", "--latency")
+    assert "lanes, 1 sender, 1 receiver, bursts of 32, copying receive; medians of 2 runs" in out
+    assert "   64  " in out and "Mpps" in out and "one way" in out and "round trip" in out
+
+
+def test_more_processes_than_cpus_is_told():
+    cpu = min(os.sched_getaffinity(0))
+    _, err = shmbus("bench", *SHORT, "--size", "64", "--cpus", cpu)
+    assert err == ("shmbus bench: 2 processes share 1 CPU: what is measured is also the "
+                   "scheduler\n")
+
+
+def test_path_of_ones_own(folder):
+    path = os.path.join(folder, "bus")
+    shmbus("bench", *SHORT, "--size", "64", path)
+    assert not os.path.exists(path)
+    with open(path, "w", encoding="ascii") as f:
+        f.write("mine")
+    _, err = shmbus("bench", path, status=1)
+    assert f"path={path}: exists, and was not touched" in err
+    with open(path, encoding="ascii") as f:
+        assert f.read() == "mine"
+
+
+def wait_for_workers(running, path):
+    """Their process numbers, when both have opened the bus: then its file goes."""
+    def workers():
+        with open(f"/proc/{running.pid}/task/{running.pid}/children", encoding="ascii") as f:
+            found = [int(pid) for pid in f.read().split()]
+        return found if len(found) == 2 and not os.path.exists(path) else None
+    # Between the two there may be a moment before the file is made.
+    poll(lambda: os.path.exists(path) or workers(), "the bus")
+    return poll(workers, "the workers to begin")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped(folder, how):
+    path = os.path.join(folder, "bus")
+    with start("bench", "--seconds", "3600", path) as running:
+        children = wait_for_workers(running, path)
+        running.send_signal(how)
+        _, err = running.communicate(timeout=LIMIT_S)
+        assert running.returncode == (-how if how == signal.SIGKILL else 1)
+        assert how == signal.SIGKILL or b"stopped" in err
+    poll(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "the workers' end")
+    assert not os.path.exists(path)
+
+
+def test_worker_that_dies(folder):
+    path = os.path.join(folder, "bus")
+    with start("bench", "--seconds", "3600", path) as running:
+        os.kill(wait_for_workers(running, path)[1], signal.SIGKILL)
+        _, err = running.communicate(timeout=LIMIT_S)
+        assert running.returncode == 1
+        assert b"process 1 died: Killed" in err
+
+
+@pytest.mark.parametrize("options, said", [
+    (("--senders", "0"), "--senders: '0'"),
+    (("--size", "64,13"), "--size: '64,13'"),
+    (("--cpus", "100000"), "--cpus: '100000'"),
+    (("--burst", "257"), "--burst: '257'"),
+])
+def test_usage(options, said):
+    _, err = shmbus("bench", *options, status=2)
+    assert said in err
+
+
+def test_frame_too_long_for_the_format():
+    _, err = shmbus("bench", *SHORT, "--format", "shmif", "--size", "1515", status=1)
+    assert "a frame of 1515 bytes; from 14 to 1514 are possible" in err
+    assert leftovers() == []
