@@ -262,7 +262,7 @@ killed_writers(bool hold)
 	assert_int_equal(rx.frames + rx.missed, seq);
 	assert_int_equal(rx.r.missed, rx.missed);
 	assert_int_equal(rx.r.corrupt, 0);
-	assert_true(rx.frames > 10000);
+	assert_true(rx.frames > (hold ? 10000u : 1000u)); /* the lossy one is lapped all the time */
 	if (hold)
 		assert_int_equal(rx.missed, 0);
 	receiver_stop(&rx);
