@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * A port on a bus of lanes, which does what the driver does in its order.
+ *
+ * Theory of operation
+ *
+ * A frame's number is that of the lane, so each can be compared with what the
+ * core says that it has read. What a reader got and what it counted as missed
+ * must make up all of the lane from where it began, at any moment; at the end
+ * that must be all that was sent.
+ */
+
+#include <inttypes.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "hook.h"
+#include "port.h"
+#include "shmbus_clock.h"
+#include "shmbus_port.h"
+#include "shmbus_reader.h"
+#include "shmbus_wake.h"
+#include "shmbus_writer.h"
+#include "stream.h"
+
+#define PORTS MEMBERS
+#define QUEUES 2u
+#define LANES (PORTS * QUEUES)
+#define BURST 32u
+/* Frames that a receiver takes at once. */
+#define BATCH 16u
+/* Of 100 ms: so long a queue sleeps over a living sender's frames before that is an error. */
+#define SLICES 300u
+#define LONGEST (SHMBUS_LANE_SIZE_MIN / 4 - 2 * SHMBUS_LINE)
+
+static_assert(LANES <= LANES_MAX, "no place on the board for so many lanes");
+
+struct mouth {
+	struct shmbus_writer w;
+	struct shmbus_waker waker;
+	struct shmbus_watch watch[LANES];
+	struct shmbus_watched watched[PORTS];
+	struct holdup holdup;
+	uint64_t stream;
+	uint64_t given_up; /* of those, told already */
+};
+
+struct ear {
+	struct shmbus_reader r;
+	struct shmbus_cursor *cursor; /* NULL: holds nobody up */
+	uint32_t rxq;
+	bool begun;      /* where it began is known */
+	uint64_t start;  /* number of the first frame that it is to get, or to miss */
+	uint64_t next;   /* no frame below is to come any more */
+	uint64_t frames;
+	uint64_t stream; /* of the frame before; UINT64_MAX: there was none */
+	uint64_t told;   /* of what it missed */
+};
+
+struct lanes_port {
+	struct life *life;
+	struct member *me;
+	struct deeds does;
+	struct shmbus_bus bus;
+	struct shmbus_port port;
+	uint32_t n_txq;
+	uint32_t n_rxq;
+	bool pause;
+	bool started;
+	int watch_fd[QUEUES]; /* -1: it does not sleep */
+	struct mouth mouths[QUEUES];
+	struct ear ears[LANES]; /* but those of its own lanes */
+	uint8_t copy[BATCH][SHMBUS_ALIGN(LONGEST)];
+};
+
+static void
+add(shmbus_a64 *count, uint64_t n)
+{
+	shmbus_store(count, shmbus_load(count) + n);
+}
+
+static bool
+is_own(const struct lanes_port *p, uint32_t lane)
+{
+	return lane / QUEUES == p->port.slot;
+}
+
+/* Which lane of which bus: others than the run's are one process's own. */
+static uint64_t
+lane_key(const struct lanes_port *p, uint32_t lane)
+{
+	return p->life->path == board->path ? lane : (uint64_t)getpid() << 32 | lane;
+}
+
+/* ---- coming and leaving */
+
+static bool
+join(struct lanes_port *p)
+{
+	const struct shmbus_bus_conf conf = {
+		.path = p->life->path,
+		.ports = PORTS,
+		.queues = QUEUES,
+		.lane_size = SHMBUS_LANE_SIZE_MIN,
+	};
+	const struct shmbus_port_conf port_conf = {
+		.mac = { 0xb2, 0xa0, 0, 0, 0, 1 }, .name = "stress", .numa_node = -1,
+	};
+	struct shmbus_error e;
+	int ret;
+
+	ret = shmbus_bus_open(&p->bus, &conf, &e);
+	if (ret != 0) {
+		board_wrong(WRONG_OTHER, "cannot open: %s", e.text);
+		return false;
+	}
+	ret = shmbus_port_attach(&p->port, &p->bus, &port_conf, &e);
+	if (ret != 0) {
+		board_wrong(WRONG_OTHER, "cannot attach: %s", e.text);
+		shmbus_bus_undo(&p->bus);
+		return false;
+	}
+	shmbus_file_unlock(&p->bus.file);
+	if (p->port.took_over)
+		add(&p->me->took_over, 1);
+	return true;
+}
+
+static void
+leave(struct lanes_port *p)
+{
+	int locked;
+
+	locked = shmbus_file_lock(&p->bus.file);
+	shmbus_port_detach(&p->port);
+	if (locked == 0) {
+		if (p->life->unlinks && shmbus_port_count_peers(&p->port) == 0)
+			shmbus_file_unlink(&p->bus.file);
+		shmbus_file_unlock(&p->bus.file);
+	}
+	shmbus_bus_close(&p->bus);
+}
+
+static bool
+start_mouth(struct lanes_port *p, uint32_t queue)
+{
+	struct mouth *m = &p->mouths[queue];
+	int ret;
+
+	ret = shmbus_port_prepare_lane(&p->port, queue);
+	if (ret != 0) {
+		board_wrong(WRONG_OTHER, "no memory for a lane: %s", strerror(-ret));
+		return false;
+	}
+	shmbus_writer_start(&p->bus, &m->w, p->port.slot, queue, m->watch, p->pause,
+			    board->pause_ns);
+	shmbus_waker_start(&p->bus, &m->waker, m->w.lane, m->watched);
+	memset(&m->holdup, 0, sizeof(m->holdup));
+	m->given_up = 0;
+	m->stream = stream_new(m->w.seq, lane_key(p, m->w.lane));
+	if (p->me->mortal || !p->pause)
+		shmbus_store(&board->lossy[m->w.lane], 1);
+	if (!p->me->mortal && p->life->path == board->path)
+		shmbus_store(&board->steady[m->w.lane], 1);
+	return true;
+}
+
+static bool
+start_ear(struct lanes_port *p, uint32_t lane)
+{
+	struct ear *ear = &p->ears[lane];
+
+	memset(ear, 0, sizeof(*ear));
+	ear->rxq = lane % p->n_rxq;
+	ear->stream = UINT64_MAX;
+	if (shmbus_bus_map_lane(&p->bus, lane, SHMBUS_LANE_READ) != 0) {
+		board_wrong(WRONG_OTHER, "cannot map a lane");
+		return false;
+	}
+	shmbus_reader_start(&p->bus, &ear->r, lane);
+	if (p->does.holds) {
+		ear->cursor = shmbus_bus_cursor(&p->bus, p->port.slot, ear->rxq, lane);
+		shmbus_reader_hold(&p->bus, &ear->r, ear->cursor);
+	}
+	ear->begun = !ear->r.seq_unknown;
+	ear->start = ear->r.seq;
+	ear->next = ear->r.seq;
+	return true;
+}
+
+static uint32_t
+cursors(const struct lanes_port *p)
+{
+	return p->does.holds ? SHMBUS_PORT_RX_CURSORS : 0;
+}
+
+static bool
+open_watches(struct lanes_port *p)
+{
+	uint32_t q;
+
+	for (q = 0; q < p->n_rxq; q++) {
+		p->watch_fd[q] = shmbus_wake_watch(p->bus.file.fd);
+		if (p->watch_fd[q] < 0) {
+			board_wrong(WRONG_OTHER, "cannot watch the file: %s",
+				    strerror(-p->watch_fd[q]));
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool
+start(struct lanes_port *p)
+{
+	uint32_t i;
+
+	p->n_txq = dice_range(&p->life->dice, 1, QUEUES);
+	p->n_rxq = dice_range(&p->life->dice, 1, QUEUES);
+	/* The steady ones always wait: so something is known to be lossless. */
+	p->pause = !p->me->mortal || dice_range(&p->life->dice, 0, 3) != 0;
+	for (i = 0; p->does.sends && i < p->n_txq; i++)
+		if (!start_mouth(p, i))
+			return false;
+	if (p->does.sleeps && !open_watches(p))
+		return false;
+	shmbus_port_set_queues(&p->port, p->does.sends ? p->n_txq : 0, p->n_rxq);
+	shmbus_port_set_state(&p->port, SHMBUS_PORT_ATTACHED | cursors(p));
+	for (i = 0; p->does.receives && i < LANES; i++)
+		if (!is_own(p, i) && !start_ear(p, i))
+			return false;
+	shmbus_port_set_state(&p->port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED |
+			      SHMBUS_PORT_LINK_UP | cursors(p) |
+			      (p->does.sleeps ? SHMBUS_PORT_RX_INTR : 0));
+	if (p->does.sleeps)
+		shmbus_wake_tell(&p->bus, true);
+	p->started = true;
+	return true;
+}
+
+static void
+stop(struct lanes_port *p)
+{
+	uint32_t i;
+
+	if (p->started)
+		shmbus_port_set_state(&p->port, SHMBUS_PORT_ATTACHED);
+	if (p->started && p->does.sleeps)
+		shmbus_wake_tell(&p->bus, false);
+	for (i = 0; p->started && p->does.receives && i < LANES; i++)
+		if (!is_own(p, i) && p->ears[i].cursor != NULL)
+			shmbus_reader_release(p->ears[i].cursor);
+	if (p->started)
+		shmbus_port_set_queues(&p->port, 0, 0);
+	for (i = 0; i < QUEUES; i++) {
+		if (p->watch_fd[i] >= 0)
+			close(p->watch_fd[i]);
+		p->watch_fd[i] = -1;
+	}
+	p->started = false;
+}
+
+/* ---- sending */
+
+/* The lane's readers may have lost something from now on. */
+static void
+tell_given_up(struct lanes_port *p, struct mouth *m)
+{
+	if (m->w.timeouts == m->given_up)
+		return;
+	shmbus_store(&board->lossy[m->w.lane], 1);
+	add(&p->me->given_up, m->w.timeouts - m->given_up);
+	m->given_up = m->w.timeouts;
+}
+
+/* As the driver does it, frame by frame in place. Returns frames; *full: there was no room. */
+static uint32_t
+send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
+{
+	const struct shmbus_bus *bus = &p->bus;
+	const uint32_t burst_max = shmbus_burst_max(&bus->geo);
+	const uint32_t data_off = shmbus_burst_data_off(max);
+	uint8_t *record = shmbus_writer_record(bus, &m->w);
+	shmbus_a32 *desc = shmbus_burst_desc(record);
+	uint32_t off = data_off;
+	uint64_t bytes = 0;
+	uint32_t i, len, next;
+
+	*full = !shmbus_writer_room(bus, &m->w, data_off);
+	for (i = 0; i < max && !*full; i++) {
+		len = stream_len(m->stream, m->w.seq + i, LONGEST);
+		next = off + (uint32_t)SHMBUS_ALIGN(len);
+		if (next > burst_max && i != 0)
+			break;
+		*full = !shmbus_writer_room(bus, &m->w, next);
+		if (*full)
+			break;
+		SHMBUS_STEP(writer_copy);
+		stream_fill(record + off, len, m->stream, m->w.seq + i);
+		shmbus_store(&desc[i], len);
+		bytes += len;
+		off = next;
+	}
+	tell_given_up(p, m);
+	if (i == 0)
+		return 0;
+	stream_attempt(m->stream, m->w.seq + i);
+	shmbus_writer_publish(bus, &m->w, record, i, data_off, off, bytes,
+			      shmbus_clock_real_ns());
+	stream_published(m->stream, m->w.seq);
+	add(&p->me->sent, i);
+	return i;
+}
+
+static void
+send_burst(struct lanes_port *p, struct mouth *m)
+{
+	uint32_t n = dice_range(&p->life->dice, 1, BURST);
+	bool full = false;
+	uint32_t sent;
+
+	while (n != 0 && !full) {
+		sent = send_record(p, m, n, &full);
+		n -= sent;
+		if (sent != 0)
+			holdup_accepted(&m->holdup);
+	}
+	if (full && holdup_refused(&m->holdup, p->me))
+		board_wrong(WRONG_HANG, "lane %u: no room for a burst", m->w.lane);
+	shmbus_waker_published(&p->bus, &m->waker);
+}
+
+/* ---- receiving */
+
+/* One frame that the core said is whole, and the number that the core gives it. */
+static void
+check_frame(struct lanes_port *p, struct ear *ear, const uint8_t *frame, uint32_t len,
+	    uint64_t number)
+{
+	uint64_t stream, its;
+
+	add(&p->me->checked, 1);
+	ear->frames++;
+	if (!stream_check(frame, len, LONGEST, &stream, &its)) {
+		ear->next = number + 1;
+		ear->stream = UINT64_MAX;
+		return;
+	}
+	if (!ear->begun) {
+		ear->begun = true;
+		ear->start = number;
+		ear->next = number;
+	}
+	if (its != number)
+		board_wrong(WRONG_MISORDERED, "lane %u: frame %" PRIu64 " in the place of %" PRIu64,
+			    ear->r.lane, its, number);
+	else if (number < ear->next)
+		board_wrong(WRONG_DUPLICATED, "lane %u: frame %" PRIu64 ", and %" PRIu64
+			    " had been read", ear->r.lane, number, ear->next - 1);
+	else if (number == ear->next && stream != ear->stream && ear->stream != UINT64_MAX &&
+		 number != shmbus_load(&board->streams[stream].base))
+		board_wrong(WRONG_MISORDERED, "lane %u: frame %" PRIu64 " begins a stream that began"
+			    " with %" PRIu64, ear->r.lane, number,
+			    shmbus_load(&board->streams[stream].base));
+	ear->next = number + 1;
+	ear->stream = stream;
+}
+
+/* Up to the reader's number, each frame is one that was got, or counted. */
+static void
+check_counts(struct lanes_port *p, struct ear *ear)
+{
+	const struct shmbus_reader *r = &ear->r;
+
+	if (r->missed != ear->told) {
+		add(&p->me->missed, r->missed - ear->told);
+		ear->told = r->missed;
+	}
+	if (ear->begun && ear->start + ear->frames + r->missed != r->seq) {
+		board_wrong(WRONG_UNACCOUNTED, "lane %u: began with %" PRIu64 ", %" PRIu64
+			    " received and %" PRIu64 " missed, but the next is %" PRIu64,
+			    r->lane, ear->start, ear->frames, r->missed, r->seq);
+		ear->begun = false;
+	}
+	if (r->corrupt != 0) {
+		board_wrong(WRONG_OTHER, "lane %u: %" PRIu64 " records make no sense", r->lane,
+			    r->corrupt);
+		ear->r.corrupt = 0;
+	}
+}
+
+static uint32_t
+receive(struct lanes_port *p, struct ear *ear)
+{
+	const struct shmbus_bus *bus = &p->bus;
+	struct shmbus_reader *r = &ear->r;
+	const uint64_t pos = r->pos;
+	uint64_t overruns = r->overruns;
+	struct shmbus_walk walk;
+	const uint8_t *frame;
+	uint32_t lens[BATCH];
+	uint64_t number;
+	uint32_t n, i;
+
+	n = shmbus_reader_peek(bus, r);
+	if (n != 0) {
+		n = n < BATCH ? n : BATCH;
+		shmbus_reader_walk(bus, r, &walk);
+		number = r->rec_seq + r->next;
+		for (i = 0; i < n; i++) {
+			lens[i] = shmbus_reader_next(r, &walk, &frame);
+			/* Nonsense, or overwritten meanwhile: commit knows. */
+			if (lens[i] == 0 || lens[i] > LONGEST)
+				break;
+			memcpy(p->copy[i], frame, lens[i]);
+		}
+		n = i;
+		if (!shmbus_reader_commit(bus, r, &walk)) {
+			n = 0;
+		} else if (n == 0) {
+			board_wrong(WRONG_OTHER, "lane %u: a record without a frame", r->lane);
+			shmbus_reader_give_up(r);
+		}
+		for (i = 0; i < n; i++)
+			check_frame(p, ear, p->copy[i], lens[i], number + i);
+	}
+	add(&p->me->overruns, r->overruns - overruns);
+	check_counts(p, ear);
+	if (ear->cursor != NULL && r->pos != pos)
+		shmbus_reader_publish(r, ear->cursor);
+	return n;
+}
+
+static uint32_t
+receive_all(struct lanes_port *p)
+{
+	uint32_t got = 0;
+	uint32_t i;
+
+	for (i = 0; i < LANES; i++)
+		if (!is_own(p, i))
+			got += receive(p, &p->ears[i]);
+	return got;
+}
+
+/* ---- sleeping */
+
+/* Is there something to read for a queue? From those who live to the end, or from all. */
+static bool
+is_pending(const struct lanes_port *p, uint32_t rxq, bool steady)
+{
+	uint32_t i;
+
+	for (i = 0; i < LANES; i++)
+		if (!is_own(p, i) && p->ears[i].rxq == rxq &&
+		    !(steady && shmbus_load(&board->steady[i]) == 0) &&
+		    p->ears[i].r.pos !=
+		    shmbus_load_acquire(&shmbus_bus_lane(&p->bus, i)->tail))
+			return true;
+	return false;
+}
+
+/* Sleep for at most a second while nothing is there, and longer only if a bell must come. */
+static void
+sleep_queue(struct lanes_port *p, uint32_t rxq)
+{
+	struct pollfd fd = { .fd = p->watch_fd[rxq], .events = POLLIN };
+	unsigned int slices;
+	bool rung = false;
+
+	shmbus_wake_drain(fd.fd);
+	shmbus_wake_sleep(&p->bus, p->port.slot, rxq);
+	if (!is_pending(p, rxq, false)) {
+		add(&p->me->sleeps_slept, 1);
+		for (slices = 0; !rung && slices < SLICES; slices++) {
+			rung = poll(&fd, 1, 100) > 0;
+			add(&p->me->turns, 1);
+			if (shmbus_load(&board->phase) >= PHASE_LEAVE)
+				break;
+			if (slices >= 10 && !rung && !is_pending(p, rxq, true))
+				break;
+		}
+		if (rung)
+			add(&p->me->rung, 1);
+		else if (slices == SLICES)
+			board_wrong(WRONG_LOST_WAKEUP, "queue %u sleeps over frames", rxq);
+		else if (is_pending(p, rxq, false))
+			add(&p->me->late, 1);
+	}
+	shmbus_wake_rise(&p->bus, p->port.slot, rxq);
+}
+
+/* ---- a life */
+
+/* The newest number that a lane has, from its stamps. */
+static uint64_t
+lane_end(const struct lanes_port *p, uint32_t lane)
+{
+	struct shmbus_lane_entry *entry = shmbus_bus_lane(&p->bus, lane);
+	const uint64_t tail = shmbus_load_acquire(&entry->tail);
+	unsigned int i = shmbus_load(&entry->stamp[0].pos) == tail ? 0 : 1;
+
+	return shmbus_load(&entry->stamp[i].seq);
+}
+
+/* What the last sender of a lane says of it. */
+static void
+check_end(const struct lanes_port *p, uint32_t lane, uint64_t end)
+{
+	uint64_t i, published, attempted;
+
+	for (i = shmbus_load(&board->n_streams); i-- != 0;)
+		if (shmbus_load(&board->streams[i].key) == lane_key(p, lane))
+			break;
+	if (i == UINT64_MAX)
+		return;
+	published = shmbus_load(&board->streams[i].published);
+	attempted = shmbus_load(&board->streams[i].attempted);
+	if (end < published || end > attempted)
+		board_wrong(WRONG_UNACCOUNTED, "lane %u ends with %" PRIu64 ", its sender with %" PRIu64
+			    " to %" PRIu64, lane, end, published, attempted);
+}
+
+/* Nobody sends any more: read what is there, and see that it is all there was. */
+static void
+account(struct lanes_port *p)
+{
+	struct ear *ear;
+	uint64_t end;
+	uint32_t i;
+
+	while (receive_all(p) != 0 || receive_all(p) != 0)
+		add(&p->me->turns, 1);
+	for (i = 0; i < LANES; i++) {
+		if (is_own(p, i))
+			continue;
+		ear = &p->ears[i];
+		end = lane_end(p, i);
+		check_end(p, i, end);
+		if (ear->begun && ear->start + ear->frames + ear->r.missed != end)
+			board_wrong(WRONG_UNACCOUNTED, "lane %u: began with %" PRIu64 ", %" PRIu64
+				    " received and %" PRIu64 " missed, but %" PRIu64 " were sent",
+				    i, ear->start, ear->frames, ear->r.missed, end);
+		if (ear->cursor != NULL && ear->r.missed != 0 &&
+		    shmbus_load(&board->lossy[i]) == 0)
+			board_wrong(WRONG_OVERWRITTEN, "lane %u: %" PRIu64 " frames", i,
+				    ear->r.missed);
+	}
+}
+
+static void
+turn(struct lanes_port *p)
+{
+	struct dice *d = &p->life->dice;
+	const uint32_t phase = shmbus_load(&board->phase);
+	const bool sends = p->does.sends && phase != PHASE_COME && phase < PHASE_QUIET;
+	uint32_t got = 0;
+	uint32_t i;
+
+	/* The steady ones rest now and then, so that others find nothing, and sleep. */
+	for (i = 0; sends && i < p->n_txq; i++)
+		send_burst(p, &p->mouths[i]);
+	if (sends && dice_range(d, 0, 31) == 0)
+		usleep(dice_range(d, 1, 1000));
+	if (p->does.receives)
+		got = receive_all(p);
+	if (dice_range(d, 0, 127) == 0)
+		shmbus_port_set_mac(&p->port, (const uint8_t[6]){ 0xb2, 0xa0, 0, 0, 1, 1 });
+	if (got != 0)
+		return;
+	if (p->does.sleeps && dice_range(d, 0, 3) == 0)
+		sleep_queue(p, dice_range(d, 0, p->n_rxq - 1));
+	else
+		sched_yield();
+}
+
+static void
+traffic(struct lanes_port *p)
+{
+	const bool mortal = p->me->mortal;
+	uint64_t turns = p->life->turns;
+	uint32_t phase;
+
+	for (;;) {
+		phase = shmbus_load_acquire(&board->phase);
+		if (phase >= PHASE_QUIET)
+			shmbus_store(&p->me->quiet, 1);
+		if (phase == PHASE_DRAIN || (mortal && phase >= PHASE_LEAVE))
+			break;
+		if (p->life->turns != 0 && turns-- == 0)
+			break;
+		turn(p);
+		add(&p->me->turns, 1);
+		/* As a port that is stopped and started again. */
+		if (mortal && dice_range(&p->life->dice, 0, 255) == 0) {
+			stop(p);
+			if (!start(p))
+				return;
+		}
+	}
+	if (!mortal && p->does.receives)
+		account(p);
+}
+
+bool
+lanes_live(struct life *l)
+{
+	struct lanes_port *p;
+	bool came = false;
+
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		abort();
+	p->life = l;
+	p->me = l->me;
+	p->does = l->me->does;
+	p->watch_fd[0] = -1;
+	p->watch_fd[1] = -1;
+	add(&p->me->lives, 1);
+	if (join(p)) {
+		came = start(p);
+		if (came) {
+			add(&p->me->ready, 1);
+			traffic(p);
+		}
+		stop(p);
+		leave(p);
+	}
+	free(p);
+	return came;
+}
+
+/* ---- a probe */
+
+void
+lanes_probe(const char *path, uint64_t seed)
+{
+	static struct member talker = { .does.sends = true }, listener = { .does = { .receives = true, .holds = true } };
+	struct life lives[2] = {
+		{ .me = &talker, .path = path, .unlinks = true, .dice = { .state = seed } },
+		{ .me = &listener, .path = path, .unlinks = true, .dice = { .state = seed } },
+	};
+	const uint64_t since = shmbus_clock_mono_ns();
+	struct lanes_port *p[2];
+	uint64_t sent, got;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		p[i] = calloc(1, sizeof(*p[i]));
+		if (p[i] == NULL)
+			abort();
+		p[i]->life = &lives[i];
+		p[i]->me = lives[i].me;
+		p[i]->does = lives[i].me->does;
+		p[i]->watch_fd[0] = -1;
+		p[i]->watch_fd[1] = -1;
+		if (!join(p[i]) || !start(p[i]))
+			return;
+	}
+	/* More than a lap, and all of it must arrive. */
+	for (sent = 0, got = 0; sent < 1000 || got < sent;) {
+		if (sent < 1000)
+			send_burst(p[0], &p[0]->mouths[0]);
+		sent = shmbus_load(&talker.sent);
+		got += receive_all(p[1]);
+		if (shmbus_clock_mono_ns() - since > PATIENCE) {
+			board_wrong(WRONG_HANG, "probe: %" PRIu64 " frames sent, %" PRIu64 " received",
+				    sent, got);
+			return;
+		}
+	}
+	account(p[1]);
+	for (i = 0; i < 2; i++) {
+		stop(p[i]);
+		leave(p[i]);
+		free(p[i]);
+	}
+	if (access(path, F_OK) == 0)
+		board_wrong(WRONG_OTHER, "probe: %s is still there", path);
+}
