@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""Ports in full traffic on a bus that somebody writes nonsense into; see liar.c.
+
+What the liar's own lanes carry arrives as frames of noise, which the checkers count as damaged:
+here only the streams of the honest senders are looked at.
+"""
+
+import contextlib
+import json
+import os
+
+import eal
+from apps import checker, sanitizer_env, scaled
+from checker import stream
+from process import Process
+
+# Longer than an honest receiver is ever put aside, short enough for what a liar holds up.
+PAUSE = {"pause_timeout_ms": 3000}
+LANES = {"ports": 8, "queues": 2, "lane_size": 262144, **PAUSE}
+SHMIF = {"format": "shmif", "lock_break_ms": 100}
+SHORT = {"mbufs": 1024, "hold": 32}
+
+# All that a port may have to say of hours of lies; a line each second would be much less.
+LOG_MAX = 32768
+
+DAMAGED = 3  # how a checker ends that has seen damaged frames
+
+
+class Liar(Process):
+    """One liar, lying from start() to stop()."""
+
+    def __init__(self, whose, bus, seed, pause_us=0, field=None):
+        builddir = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
+        argv = [os.path.abspath(os.path.join(builddir, "tests", "stress", "liar")), whose, str(bus),
+                str(seed), str(pause_us)] + [field] * (field is not None)
+        super().__init__(argv, name=f"liar {whose} {seed}")
+
+    def start(self):
+        super().start()
+        self.wait_for(r"^lying\n", 60)
+        return self
+
+    def stop(self, timeout=60.0):
+        self.write("\n")
+        found = self.wait_for(r"^\{\"lies\".*\}\n", timeout)
+        self.lies = json.loads(found.group(0))["lies"]
+        return self.wait(timeout)
+
+
+def end(port):
+    """Tell a checker to stop; it may have seen noise, but nothing else may be wrong with it."""
+    port.stop()
+    assert port.returncode() in (0, DAMAGED), port.tail()
+    assert len(port.log) < LOG_MAX, "a peer can fill the log"
+    port.close(check=False)
+
+
+class Honest:
+    """Two senders, one of which receives, too, and a receiver."""
+
+    def __init__(self, stack, bus, streams=(0, 1)):
+        def begin(on, name, **kwargs):
+            port = checker(bus.vdev(), on=on, name=name, **SHORT, **kwargs)
+            stack.callback(port.close, check=False, graceful=False)
+            return port.begin()
+
+        self.streams = streams
+        self.rx = begin(0, "receiver", receive=True)
+        self.both = begin(1, "both", send=True, receive=True, id=streams[1], wait=True)
+        self.tx = begin(1, "sender", send=True, id=streams[0], wait=True)
+        self.ports = [self.rx, self.both, self.tx]
+        for port in self.ports:
+            port.start()
+
+    def go(self):
+        self.both.go()
+        self.tx.go()
+
+    def wait_received(self, frames):
+        """Until the receiver has got so many more of each stream."""
+        for number in self.streams:
+            goal = stream(self.rx.report(number), number)["frames"] + frames
+            self.rx.poll(lambda n=number, g=goal: stream(self.rx.report(n), n)["frames"] >= g,
+                         f"{goal} frames of stream {number}", 300)
+
+    def end(self):
+        for port in self.ports:
+            end(port)
+
+
+def exchange(bus, count):
+    """Ports that come now send and receive as if nothing had been."""
+    with contextlib.ExitStack() as stack:
+        rx, tx = (stack.enter_context(checker(bus.vdev(), on=on, **SHORT, **kwargs))
+                  for on, kwargs in ((0, {"receive": True}),
+                                     (1, {"send": True, "count": count, "id": 9})))
+        sent = tx.result()
+        got = rx.finish()
+    found = stream(got, 9)
+    return sent["sent"], found["frames"]
+
+
+def test_own(make_bus, counts):
+    """It lies in what is its own to write: the others' frames all arrive, whole and in order."""
+    bus = make_bus(**LANES)
+    with contextlib.ExitStack() as stack:
+        honest = Honest(stack, bus)
+        liars = [stack.enter_context(Liar("own", bus, seed, pause_us))
+                 for seed, pause_us in ((1, 0), (2, 200))]
+        honest.go()
+        honest.wait_received(scaled(20_000, least=2_000))
+        # A sender that leaves still has its last frames read, lies or not.
+        sent = honest.tx.finish()
+        for port in (honest.rx, honest.both):
+            port.poll(lambda p=port: stream(p.report(0), 0)["frames"] >= sent["sent"],
+                      "the last frames of the sender", 300)
+        seen = honest.both.report(0)
+        for liar in liars:
+            assert liar.stop() == 0
+        both = honest.both.finish()
+        got = honest.rx.finish()
+        for number, total, by in ((0, sent["sent"], got), (1, both["sent"], got),
+                                  (0, sent["sent"], seen)):
+            found = stream(by, number)
+            assert found == {"id": number, "frames": total, "stale": 0, "first": 0, "next": total}
+        for port in honest.ports:
+            assert port.returncode() in (0, DAMAGED)
+            assert len(port.log) < LOG_MAX
+            port.close(check=False)
+        counts(f"{sum(liar.lies for liar in liars)} lies; {sent['sent']} + {both['sent']} frames of "
+               f"honest ports sent and received, {got['damaged']} of noise")
+
+
+def lie_anywhere(bus, seed, again, counts):
+    """Nobody crashes or hangs while it lies; afterwards ports that come find a bus that works."""
+    with contextlib.ExitStack() as stack:
+        honest = Honest(stack, bus)
+        honest.go()
+        honest.wait_received(1000)
+        with Liar("any", bus, seed) as liar:
+            before = max(port.report()["us"] for port in honest.ports)
+            for port in honest.ports:
+                # Each of them does its rounds, whatever it makes of the bus.
+                port.poll(lambda p=port: p.report()["us"] > before + 600_000, "time to pass", 120)
+            assert liar.stop() == 0
+        honest.end()
+    assert again(bus)
+    counts(f"{liar.lies} lies anywhere, nobody fell over them")
+
+
+def test_anywhere_lanes(make_bus, counts):
+    """The words of all: tables, records, cursors, header."""
+    def again(bus):
+        sent, got = exchange(bus, 5000)
+        return sent == got == 5000
+    lie_anywhere(make_bus(**LANES), 3, again, counts)
+
+
+def test_anywhere_shmif(make_bus, counts):
+    """The lock, the ring's ends, the records."""
+    def again(bus):
+        sent, got = exchange(bus, 5000)
+        return sent == 5000 and got > 0
+    lie_anywhere(make_bus(**SHMIF), 4, again, counts)
