@@ -104,6 +104,7 @@ struct member {
 	shmbus_a64 delays;
 	shmbus_a64 lives;
 	shmbus_a64 took_over;
+	shmbus_a64 slot_waits; /* times that a dead port's slot was not free yet */
 	shmbus_a64 sent;     /* frames */
 	shmbus_a64 checked;  /* frames received and compared, byte by byte */
 	shmbus_a64 missed;   /* frames counted as missed; on shmif an estimate */

@@ -13,6 +13,7 @@
  * that must be all that was sent.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
@@ -113,18 +114,28 @@ join(struct lanes_port *p)
 	const struct shmbus_port_conf port_conf = {
 		.mac = { 0xb2, 0xa0, 0, 0, 0, 1 }, .name = "stress", .numa_node = -1,
 	};
+	const uint64_t since = shmbus_clock_mono_ns();
 	struct shmbus_error e;
 	int ret;
 
-	ret = shmbus_bus_open(&p->bus, &conf, &e);
-	if (ret != 0) {
-		board_wrong(WRONG_OTHER, "cannot open: %s", e.text);
-		return false;
-	}
-	ret = shmbus_port_attach(&p->port, &p->bus, &port_conf, &e);
+	do {
+		ret = shmbus_bus_open(&p->bus, &conf, &e);
+		if (ret != 0) {
+			board_wrong(WRONG_OTHER, "cannot open: %s", e.text);
+			return false;
+		}
+		ret = shmbus_port_attach(&p->port, &p->bus, &port_conf, &e);
+		if (ret == 0)
+			break;
+		shmbus_bus_undo(&p->bus);
+		/* Who looks at a process in /proc keeps its memory, and so the file and the
+		 * slot's lock, for a moment longer than the process lives.
+		 */
+		add(&p->me->slot_waits, 1);
+		usleep(1000);
+	} while (ret == -EUSERS && shmbus_clock_mono_ns() - since < PATIENCE);
 	if (ret != 0) {
 		board_wrong(WRONG_OTHER, "cannot attach: %s", e.text);
-		shmbus_bus_undo(&p->bus);
 		return false;
 	}
 	shmbus_file_unlock(&p->bus.file);

@@ -154,6 +154,7 @@ report(const struct options *o)
 	line("restarts", crew.restarts);
 	line("lives", BOARD_SUM(lives));
 	line("take-overs", BOARD_SUM(took_over));
+	line("waits for a slot", BOARD_SUM(slot_waits));
 	line("other buses", crew.scenes);
 	line("sleeps", BOARD_SUM(sleeps_slept));
 	line("sleeps ended by a bell", BOARD_SUM(rung));
