@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""What the models are checked with.
+
+bounds     searched to the end, without an error
+long       the same for SHMBUS_MODEL_LONG=1: takes minutes and gigabytes
+mutations  the model without one fence or check, and the property that then fails
+spare      edges whose absence the model does not notice
+"""
+
+from collections import namedtuple
+
+Model = namedtuple("Model", "bounds long mutations spare", defaults=[()])
+
+# When all stand still and somebody should not.
+STUCK = "stands still"
+
+MODELS = {
+    "lanes_data": Model(
+        bounds=["RECORDS=5", "RECORDS=4 DEATHS=1"],
+        long=["RECORDS=7", "RECORDS=5 DEATHS=1", "RECORDS=4 DEATHS=2"],
+        mutations={
+            "RECORDS=4 NO_T1": "no corrupt",
+            "RECORDS=4 NO_T2": "no corrupt",
+            "RECORDS=4 NO_H1": "torn",
+            "RECORDS=4 NO_H2": "torn",
+            "RECORDS=4 NO_COMMIT": "torn",
+            "RECORDS=4 NO_GAP": "counted",
+            "RECORDS=4 BAD_MARK": "no corrupt",
+            "RECORDS=4 NO_MARK_BOUND": "no corrupt",
+            "RECORDS=4 DEATHS=1 BAD_TAKE_OVER": "torn",
+        }),
+    "lanes_stamp": Model(
+        bounds=["RECORDS=3 DEATHS=1"],
+        long=["RECORDS=4 DEATHS=1", "RECORDS=3 DEATHS=2"],
+        mutations={
+            "NO_T1": "fits",
+            "NO_T2": "fits",
+            "NO_S1": "fits",
+            "NO_S2": "fits",
+            "NO_SECOND_LOOK": "fits",
+            "LOOK_AT_TAIL": "fits",
+            "ONE_STAMP": "found",
+            "BAD_STAMP_CHOICE": "goes on",
+        }),
+    "lanes_pause": Model(
+        bounds=["RECORDS=5", "RECORDS=4 RESTARTS=1"],
+        long=["RECORDS=6 SIZE=3", "RECORDS=4 READERS=2", "RECORDS=5 RESTARTS=1"],
+        mutations={
+            "RECORDS=5 NO_A1": "copied",
+            "RECORDS=5 NO_A1_AGAIN": "copied",
+            "RECORDS=5 NO_A2": "copied",
+            "RECORDS=5 NO_C1": "copied",
+            "RECORDS=5 NO_C2": "copied",
+            "RECORDS=5 ONE_HOLD": "copied",
+            "RECORDS=5 NO_TIMEOUT": "not stuck",
+        }),
+    "lanes_wake": Model(
+        bounds=["RECORDS=3", "RECORDS=1 SENDERS=2", "RECORDS=1 QUEUES=2"],
+        long=["RECORDS=4", "RECORDS=2 QUEUES=2"],
+        mutations={
+            "RECORDS=3 NO_W1": STUCK,
+            "RECORDS=3 NO_W2": STUCK,
+            "RECORDS=3 NO_W3": STUCK,
+            "RECORDS=3 NO_W4": STUCK,
+            "RECORDS=3 NO_W5": STUCK,
+            "RECORDS=3 NO_MEMBARRIER": STUCK,
+            "RECORDS=3 NO_SLEEPS": STUCK,
+            "RECORDS=3 NO_LOOK": STUCK,
+        },
+        # W1 and W2 order the count of sleeps, too.
+        spare=["RECORDS=2 NO_W6", "RECORDS=2 NO_W7"]),
+}
