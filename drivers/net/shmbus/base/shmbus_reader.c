@@ -11,31 +11,39 @@
 
 #define STAMP_TRIES 16
 
+/* How often a reader that begins is lapped at once before it begins as one that is. */
+#define HOLD_TRIES 16
+
 /*
  * The lane's tail and the sequence number that belongs to it. False if the
  * writer is too fast, or lies; then *tail is right and *seq is not known.
  *
  * The writer alternates between two stamps and writes one before it publishes
- * the tail that the stamp is for. So the stamp for tail is not touched again
- * before a later tail has been published, which the second look would see.
+ * the tail that the stamp is for: first its pos, then its seq. So a seq that is
+ * another tail's already shows by its pos, looked at once more. (Not by tail:
+ * both stamps of a new lane are for tail 0, and the first of them is written
+ * again before any other tail has been published.)
  */
 static bool
 read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
 {
+	struct shmbus_stamp *stamp;
 	unsigned int i, s;
-	bool found;
 
 	for (i = 0; i < STAMP_TRIES; i++) {
 		*tail = shmbus_load_acquire(&lane->tail);
-		for (s = 0, found = false; s < 2 && !found; s++) {
-			found = shmbus_load(&lane->stamp[s].pos) == *tail;
-			*seq = shmbus_load(&lane->stamp[s].seq);
+		for (s = 0; s < 2; s++) {
+			stamp = &lane->stamp[s];
+			if (shmbus_load(&stamp->pos) != *tail)
+				continue;
+			*seq = shmbus_load(&stamp->seq);
+			/* S2 (reader_look_at_stamp): with S1 in the writer */
+			SHMBUS_STEP(reader_look_at_stamp);
+			shmbus_fence_acquire();
+			if (shmbus_load(&stamp->pos) == *tail)
+				return true;
+			break;
 		}
-		/* S2 (reader_look_at_stamp): with S1 in the writer */
-		SHMBUS_STEP(reader_look_at_stamp);
-		shmbus_fence_acquire();
-		if (found && shmbus_load(&lane->tail) == *tail)
-			return true;
 	}
 	return false;
 }
@@ -220,6 +228,9 @@ void
 shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		   struct shmbus_cursor *cursor)
 {
+	uint64_t before, head;
+	unsigned int i;
+
 	SHMBUS_STEP(reader_place_cursor);
 	shmbus_store(&cursor->pos, r->pos);
 	SHMBUS_STEP(reader_hold);
@@ -229,9 +240,19 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	 * reading begins.
 	 */
 	shmbus_fence_full();
-	shmbus_reader_start(bus, r, r->lane);
-	SHMBUS_STEP(reader_move_cursor);
-	shmbus_store_release(&cursor->pos, r->pos);
+	for (i = 0; i < HOLD_TRIES; i++) {
+		before = r->pos;
+		shmbus_reader_start(bus, r, r->lane);
+		SHMBUS_STEP(reader_move_cursor);
+		shmbus_store_release(&cursor->pos, r->pos);
+		/* A1 again. A writer that ran a whole lap meanwhile took the cursor
+		 * for that of a lapped reader, and went on.
+		 */
+		shmbus_fence_full();
+		head = shmbus_load(&shmbus_bus_lane(bus, r->lane)->head);
+		if ((int64_t)(head - before) <= 0)
+			return;
+	}
 }
 
 void

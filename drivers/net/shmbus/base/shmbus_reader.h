@@ -30,7 +30,7 @@
  *   H2  an acquire fence after copying, then head
  *   C1  cursor, release  the copies are done
  *   A1  an active cursor, then a full fence, then tail
- *   S2  a stamp, then an acquire fence, then tail once more
+ *   S2  a stamp's pos and seq, then an acquire fence, then its pos once more
  */
 
 #include "shmbus_bus.h"

@@ -62,7 +62,7 @@
 	X(writer_published, LANES, STORE, "tail has been stored; nobody has been woken") \
 	/* the reading end of a lane: shmbus_reader.c, .h */ \
 	X(reader_look_at_tail, LANES, LOOK, "T2: is there anything?") \
-	X(reader_look_at_stamp, LANES, LOOK, "S2: was the tail still that of the stamp?") \
+	X(reader_look_at_stamp, LANES, LOOK, "S2: was the stamp still that of the tail?") \
 	X(reader_validate, LANES, LOOK, "H2: was what has been copied still whole?") \
 	X(reader_store_counts, LANES, STORE, "the frames received are counted") \
 	X(reader_publish_cursor, LANES, STORE, "C1: what lies below pos may be overwritten") \

@@ -27,8 +27,8 @@
  *   C2  cursor, acquire  the reader has done its copying: licence to overwrite
  *   A2  tail, then a full fence, then the cursors: against A1, either this sees
  *       a reader that begins, or that begins at the tail or above
- *   S1  the last tail, then a stamp, release: who sees the stamp changed sees
- *       that the tail it was for has been left
+ *   S1  a stamp's pos, then its seq, release: who sees the seq changed sees
+ *       that the pos has
  *
  * A writer holds no pointer into the mapping, so that the processes that
  * share a port can share it too.
@@ -160,7 +160,7 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	shmbus_store(&lane->bytes, w->bytes);
 	SHMBUS_STEP(writer_store_stamp);
 	shmbus_store(&stamp->pos, w->tail);
-	/* S1 (writer_store_seq): the tail that makes this stamp the older one is there already */
+	/* S1 (writer_store_seq): its pos is no longer that of the tail it was for */
 	SHMBUS_STEP(writer_store_seq);
 	shmbus_store_release(&stamp->seq, w->seq);
 	/* T1 (writer_publish) */
