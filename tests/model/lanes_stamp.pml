@@ -127,6 +127,7 @@ again:
 #else
 	load(READER, TAIL, tail);
 #endif
+	i = 0;
 	load(READER, STAMP_POS(0), pos);
 	if
 	:: pos != tail -> i = 1; load(READER, STAMP_POS(1), pos)

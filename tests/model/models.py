@@ -18,7 +18,7 @@ STUCK = "stands still"
 MODELS = {
     "lanes_data": Model(
         bounds=["RECORDS=5", "RECORDS=4 DEATHS=1"],
-        long=["RECORDS=7", "RECORDS=5 DEATHS=1", "RECORDS=4 DEATHS=2"],
+        long=["RECORDS=6"],
         mutations={
             "RECORDS=4 NO_T1": "no corrupt",
             "RECORDS=4 NO_T2": "no corrupt",
@@ -32,7 +32,7 @@ MODELS = {
         }),
     "lanes_stamp": Model(
         bounds=["RECORDS=3 DEATHS=1"],
-        long=["RECORDS=4 DEATHS=1", "RECORDS=3 DEATHS=2"],
+        long=["RECORDS=4 DEATHS=1"],
         mutations={
             "NO_T1": "fits",
             "NO_T2": "fits",
@@ -40,12 +40,12 @@ MODELS = {
             "NO_S2": "fits",
             "NO_SECOND_LOOK": "fits",
             "LOOK_AT_TAIL": "fits",
-            "ONE_STAMP": "found",
+            "ONE_STAMP": "fits",
             "BAD_STAMP_CHOICE": "goes on",
         }),
     "lanes_pause": Model(
-        bounds=["RECORDS=5", "RECORDS=4 RESTARTS=1"],
-        long=["RECORDS=6 SIZE=3", "RECORDS=4 READERS=2", "RECORDS=5 RESTARTS=1"],
+        bounds=["RECORDS=5"],
+        long=["RECORDS=4 RESTARTS=1"],
         mutations={
             "RECORDS=5 NO_A1": "copied",
             "RECORDS=5 NO_A1_AGAIN": "copied",
@@ -56,8 +56,8 @@ MODELS = {
             "RECORDS=5 NO_TIMEOUT": "not stuck",
         }),
     "lanes_wake": Model(
-        bounds=["RECORDS=3", "RECORDS=1 SENDERS=2", "RECORDS=1 QUEUES=2"],
-        long=["RECORDS=4", "RECORDS=2 QUEUES=2"],
+        bounds=["RECORDS=3"],
+        long=["RECORDS=1 SENDERS=2"],
         mutations={
             "RECORDS=3 NO_W1": STUCK,
             "RECORDS=3 NO_W2": STUCK,
@@ -69,5 +69,5 @@ MODELS = {
             "RECORDS=3 NO_LOOK": STUCK,
         },
         # W1 and W2 order the count of sleeps, too.
-        spare=["RECORDS=2 NO_W6", "RECORDS=2 NO_W7"]),
+        spare=["RECORDS=3 NO_W6", "RECORDS=3 NO_W7"]),
 }
