@@ -31,6 +31,9 @@
 /* Of this process; only for mapping lanes, which happens once for each. */
 static pthread_mutex_t map_mutex = PTHREAD_MUTEX_INITIALIZER;
 
+/* The head of every lane once some of the bus is gone: readers throw away what they have copied. */
+#define HEAD_OF_GONE INT64_MAX
+
 int
 shmbus_bus_allocate(const struct shmbus_bus *bus, uint64_t off, uint64_t len)
 {
@@ -42,13 +45,30 @@ shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
 	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+	struct shmbus_guard_words words;
 	void *p;
+	int ret;
 
+	bus->guard = shmbus_guard_begin(bus->file.page_size);
+	if (bus->guard == NULL)
+		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
 	p = mmap(NULL, geo->data_off, pages, MAP_SHARED | MAP_NORESERVE, bus->file.fd, 0);
-	if (p == MAP_FAILED)
-		return shmbus_error_set(e, -errno, "path=%s: cannot map the tables: %s", bus->file.path,
-					strerror(errno));
+	if (p == MAP_FAILED) {
+		ret = shmbus_error_set(e, -errno, "path=%s: cannot map the tables: %s",
+				       bus->file.path, strerror(errno));
+		shmbus_guard_end(bus->guard);
+		bus->guard = NULL;
+		return ret;
+	}
 	bus->control = p;
+	words = (struct shmbus_guard_words){
+		.at = bus->control + geo->lane_off + offsetof(struct shmbus_lane_entry, head),
+		.stride = sizeof(struct shmbus_lane_entry),
+		.count = geo->lanes,
+		.value = HEAD_OF_GONE,
+	};
+	shmbus_guard_spoil(bus->guard, &words);
+	shmbus_guard_cover(bus->guard, bus->control, geo->data_off, pages);
 	return 0;
 }
 
@@ -83,6 +103,11 @@ reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
 	if ((uintptr_t)p + align != from)
 		munmap((uint8_t *)from + size, (uintptr_t)p + align - from);
 	bus->lanes = (uint8_t *)from;
+	/* Another thread may be mapping a lane for writing that was mapped for
+	 * reading, so zeros in its place can be written in any case.
+	 */
+	shmbus_guard_cover(bus->guard, bus->lanes, size,
+			   bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE);
 	return 0;
 }
 
@@ -119,6 +144,8 @@ out:
 static void
 unmap(struct shmbus_bus *bus)
 {
+	shmbus_guard_end(bus->guard);
+	bus->guard = NULL;
 	if (bus->lanes != NULL)
 		munmap(bus->lanes, 2 * bus->geo.lane_size * bus->geo.lanes);
 	if (bus->control != NULL)
@@ -127,6 +154,33 @@ unmap(struct shmbus_bus *bus)
 	bus->lanes = NULL;
 	bus->control = NULL;
 	bus->lane_prot = NULL;
+}
+
+/* Zeros in the place of a mapping, in one step. */
+static int
+blank(void *from, size_t len)
+{
+	return mmap(from, len, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ?
+	       -errno : 0;
+}
+
+int
+shmbus_bus_blank(struct shmbus_bus *bus)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	uint32_t lane;
+	int ret;
+
+	pthread_mutex_lock(&map_mutex);
+	ret = blank(bus->control, geo->data_off);
+	for (lane = 0; lane < geo->lanes && ret == 0; lane++)
+		if (shmbus_load(&bus->lane_prot[lane]) != SHMBUS_LANE_UNMAPPED)
+			ret = blank(shmbus_bus_lane_data(bus, lane), 2 * geo->lane_size);
+	/* What is not mapped yet never will be. */
+	shmbus_file_close(&bus->file);
+	pthread_mutex_unlock(&map_mutex);
+	return ret;
 }
 
 static bool

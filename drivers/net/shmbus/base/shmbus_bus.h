@@ -15,6 +15,7 @@
 #include "shmbus_error.h"
 #include "shmbus_file.h"
 #include "shmbus_format.h"
+#include "shmbus_guard.h"
 
 /* What a caller asks of a bus. 0 in a geometry field: whatever the bus has, or the default. */
 struct shmbus_bus_conf {
@@ -48,6 +49,7 @@ struct shmbus_bus {
 	uint8_t *control;     /* [0, data_off) of the file, read-write if the file is */
 	uint8_t *lanes;       /* address space for every lane, twice each */
 	shmbus_a8 *lane_prot; /* per lane: what is mapped there, enum shmbus_lane_prot */
+	struct shmbus_guard *guard; /* of all that is mapped */
 };
 
 enum shmbus_lane_prot {
@@ -81,6 +83,14 @@ int shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct 
  * made of the file is taken back, and the attach lock, which is held, let go.
  */
 void shmbus_bus_undo(struct shmbus_bus *bus);
+
+/*
+ * Let go of the file, the port has been detached: close it, and have zeros of
+ * this process's own in the place of all that was mapped. So what is there can
+ * still be read and written, and nobody else sees it. -errno if there is no
+ * memory for that; the file is closed, but some of it may still be mapped.
+ */
+int shmbus_bus_blank(struct shmbus_bus *bus);
 
 /* Unmap and close. Locks go with the last descriptor of this open file description. */
 void shmbus_bus_close(struct shmbus_bus *bus);

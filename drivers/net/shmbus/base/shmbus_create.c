@@ -48,6 +48,7 @@ static int
 mark_creating(struct shmbus_bus *bus)
 {
 	const uint64_t magic = SHMBUS_MAGIC_CREATING;
+	struct shmbus_guard *guard;
 	ssize_t n;
 	void *p;
 	int ret;
@@ -63,10 +64,18 @@ mark_creating(struct shmbus_bus *bus)
 	ret = shmbus_bus_allocate(bus, 0, bus->file.page_size);
 	if (ret != 0)
 		return ret;
+	guard = shmbus_guard_begin(bus->file.page_size);
+	if (guard == NULL)
+		return -ENOMEM;
 	p = mmap(NULL, bus->file.page_size, PROT_READ | PROT_WRITE, MAP_SHARED, bus->file.fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
+	if (p == MAP_FAILED) {
+		ret = -errno;
+		shmbus_guard_end(guard);
+		return ret;
+	}
+	shmbus_guard_cover(guard, p, bus->file.page_size, PROT_READ | PROT_WRITE);
 	memcpy(p, &magic, sizeof(magic));
+	shmbus_guard_end(guard);
 	munmap(p, bus->file.page_size);
 	return 0;
 }

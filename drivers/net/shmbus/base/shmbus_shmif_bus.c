@@ -99,12 +99,21 @@ map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
 	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
 	const int flags = bus->file.readonly ? MAP_SHARED : MAP_SHARED | MAP_POPULATE;
 	void *p;
+	int ret;
 
+	bus->guard = shmbus_guard_begin(bus->file.page_size);
+	if (bus->guard == NULL)
+		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
 	p = mmap(NULL, SHMBUS_SHMIF_SIZE, pages, flags, bus->file.fd, 0);
-	if (p == MAP_FAILED)
-		return shmbus_error_set(e, -errno, "path=%s: cannot map it: %s", bus->file.path,
-					strerror(errno));
+	if (p == MAP_FAILED) {
+		ret = shmbus_error_set(e, -errno, "path=%s: cannot map it: %s", bus->file.path,
+				       strerror(errno));
+		shmbus_guard_end(bus->guard);
+		bus->guard = NULL;
+		return ret;
+	}
 	bus->map = p;
+	shmbus_guard_cover(bus->guard, p, SHMBUS_SHMIF_SIZE, pages);
 	return 0;
 }
 
@@ -358,6 +367,8 @@ shmbus_shmif_recognise(const char *path)
 void
 shmbus_shmif_close(struct shmbus_shmif *bus)
 {
+	shmbus_guard_end(bus->guard);
+	bus->guard = NULL;
 	if (bus->map != NULL)
 		munmap(bus->map, SHMBUS_SHMIF_SIZE);
 	bus->map = NULL;

@@ -15,6 +15,7 @@
  */
 
 #include "shmbus_file.h"
+#include "shmbus_guard.h"
 #include "shmbus_shmif_format.h"
 
 #define SHMBUS_SHMIF_IDS 255
@@ -25,6 +26,7 @@ struct shmbus_shmif {
 	uint32_t id;     /* this port's number, from 1 */
 	uint64_t sender; /* what its frames bear */
 	uint8_t *map;    /* the whole file */
+	struct shmbus_guard *guard; /* of map */
 };
 
 /*

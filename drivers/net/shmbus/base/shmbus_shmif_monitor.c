@@ -190,6 +190,12 @@ shmbus_shmif_monitor_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 		r->watch.busy++;
 		return -EBUSY;
 	}
+	/* As in shmbus_shmif_fetch. */
+	shmbus_fence_acquire();
+	if (shmbus_guard_struck(bus->guard)) {
+		shmbus_shmif_reader_refuse(r, &s);
+		return -EILSEQ;
+	}
 	ret = shmbus_shmif_reader_accept(r, &s, &piece);
 	/* There is the newest record, which the words do not tell of when it is let go. */
 	r->more |= stuck;

@@ -155,6 +155,12 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 		shmbus_shmif_reader_refuse(r, &s);
 		return ret;
 	}
+	/* Zeros, where the file has been cut off meanwhile, are no frames. */
+	shmbus_fence_acquire();
+	if (shmbus_guard_struck(bus->guard)) {
+		shmbus_shmif_reader_refuse(r, &s);
+		return -EILSEQ;
+	}
 	return shmbus_shmif_reader_accept(r, &s, &piece);
 }
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_FATE_H
+#define SHMBUS_FATE_H
+
+/* What has become of the file of a bus that is open. */
+
+#include "shmbus_bus.h"
+#include "shmbus_shmif_bus.h"
+
+/* From good to bad. */
+enum shmbus_fate {
+	SHMBUS_FATE_WELL = 0,
+	/* Who is on it goes on, but who comes now will not find it. */
+	SHMBUS_FATE_NAMELESS,
+	/* There is nothing that could be used. */
+	SHMBUS_FATE_GONE,
+};
+
+/* Two system calls. why: what has happened to it, for people, unless it is well. */
+enum shmbus_fate shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why);
+enum shmbus_fate shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why);
+
+#endif /* SHMBUS_FATE_H */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* What can become of the file of a bus, and what is said of it. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "shmbus_fate.h"
+#include "station.h"
+#include "tmpdir.h"
+
+#define LANE 65536
+
+static struct shmbus_error why;
+
+#define assert_fate(st, fate) assert_int_equal(shmbus_fate_of_bus(&(st)->bus, &why), fate)
+
+static void
+begin(struct station *st, char **path)
+{
+	*path = tmpdir_new_path();
+	station_join(st, *path, 4, 2, LANE);
+	assert_fate(st, SHMBUS_FATE_WELL);
+}
+
+static void
+end(struct station *st, char *path)
+{
+	station_die(st);
+	unlink(path);
+	free(path);
+}
+
+/* Nothing of this matters to who has it open. */
+static void
+test_well(void **state)
+{
+	char away[4200];
+	struct station st;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(chmod(path, 0), 0);
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size + 12345), 0);
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	snprintf(away, sizeof(away), "%s.away", path);
+	assert_int_equal(rename(path, away), 0);
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	unlink(away);
+	end(&st, path);
+}
+
+static void
+test_nameless(void **state)
+{
+	struct station st, other;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(unlink(path), 0);
+	assert_fate(&st, SHMBUS_FATE_NAMELESS);
+	assert_in_text(why.text, path);
+	assert_in_text(why.text, "deleted");
+	station_join(&other, path, 4, 2, LANE);
+	assert_fate(&st, SHMBUS_FATE_NAMELESS);
+	assert_in_text(why.text, "another file");
+	assert_fate(&other, SHMBUS_FATE_WELL);
+	station_die(&other);
+	end(&st, path);
+}
+
+static void
+test_truncated(void **state)
+{
+	struct station st;
+	char text[32];
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size - 1), 0);
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	snprintf(text, sizeof(text), "%llu bytes of", (unsigned long long)st.bus.geo.file_size - 1);
+	assert_in_text(why.text, text);
+	assert_in_text(why.text, path);
+	/* As long again: what has not been touched meanwhile was not missed. */
+	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size), 0);
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(*(volatile uint8_t *)st.bus.control, 0);
+	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size), 0);
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "not to be had");
+	assert_int_equal(truncate(path, 0), 0);
+	end(&st, path);
+}
+
+/* Emptied, and made a bus by the next port, before the old one looked. */
+static void
+test_made_anew(void **state)
+{
+	struct station st, next;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(truncate(path, 0), 0);
+	station_join(&next, path, 4, 2, LANE);
+	assert_fate(&next, SHMBUS_FATE_WELL);
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "made anew");
+	station_die(&next);
+	end(&st, path);
+}
+
+static void
+test_left(void **state)
+{
+	struct station st;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(shmbus_bus_blank(&st.bus), 0);
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "has left");
+	end(&st, path);
+}
+
+static void
+test_shmif(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct shmbus_shmif bus;
+	struct shmbus_error e;
+
+	(void)state;
+	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0600, 1, &e), 0);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_WELL);
+	assert_int_equal(truncate(path, SHMBUS_SHMIF_SIZE - 1), 0);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "1048575 bytes of 1048576");
+	assert_int_equal(truncate(path, SHMBUS_SHMIF_SIZE), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_NAMELESS);
+	shmbus_shmif_close(&bus);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	free(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_well),
+		cmocka_unit_test(test_nameless),
+		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_made_anew),
+		cmocka_unit_test(test_left),
+		cmocka_unit_test(test_shmif),
+	};
+
+	return cmocka_run_group_tests_name("fate", tests, tmpdir_create, tmpdir_remove);
+}
