@@ -186,6 +186,7 @@ nic_setup(uint16_t port, const struct nic_conf *conf)
 	eth.txmode.offloads = conf->tx_offloads;
 	eth.lpbk_mode = conf->lpbk;
 	eth.intr_conf.lsc = conf->lsc;
+	eth.intr_conf.rmv = conf->rmv;
 	if (conf->rss != NULL) {
 		eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		eth.rx_adv_conf.rss_conf = *conf->rss;

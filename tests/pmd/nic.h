@@ -46,6 +46,7 @@ struct nic_conf {
 	bool filter;    /* not promiscuous */
 	bool lpbk;
 	bool lsc;
+	bool rmv;
 	bool rxq;       /* Rx interrupts */
 	struct rte_mempool *pool; /* NULL: the one above */
 	const struct rte_eth_rss_conf *rss; /* NULL: no RSS */

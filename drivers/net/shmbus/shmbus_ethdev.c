@@ -19,6 +19,7 @@
 #include <ethdev_vdev.h>
 
 #include "base/shmbus_clock.h"
+#include "base/shmbus_guard.h"
 #include "shmbus_checksum.h"
 #include "shmbus_flow.h"
 #include "shmbus_limit.h"
@@ -32,6 +33,11 @@
 static int
 shmbus_dev_configure(struct rte_eth_dev *dev)
 {
+	int ret;
+
+	ret = shmbus_rejoin_if_lost(dev);
+	if (ret != 0)
+		return ret;
 	return shmbus_rss_configure(dev);
 }
 
@@ -40,6 +46,9 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
+	ret = shmbus_rejoin_if_lost(dev);
+	if (ret != 0)
+		return ret;
 	ret = shmbus_intr_open(dev);
 	if (ret != 0)
 		return ret;
@@ -56,9 +65,11 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 static int
 shmbus_dev_stop(struct rte_eth_dev *dev)
 {
+	shmbus_guard_renew();
 	shmbus_link_stop(dev);
 	shmbus_intr_tell(dev);
 	shmbus_queues_stop(dev);
+	shmbus_queues_update(dev);
 	shmbus_wire(dev)->ops->stopped(dev);
 	shmbus_intr_stop(dev);
 	return 0;
@@ -72,6 +83,7 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 
 	if (wire == NULL)
 		return 0;
+	shmbus_guard_renew();
 	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
 		if (dev->data->dev_started)
 			shmbus_dev_stop(dev);
@@ -86,6 +98,8 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 		dev->data->mac_addrs = NULL;
 	} else {
 		shmbus_intr_close(dev);
+		shmbus_mp_unlisten();
+		shmbus_add(&shmbus_priv(dev)->secondaries, UINT32_MAX);
 	}
 	shmbus_telemetry_lock();
 	dev->process_private = NULL;
@@ -160,6 +174,7 @@ static const struct eth_dev_ops shmbus_ops = {
 	.dev_start = shmbus_dev_start,
 	.dev_stop = shmbus_dev_stop,
 	.dev_close = shmbus_dev_close,
+	.dev_reset = shmbus_dev_reset,
 	.dev_infos_get = shmbus_dev_infos_get,
 	.dev_set_link_up = shmbus_set_link_up,
 	.dev_set_link_down = shmbus_set_link_down,
@@ -212,9 +227,11 @@ static const struct eth_dev_ops shmbus_ops = {
 	.xstats_reset = shmbus_xstats_reset,
 };
 
-static void
-set_fast_path(struct rte_eth_dev *dev, const struct shmbus_wire *wire)
+void
+shmbus_set_fast_path(struct rte_eth_dev *dev)
 {
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
 	dev->dev_ops = &shmbus_ops;
 	dev->rx_pkt_burst = wire->ops->rx_burst;
 	dev->tx_pkt_burst = wire->ops->tx_burst;
@@ -291,6 +308,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	priv->holds = true;
 	priv->numa_node = choose_numa_node(&args, vdev);
 	rte_spinlock_init(&priv->link_lock);
+	rte_spinlock_init(&priv->queues_lock);
 	rte_spinlock_init(&priv->steer.lock);
 	if (args.mac_given)
 		priv->macs[0] = args.mac;
@@ -311,9 +329,10 @@ probe_primary(struct rte_vdev_device *vdev)
 
 	dev->process_private = wire;
 	dev->data->mac_addrs = priv->macs;
-	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV |
+				RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
 	dev->data->promiscuous = 0;
-	set_fast_path(dev, wire);
+	shmbus_set_fast_path(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
@@ -331,7 +350,7 @@ probe_secondary(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
 	struct shmbus_error error;
-	const struct shmbus_priv *priv;
+	struct shmbus_priv *priv;
 	struct rte_eth_dev *dev;
 	struct shmbus_wire *wire;
 	int fd, ret;
@@ -347,12 +366,18 @@ probe_secondary(struct rte_vdev_device *vdev)
 		ret = -ENOMEM;
 		goto err_release;
 	}
+	ret = shmbus_mp_listen();
+	if (ret != 0) {
+		SHMBUS_LOG(ERR, "%s: cannot listen to the primary process: %s", name,
+			   rte_strerror(-ret));
+		goto err_free;
+	}
 	fd = shmbus_mp_request_bus(name);
 	if (fd < 0) {
 		ret = fd;
 		SHMBUS_LOG(ERR, "%s: the primary process does not give its bus: %s", name,
 			   rte_strerror(-ret));
-		goto err_free;
+		goto err_unlisten;
 	}
 	wire->ops = shmbus_wire_ops(priv->format, priv->args.readonly);
 	wire->serial = priv->serial;
@@ -360,16 +385,19 @@ probe_secondary(struct rte_vdev_device *vdev)
 	if (ret != 0) {
 		close(fd);
 		SHMBUS_LOG(ERR, "%s: %s", name, error.text);
-		goto err_free;
+		goto err_unlisten;
 	}
+	shmbus_add(&priv->secondaries, 1);
 	dev->device = &vdev->device;
 	dev->process_private = wire;
-	set_fast_path(dev, wire);
+	shmbus_set_fast_path(dev);
 	/* It can do without, and has said so. */
 	shmbus_intr_open(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
+err_unlisten:
+	shmbus_mp_unlisten();
 err_free:
 	free(wire);
 err_release:

@@ -224,7 +224,7 @@ struct shmbus_priv {
 	struct rte_ether_addr macs[SHMBUS_UNICAST_MAX]; /* dev->data->mac_addrs: ethdev's */
 	struct shmbus_filter filter;
 	enum shmbus_format format; /* never SHMBUS_FORMAT_AUTO */
-	uint32_t serial;      /* counts the buses that the port has been linked to */
+	uint32_t serial;      /* counts the buses that the port has been on */
 	uint64_t sender;      /* shmif: what the port's frames bear */
 	uint32_t slot;        /* lanes */
 	uint32_t max_frame;   /* longest frame the bus carries */
@@ -232,8 +232,12 @@ struct shmbus_priv {
 	int numa_node;
 	bool link_down;       /* by dev_set_link_down */
 	bool holds;           /* lanes: senders are to wait for this port */
-	bool watching;        /* the peer watch is running */
+	bool watching;        /* the link watch is running */
+	bool removal_due;     /* the application has not been told that the bus is gone */
+	shmbus_a32 fate;      /* enum shmbus_fate, the worst that was seen of this bus */
+	shmbus_a32 secondaries; /* processes that have the port, or died with it */
 	rte_spinlock_t link_lock;
+	rte_spinlock_t queues_lock; /* shmbus_queues_update, which the link watch calls, too */
 	struct shmbus_rss rss;
 	struct shmbus_steer steer;
 	uint32_t ptypes;      /* RTE_PTYPE_*_MASK of the packet types that mbufs get */
@@ -258,6 +262,8 @@ struct shmbus_bus;
 
 /* shmbus_ethdev.c: is it a port of this driver? */
 bool shmbus_is_our_port(const struct rte_eth_dev *dev);
+/* The functions of the data path, for the format of the process's bus. */
+void shmbus_set_fast_path(struct rte_eth_dev *dev);
 
 /* shmbus_rx.c, shmbus_tx.c: eth_rx_burst_t and eth_tx_burst_t */
 uint16_t shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
@@ -355,6 +361,15 @@ int shmbus_set_link_down(struct rte_eth_dev *dev);
 void shmbus_link_start(struct rte_eth_dev *dev);
 void shmbus_link_stop(struct rte_eth_dev *dev);
 
+/* shmbus_removal.c: look what has become of the bus, and say so once. Is it gone? */
+bool shmbus_removal_look(struct rte_eth_dev *dev);
+/* Is the application to be told that it is? True once, if it wants to be. */
+bool shmbus_removal_due(struct rte_eth_dev *dev);
+
+/* shmbus_rejoin.c: the port is stopped. If its bus is not what path leads to, go there. */
+int shmbus_rejoin_if_lost(struct rte_eth_dev *dev);
+int shmbus_dev_reset(struct rte_eth_dev *dev);
+
 /* shmbus_intr.c: Rx interrupts */
 /* Make this process's descriptors, if the port is configured to use them; and give them back. */
 int shmbus_intr_open(struct rte_eth_dev *dev);
@@ -395,5 +410,11 @@ int shmbus_mp_serve(void);
 void shmbus_mp_unserve(void);
 /* The descriptor of the bus of the primary's port of this name, or -errno. */
 int shmbus_mp_request_bus(const char *name);
+/* In a secondary process: do what the next two say. */
+int shmbus_mp_listen(void);
+void shmbus_mp_unlisten(void);
+/* All secondary processes are off the port's bus when this returns 0; on it again, if they can. */
+int shmbus_mp_leave_bus(const struct rte_eth_dev *dev);
+void shmbus_mp_join_bus(const struct rte_eth_dev *dev);
 
 #endif /* SHMBUS_ETHDEV_H */

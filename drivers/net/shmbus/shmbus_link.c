@@ -5,10 +5,11 @@
 /*
  * Link status.
  *
- * Up while the port is started, not set down, and, with carrier=peer, while
- * another live port is on the bus. Who is alive is asked of the kernel: when
- * the application asks for the link, and every WATCH_US in the background, so
- * that the event for a change comes by itself.
+ * Up while the port is started, not set down, its bus is there, and, with
+ * carrier=peer, while another live port is on it. What has become of the bus,
+ * and who is alive, is asked of the kernel: when the application asks for the
+ * link, and every WATCH_US in the background, so that the events for a change
+ * come by themselves.
  */
 
 #include <rte_alarm.h>
@@ -23,7 +24,7 @@ has_carrier(const struct rte_eth_dev *dev)
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
-	if (wire->ops->fd(wire) < 0)
+	if (wire->ops->fd(wire) < 0 || shmbus_load(&priv->fate) == SHMBUS_FATE_GONE)
 		return false;
 	return priv->args.carrier == SHMBUS_CARRIER_BUS || wire->ops->count_peers(wire, priv) != 0;
 }
@@ -64,15 +65,26 @@ watch(void *arg)
 {
 	struct rte_eth_dev *dev = arg;
 
-	refresh_and_tell(dev);
+	const bool lsc = dev->data->dev_conf.intr_conf.lsc;
+	bool changed, removed;
+
+	/* First: an application may stop the port in its callback, and even close it. */
 	if (shmbus_priv(dev)->watching)
 		rte_eal_alarm_set(WATCH_US, watch, dev);
+	shmbus_removal_look(dev);
+	removed = shmbus_removal_due(dev);
+	changed = refresh(dev);
+	if (changed && lsc)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	if (removed)
+		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
 }
 
 int
 shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	RTE_SET_USED(wait_to_complete);
+	shmbus_removal_look(dev);
 	return refresh(dev) ? 0 : -1;
 }
 
@@ -127,8 +139,7 @@ shmbus_link_start(struct rte_eth_dev *dev)
 	dev->data->dev_started = 1; /* as ethdev does when dev_start has returned */
 	publish_state(dev);
 	refresh_and_tell(dev);
-	if (priv->args.carrier == SHMBUS_CARRIER_PEER && !priv->watching &&
-	    rte_eal_alarm_set(WATCH_US, watch, dev) == 0)
+	if (!priv->watching && rte_eal_alarm_set(WATCH_US, watch, dev) == 0)
 		priv->watching = true;
 }
 

@@ -52,6 +52,8 @@ exchange(struct rte_eth_dev *dev, struct shmbus_shmif *bus, const char *path)
 	/* Secondary processes have the old bus open; theirs is none from now on. */
 	priv->serial++;
 	wire->serial = priv->serial;
+	shmbus_store(&priv->fate, SHMBUS_FATE_WELL);
+	priv->removal_due = false;
 	rte_strscpy(priv->args.path, path, sizeof(priv->args.path));
 	shmbus_queues_update(dev);
 }

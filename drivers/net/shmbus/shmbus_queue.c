@@ -88,6 +88,17 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	return 0;
 }
 
+/* From here on the link watch does not look at the queue. */
+static void
+take_out(struct rte_eth_dev *dev, void **place)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+
+	rte_spinlock_lock(&priv->queues_lock);
+	*place = NULL;
+	rte_spinlock_unlock(&priv->queues_lock);
+}
+
 void
 shmbus_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 {
@@ -95,7 +106,7 @@ shmbus_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 	if (q == NULL)
 		return;
-	dev->data->rx_queues[id] = NULL;
+	take_out(dev, &dev->data->rx_queues[id]);
 	shmbus_stats_retire_rx(dev, q);
 	if (q->n_stash != 0)
 		rte_mempool_put_bulk(q->pool, (void **)q->stash, q->n_stash);
@@ -110,7 +121,7 @@ shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 	if (q == NULL)
 		return;
-	dev->data->tx_queues[id] = NULL;
+	take_out(dev, &dev->data->tx_queues[id]);
 	shmbus_stats_retire_tx(dev, q);
 	shmbus_wire(dev)->ops->txq_free(q);
 	rte_free(q);
@@ -120,15 +131,18 @@ void
 shmbus_queues_update(struct rte_eth_dev *dev)
 {
 	const struct rte_eth_dev_data *data = dev->data;
-	const struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_priv *priv = shmbus_priv(dev);
 	const uint32_t max_len = RTE_MIN(data->mtu + priv->overhead, priv->max_frame);
 	const struct shmbus_wire *wire = shmbus_wire(dev);
-	const bool down = priv->link_down || wire->ops->fd(wire) < 0;
 	struct shmbus_rxq *rxq;
 	struct shmbus_txq *txq;
 	uint32_t flags;
 	uint16_t i;
+	bool down;
 
+	rte_spinlock_lock(&priv->queues_lock);
+	down = priv->link_down || wire->ops->fd(wire) < 0 ||
+	       shmbus_load(&priv->fate) == SHMBUS_FATE_GONE;
 	for (i = 0; i < data->nb_rx_queues; i++) {
 		rxq = data->rx_queues[i];
 		if (rxq == NULL)
@@ -175,6 +189,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 				 SHMBUS_FRAME_MAX;
 		shmbus_store(&txq->flags, flags);
 	}
+	rte_spinlock_unlock(&priv->queues_lock);
 }
 
 /* ethdev does not ask whether every queue that was configured was set up, too. */

@@ -366,6 +366,10 @@ shmbus_steer_close(struct rte_eth_dev *dev)
 		shmbus_flow_put(flow);
 	}
 	steer->flows = NULL;
+	steer->spread = false;
+	steer->active = false;
+	steer->marks = false;
+	steer->isolated = false;
 }
 
 bool

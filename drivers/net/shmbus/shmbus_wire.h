@@ -12,6 +12,7 @@
  */
 
 #include "base/shmbus_bus.h"
+#include "base/shmbus_fate.h"
 #include "base/shmbus_shmif_bus.h"
 #include "shmbus_ethdev.h"
 
@@ -40,6 +41,10 @@ struct shmbus_wire_ops {
 	/* Give up the port's place; remove the file if it is asked for. */
 	void (*leave)(struct shmbus_wire *wire, const struct shmbus_priv *priv);
 	void (*close)(struct shmbus_wire *wire);
+	/* The same, but what is done with the wire until it is closed, or opened anew, does no harm. */
+	void (*blank)(struct shmbus_wire *wire);
+	/* What has become of the bus's file? There is one. Any thread. */
+	enum shmbus_fate (*fate)(const struct shmbus_wire *wire, struct shmbus_error *why);
 	/* The descriptor of the bus file; -1: none. */
 	int (*fd)(const struct shmbus_wire *wire);
 

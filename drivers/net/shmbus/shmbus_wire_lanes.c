@@ -90,6 +90,19 @@ close_bus(struct shmbus_wire *wire)
 	shmbus_bus_close(&wire->lanes);
 }
 
+static void
+blank_bus(struct shmbus_wire *wire)
+{
+	/* Without memory for that the mapping stays, guarded. */
+	shmbus_bus_blank(&wire->lanes);
+}
+
+static enum shmbus_fate
+fate(const struct shmbus_wire *wire, struct shmbus_error *why)
+{
+	return shmbus_fate_of_bus(&wire->lanes, why);
+}
+
 static int
 bus_fd(const struct shmbus_wire *wire)
 {
@@ -220,6 +233,7 @@ txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 		geo->ports * sizeof(*q->waker.watched), 0, socket);
 	if (q->waker.watched == NULL) {
 		rte_free(q->writer.watch);
+		q->writer.watch = NULL;
 		return -ENOMEM;
 	}
 	q->burst_max = shmbus_burst_max(geo);
@@ -231,6 +245,8 @@ txq_free(struct shmbus_txq *q)
 {
 	rte_free(q->writer.watch);
 	rte_free(q->waker.watched);
+	q->writer.watch = NULL;
+	q->waker.watched = NULL;
 }
 
 static void
@@ -330,6 +346,8 @@ const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.share = share,
 	.leave = leave,
 	.close = close_bus,
+	.blank = blank_bus,
+	.fate = fate,
 	.fd = bus_fd,
 	.max_queues = max_queues,
 	.count_peers = count_peers,
@@ -414,6 +432,8 @@ const struct shmbus_wire_ops shmbus_wire_lanes_readonly = {
 	.share = share,
 	.leave = leave_alone,
 	.close = close_bus,
+	.blank = blank_bus,
+	.fate = fate,
 	.fd = bus_fd,
 	.max_queues = max_queues,
 	.count_peers = count_peers,

@@ -73,6 +73,12 @@ close_bus(struct shmbus_wire *wire)
 	shmbus_shmif_close(&wire->shmif);
 }
 
+static enum shmbus_fate
+fate(const struct shmbus_wire *wire, struct shmbus_error *why)
+{
+	return shmbus_fate_of_shmif(&wire->shmif, why);
+}
+
 static int
 bus_fd(const struct shmbus_wire *wire)
 {
@@ -267,6 +273,8 @@ const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.share = share,
 	.leave = leave,
 	.close = close_bus,
+	.blank = close_bus, /* then it is on no bus, which is harmless here */
+	.fate = fate,
 	.fd = bus_fd,
 	.max_queues = max_queues,
 	.count_peers = count_peers,
@@ -359,6 +367,8 @@ const struct shmbus_wire_ops shmbus_wire_shmif_readonly = {
 	.share = share,
 	.leave = leave_alone,
 	.close = close_bus,
+	.blank = close_bus,
+	.fate = fate,
 	.fd = bus_fd,
 	.max_queues = max_queues,
 	.count_peers = count_peers,

@@ -1,0 +1,556 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* The bus goes away under a port: events, link, and how the port comes back. Both formats. */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+
+#include "nic.h"
+
+#define LANES "format=lanes"
+#define SHMIF "format=shmif"
+
+/* Of a port; the driver's thread counts. */
+struct events {
+	uint16_t port;
+	uint32_t lsc, rmv;
+	bool stop; /* the port in the callback */
+};
+
+static int
+on_event(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct events *e = arg;
+
+	(void)ret;
+	if (type == RTE_ETH_EVENT_INTR_LSC)
+		__atomic_add_fetch(&e->lsc, 1, __ATOMIC_RELEASE);
+	if (type == RTE_ETH_EVENT_INTR_RMV) {
+		if (e->stop && rte_eth_dev_stop(port) != 0)
+			return -1;
+		__atomic_add_fetch(&e->rmv, 1, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
+static uint32_t
+count(const uint32_t *n)
+{
+	return __atomic_load_n(n, __ATOMIC_ACQUIRE);
+}
+
+static void
+watch(struct events *e, uint16_t port)
+{
+	*e = (struct events){ .port = port };
+	assert_int_equal(rte_eth_dev_callback_register(port, RTE_ETH_EVENT_INTR_LSC, on_event, e), 0);
+	assert_int_equal(rte_eth_dev_callback_register(port, RTE_ETH_EVENT_INTR_RMV, on_event, e), 0);
+}
+
+static void
+unwatch(struct events *e)
+{
+	rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_LSC, on_event, e);
+	rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_RMV, on_event, e);
+}
+
+/* Two started ports that want to know, and what they are told. */
+struct scene {
+	char *path;
+	uint16_t a, b;
+	struct events ea, eb;
+};
+
+static const struct nic_conf wants_events = { .lsc = true, .rmv = true };
+
+static void
+exchange(uint16_t a, uint16_t b)
+{
+	send_frames(a, 0, 100, 1, 10);
+	expect_frames(b, 0, 100, 1, 10);
+	send_frames(b, 0, 1514, 2, 10);
+	expect_frames(a, 0, 1514, 2, 10);
+}
+
+static void
+set_scene(struct scene *s, const char *args)
+{
+	s->path = tmpdir_new_path();
+	s->a = nic_new(s->path, args);
+	s->b = nic_new(s->path, args);
+	watch(&s->ea, s->a);
+	watch(&s->eb, s->b);
+	nic_start(s->a, &wants_events);
+	nic_start(s->b, &wants_events);
+	exchange(s->a, s->b);
+	log_begin();
+}
+
+static void
+end_scene(struct scene *s)
+{
+	log_end();
+	unwatch(&s->ea);
+	unwatch(&s->eb);
+	free(s->path);
+}
+
+static void
+assert_silent(uint16_t port)
+{
+	struct rte_mbuf *m = mbuf_new(pool, 60, 0, 0);
+
+	assert_false(nic_is_up(port));
+	assert_false(send_mbuf(port, 0, m));
+	rte_pktmbuf_free(m);
+	expect_none(port, 0);
+}
+
+static void
+assert_told(const struct events *e)
+{
+	eventually(count(&e->rmv) == 1 && count(&e->lsc) == 2);
+	assert_silent(e->port);
+}
+
+/* How often a text is in the log. */
+static unsigned int
+times(const char *text)
+{
+	const char *p = log_text();
+	unsigned int n = 0;
+
+	for (; (p = strstr(p, text)) != NULL; p++)
+		n++;
+	return n;
+}
+
+/* Several looks later nothing more has come. */
+static void
+assert_told_once(const struct scene *s)
+{
+	rte_delay_us_sleep(250000);
+	assert_int_equal(count(&s->ea.rmv), 1);
+	assert_int_equal(count(&s->eb.rmv), 1);
+	assert_int_equal(times("truncated"), 2);
+}
+
+static void
+truncated(const char *args, off_t size, bool reset)
+{
+	struct scene s;
+
+	set_scene(&s, args);
+	assert_int_equal(truncate(s.path, size), 0);
+	assert_told(&s.ea);
+	assert_told(&s.eb);
+	assert_told_once(&s);
+	assert_in_text(log_text(), s.path);
+	if (size != 0) {
+		/* What is left is no bus; the port cannot know whose it is. */
+		assert_int_equal(rte_eth_dev_stop(s.a), 0);
+		assert_true(rte_eth_dev_start(s.a) < 0);
+		assert_true(rte_eth_dev_start(s.a) < 0);
+		assert_true(rte_eth_dev_reset(s.b) < 0);
+		assert_false(nic_is_up(s.a));
+		assert_int_equal(unlink(s.path), 0);
+	} else {
+		assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	}
+	if (reset) {
+		assert_int_equal(rte_eth_dev_reset(s.a), 0);
+		nic_start(s.a, &wants_events);
+	} else {
+		assert_int_equal(rte_eth_dev_start(s.a), 0);
+	}
+	assert_true(nic_is_up(s.a));
+	assert_int_equal(rte_eth_dev_reset(s.b), 0);
+	nic_start(s.b, &wants_events);
+	exchange(s.a, s.b);
+	/* It can happen again. */
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&s.ea.rmv) == 2 && count(&s.eb.rmv) == 2);
+	assert_silent(s.a);
+	end_scene(&s);
+}
+
+static void
+test_truncated_lanes(void **state)
+{
+	(void)state;
+	truncated(LANES, 0, false);
+	truncated(LANES, 0, true);
+	truncated(LANES, 8192, false);
+}
+
+static void
+test_truncated_shmif(void **state)
+{
+	(void)state;
+	truncated(SHMIF, 0, true);
+	truncated(SHMIF, 8192, false);
+}
+
+/* Cut off just where it is not touched, by an application that asks for the link. */
+static void
+test_asked_for(void **state)
+{
+	struct scene s;
+	struct stat st;
+
+	(void)state;
+	set_scene(&s, LANES);
+	assert_int_equal(stat(s.path, &st), 0);
+	assert_int_equal(truncate(s.path, st.st_size - 1), 0);
+	assert_told(&s.ea);
+	assert_told(&s.eb);
+	assert_told_once(&s);
+	end_scene(&s);
+}
+
+/* Who has not asked for events is told by the link. */
+static void
+test_no_events(void **state)
+{
+	struct events e;
+	struct pair p;
+	char *path;
+
+	(void)state;
+	path = tmpdir_new_path();
+	p.a = nic_new(path, NULL);
+	p.b = nic_new(path, NULL);
+	nic_start(p.a, NULL);
+	nic_start(p.b, NULL);
+	watch(&e, p.a);
+	log_begin();
+	assert_int_equal(truncate(path, 0), 0);
+	assert_silent(p.a);
+	assert_silent(p.b);
+	log_end();
+	rte_delay_us_sleep(250000);
+	assert_int_equal(count(&e.rmv) + count(&e.lsc), 0);
+	unwatch(&e);
+	free(path);
+}
+
+static void
+test_stop_in_callback(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	set_scene(&s, LANES);
+	s.ea.stop = true;
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&s.ea.rmv) == 1);
+	eventually(count(&s.eb.rmv) == 1);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_true(nic_is_up(s.a));
+	end_scene(&s);
+}
+
+/* Others go on on the deleted file; who comes, or starts, finds a new one. */
+static void
+deleted(const char *args, bool reset)
+{
+	struct scene s;
+	uint16_t c;
+
+	set_scene(&s, args);
+	assert_int_equal(unlink(s.path), 0);
+	eventually(times("deleted") == 2);
+	exchange(s.a, s.b);
+	assert_true(nic_is_up(s.a));
+	c = nic_new(s.path, args);
+	nic_start(c, NULL);
+	send_frames(s.a, 0, 60, 0, 10);
+	expect_none(c, 0);
+	expect_frames(s.b, 0, 60, 0, 10);
+	if (reset) {
+		assert_int_equal(rte_eth_dev_reset(s.a), 0);
+		nic_start(s.a, &wants_events);
+	} else {
+		assert_int_equal(rte_eth_dev_stop(s.a), 0);
+		assert_int_equal(rte_eth_dev_start(s.a), 0);
+	}
+	exchange(s.a, c);
+	expect_none(s.b, 0);
+	assert_int_equal(xstat_of(s.b, "peers"), 0);
+	assert_int_equal(xstat_of(s.a, "peers"), 1);
+	assert_int_equal(count(&s.ea.rmv) + count(&s.eb.rmv), 0);
+	rte_delay_us_sleep(250000);
+	assert_true(times("deleted") + times("another file") <= 4);
+	end_scene(&s);
+}
+
+static void
+test_deleted(void **state)
+{
+	(void)state;
+	deleted(LANES, false);
+	deleted(LANES, true);
+	deleted(SHMIF, false);
+	deleted(SHMIF, true);
+}
+
+/* Alone, and nothing there: it makes the file again, as it made the first. */
+static void
+test_deleted_alone(void **state)
+{
+	struct stat st;
+	char *path;
+	uint16_t a;
+
+	(void)state;
+	path = tmpdir_new_path();
+	a = nic_new(path, "ports=4,queues=2,lane_size=64K,mode=0640");
+	nic_start(a, NULL);
+	log_begin();
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rte_eth_dev_stop(a), 0);
+	assert_int_equal(rte_eth_dev_start(a), 0);
+	log_end();
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_true(nic_is_up(a));
+	free(path);
+}
+
+/* By a bus of another shape: as far as the queues fit. */
+static void
+test_replaced(void **state)
+{
+	struct nic_conf four = { .n_rxq = 4, .n_txq = 4 };
+	uint16_t a, b, i;
+	char *path;
+
+	(void)state;
+	path = tmpdir_new_path();
+	a = nic_new(path, NULL);
+	nic_start(a, &four);
+	log_begin();
+	for (i = 0; i < 3; i++) {
+		static const char *const shapes[] = {
+			"ports=2,queues=8,lane_size=64K", "ports=64,queues=4,lane_size=1M",
+			"ports=3,queues=2,lane_size=128K"
+		};
+
+		assert_int_equal(unlink(path), 0);
+		b = nic_new(path, shapes[i]);
+		nic_start(b, NULL);
+		assert_int_equal(rte_eth_dev_stop(a), 0);
+		if (i == 2) {
+			/* Not with that many. */
+			assert_int_equal(rte_eth_dev_start(a), -ENOSPC);
+			assert_in_text(log_text(), "queues=2");
+			assert_int_equal(rte_eth_dev_reset(a), 0);
+			nic_start(a, NULL);
+			exchange(b, a);
+		} else {
+			assert_int_equal(rte_eth_dev_start(a), 0);
+			send_frames(a, 3, 100, 1, 10);
+			expect_frames(b, 0, 100, 1, 10);
+			send_frames(b, 0, 100, 2, 10);
+			/* By its slot, which is the first. */
+			expect_frames(a, 0, 100, 2, 10);
+		}
+		assert_int_equal(stats_of(a).imissed + stats_of(a).ierrors, 0);
+		nic_remove(b);
+	}
+	log_end();
+	free(path);
+}
+
+/* Nothing that matters to who has the file open. */
+static void
+test_harmless(void **state)
+{
+	struct scene s;
+	struct stat st;
+
+	(void)state;
+	set_scene(&s, LANES);
+	assert_int_equal(stat(s.path, &st), 0);
+	assert_int_equal(chmod(s.path, 0), 0);
+	assert_int_equal(truncate(s.path, st.st_size + 4096), 0);
+	rte_delay_us_sleep(250000);
+	exchange(s.a, s.b);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	exchange(s.a, s.b);
+	assert_int_equal(count(&s.ea.rmv) + count(&s.eb.rmv), 0);
+	assert_int_equal(times("path="), 0);
+	end_scene(&s);
+}
+
+static void
+readonly(const char *args)
+{
+	struct rte_eth_conf conf;
+	struct scene s;
+	struct events e;
+	uint16_t eye;
+
+	set_scene(&s, args);
+	eye = nic_new(s.path, "readonly=on");
+	watch(&e, eye);
+	memset(&conf, 0, sizeof(conf));
+	conf.intr_conf.lsc = 1;
+	conf.intr_conf.rmv = 1;
+	assert_int_equal(rte_eth_dev_configure(eye, 1, 0, &conf), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(eye, 0, 0, 0, NULL, pool), 0);
+	assert_int_equal(rte_eth_promiscuous_enable(eye), 0);
+	assert_int_equal(rte_eth_dev_start(eye), 0);
+	exchange(s.a, s.b);
+	drain(eye, 0);
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&e.rmv) == 1 && count(&e.lsc) == 2);
+	assert_false(nic_is_up(eye));
+	expect_none(eye, 0);
+	assert_int_equal(rte_eth_dev_stop(eye), 0);
+	/* It makes none. */
+	assert_int_equal(rte_eth_dev_start(eye), -ENODATA);
+	assert_int_equal(unlink(s.path), 0);
+	assert_int_equal(rte_eth_dev_start(eye), -ENOENT);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_int_equal(rte_eth_dev_start(eye), 0);
+	send_frames(s.a, 0, 100, 5, 10);
+	expect_frames(eye, 0, 100, 5, 10);
+	unwatch(&e);
+	end_scene(&s);
+}
+
+static void
+test_readonly(void **state)
+{
+	(void)state;
+	readonly(LANES);
+	readonly(SHMIF);
+}
+
+/* As after the probe, but for what ethdev keeps itself. */
+static void
+test_reset(void **state)
+{
+	struct rte_flow_error error;
+	struct rte_ether_addr before, after;
+	struct pair p;
+	int i;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	assert_int_equal(rte_eth_macaddr_get(p.a, &before), 0);
+	for (i = 0; i < 3; i++) {
+		exchange(p.a, p.b);
+		assert_int_equal(rte_eth_dev_set_link_down(p.a), 0);
+		assert_int_equal(rte_eth_dev_reset(p.a), 0);
+		assert_int_equal(rte_eth_dev_start(p.a), -EINVAL);
+		/* On the bus, as if just come. */
+		assert_int_equal(xstat_of(p.b, "peers"), 1);
+		nic_setup(p.a, NULL);
+		assert_int_equal(rte_eth_dev_start(p.a), 0);
+		assert_true(nic_is_up(p.a));
+	}
+	assert_int_equal(rte_eth_macaddr_get(p.a, &after), 0);
+	assert_true(rte_is_same_ether_addr(&before, &after));
+	assert_int_equal(stats_of(p.a).ipackets, 30);
+	/* Isolated: nothing would be received. */
+	assert_int_equal(rte_eth_dev_stop(p.a), 0);
+	assert_int_equal(rte_flow_isolate(p.a, 1, &error), 0);
+	assert_int_equal(rte_eth_dev_reset(p.a), 0);
+	nic_start(p.a, NULL);
+	exchange(p.a, p.b);
+}
+
+/* On no bus, and not lost. */
+static void
+test_reset_without_bus(void **state)
+{
+	uint16_t a;
+
+	(void)state;
+	a = nic_new("", SHMIF);
+	nic_start(a, NULL);
+	assert_int_equal(rte_eth_dev_reset(a), 0);
+	nic_start(a, NULL);
+	assert_silent(a);
+}
+
+/* All that can be asked of a port whose bus is gone, and that has not found another. */
+static void
+test_everything_while_gone(void **state)
+{
+	static const char *const formats[] = { LANES, SHMIF };
+	struct rte_ether_addr mac = { .addr_bytes = { 2, 0, 0, 0, 0, 1 } };
+	struct rte_eth_dev_info info;
+	struct rte_dev_reg_info regs;
+	struct rte_eth_conf conf;
+	struct scene s;
+	unsigned int i;
+	FILE *null;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(formats); i++) {
+		set_scene(&s, formats[i]);
+		assert_int_equal(truncate(s.path, 1000), 0);
+		assert_told(&s.ea);
+		assert_int_equal(rte_eth_dev_stop(s.a), 0);
+		assert_true(rte_eth_dev_start(s.a) < 0);
+		assert_int_equal(rte_eth_dev_info_get(s.a, &info), 0);
+		assert_int_equal(rte_eth_dev_default_mac_addr_set(s.a, &mac), 0);
+		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+		assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+		assert_int_equal(rte_eth_dev_set_mtu(s.a, 1000), 0);
+		assert_int_equal(rte_eth_promiscuous_disable(s.a), 0);
+		assert_int_equal(stats_of(s.a).ipackets, 10);
+		assert_int_equal(xstat_of(s.a, "peers"), 0);
+		memset(&regs, 0, sizeof(regs));
+		assert_int_equal(rte_eth_dev_get_reg_info(s.a, &regs), 0);
+		null = fopen("/dev/null", "w");
+		assert_non_null(null);
+		assert_int_equal(rte_eth_dev_priv_dump(s.a, null), 0);
+		fclose(null);
+		memset(&conf, 0, sizeof(conf));
+		assert_true(rte_eth_dev_configure(s.a, 1, 1, &conf) < 0);
+		assert_false(nic_is_up(s.a));
+		/* Until the file is away. */
+		assert_int_equal(unlink(s.path), 0);
+		nic_start(s.a, NULL);
+		assert_int_equal(rte_eth_dev_stop(s.b), 0);
+		nic_start(s.b, NULL);
+		exchange(s.a, s.b);
+		end_scene(&s);
+	}
+}
+
+#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_truncated_lanes),
+		T(test_truncated_shmif),
+		T(test_asked_for),
+		T(test_no_events),
+		T(test_stop_in_callback),
+		T(test_deleted),
+		T(test_deleted_alone),
+		T(test_replaced),
+		T(test_harmless),
+		T(test_readonly),
+		T(test_reset),
+		T(test_reset_without_bus),
+		T(test_everything_while_gone),
+	};
+
+	return cmocka_run_group_tests_name("pmd_removal", tests, eal_start, eal_stop);
+}
