@@ -53,11 +53,14 @@ watch(struct events *e, uint16_t port)
 	assert_int_equal(rte_eth_dev_callback_register(port, RTE_ETH_EVENT_INTR_RMV, on_event, e), 0);
 }
 
+/* While it is being called it stays registered: what it writes into must not go before. */
 static void
 unwatch(struct events *e)
 {
-	rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_LSC, on_event, e);
-	rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_RMV, on_event, e);
+	eventually(rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_LSC, on_event, e) !=
+		   -EAGAIN);
+	eventually(rte_eth_dev_callback_unregister(e->port, RTE_ETH_EVENT_INTR_RMV, on_event, e) !=
+		   -EAGAIN);
 }
 
 /* Two started ports that want to know, and what they are told. */
