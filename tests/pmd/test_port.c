@@ -315,8 +315,10 @@ test_attach_and_detach(void **state)
 	assert_int_equal(after.heap_allocsz_bytes, before.heap_allocsz_bytes);
 	assert_int_equal(after.alloc_count, before.alloc_count);
 	assert_int_equal(count_fds(), fds);
-	/* The reserved lanes alone are 1 GiB each time. */
-	assert_true(address_space_in_use() < pages + (64 << 20) / 4096);
+	/* The reserved lanes alone are 1 GiB each time. A thread's first malloc(3),
+	 * as that of the one that watches the link, takes 64 MiB once.
+	 */
+	assert_true(address_space_in_use() < pages + (512 << 20) / 4096);
 	nic_remove(a);
 	assert_int_equal(count_mappings_of(path), 0);
 	free(path);
