@@ -32,6 +32,7 @@
 struct shmbus {
 	enum shmbus_format format;
 	uint32_t slot; /* of the station whose bus this is; shmif: its number */
+	shmbus_a32 cut; /* the file was seen too short; for good, whatever it is later */
 	union {
 		struct shmbus_bus lanes;
 		struct shmbus_shmif shmif;
@@ -133,6 +134,15 @@ int shmbus_lib_look(struct shmbus *bus, const char *path);
 void shmbus_lib_close(struct shmbus *bus);
 
 const struct shmbus_file *shmbus_lib_file(const struct shmbus *bus);
+
+/*
+ * -ENODEV with a text if some of the bus is gone: cut off by somebody. Costs one
+ * load. 0: it is not, as far as was noticed.
+ */
+int shmbus_lib_gone(const struct shmbus *bus);
+
+/* The same, but ask the file as well: one system call. */
+int shmbus_lib_gone_now(struct shmbus *bus);
 
 /* conf, checked, with the defaults put in. The format is one of the two, as the file has it. */
 int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full);

@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include "shmbus_clock.h"
 #include "shmbus_lib.h"
@@ -22,6 +24,44 @@ const struct shmbus_file *
 shmbus_lib_file(const struct shmbus *bus)
 {
 	return bus->format == SHMBUS_FORMAT_LANES ? &bus->lanes.file : &bus->shmif.file;
+}
+
+static uint64_t
+mapped_size(const struct shmbus *bus)
+{
+	return bus->format == SHMBUS_FORMAT_LANES ? bus->lanes.geo.file_size : SHMBUS_SHMIF_SIZE;
+}
+
+static int
+tell_gone(const struct shmbus *bus)
+{
+	const struct shmbus_file *file = shmbus_lib_file(bus);
+	struct stat st;
+
+	if (fstat(file->fd, &st) != 0)
+		st.st_size = 0;
+	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: somebody has cut the file to %jd of "
+			       "%" PRIu64 " bytes, or its filesystem is full; leave, and attach to a "
+			       "new one", file->path, (intmax_t)st.st_size, mapped_size(bus));
+}
+
+int
+shmbus_lib_gone(const struct shmbus *bus)
+{
+	const struct shmbus_guard *guard = bus->format == SHMBUS_FORMAT_LANES ? bus->lanes.guard :
+										bus->shmif.guard;
+
+	return shmbus_load(&bus->cut) || shmbus_guard_struck(guard) ? tell_gone(bus) : 0;
+}
+
+int
+shmbus_lib_gone_now(struct shmbus *bus)
+{
+	struct stat st;
+
+	if (fstat(shmbus_lib_file(bus)->fd, &st) != 0 || (uint64_t)st.st_size < mapped_size(bus))
+		shmbus_store(&bus->cut, 1);
+	return shmbus_lib_gone(bus);
 }
 
 static int

@@ -114,7 +114,7 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 		more = st->wire->receive(st, frames + got, n - got);
 		got += more;
 	} while ((more != 0 || st->part.len != 0) && --tries != 0);
-	return (int)got;
+	return got != 0 ? (int)got : shmbus_lib_gone(&st->bus);
 }
 
 int
@@ -136,6 +136,8 @@ shmbus_peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int 
 	} else {
 		st->peeked = st->wire->peek(st, frames, n);
 	}
+	if (st->peeked == 0)
+		return shmbus_lib_gone(&st->bus);
 	return (int)st->peeked;
 }
 

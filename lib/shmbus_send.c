@@ -24,7 +24,8 @@ is_legal(const struct shmbus_station *st, const struct shmbus_tx *frame)
 int
 shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
 {
-	unsigned int legal;
+	unsigned int legal, sent;
+	int ret;
 
 	if (st->monitor)
 		return shmbus_lib_fail(-EROFS, "path=%s: a monitor looks on, and does not send",
@@ -38,7 +39,10 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 				       " bytes; from %u to %" PRIu32 " are possible",
 				       shmbus_lib_file(&st->bus)->path, frames[0].len,
 				       SHMBUS_SHMIF_FRAME_MIN, st->frame_max);
-	return (int)st->wire->send(st, frames, legal);
+	sent = st->wire->send(st, frames, legal);
+	/* What was written where nobody sees it was not sent. */
+	ret = shmbus_lib_gone(&st->bus);
+	return ret != 0 ? ret : (int)sent;
 }
 
 int

@@ -122,6 +122,10 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 
 	st->peeked = 0;
 	for (;;) {
+		/* Ask the file: a sleeper touches nothing that would tell. */
+		ret = shmbus_lib_gone_now(&st->bus);
+		if (ret != 0)
+			return ret;
 		if (pending(st))
 			return 1;
 		passed = shmbus_clock_mono_ns() - begin;

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* The file is cut off while stations are on it: they are told, and live. */
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "segment.h"
+
+/*
+ * Before the test ends: cmocka handles SIGBUS itself in each test, anew, and
+ * who comes after a guard's handler is left alone by it.
+ */
+static void
+leave(struct segment *s)
+{
+	shmbus_detach(s->a);
+	shmbus_detach(s->b);
+	s->a = NULL;
+	s->b = NULL;
+}
+
+static void
+assert_gone(int ret, const struct segment *s)
+{
+	assert_int_equal(ret, -ENODEV);
+	assert_in_text(shmbus_error_text(), s->path);
+	assert_in_text(shmbus_error_text(), "gone");
+}
+
+static void
+cut(struct segment *s, off_t size)
+{
+	static uint8_t bytes[100];
+	const struct shmbus_tx tx = { .data = bytes, .len = sizeof(bytes) };
+	struct shmbus_rx rx = { .data = bytes, .room = sizeof(bytes) };
+	struct shmbus_lane_info lanes[4];
+	struct shmbus_peer_info peers[8];
+	struct shmbus_station *m;
+	struct shmbus_info info;
+	struct shmbus_view view;
+	struct shmbus *bus;
+
+	segment_start(s, NULL);
+	assert_int_equal(shmbus_monitor(&m, s->path, NULL), 0);
+	assert_int_equal(shmbus_open(&bus, s->path), 0);
+	segment_send(s, 5, 100);
+	assert_int_equal(truncate(s->path, size), 0);
+	assert_gone(shmbus_wait(s->b, -1), s);
+	assert_gone(shmbus_send(s->a, &tx, 1), s);
+	assert_gone(shmbus_send_all(s->a, &tx, 1, -1), s);
+	assert_gone(shmbus_receive(s->b, &rx, 1), s);
+	assert_gone(shmbus_peek(s->b, &view, 1), s);
+	assert_int_equal(shmbus_release(s->b, 0), 0);
+	assert_gone(shmbus_wait(m, -1), s);
+	assert_gone(shmbus_receive(m, &rx, 1), s);
+	/* To look at what is left does no harm. */
+	assert_int_equal(shmbus_get_info(bus, &info), 0);
+	assert_true(info.file_size < 4096); /* a wake-up on shmif writes a few bytes */
+	shmbus_get_peers(bus, peers, 8);
+	shmbus_get_lanes(bus, lanes, 4);
+	shmbus_close(bus);
+	shmbus_detach(m);
+	leave(s);
+	/* Anew. */
+	unlink(s->path);
+	*s = (struct segment){ .format = s->format, .path = s->path };
+	segment_start(s, NULL);
+	segment_send(s, 5, 100);
+	assert_int_equal(segment_receive(s), 5);
+	leave(s);
+}
+
+static void
+test_all(void **state)
+{
+	cut(*state, 0);
+}
+
+static void *
+send_until_gone(void *arg)
+{
+	struct segment *s = arg;
+	uint8_t bytes[100] = { 0 };
+	const struct shmbus_tx tx = { .data = bytes, .len = sizeof(bytes) };
+	int ret;
+
+	do {
+		ret = shmbus_send_all(s->a, &tx, 1, PATIENCE_MS);
+	} while (ret == 1);
+	return (void *)(intptr_t)ret;
+}
+
+/* In full traffic: no frame that came after the cut is delivered as one. */
+static void
+test_in_traffic(void **state)
+{
+	struct segment *s = *state;
+	uint8_t bytes[2048];
+	struct shmbus_rx rx = { .data = bytes, .room = sizeof(bytes) };
+	uint64_t got = 0;
+	pthread_t thread;
+	void *ended;
+	int ret;
+
+	segment_start(s, NULL);
+	assert_int_equal(pthread_create(&thread, NULL, send_until_gone, s), 0);
+	do {
+		ret = shmbus_receive(s->b, &rx, 1);
+		if (ret == 1)
+			assert_int_equal(rx.len, 100);
+		if (ret == 1 && ++got == 5000)
+			assert_int_equal(truncate(s->path, 0), 0);
+		if (ret == 0)
+			ret = shmbus_wait(s->b, PATIENCE_MS);
+	} while (ret == 1);
+	assert_gone(ret, s);
+	assert_int_equal(pthread_join(thread, &ended), 0);
+	assert_int_equal((intptr_t)ended, -ENODEV);
+	assert_true(got >= 5000);
+	leave(s);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH_FORMATS(test_all),
+		BOTH_FORMATS(test_in_traffic),
+	};
+
+	return cmocka_run_group_tests_name("library_gone", tests, tmpdir_create, tmpdir_remove);
+}
