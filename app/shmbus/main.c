@@ -19,6 +19,7 @@
 static const struct cmd *const cmds[] = {
 	&cmd_create,
 	&cmd_info,
+	&cmd_tap,
 	&cmd_top,
 	&cmd_bench,
 };

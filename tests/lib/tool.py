@@ -11,7 +11,7 @@ import eal
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
 
-COMMANDS = ("create", "info", "top", "bench")
+COMMANDS = ("create", "info", "tap", "top", "bench")
 
 
 def program():

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* shmbus tap: the host's kernel becomes a station on the bus. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/ethernet.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <shmbus.h>
+
+#include "cmd.h"
+#include "options.h"
+#include "say.h"
+#include "stop.h"
+#include "tap_bridge.h"
+#include "tap_device.h"
+#include "tap_link.h"
+
+#define ADDRESSES_MAX 16
+#define MTU_MIN 68 /* of IPv4 */
+
+/* Room for the headers of a TCP packet whose length the kernel counts without them. */
+#define PACKET_LIMIT 65000
+
+struct conf {
+	const char *name;
+	const char *netns;
+	uint32_t mtu; /* 0: the default */
+	uint32_t format;
+	uint8_t mac[6];
+	bool mac_given;
+	bool up;
+	unsigned int n_addresses;
+	struct tap_address addresses[ADDRESSES_MAX];
+};
+
+static int
+take_name(const char *value, void *conf)
+{
+	((struct conf *)conf)->name = value;
+	return *value != '\0' ? 0 : -EINVAL;
+}
+
+static int
+take_netns(const char *value, void *conf)
+{
+	((struct conf *)conf)->netns = value;
+	return *value != '\0' ? 0 : -EINVAL;
+}
+
+static int
+take_address(const char *value, void *c)
+{
+	struct conf *conf = c;
+	struct tap_address *a = &conf->addresses[conf->n_addresses];
+	const char *slash = strchr(value, '/');
+	char text[INET6_ADDRSTRLEN];
+	uint32_t prefix;
+
+	if (conf->n_addresses == ADDRESSES_MAX || slash == NULL ||
+	    (size_t)(slash - value) >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, value, (size_t)(slash - value));
+	text[slash - value] = '\0';
+	a->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	if (inet_pton(a->family, text, &a->v6) != 1 ||
+	    options_u32(slash + 1, 0, a->family == AF_INET6 ? 128 : 32, &prefix) != 0)
+		return -EINVAL;
+	a->prefix = (uint8_t)prefix;
+	a->text = value;
+	conf->n_addresses++;
+	conf->up = true;
+	return 0;
+}
+
+static int
+take_mtu(const char *value, void *conf)
+{
+	return options_u32(value, MTU_MIN, UINT16_MAX, &((struct conf *)conf)->mtu);
+}
+
+static int
+take_mac(const char *value, void *c)
+{
+	static const uint8_t none[6];
+	struct conf *conf = c;
+	uint8_t *m = conf->mac;
+	int end = 0;
+
+	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3],
+		   &m[4], &m[5], &end) != 6 || value[end] != '\0')
+		return -EINVAL;
+	if ((m[0] & 1) || memcmp(m, none, sizeof(none)) == 0)
+		return -EINVAL;
+	conf->mac_given = true;
+	return 0;
+}
+
+static int
+take_up(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->up = true;
+	return 0;
+}
+
+static int
+take_format(const char *value, void *conf)
+{
+	return options_format(value, &((struct conf *)conf)->format);
+}
+
+static const struct option_entry options[] = {
+	{ "name", 'n', "NAME", "the device's name (default: tap0, tap1, ...)", take_name,
+	  "a name" },
+	{ "netns", 'N', "NETNS", "put it into this network namespace: a name, or a path",
+	  take_netns, "a name of ip-netns, or a path" },
+	{ "address", 'a', "ADDR/LEN", "give it an address, IPv4 or IPv6, and bring it up; may be "
+	  "repeated", take_address, "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
+	  "and 16 of them at most" },
+	{ "mtu", 'm', "BYTES", "its MTU (default 1500, or what the bus takes)", take_mtu,
+	  "bytes from 68 to what the bus takes" },
+	{ "mac", 'M', "MAC", "its MAC address (default: random)", take_mac,
+	  "a unicast address as 02:00:00:00:00:01" },
+	{ "up", 'u', NULL, "bring it up", take_up, NULL },
+	{ "format", 'f', "FORMAT", "of a bus that is not there yet: lanes (default) or shmif",
+	  take_format, "lanes or shmif" },
+	{ .name = NULL },
+};
+
+/* 0 if the bus can carry it, or -EINVAL after a message. before: what the device has. */
+static int
+choose_mtu(const struct conf *conf, struct shmbus_station *st, uint32_t before, uint32_t *mtu)
+{
+	struct shmbus_self self;
+	uint32_t max;
+
+	shmbus_get_self(st, &self);
+	max = self.frame_max - ETHER_HDR_LEN;
+	*mtu = conf->mtu;
+	if (conf->mtu == 0)
+		*mtu = max < before ? max : before;
+	if (*mtu <= max)
+		return 0;
+	say("mtu=%" PRIu32 ": the bus takes frames of %" PRIu32 " bytes, so %" PRIu32 " at most",
+	    *mtu, self.frame_max, max);
+	return -EINVAL;
+}
+
+/*
+ * What the device has already is not set: then one that somebody has prepared
+ * needs no privileges.
+ */
+static int
+configure(const struct conf *conf, const char *name, struct shmbus_station *st, uint32_t *mtu)
+{
+	struct tap_link link;
+	unsigned int i;
+	int ret;
+
+	ret = tap_link_open(&link, name);
+	if (ret != 0)
+		return ret;
+	tap_link_limit_packets(&link, PACKET_LIMIT);
+	ret = choose_mtu(conf, st, link.mtu, mtu);
+	if (ret == 0 && *mtu != link.mtu)
+		ret = tap_link_set_mtu(&link, *mtu);
+	if (ret == 0 && conf->mac_given)
+		ret = tap_link_set_mac(&link, conf->mac);
+	if (ret == 0 && conf->up)
+		ret = tap_link_set_up(&link);
+	for (i = 0; ret == 0 && i < conf->n_addresses; i++)
+		ret = tap_link_add_address(&link, &conf->addresses[i]);
+	tap_link_close(&link);
+	return ret;
+}
+
+/* Scripts wait for this line. */
+static void
+print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
+	    const char *path, uint32_t mtu)
+{
+	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
+	       conf->up ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
+	fflush(stdout);
+}
+
+static enum cmd_status
+carry(struct tap_device *dev, struct shmbus_station *st, int stop)
+{
+	struct tap_bridge *bridge = tap_bridge_new(dev, st);
+	int ret;
+
+	if (bridge == NULL) {
+		say("out of memory");
+		return CMD_FAILED;
+	}
+	ret = tap_bridge_run(bridge, stop);
+	tap_bridge_print(bridge);
+	tap_bridge_free(bridge);
+	return ret == 0 ? CMD_DONE : CMD_FAILED;
+}
+
+static enum cmd_status
+run(int n, char **operands, const void *c)
+{
+	struct shmbus_conf bus = { .flags = 0 };
+	enum cmd_status status = CMD_FAILED;
+	const struct conf *conf = c;
+	struct shmbus_station *st;
+	struct tap_device dev;
+	uint32_t mtu;
+	int stop;
+
+	(void)n;
+	stop = stop_catch();
+	if (stop < 0) {
+		say("cannot catch signals: %s", strerror(-stop));
+		return CMD_FAILED;
+	}
+	if (conf->netns != NULL && tap_device_enter_netns(conf->netns) != 0)
+		return CMD_FAILED;
+	if (tap_device_open(&dev, conf->name) != 0)
+		return CMD_FAILED;
+	/* One address on both sides: on the bus is seen whose frames these are. */
+	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
+	bus.name = dev.name;
+	bus.format = conf->format;
+	if (shmbus_attach(&st, operands[0], &bus) != 0) {
+		say("%s", shmbus_error_text());
+		goto out_close;
+	}
+	if (shmbus_fd(st) < 0) {
+		say("%s", shmbus_error_text());
+		goto out_detach;
+	}
+	if (configure(conf, dev.name, st, &mtu) != 0)
+		goto out_detach;
+	print_ready(conf, &dev, bus.mac, operands[0], mtu);
+	status = carry(&dev, st, stop);
+out_detach:
+	shmbus_detach(st);
+out_close:
+	tap_device_close(&dev);
+	return status;
+}
+
+const struct cmd cmd_tap = {
+	.name = "tap",
+	.operands = "PATH",
+	.summary = "join the bus to the host's kernel",
+	.about = "Makes a tap device and joins it to the bus PATH, so that programs of this host,\n"
+		 "ping or curl, talk to whoever is on the bus. The bus is created if it is not\n"
+		 "there. One line on stdout tells that all is ready. SIGUSR1 prints what was\n"
+		 "carried, so does the end, with which the device goes. Takes CAP_NET_ADMIN.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run,
+	.defaults = &(const struct conf){ .format = SHMBUS_FORMAT_AUTO },
+	.conf_size = sizeof(struct conf),
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "say.h"
+#include "tap_device.h"
+
+#define TUN_PATH "/dev/net/tun"
+#define NETNS_DIR "/run/netns"
+
+int
+tap_device_enter_netns(const char *netns)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "%s%s", strchr(netns, '/') == NULL ? NETNS_DIR "/" : "",
+		 netns);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		ret = -errno;
+		say("netns=%s: cannot open %s: %s; expected a name as in ip netns list, or a path",
+		    netns, path, strerror(-ret));
+		return ret;
+	}
+	if (setns(fd, CLONE_NEWNET) != 0) {
+		ret = -errno;
+		say("netns=%s: cannot enter it: %s%s", netns, strerror(-ret),
+		    ret == -EPERM ? "; it takes CAP_SYS_ADMIN" : "");
+	}
+	close(fd);
+	return ret;
+}
+
+static void
+tell_no_tun(int err)
+{
+	if (err == ENOENT || err == ENODEV || err == ENXIO)
+		say(TUN_PATH ": %s; load the kernel's module tun, or give the container the device",
+		    strerror(err));
+	else
+		say(TUN_PATH ": cannot open it for reading and writing: %s", strerror(err));
+}
+
+static void
+tell_no_device(const char *name, int err)
+{
+	if (err == EPERM)
+		say("name=%s: cannot make a tap device: it takes CAP_NET_ADMIN in the network "
+		    "namespace, or a device made for this user by ip tuntap add", name);
+	else if (err == EBUSY)
+		say("name=%s: another program has this tap device", name);
+	else if (err == EINVAL)
+		say("name=%s: cannot be a tap device with one queue: a device of another kind has "
+		    "this name, or it is no name for a device", name);
+	else
+		say("name=%s: cannot make a tap device: %s", name, strerror(err));
+}
+
+int
+tap_device_open(struct tap_device *dev, const char *name)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct ifreq hw = { .ifr_flags = 0 };
+	int len = TAP_DEVICE_HDR_LEN;
+	int ret;
+
+	if (name != NULL && strlen(name) >= sizeof(ifr.ifr_name)) {
+		say("name=%s: too long, a device's name has at most %zu bytes", name,
+		    sizeof(ifr.ifr_name) - 1);
+		return -EINVAL;
+	}
+	dev->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (dev->fd < 0) {
+		ret = -errno;
+		tell_no_tun(-ret);
+		return ret;
+	}
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name != NULL ? name : "tap%d");
+	if (ioctl(dev->fd, TUNSETIFF, &ifr) != 0) {
+		ret = -errno;
+		tell_no_device(name != NULL ? name : "tap%d", -ret);
+		goto err_close;
+	}
+	memcpy(dev->name, ifr.ifr_name, sizeof(dev->name));
+	/* Long TCP packets come in one piece: one read for many frames. */
+	if (ioctl(dev->fd, TUNSETVNETHDRSZ, &len) != 0 ||
+	    ioctl(dev->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0 ||
+	    ioctl(dev->fd, SIOCGIFHWADDR, &hw) != 0) {
+		ret = -errno;
+		say("name=%s: cannot set up the tap device: %s", dev->name, strerror(-ret));
+		goto err_close;
+	}
+	memcpy(dev->mac, hw.ifr_hwaddr.sa_data, sizeof(dev->mac));
+	return 0;
+
+err_close:
+	close(dev->fd);
+	return ret;
+}
+
+void
+tap_device_close(struct tap_device *dev)
+{
+	close(dev->fd);
+}
