@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""shmbus tap: the kernel's own TCP/IP at both ends of a bus, and at one end of it testpmd."""
+
+import contextlib
+import os
+import re
+import signal
+
+import netns
+import pytest
+from apps import scaled, testpmd
+from netns import Netns, Tap
+from process import Process
+from tool import program, shmbus
+
+TRANSFER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tcp_transfer.py")
+ADDRESSES = (("10.9.0.1", "fd09::1"), ("10.9.0.2", "fd09::2"))
+MB = 1 << 20
+
+pytestmark = pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem()))
+
+
+@pytest.fixture
+def ns():
+    with Netns() as one:
+        yield one
+
+
+@pytest.fixture
+def pair():
+    """Two network namespaces."""
+    with Netns() as one, Netns() as two:
+        yield one, two
+
+
+@contextlib.contextmanager
+def joined(path, pair, *options):
+    """A tap in each of the two namespaces, on one bus."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(Tap(path, "--netns", ns.name, "-a", f"{v4}/24", "-a", f"{v6}/64",
+                                       *options))
+               for ns, (v4, v6) in zip(pair, ADDRESSES)]
+
+
+def ping(ns, address, *options):
+    out = ns.run("ping", "-c", 3, "-i", 0.2, "-W", 30, *options, address)
+    assert " 0% packet loss" in out
+
+
+def transfer(pair, address, length):
+    """Send to the second of two namespaces; what arrives is what was sent."""
+    argv = ["/usr/bin/python3", TRANSFER]
+    with Process(pair[1].argv(*argv, "receive", address)) as receiver:
+        receiver.wait_for("^listening")
+        sent = pair[0].run(*argv, "send", address, length)
+        assert receiver.wait_for("^sha256 .*\n", netns.LIMIT_S).group(0) == sent
+        receiver.wait()
+
+
+@pytest.mark.parametrize("fmt, megabytes", [("lanes", 100), ("shmif", 20)])
+def test_two_kernels(make_bus, pair, counts, fmt, megabytes):
+    path = make_bus().path
+    length = scaled(megabytes * MB)
+    with joined(path, pair, "--format", fmt) as taps:
+        ping(pair[0], "10.9.0.2")
+        ping(pair[1], "fd09::1")
+        transfer(pair, "10.9.0.2", length)
+        transfer(pair, "fd09::2", length // 10)
+        if fmt == "lanes":
+            for tap in taps:
+                tap.signal(signal.SIGUSR1)
+                told = tap.wait_for(r"^bus to \S+: .*\n").group(0)
+                assert " 0 dropped, 0 missed" in told
+        info, _ = shmbus("info", path)
+        assert f"format   {fmt}" in info
+    counts(f"{length} + {length // 10} bytes over TCP, intact")
+
+
+def test_jumbo_frames(bus, pair):
+    with joined(bus.path, pair, "--mtu", 9000):
+        ping(pair[0], "10.9.0.2", "-M", "do", "-s", 9000 - 28)
+        transfer(pair, "10.9.0.2", scaled(10 * MB))
+
+
+def test_vlans_over_a_tap(bus, pair):
+    if not pair[0].has_vlans():
+        pytest.skip("the kernel has no VLANs")
+    with joined(bus.path, pair, "--mtu", 1504) as taps:
+        inner = (("10.5.0.1", "fd05::1"), ("10.5.0.2", "fd05::2"))
+        for ns, tap, (v4, v6) in zip(pair, taps, inner):
+            ns.ip("link", "add", "link", tap.device, "name", "v5", "type", "vlan", "id", "5")
+            ns.ip("address", "add", f"{v4}/24", "dev", "v5")
+            ns.ip("address", "add", f"{v6}/64", "dev", "v5", "nodad")
+            ns.ip("link", "set", "v5", "up")
+        ping(pair[0], "10.5.0.2")
+        transfer(pair, "10.5.0.2", MB)
+        transfer(pair, "fd05::2", MB)
+
+
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_ping_testpmd(make_bus, ns, fmt):
+    bus = make_bus(format=fmt)
+    with testpmd(bus.vdev(), args=["--forward-mode=icmpecho"]) as pmd, \
+            Tap(bus.path, "--netns", ns.name, "--address", "10.9.0.1/24"):
+        pmd.start_fwd()
+        ping(ns, "10.9.0.2")
+        assert pmd.port_info()["mac"].lower() in ns.ip("neigh", "show", "10.9.0.2")
+        pmd.stop_fwd()
+
+
+def test_device_is_as_asked_for(bus, ns):
+    with Tap(bus.path, "-N", f"/run/netns/{ns.name}", "--name", "wire0",
+             "--mac", "02:00:00:00:00:0a", "--mtu", 1400) as tap:
+        assert "wire0 down on " + bus.path + ", MAC 02:00:00:00:00:0a, MTU 1400\n" in tap.log
+        link = ns.ip("link", "show", "wire0")
+        assert "02:00:00:00:00:0a" in link and "mtu 1400" in link and ",UP" not in link
+        info, _ = shmbus("info", bus.path)
+        assert re.search(r"^ +0  wire0 .* 02:00:00:00:00:0a ", info, re.M)
+    assert "wire0" not in ns.ip("link", "show")
+
+
+def test_stops_when_asked(bus, ns):
+    tap = Tap(bus.path, "-N", ns.name, "--up").start()
+    tap.signal(signal.SIGTERM)
+    assert tap.wait() == 0
+    assert re.search(rf"^{tap.device} to bus: \d+ frames", tap.log, re.M)
+    tap.close()
+
+
+def test_device_of_somebody_elses_making(bus, ns):
+    """Who may use it needs no privileges."""
+    ns.ip("tuntap", "add", "dev", "wire0", "mode", "tap", "user", "0")
+    ns.ip("link", "set", "wire0", "mtu", "1300", "up")
+    with Tap(bus.path, "--name", "wire0",
+             wrapper=ns.argv("setpriv", "--bounding-set=-all", "--inh-caps=-all")) as tap:
+        assert "MTU 1300" in tap.log
+    assert "wire0" in ns.ip("link", "show")
+
+
+def fails(path, *options, wrapper=()):
+    """It ends with status 1; what it says."""
+    tap = Process([program(), "tap", str(path), *map(str, options)], wrapper=wrapper).start()
+    assert tap.wait() == 1
+    tap.close(check=False)
+    return tap.log
+
+
+def test_device_is_deleted(bus, ns):
+    tap = Tap(bus.path, "-N", ns.name, "--up").start()
+    ns.ip("link", "del", tap.device)
+    assert tap.wait() == 1
+    assert f"name={tap.device}: the device is gone: somebody has deleted it" in tap.log
+    tap.close(check=False)
+
+
+def test_bus_is_gone(bus, ns):
+    tap = Tap(bus.path, "-N", ns.name, "--up").start()
+    os.truncate(bus.path, 0)
+    assert tap.wait() == 1
+    assert f"path={bus.path}: the bus is gone" in tap.log
+    tap.close(check=False)
+
+
+def test_what_cannot_be(bus, ns):
+    here = ["-N", ns.name]
+    assert "takes CAP_NET_ADMIN" in fails(
+        bus.path, wrapper=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
+    assert "netns=nowhere: cannot open /run/netns/nowhere" in fails(bus.path, "-N", "nowhere")
+    assert "name=lo: cannot be a tap" in fails(bus.path, *here, "--name", "lo")
+    assert "at most 15 bytes" in fails(bus.path, *here, "--name", "sixteen-letters-")
+    assert "so 65521 at most" in fails(bus.path, *here, "--mtu", 65522)
+    os.truncate(bus.path, 100)
+    assert f"path={bus.path}: " in fails(bus.path, *here)
+
+
+@pytest.mark.parametrize("option, value", [
+    ("address", "10.0.0.1"), ("address", "10.0.0.1/33"), ("address", "fd00::1/129"),
+    ("address", "x/24"), ("mtu", "67"), ("mtu", "1k"), ("mac", "01:00:00:00:00:01"),
+    ("mac", "00:00:00:00:00:00"), ("mac", "02:00:00:00:00:01:"), ("mac", "2"), ("name", ""),
+    ("netns", ""), ("format", "pcap")])
+def test_usage(bus, option, value):
+    _, err = shmbus("tap", bus.path, f"--{option}={value}", status=2)
+    assert f"--{option}: '{value}' is not right; expected " in err
