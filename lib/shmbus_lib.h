@@ -71,6 +71,7 @@ struct shmbus_lanes_side {
 
 struct shmbus_shmif_side {
 	struct shmbus_shmif_reader reader;
+	bool start_later; /* a monitor that is to begin with the oldest, and could not yet */
 	uint64_t told;
 	uint32_t *ends; /* [SHMBUS_PEEK_MAX] */
 	struct shmbus_shmif_writer writer;

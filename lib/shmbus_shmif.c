@@ -19,6 +19,19 @@
 /* Pieces looked through in one call, should none of it be for us. */
 #define FETCHES 8
 
+/*
+ * If it cannot be known yet where to begin, as the lock is held, reading begins
+ * as soon as it is: with the newest frame by itself, with the oldest one here.
+ */
+static void
+begin_monitor(struct shmbus_station *st)
+{
+	const bool oldest = st->flags & SHMBUS_OLDEST;
+
+	st->shmif.start_later = shmbus_shmif_monitor_start(&st->bus.shmif, &st->shmif.reader,
+							   oldest) == -EBUSY && oldest;
+}
+
 static int
 begin(struct shmbus_station *st, const struct shmbus_conf *conf)
 {
@@ -33,8 +46,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf)
 	if (s->reader.bytes == NULL || s->writer.bytes == NULL || s->ends == NULL)
 		return shmbus_lib_fail(-ENOMEM, "path=%s: out of memory", bus->file.path);
 	if (st->monitor) {
-		/* If it cannot be known yet where to begin, reading begins as soon as it is. */
-		shmbus_shmif_monitor_start(bus, &s->reader, st->flags & SHMBUS_OLDEST);
+		begin_monitor(st);
 		return 0;
 	}
 	st->created = bus->filled;
@@ -129,6 +141,10 @@ has_record(struct shmbus_station *st, unsigned int *fetches)
 	struct shmbus_shmif_reader *r = &st->shmif.reader;
 
 	if (st->flags & SHMBUS_SEND_ONLY)
+		return false;
+	if (st->shmif.start_later)
+		begin_monitor(st);
+	if (st->shmif.start_later)
 		return false;
 	while (!shmbus_shmif_has_next(r)) {
 		if (*fetches == 0)
