@@ -16,6 +16,9 @@
 
 #define OPTIONS_MAX 32
 
+/* Operands that options may follow. */
+#define EARLY_MAX 4
+
 /* getopt's numbers: a letter, or this and the place in the table. */
 #define LONG_ONLY 256
 
@@ -101,13 +104,19 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 	return refuse(cmd);
 }
 
-/* Options may also stand behind the first operand, so that PATH can come first. */
+/*
+ * Options may also stand behind operands, so that PATH can come first; but only
+ * the first of them where there may be any number, as a filter has dashes, too.
+ */
 int
 options_parse(const struct cmd *cmd, int argc, char **argv, void *conf)
 {
+	const int early_max = cmd->operands_max < 0 ? 1 :
+			      cmd->operands_max < EARLY_MAX ? cmd->operands_max : EARLY_MAX;
 	struct option longs[OPTIONS_MAX + 2];
 	char letters[2 * OPTIONS_MAX + 4];
-	char *first = NULL;
+	char *early[EARLY_MAX];
+	int n_early = 0;
 	int got, ret, n;
 
 	memcpy(conf, cmd->defaults, cmd->conf_size);
@@ -116,9 +125,9 @@ options_parse(const struct cmd *cmd, int argc, char **argv, void *conf)
 	opterr = 0;
 	for (;;) {
 		got = getopt_long(argc, argv, letters, longs, NULL);
-		if (got == -1 && first == NULL && optind < argc &&
+		if (got == -1 && n_early < early_max && optind < argc &&
 		    (optind == 0 || strcmp(argv[optind - 1], "--") != 0)) {
-			first = argv[optind++];
+			early[n_early++] = argv[optind++];
 			continue;
 		}
 		if (got == -1)
@@ -127,11 +136,8 @@ options_parse(const struct cmd *cmd, int argc, char **argv, void *conf)
 		if (ret != 0)
 			return ret;
 	}
-	n = argc - optind;
-	if (first != NULL) {
-		argv[optind - 1] = first;
-		n++;
-	}
+	n = argc - optind + n_early;
+	memcpy(&argv[argc - n], early, (size_t)n_early * sizeof(early[0]));
 	if (n < cmd->operands_min) {
 		say("%s is missing", cmd->operands);
 		return refuse(cmd);
