@@ -39,6 +39,7 @@ struct cmd {
 extern const struct cmd cmd_bench;
 extern const struct cmd cmd_create;
 extern const struct cmd cmd_info;
+extern const struct cmd cmd_replay;
 extern const struct cmd cmd_tap;
 extern const struct cmd cmd_top;
 

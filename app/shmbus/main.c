@@ -22,6 +22,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_tap,
 	&cmd_top,
 	&cmd_bench,
+	&cmd_replay,
 };
 
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
