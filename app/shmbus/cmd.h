@@ -38,6 +38,7 @@ struct cmd {
 
 extern const struct cmd cmd_bench;
 extern const struct cmd cmd_create;
+extern const struct cmd cmd_dump;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_replay;
 extern const struct cmd cmd_tap;

@@ -22,6 +22,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_tap,
 	&cmd_top,
 	&cmd_bench,
+	&cmd_dump,
 	&cmd_replay,
 };
 

@@ -41,6 +41,21 @@ stop_catch(void)
 	return event;
 }
 
+void
+stop_finish_writes(void)
+{
+	const int signals[] = { SIGINT, SIGTERM };
+	struct sigaction action;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (sigaction(signals[i], NULL, &action) != 0)
+			continue;
+		action.sa_flags |= SA_RESTART;
+		sigaction(signals[i], &action, NULL);
+	}
+}
+
 bool
 stop_wanted(void)
 {

@@ -15,6 +15,12 @@
  */
 int stop_catch(void);
 
+/*
+ * After stop_catch: a write(2) that a signal interrupts goes on, as stdio would
+ * lose what it had. Sleeping still ends.
+ */
+void stop_finish_writes(void);
+
 /* Were we asked? */
 bool stop_wanted(void);
 

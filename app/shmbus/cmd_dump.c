@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * shmbus dump: the frames that a bus still holds, and those that come.
+ *
+ * It is a monitor: it writes nothing to the bus, nobody waits for it, and what
+ * it is too slow for it misses. Every frame that was sent is then either
+ * captured, filtered or missed, and the three are told.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <shmbus.h>
+
+#include "cmd.h"
+#include "filter.h"
+#include "horizon.h"
+#include "options.h"
+#include "progress.h"
+#include "recorder.h"
+#include "say.h"
+#include "senders.h"
+#include "stop.h"
+
+#define BURST 64
+
+/* Between two looks who is on the bus, while there is always something to read. */
+#define LOOK_EVERY 256
+
+/* Without a frame: how often to look for signals and new ports. */
+#define WAIT_MS 200
+
+/* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
+#define PATIENCE_NS UINT64_C(2000000000)
+
+/* Between two messages about losses. */
+#define TELL_NS UINT64_C(1000000000)
+
+#define SNAPLEN_MAX 262144
+
+struct conf {
+	const char *file; /* NULL: print */
+	bool format_given;
+	bool pcap;
+	bool follow;
+	bool only_new;
+	bool no_tcpdump;
+	uint64_t count; /* 0: all */
+	uint32_t snaplen;
+	bool ethernet, verbose, hex, hex_ascii;
+};
+
+struct dump {
+	const struct conf *conf;
+	struct shmbus_station *st;
+	struct senders *senders;
+	struct horizon *horizon;
+	struct recorder *recorder;
+	struct filter filter;
+	struct shmbus_rx rx[BURST];
+	uint8_t *room;
+	uint64_t captured;
+	uint64_t filtered;
+	uint64_t missed;
+	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
+	uint64_t told_ns;    /* the last message about losses */
+	uint64_t idle_ns;    /* since when nothing was to be had; 0: something was */
+	unsigned int bursts;
+	bool done;
+};
+
+/* ---- options */
+
+static int
+take_write(const char *value, void *conf)
+{
+	((struct conf *)conf)->file = value;
+	return *value != '\0' ? 0 : -EINVAL;
+}
+
+static int
+take_format(const char *value, void *conf)
+{
+	struct conf *c = conf;
+
+	c->format_given = true;
+	c->pcap = strcmp(value, "pcap") == 0;
+	return c->pcap || strcmp(value, "pcapng") == 0 ? 0 : -EINVAL;
+}
+
+static int
+take_follow(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->follow = true;
+	return 0;
+}
+
+static int
+take_new(const char *value, void *conf)
+{
+	((struct conf *)conf)->only_new = true;
+	return take_follow(value, conf);
+}
+
+static int
+take_count(const char *value, void *conf)
+{
+	uint32_t count;
+
+	if (options_u32(value, 1, UINT32_MAX, &count) != 0)
+		return -EINVAL;
+	((struct conf *)conf)->count = count;
+	return 0;
+}
+
+static int
+take_snaplen(const char *value, void *conf)
+{
+	return options_u32(value, 1, SNAPLEN_MAX, &((struct conf *)conf)->snaplen);
+}
+
+static int
+take_no_tcpdump(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->no_tcpdump = true;
+	return 0;
+}
+
+static int
+take_ethernet(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->ethernet = true;
+	return 0;
+}
+
+static int
+take_verbose(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->verbose = true;
+	return 0;
+}
+
+static int
+take_hex(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->hex = true;
+	return 0;
+}
+
+static int
+take_hex_ascii(const char *value, void *conf)
+{
+	(void)value;
+	((struct conf *)conf)->hex_ascii = true;
+	return 0;
+}
+
+static const struct option_entry options[] = {
+	{ "write", 'w', "FILE", "write a capture, - for stdout (default: print)", take_write,
+	  "the name of a file, or -" },
+	{ "format", 'F', "FORMAT", "of the capture: pcapng (default), or pcap, also by FILE.pcap",
+	  take_format, "pcapng or pcap" },
+	{ "follow", 'f', NULL, "go on with what comes, until a signal", take_follow, NULL },
+	{ "new", 'n', NULL, "only what comes from now on, until a signal", take_new, NULL },
+	{ "count", 'c', "N", "end after N frames", take_count, "a number from 1 on" },
+	{ "snaplen", 's', "BYTES", "write or print no more of a frame", take_snaplen,
+	  "bytes, from 1 to 262144" },
+	{ "no-tcpdump", 't', NULL, "print lines of our own, with the ports' names", take_no_tcpdump,
+	  NULL },
+	{ "ethernet", 'e', NULL, "as tcpdump's: print the Ethernet header, too", take_ethernet, NULL },
+	{ "verbose", 'v', NULL, "as tcpdump's: print more of each frame", take_verbose, NULL },
+	{ "hex", 'x', NULL, "as tcpdump's: print the bytes, too", take_hex, NULL },
+	{ "hex-ascii", 'X', NULL, "as tcpdump's: print the bytes, also as characters",
+	  take_hex_ascii, NULL },
+	{ .name = NULL },
+};
+
+/* ---- frames */
+
+static uint64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* Its sender's, or -errno. What was lost before it counts, whatever becomes of the frame. */
+static int
+count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wanted)
+{
+	struct sender *sender;
+	int number;
+
+	number = senders_find(d->senders, &rx->meta);
+	if (number < 0) {
+		say("out of memory");
+		return number;
+	}
+	sender = senders_get(d->senders, (unsigned int)number);
+	sender->missed += missed;
+	sender->missed_since += missed;
+	d->missed += missed;
+	if (!wanted)
+		return number;
+	if (sender->received++ == 0)
+		sender->first_ns = rx->meta.tstamp_ns;
+	sender->last_ns = rx->meta.tstamp_ns;
+	return number;
+}
+
+static int
+take_frame(struct dump *d, const struct shmbus_rx *rx)
+{
+	uint64_t missed = rx->meta.missed;
+	struct sender *sender;
+	int number, ret;
+	bool wanted;
+
+	d->missed_all += missed;
+	if (d->done)
+		return 0;
+	wanted = horizon_pass(d->horizon, &rx->meta, rx->len, &missed);
+	if (!wanted && missed == 0)
+		return 0;
+	number = count_frame(d, rx, missed, wanted);
+	if (number < 0)
+		return number;
+	if (!wanted)
+		return 0;
+	if (!filter_match(&d->filter, rx->data, rx->len)) {
+		d->filtered++;
+		return 0;
+	}
+	ret = recorder_frame(d->recorder, d->senders, (unsigned int)number,
+			     &(const struct recorder_frame){
+		.data = rx->data,
+		.len = rx->len,
+		.queue = rx->meta.queue,
+		.tstamp_ns = rx->meta.tstamp_ns,
+	});
+	if (ret != 0)
+		return ret;
+	sender = senders_get(d->senders, (unsigned int)number);
+	sender->captured++;
+	sender->missed_since = 0;
+	d->captured++;
+	d->done = d->captured == d->conf->count;
+	return 0;
+}
+
+static void
+tell_missed(struct dump *d)
+{
+	struct sender *sender;
+	unsigned int i;
+
+	for (i = 0; i < senders_count(d->senders); i++) {
+		sender = senders_get(d->senders, i);
+		if (sender->missed == sender->missed_told)
+			continue;
+		progress_clear();
+		say("%" PRIu64 " frames missed from %s", sender->missed - sender->missed_told,
+		    sender->name);
+		sender->missed_told = sender->missed;
+	}
+	d->told_ns = now_ns();
+}
+
+/* How far it has come, for whoever looks on. */
+static void
+look_around(struct dump *d)
+{
+	senders_refresh(d->senders);
+	if (now_ns() - d->told_ns >= TELL_NS)
+		tell_missed(d);
+	if (d->conf->file != NULL)
+		progress_show("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
+			      d->captured, d->filtered, d->missed);
+}
+
+/* There is nothing to read now. */
+static int
+idle(struct dump *d)
+{
+	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
+	int ret;
+
+	look_around(d);
+	if (!horizon_is_set(d->horizon)) {
+		ret = recorder_flush(d->recorder);
+		if (ret != 0)
+			return ret;
+		ret = shmbus_wait(d->st, WAIT_MS);
+		return ret == -EINTR || ret >= 0 ? 0 : ret;
+	}
+	if (d->idle_ns == 0)
+		d->idle_ns = now_ns();
+	d->done = shmbus_wait(d->st, 0) != 1;
+	if (d->done)
+		return 0;
+	/* Something that cannot be had now: a writer is at work, or died there. */
+	d->done = now_ns() - d->idle_ns >= PATIENCE_NS;
+	if (d->done)
+		say("there is something more on the bus that cannot be read, as its writer has not "
+		    "finished it");
+	else
+		nanosleep(&nap, NULL);
+	return 0;
+}
+
+static int
+burst(struct dump *d)
+{
+	int i, n, ret;
+
+	n = shmbus_receive(d->st, d->rx, BURST);
+	if (n < 0) {
+		say("%s", shmbus_error_text());
+		return n;
+	}
+	if (n == 0)
+		return idle(d);
+	d->idle_ns = 0;
+	for (i = 0; i < n; i++) {
+		ret = take_frame(d, &d->rx[i]);
+		if (ret != 0)
+			return ret;
+	}
+	if (++d->bursts % LOOK_EVERY == 0)
+		look_around(d);
+	return 0;
+}
+
+static int
+set_horizon(struct dump *d)
+{
+	const int ret = horizon_set(d->horizon, shmbus_station_bus(d->st));
+
+	if (ret != 0)
+		say("%s", shmbus_error_text());
+	return ret;
+}
+
+static int
+dump_all(struct dump *d)
+{
+	int ret = 0;
+
+	if (!d->conf->follow)
+		ret = set_horizon(d);
+	while (ret == 0 && !d->done && !horizon_reached(d->horizon)) {
+		if (stop_wanted() && !d->conf->follow)
+			break;
+		/* What was sent until the signal came is captured. */
+		if (stop_wanted() && !horizon_is_set(d->horizon))
+			ret = set_horizon(d);
+		if (ret == 0)
+			ret = burst(d);
+	}
+	return ret;
+}
+
+/* ---- begin and end */
+
+static int
+begin(struct dump *d)
+{
+	struct shmbus *bus = shmbus_station_bus(d->st);
+	struct shmbus_info info;
+	unsigned int i;
+
+	if (shmbus_get_info(bus, &info) != 0) {
+		say("%s", shmbus_error_text());
+		return -EIO;
+	}
+	d->senders = senders_new(bus, &info);
+	d->horizon = horizon_new(&info);
+	d->room = malloc((size_t)BURST * info.frame_max);
+	if (d->senders == NULL || d->horizon == NULL || d->room == NULL) {
+		say("out of memory");
+		return -ENOMEM;
+	}
+	for (i = 0; i < BURST; i++) {
+		d->rx[i].data = d->room + (size_t)i * info.frame_max;
+		d->rx[i].room = info.frame_max;
+	}
+	if (d->conf->only_new && horizon_skip(d->horizon, bus) != 0) {
+		say("%s", shmbus_error_text());
+		return -EIO;
+	}
+	return 0;
+}
+
+static int
+open_recorder(struct dump *d, const char *path)
+{
+	const struct conf *conf = d->conf;
+	struct recorder_conf rec = {
+		.file = conf->file,
+		.bus = path,
+		.snaplen = conf->snaplen,
+		.ethernet = conf->ethernet,
+		.verbose = conf->verbose,
+		.hex = conf->hex,
+		.hex_ascii = conf->hex_ascii,
+	};
+	const char *end;
+
+	if (conf->file == NULL) {
+		rec.kind = conf->no_tcpdump ? RECORDER_TEXT : RECORDER_TCPDUMP;
+	} else {
+		end = strrchr(conf->file, '.');
+		rec.kind = conf->pcap || (!conf->format_given && end != NULL &&
+					  strcmp(end, ".pcap") == 0) ? RECORDER_PCAP : RECORDER_PCAPNG;
+	}
+	return recorder_open(&d->recorder, &rec);
+}
+
+/* Frames that were lost behind the last one that was read of their lane. */
+static uint64_t
+missed_unknown(struct dump *d, struct shmbus_stats *stats)
+{
+	shmbus_get_stats(d->st, stats);
+	return stats->rx_missed > d->missed_all ? stats->rx_missed - d->missed_all : 0;
+}
+
+static int
+finish(struct dump *d)
+{
+	struct shmbus_stats stats;
+	const uint64_t unknown = missed_unknown(d, &stats);
+	int ret;
+
+	progress_clear();
+	ret = recorder_close(d->recorder, d->senders, unknown);
+	tell_missed(d);
+	if (unknown != 0)
+		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
+	if (stats.rx_corrupt != 0)
+		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
+	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
+	    d->filtered, d->missed + unknown);
+	return ret;
+}
+
+static int
+dump(struct dump *d, const char *path)
+{
+	const struct shmbus_conf monitor = { .flags = d->conf->only_new ? 0 : SHMBUS_OLDEST };
+	int ret, ended;
+
+	ret = stop_catch();
+	if (ret < 0) {
+		say("cannot catch signals: %s", strerror(-ret));
+		return ret;
+	}
+	stop_finish_writes();
+	ret = shmbus_monitor(&d->st, path, &monitor);
+	if (ret != 0) {
+		say("%s", shmbus_error_text());
+		return ret;
+	}
+	ret = begin(d);
+	if (ret == 0)
+		ret = open_recorder(d, path);
+	if (ret == 0) {
+		ret = dump_all(d);
+		ended = finish(d);
+		if (ret == 0)
+			ret = ended;
+	}
+	free(d->room);
+	horizon_free(d->horizon);
+	senders_free(d->senders);
+	shmbus_detach(d->st);
+	return ret;
+}
+
+static enum cmd_status
+run(int n, char **operands, const void *c)
+{
+	const struct conf *conf = c;
+	struct dump *d;
+	int ret;
+
+	if (conf->format_given && conf->file == NULL) {
+		say("--format is of a capture; expected --write FILE with it");
+		return CMD_USAGE;
+	}
+	d = calloc(1, sizeof(*d));
+	if (d == NULL) {
+		say("out of memory");
+		return CMD_FAILED;
+	}
+	d->conf = conf;
+	ret = filter_compile(&d->filter, n - 1, operands + 1);
+	if (ret != 0) {
+		free(d);
+		return ret == -EINVAL ? CMD_USAGE : CMD_FAILED;
+	}
+	ret = dump(d, operands[0]);
+	filter_free(&d->filter);
+	free(d);
+	return ret == 0 ? CMD_DONE : CMD_FAILED;
+}
+
+const struct cmd cmd_dump = {
+	.name = "dump",
+	.operands = "PATH [FILTER...]",
+	.summary = "print or record the frames on a bus",
+	.about = "Shows the frames that the bus PATH still holds, the oldest first, also if nobody is\n"
+		 "on it any more. FILTER is an expression of pcap-filter(7). tcpdump prints, if it is\n"
+		 "installed. Needs permission to read the file, and disturbs nobody: what it is too\n"
+		 "slow for it misses, and tells.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = -1,
+	.run = run,
+	.defaults = &(const struct conf){ .snaplen = SNAPLEN_MAX },
+	.conf_size = sizeof(struct conf),
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * On lanes frames have numbers, each lane its own: the horizon is the number
+ * behind the last one. On shmif they have none; there it is as far away as the
+ * ring is long, which is never too near.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "horizon.h"
+
+/* A record on shmif takes this besides the frame. */
+#define SHMIF_RECORD 24
+
+struct horizon {
+	bool set;
+	bool lanes;
+	uint32_t queues;
+	uint32_t n_lanes;
+	uint64_t *next; /* [lane] behind the last frame that was passed */
+	uint64_t *end;  /* [lane] */
+	struct shmbus_lane_info *rings; /* [lane] */
+	uint32_t left;  /* lanes that have not reached their end */
+	uint64_t bytes_left; /* shmif */
+	bool cut; /* the last frame was cut out of a packet, and more of it may come */
+};
+
+struct horizon *
+horizon_new(const struct shmbus_info *info)
+{
+	struct horizon *h = calloc(1, sizeof(*h));
+
+	if (h == NULL)
+		return NULL;
+	h->lanes = info->format == SHMBUS_FORMAT_LANES;
+	h->queues = h->lanes ? info->queues : 1;
+	h->n_lanes = h->lanes ? info->ports * info->queues : 1;
+	h->next = calloc(h->n_lanes, sizeof(*h->next));
+	h->end = calloc(h->n_lanes, sizeof(*h->end));
+	h->rings = calloc(h->n_lanes, sizeof(*h->rings));
+	if (h->next == NULL || h->end == NULL || h->rings == NULL) {
+		horizon_free(h);
+		return NULL;
+	}
+	return h;
+}
+
+void
+horizon_free(struct horizon *h)
+{
+	if (h == NULL)
+		return;
+	free(h->next);
+	free(h->end);
+	free(h->rings);
+	free(h);
+}
+
+int
+horizon_skip(struct horizon *h, struct shmbus *bus)
+{
+	int i, n;
+
+	n = shmbus_get_lanes(bus, h->rings, h->n_lanes);
+	if (n < 0)
+		return n;
+	for (i = 0; h->lanes && i < n && i < (int)h->n_lanes; i++)
+		h->next[h->rings[i].lane] = h->rings[i].frames;
+	return 0;
+}
+
+int
+horizon_set(struct horizon *h, struct shmbus *bus)
+{
+	const struct shmbus_lane_info *ring;
+	int i, n;
+
+	n = shmbus_get_lanes(bus, h->rings, h->n_lanes);
+	if (n < 0)
+		return n;
+	h->set = true;
+	h->bytes_left = h->rings[0].size;
+	for (i = 0; h->lanes && i < n && i < (int)h->n_lanes; i++) {
+		ring = &h->rings[i];
+		h->end[ring->lane] = ring->frames;
+		h->left += ring->held != 0 && h->next[ring->lane] < ring->frames;
+	}
+	return 0;
+}
+
+bool
+horizon_is_set(const struct horizon *h)
+{
+	return h->set;
+}
+
+static bool
+pass_shmif(struct horizon *h, uint32_t len)
+{
+	const uint64_t bytes = len + SHMIF_RECORD;
+
+	if (!h->set)
+		return true;
+	h->bytes_left -= bytes < h->bytes_left ? bytes : h->bytes_left;
+	return true;
+}
+
+bool
+horizon_pass(struct horizon *h, const struct shmbus_meta *meta, uint32_t len, uint64_t *missed)
+{
+	const uint32_t lane = meta->slot * h->queues + meta->queue;
+	bool was_left;
+
+	if (!h->lanes)
+		return pass_shmif(h, len);
+	h->cut = (meta->flags & SHMBUS_META_SEGMENT) != 0;
+	was_left = h->next[lane] < h->end[lane];
+	h->next[lane] = meta->seq + 1;
+	if (!h->set)
+		return true;
+	if (was_left && h->next[lane] >= h->end[lane])
+		h->left--;
+	if (meta->seq < h->end[lane])
+		return true;
+	/* What lies between the last frame on this side and this one may be on both sides. */
+	if (*missed > meta->seq - h->end[lane])
+		*missed -= meta->seq - h->end[lane];
+	else
+		*missed = 0;
+	return false;
+}
+
+bool
+horizon_reached(const struct horizon *h)
+{
+	if (!h->set)
+		return false;
+	return h->lanes ? h->left == 0 && !h->cut : h->bytes_left == 0;
+}

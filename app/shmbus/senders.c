@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus_state.h"
+#include "senders.h"
+
+/* A frame's time is taken when its burst begins, and the owner's when it came. */
+#define SLACK_NS (1000 * 1000)
+
+/* Senders of a shmif bus that are told apart; whoever writes the file can invent any number. */
+#define SHMIF_MAX 256
+
+#define NOBODY -1
+
+struct owner {
+	bool known;
+	struct shmbus_peer_info info;
+	int sender; /* or NOBODY, as long as no frame of it was met */
+};
+
+struct slot {
+	struct owner now;
+	struct owner before;
+	int unknown; /* the sender that stands for all whose name is not known any more */
+};
+
+struct senders {
+	struct shmbus *bus;
+	char path[4096];
+	bool lanes;
+	struct slot *slots; /* [ports] */
+	uint32_t ports;
+	struct shmbus_peer_info *peers; /* [ports] */
+	struct sender *list;
+	unsigned int n;
+	unsigned int room;
+};
+
+struct senders *
+senders_new(struct shmbus *bus, const struct shmbus_info *info)
+{
+	struct senders *s = calloc(1, sizeof(*s));
+	uint32_t i;
+
+	if (s == NULL)
+		return NULL;
+	s->bus = bus;
+	s->lanes = info->format == SHMBUS_FORMAT_LANES;
+	memcpy(s->path, info->path, sizeof(s->path));
+	s->ports = s->lanes ? info->ports : 0;
+	s->slots = calloc(s->ports + 1, sizeof(*s->slots));
+	s->peers = calloc(s->ports + 1, sizeof(*s->peers));
+	if (s->slots == NULL || s->peers == NULL) {
+		senders_free(s);
+		return NULL;
+	}
+	for (i = 0; i < s->ports; i++)
+		s->slots[i].now.sender = s->slots[i].before.sender = s->slots[i].unknown = NOBODY;
+	senders_refresh(s);
+	return s;
+}
+
+void
+senders_free(struct senders *s)
+{
+	if (s == NULL)
+		return;
+	free(s->slots);
+	free(s->peers);
+	free(s->list);
+	free(s);
+}
+
+void
+senders_refresh(struct senders *s)
+{
+	struct slot *slot;
+	int i, n;
+
+	if (!s->lanes)
+		return;
+	n = shmbus_get_peers(s->bus, s->peers, s->ports);
+	for (i = 0; i < n && i < (int)s->ports; i++) {
+		slot = &s->slots[s->peers[i].slot];
+		if (slot->now.known && slot->now.info.incarnation != s->peers[i].incarnation) {
+			slot->before = slot->now;
+			slot->now.sender = NOBODY;
+		}
+		slot->now.known = true;
+		slot->now.info = s->peers[i];
+	}
+}
+
+/* A new one, without a name yet. */
+static int
+add(struct senders *s, uint64_t id)
+{
+	const unsigned int room = s->room == 0 ? 16 : 2 * s->room;
+	struct sender *list;
+
+	if (s->n == s->room) {
+		list = realloc(s->list, room * sizeof(*list));
+		if (list == NULL)
+			return -ENOMEM;
+		s->list = list;
+		s->room = room;
+	}
+	memset(&s->list[s->n], 0, sizeof(s->list[s->n]));
+	s->list[s->n].id = id;
+	return (int)s->n++;
+}
+
+/* ---- lanes */
+
+static int
+sender_of(struct senders *s, struct owner *owner)
+{
+	char name[BUS_STATE_NAME_LEN];
+	struct sender *sender;
+
+	if (owner->sender != NOBODY)
+		return owner->sender;
+	owner->sender = add(s, owner->info.incarnation);
+	if (owner->sender < 0) {
+		owner->sender = NOBODY;
+		return -ENOMEM;
+	}
+	sender = &s->list[owner->sender];
+	/* Many are called net_shmbus0; with their port's number they differ. */
+	snprintf(sender->name, sizeof(sender->name), "%s/%" PRIu32,
+		 bus_state_name(&owner->info, name), owner->info.slot);
+	snprintf(sender->description, sizeof(sender->description), "port %" PRIu32
+		 ", pid %" PRIu32 ", on the bus %.100s", owner->info.slot, owner->info.pid, s->path);
+	sender->has_mac = true;
+	memcpy(sender->mac, owner->info.mac, sizeof(sender->mac));
+	return owner->sender;
+}
+
+static int
+sender_unknown(struct senders *s, struct slot *slot, uint32_t number)
+{
+	struct sender *sender;
+
+	if (slot->unknown != NOBODY)
+		return slot->unknown;
+	slot->unknown = add(s, 0);
+	if (slot->unknown < 0) {
+		slot->unknown = NOBODY;
+		return -ENOMEM;
+	}
+	sender = &s->list[slot->unknown];
+	snprintf(sender->name, sizeof(sender->name), "port/%" PRIu32, number);
+	snprintf(sender->description, sizeof(sender->description), "who had port %" PRIu32
+		 " before, on the bus %.100s", number, s->path);
+	return slot->unknown;
+}
+
+static bool
+can_be(const struct owner *owner, uint64_t tstamp_ns)
+{
+	return owner->known && tstamp_ns + SLACK_NS >= owner->info.attached_ns;
+}
+
+static int
+find_lanes(struct senders *s, const struct shmbus_meta *meta)
+{
+	struct slot *slot;
+
+	if (meta->slot >= s->ports)
+		return -EINVAL;
+	slot = &s->slots[meta->slot];
+	if (!slot->now.known)
+		senders_refresh(s);
+	if (can_be(&slot->now, meta->tstamp_ns))
+		return sender_of(s, &slot->now);
+	if (can_be(&slot->before, meta->tstamp_ns))
+		return sender_of(s, &slot->before);
+	return sender_unknown(s, slot, meta->slot);
+}
+
+/* ---- shmif */
+
+static int
+find_shmif(struct senders *s, const struct shmbus_meta *meta)
+{
+	struct sender *sender;
+	unsigned int i;
+	int number;
+
+	for (i = 0; i < s->n; i++)
+		if (s->list[i].id == meta->sender || i + 1 == SHMIF_MAX)
+			return (int)i;
+	number = add(s, meta->sender);
+	if (number < 0)
+		return number;
+	sender = &s->list[number];
+	if (number + 1 == SHMIF_MAX)
+		snprintf(sender->name, sizeof(sender->name), "others");
+	else
+		snprintf(sender->name, sizeof(sender->name), "shmif-%016" PRIx64, meta->sender);
+	snprintf(sender->description, sizeof(sender->description), "on the bus %.100s", s->path);
+	return number;
+}
+
+int
+senders_find(struct senders *s, const struct shmbus_meta *meta)
+{
+	return s->lanes ? find_lanes(s, meta) : find_shmif(s, meta);
+}
+
+unsigned int
+senders_count(const struct senders *s)
+{
+	return s->n;
+}
+
+struct sender *
+senders_get(struct senders *s, unsigned int number)
+{
+	return &s->list[number];
+}
