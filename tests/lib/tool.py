@@ -12,6 +12,7 @@ import eal
 LIMIT_S = 120
 
 COMMANDS = ("create", "info", "tap", "top", "bench")
+COMMANDS = ("create", "info", "top", "bench", "dump", "replay")
 
 
 def program():

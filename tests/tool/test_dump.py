@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""shmbus dump: exactly the frames that were sent, and what was missed is told to the last one."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import eal
+import pcapng
+import pcaps
+import pytest
+from apps import receives_exactly, scaled, testpmd
+from process import poll
+from tool import LIMIT_S, program, shmbus, start
+
+sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
+import shmif_samples  # noqa: E402
+from shmif_file import HEADER  # noqa: E402
+
+NUMBERS = re.compile(r"(\d+) frames captured, (\d+) filtered, (\d+) missed\n$")
+
+
+def summary(err):
+    """(captured, filtered, missed)"""
+    return tuple(map(int, NUMBERS.search(err).groups()))
+
+
+def dump(bus, path, *options):
+    """Dump a bus into a pcapng file: what is in it, and the summary."""
+    out, err = shmbus("dump", bus.path, "-w", path, *options)
+    assert out == ""
+    return pcapng.read(path), summary(err)
+
+
+@contextlib.contextmanager
+def following(bus, path, *options):
+    """shmbus dump --follow, as long as it takes; `frames`: what it has written so far."""
+    with start("dump", bus.path, "--follow", "-w", path, *options) as process:
+        try:
+            # The file begins when the monitor does.
+            poll(lambda: os.path.exists(path) and os.path.getsize(path) > 0, "the capture to begin")
+            yield process
+        finally:
+            process.kill()
+
+
+def interrupt(process):
+    """End it as a user does; its summary, and all that it said."""
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, err
+    return summary(err.decode()), err.decode()
+
+
+def sent_by_replay(bus, path, *options):
+    out, _ = shmbus("replay", bus.path, path, "--fast", *options)
+    return int(out.split()[0])
+
+
+@pytest.fixture
+def frames():
+    return pcaps.mixture(200)
+
+
+@pytest.fixture
+def source(folder, frames):
+    """A capture of these frames."""
+    path = os.path.join(folder, "source.pcap")
+    pcaps.write(path, frames)
+    return path
+
+
+@pytest.fixture
+def target(folder):
+    return os.path.join(folder, "target.pcapng")
+
+
+@pytest.fixture
+def lanes(make_bus):
+    bus = make_bus()
+    shmbus("create", bus.path)
+    return bus
+
+
+def tcpdump(*args):
+    if shutil.which("tcpdump") is None:
+        pytest.skip("tcpdump is not installed")
+    return subprocess.run(["tcpdump", "-n", *args], stdout=subprocess.PIPE, check=True, text=True,
+                          stderr=subprocess.DEVNULL, timeout=LIMIT_S).stdout
+
+
+@pytest.mark.parametrize("name", shmif_samples.SAMPLES)
+def test_netbsd(make_bus, folder, target, name):
+    bus = make_bus()
+    shmif_samples.write_sample(name, bus.path)
+    wanted = shmif_samples.sample_pcap(name)
+    capture, told = dump(bus, target)
+    assert told == (len(wanted), 0, 0)
+    assert [(f.tstamp_ns, f.data) for f in capture.frames] == [
+        (sec * 1_000_000_000 + usec * 1000, data) for sec, usec, data in wanted]
+    old = os.path.join(folder, "target.pcap")
+    shmbus("dump", bus.path, "-w", old)
+    assert pcaps.read(old) == [data for _, _, data in wanted]
+
+
+@pytest.mark.parametrize("field", [5, 6])
+def test_netbsd_that_died_with_the_lock(make_bus, target, field):
+    """All but the newest record, which may be half-written; spare is no lock."""
+    bus = make_bus()
+    shmif_samples.write_sample("few", bus.path)
+    wanted = [data for _, _, data in shmif_samples.sample_pcap("few")]
+    with open(bus.path, "r+b") as f:
+        words = list(HEADER.unpack(f.read(HEADER.size)))
+        words[field] = 1
+        f.seek(0)
+        f.write(HEADER.pack(*words))
+    _, err = shmbus("dump", bus.path, "-w", target)
+    if field == 5:
+        assert "something more on the bus that cannot be read" in err
+        wanted.pop()
+    assert pcapng.read(target).data() == wanted
+
+
+def test_driver_live_and_post_mortem(bus, folder, source, frames, target):
+    """What testpmd sends, while it does, after it was killed, and read back by others."""
+    late = os.path.join(folder, "late.pcap")
+    shmbus("create", bus.path)
+    with following(bus, target) as process:
+        with pcaps.source(bus, source) as pmd:
+            pmd.set_fwd("io")
+            pmd.start_fwd()
+            receives_exactly(pmd, pcaps.FILE, len(frames))
+            pmd.wait_port_stat(pcaps.BUS, "tx_packets", len(frames))
+            mac = bytes.fromhex(pmd.port_info(pcaps.BUS)["mac"].replace(":", ""))
+            told, _ = interrupt(process)
+            pmd.kill()
+    assert told == (len(frames), 0, 0)
+    capture = pcapng.read(target)
+    assert capture.data() == frames
+    port, = capture.interfaces
+    assert port.name == "net_shmbus0/0" and port.linktype == 1
+    assert port.options[pcapng.IF_MACADDR] == mac
+    assert port.statistics == {pcapng.ISB_IFRECV: len(frames), pcapng.ISB_IFDROP: 0,
+                               pcapng.ISB_FILTERACCEPT: len(frames)}
+    before = os.stat(bus.path)
+    with open(bus.path, "rb") as f:
+        content = f.read(1 << 20)
+    post_mortem, told = dump(bus, target)
+    assert told == (len(frames), 0, 0)
+    assert post_mortem == capture
+    # Nobody has noticed.
+    assert os.stat(bus.path).st_mtime_ns == before.st_mtime_ns
+    with open(bus.path, "rb") as f:
+        assert f.read(1 << 20) == content
+    shmbus("dump", bus.path, "--format", "pcap", "-w", late)
+    assert pcaps.read(late) == frames
+    assert tcpdump("-r", target) == tcpdump("-r", late) == shmbus("dump", bus.path)[0]
+
+
+def test_full_speed(bus, target, counts):
+    """Beside testpmd at full speed: captured and missed are what was sent."""
+    with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:
+        rx.set_fwd("rxonly")
+        rx.start_fwd()
+        tx.set_fwd("txonly")
+        with following(bus, target, "--snaplen", "60", "--new") as process:
+            tx.start_fwd()
+            tx.wait_port_stat(0, "tx_packets", scaled(1_000_000))
+            sent = tx.stop_fwd()["all"]["tx_packets"]
+            (captured, filtered, missed), _ = interrupt(process)
+        receives_exactly(rx, 0, sent)
+    counts(f"captured {captured}, missed {missed}, sent {sent}")
+    assert captured > 0 and filtered == 0
+    assert captured + missed == sent
+    capture = pcapng.read(target)
+    assert len(capture.frames) == captured
+    assert {len(f.data) for f in capture.frames} == {60}
+    assert capture.interfaces[0].statistics[pcapng.ISB_IFDROP] <= missed
+
+
+def test_gaps(make_bus, folder, source, frames, target):
+    """A dump that is stopped misses; every frame of it is accounted for, where it is missing."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--lane-size", "256K")
+    with following(bus, target, "udp") as process:
+        first = sent_by_replay(bus, source)
+        process.send_signal(signal.SIGSTOP)
+        sent = first + sent_by_replay(bus, source, "--loop", "100", "--no-pause")
+        process.send_signal(signal.SIGCONT)
+        (captured, filtered, missed), err = interrupt(process)
+    assert missed > 50 * len(frames)
+    assert captured + filtered + missed == sent
+    capture = pcapng.read(target)
+    statistics = [port.statistics for port in capture.interfaces]
+    assert sum(told[pcapng.ISB_IFDROP] for told in statistics) == missed
+    assert sum(told[pcapng.ISB_IFRECV] for told in statistics) == captured + filtered
+    assert sum(frame.dropped for frame in capture.frames) == missed
+    assert sum(map(int, re.findall(r"(\d+) frames missed from ", err))) == missed
+
+
+def test_filter_count_snaplen(lanes, source, target):
+    sent_by_replay(lanes, source)
+    everything, told = dump(lanes, target)
+    total = told[0]
+    udp, (captured, filtered, missed) = dump(lanes, target, "udp", "and", "not", "vlan")
+    assert 0 < captured < total and captured + filtered == total and missed == 0
+    assert all(frame in everything.frames for frame in udp.frames)
+    assert len(tcpdump("-r", target).splitlines()) == captured
+    three, (captured, _, _) = dump(lanes, target, "-c", "3", "tcp")
+    assert captured == 3 == len(three.frames)
+    short, _ = dump(lanes, target, "-s", "20")
+    assert [(f.data, f.length) for f in short.frames] == [
+        (f.data[:20], f.length) for f in everything.frames]
+    out, _ = shmbus("dump", lanes.path, "--no-tcpdump", "-c", "1")
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{9} \S+/0 [0-9a-f:]{17} > [0-9a-f:]{17}, "
+                        r"ethertype 0x[0-9a-f]{4}, length \d+\n", out)
+
+
+def test_order_and_new_ports(lanes, folder, frames, target):
+    """Several lanes become one sequence; a port that comes later is an interface of its own."""
+    halves = []
+    for number in (0, 1):
+        halves.append(os.path.join(folder, f"half{number}.pcap"))
+        pcaps.write(halves[number], frames[number::2])
+    with following(lanes, target) as process:
+        senders = [start("replay", lanes.path, half, "--rate", "1kpps", "--wait-peers", "1")
+                   for half in halves]
+        for sender in senders:
+            sender.communicate(timeout=LIMIT_S)
+            assert sender.returncode == 0
+        assert sent_by_replay(lanes, halves[0]) == len(frames) // 2
+        told, _ = interrupt(process)
+    assert told == (3 * len(frames) // 2, 0, 0)
+    capture, told = dump(lanes, target)
+    assert told == (3 * len(frames) // 2, 0, 0)
+    times = [frame.tstamp_ns for frame in capture.frames]
+    assert times == sorted(times)
+    assert sorted(capture.data()) == sorted(frames + frames[0::2])
+    assert capture.data()[len(frames):] == frames[0::2]
+
+
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_only_new(make_bus, folder, target, fmt):
+    frames = [frame for frame in pcaps.mixture(200) if len(frame) <= 1514]
+    source = os.path.join(folder, "source.pcap")
+    pcaps.write(source, frames)
+    bus = make_bus()
+    shmbus("create", bus.path, "--format", fmt)
+    sent_by_replay(bus, source)
+    with following(bus, target, "--new") as process:
+        sent_by_replay(bus, source)
+        told, _ = interrupt(process)
+    assert told == (len(frames), 0, 0)
+    assert pcapng.read(target).data() == frames
+    again, _ = dump(bus, target)
+    assert again.data() == frames + frames
+
+
+def test_to_stdout(lanes, source, frames):
+    sent_by_replay(lanes, source)
+    out, _ = shmbus("dump", lanes.path, "-w", "-", "-F", "pcap", text=False)
+    assert len(out) == 24 + sum(16 + len(frame) for frame in frames)
+
+
+def test_empty_bus(lanes, target):
+    capture, told = dump(lanes, target)
+    assert told == (0, 0, 0) and capture.frames == [] and len(capture.interfaces) == 1
+    assert shmbus("dump", lanes.path)[0] == ""
+
+
+@pytest.mark.parametrize("args, status, said", [
+    (("host",), 2, "filter 'host': "),
+    (("-s", "0"), 2, "--snaplen: '0' is not right; expected bytes"),
+    (("-F", "pcap"), 2, "expected --write FILE"),
+    (("-F", "erf", "-w", "x"), 2, "--format: 'erf' is not right; expected pcapng or pcap"),
+    (("-w", "/dev/full"), 1, "cannot write to /dev/full: No space left on device"),
+    (("-w", "/dev/full", "-F", "pcap"), 1, "cannot write to /dev/full: No space left on device"),
+    (("-w", "/nonexistent/file"), 1, "cannot write to /nonexistent/file: No such file"),
+])
+def test_errors(lanes, source, args, status, said):
+    sent_by_replay(lanes, source)
+    _, err = shmbus("dump", lanes.path, *args, status=status)
+    assert said in err
+
+
+def test_no_bus(folder, lanes, source):
+    missing = os.path.join(folder, "missing")
+    _, err = shmbus("dump", missing, status=1)
+    assert f"path={missing}: no such file" in err
+    _, err = shmbus("dump", source, status=1)
+    assert f"path={source}: " in err
+    _, err = shmbus("dump", lanes.path, "-w", lanes.path, status=1)
+    assert "is the bus itself" in err
+    shmbus("info", lanes.path)
+
+
+def test_full_disk_behind_stdout(lanes, source):
+    sent_by_replay(lanes, source)
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([program(), "dump", lanes.path, "-t"], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False, timeout=LIMIT_S)
+    assert done.returncode == 1
+    assert "cannot write to stdout: No space left on device" in done.stderr
