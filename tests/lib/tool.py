@@ -11,8 +11,7 @@ import eal
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
 
-COMMANDS = ("create", "info", "tap", "top", "bench")
-COMMANDS = ("create", "info", "top", "bench", "dump", "replay")
+COMMANDS = ("create", "info", "tap", "top", "bench", "dump", "replay")
 
 
 def program():
