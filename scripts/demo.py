@@ -4,6 +4,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -49,6 +50,22 @@ def watch(sender, receiver, seconds):
     return (before[1]["rx_packets"] - begin[1]["rx_packets"]) / (before[0] - begin[0])
 
 
+def look_on(bus):
+    """What the command shows of it, while the frames go on."""
+    builddir = os.environ.get("shmbus_builddir", os.path.join(ROOT, "build"))
+    program = os.path.join(builddir, "app", "shmbus", "shmbus")
+    if not os.access(program, os.X_OK):
+        return
+    for command in (["top", "--once", bus], ["dump", "--new", "--count", "3", "--no-tcpdump", bus]):
+        say()
+        say("$ shmbus " + " ".join(command))
+        done = subprocess.run([program, *command], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=60, check=False)
+        say(done.stdout.rstrip("\n"))
+        if done.returncode != 0:
+            raise ProcessError("shmbus %s: exit status %d" % (command[0], done.returncode))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--seconds", type=int, default=10, help="how long (default: %(default)s)")
@@ -73,6 +90,7 @@ def main():
             sender.start_fwd()
             receiver.wait_port_stat(0, "rx_packets", 1)
             rate = watch(sender, receiver, args.seconds)
+            look_on(bus)
             sender.stop_fwd()
             received = receiver.wait_stable()["rx_packets"]
             sent = sender.port_stats()["tx_packets"]
