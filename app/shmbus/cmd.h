@@ -37,6 +37,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_bench;
+extern const struct cmd cmd_check;
 extern const struct cmd cmd_create;
 extern const struct cmd cmd_dump;
 extern const struct cmd cmd_info;

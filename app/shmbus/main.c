@@ -21,6 +21,7 @@ static const struct cmd *const cmds[] = {
 	&cmd_info,
 	&cmd_tap,
 	&cmd_top,
+	&cmd_check,
 	&cmd_bench,
 	&cmd_dump,
 	&cmd_replay,
@@ -95,7 +96,7 @@ main(int argc, char **argv)
 		return CMD_DONE;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
-		puts("shmbus " SHMBUS_VERSION);
+		puts("shmbus " COMMAND_VERSION);
 		return CMD_DONE;
 	}
 	cmd = find(argv[1]);

@@ -148,7 +148,7 @@ begin(struct recorder *r, const struct recorder_conf *conf)
 	setvbuf(r->out, NULL, _IOFBF, BUFFER);
 	if (r->kind != RECORDER_PCAPNG)
 		return begin_pcap(r);
-	ret = pcapng_begin(r->out, "shmbus " SHMBUS_VERSION);
+	ret = pcapng_begin(r->out, "shmbus " COMMAND_VERSION);
 	return ret == 0 ? 0 : failed(r, ret);
 }
 

@@ -11,7 +11,7 @@ import eal
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
 
-COMMANDS = ("create", "info", "tap", "top", "bench", "dump", "replay")
+COMMANDS = ("create", "info", "tap", "top", "check", "bench", "dump", "replay")
 
 
 def program():
