@@ -30,7 +30,7 @@ def test_driver_wakes_us(path, folder):
         sleeper = Sleeper(member.bus, member.slot, 0)
         # It is faster than we are, and the lane never empty; so it has to begin again and again.
         for _ in range(ROUNDS):
-            pmd.write("stop\n")
+            pmd.begin_cmd("stop")
             while sleeper.sleep([receiver], 0.3):
                 receiver.receive_all()
             # While nothing is sent nobody wakes us.

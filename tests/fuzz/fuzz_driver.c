@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <rte_bus_vdev.h>
 #include <rte_eal.h>
@@ -134,7 +133,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (i = 0; i < PORTS; i++)
 		setup_port(i);
 	join();
-	MUST(unlink(input_path()) == 0);
 	return 0;
 }
 

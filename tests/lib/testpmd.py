@@ -134,6 +134,11 @@ class Testpmd(Process):
             self.fail(f"'{line}': {REFUSED.search(output).group(0)}")
         return output
 
+    def begin_cmd(self, line):
+        """Type a command; the next one waits for its prompt."""
+        self.unanswered = self.mark()
+        self.write(line + "\n")
+
     def cmds(self, *lines):
         """Several commands; the output of the last one."""
         output = ""
