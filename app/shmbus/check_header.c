@@ -211,6 +211,9 @@ mend(const struct shmbus_file *file, struct start *s, uint64_t size, struct shmb
 
 	if (!s->measured || s->header.version != SHMBUS_VERSION || !nobody_there(file, &s->geo))
 		return 0;
+	/* Three numbers that are possible, but not this bus's, would ruin all the rest. */
+	if (s->header.file_size != s->geo.file_size && size != s->geo.file_size)
+		return 0;
 	if (size < s->geo.file_size && ftruncate(file->fd, (off_t)s->geo.file_size) != 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot make it %" PRIu64
 			" bytes long: %s", file->path, s->geo.file_size, strerror(errno));

@@ -272,6 +272,19 @@ def test_cannot_be_mended(folder, off, form, value):
     assert content(path) == before
 
 
+@pytest.mark.parametrize("off, value", [(12, 2), (12, 4), (16, 3), (24, 1 << 17)])
+def test_numbers_of_another_bus(folder, off, value):
+    """They are possible, but nothing else goes with them: nobody mends by them."""
+    path = os.path.join(folder, "bus")
+    make_lanes(path)
+    poke(path, off, "I", value)
+    before = content(path)
+    assert 72 in [one["offset"] for one in check(path, status=1)]
+    _, err = shmbus("check", "--repair", path, status=1)
+    assert "the header is damaged" in err
+    assert content(path) == before
+
+
 def test_truncated(folder):
     path = os.path.join(folder, "bus")
     make_lanes(path)
