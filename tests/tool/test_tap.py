@@ -3,8 +3,10 @@
 """shmbus tap: the kernel's own TCP/IP at both ends of a bus, and at one end of it testpmd."""
 
 import contextlib
+import json
 import os
 import re
+import shutil
 import signal
 
 import netns
@@ -75,6 +77,45 @@ def test_two_kernels(make_bus, pair, counts, fmt, megabytes):
         info, _ = shmbus("info", path)
         assert f"format   {fmt}" in info
     counts(f"{length} + {length // 10} bytes over TCP, intact")
+
+
+def installed(name):
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    return name
+
+
+def test_curl(make_bus, pair, folder):
+    """A file of a web server in the other network namespace."""
+    served = os.path.join(folder, "served")
+    os.mkdir(served)
+    content = os.urandom(MB)
+    with open(os.path.join(served, "file"), "wb") as f:
+        f.write(content)
+    address = ADDRESSES[1][0]
+    server = pair[1].argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", served, "8080")
+    with joined(make_bus().path, pair), Process(server) as web:
+        web.wait_for("^Serving HTTP")
+        fetched = os.path.join(folder, "fetched")
+        pair[0].run(installed("curl"), "-sS", "-m", netns.LIMIT_S, "-o", fetched,
+                    f"http://{address}:8080/file")
+    with open(fetched, "rb") as f:
+        assert f.read() == content
+
+
+def test_iperf3(make_bus, pair, counts):
+    """It says itself how many bytes have arrived; how fast is its own business."""
+    iperf3 = installed("iperf3")
+    with joined(make_bus().path, pair):
+        with Process(pair[1].argv(iperf3, "-s", "-1", "--forceflush")) as server:
+            server.wait_for("^Server listening")
+            told = json.loads(pair[0].run(iperf3, "-J", "-n", 20 * MB, "-c", ADDRESSES[1][0]))
+            server.wait()
+    assert "error" not in told
+    received = told["end"]["sum_received"]
+    assert received["bytes"] > 0
+    assert told["end"]["sum_sent"]["bytes"] >= 20 * MB
+    counts(f"iperf3: {received['bits_per_second'] / 1e9:.2f} Gbit/s")
 
 
 def test_jumbo_frames(bus, pair):
