@@ -5,12 +5,16 @@
 /* Slots: who has one, who is alive, and who comes after the dead. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_shmif_bus.h"
+#include "shmbus_wake.h"
 #include "station.h"
 #include "tmpdir.h"
 
@@ -273,6 +277,55 @@ test_unlink_spares_strangers(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
+/* Those of inotify, also if they come later, have lower ones: a dead process's locks go first. */
+static void
+test_number_of_descriptor(void **state)
+{
+	struct shmbus_shmif shmif, again;
+	struct station st;
+	int fd, in;
+
+	(void)state;
+	station_join(&st, path, 3, 1, LANE);
+	in = shmbus_wake_watch(st.bus.file.fd);
+	assert_true(in >= 0);
+	assert_true(in < st.bus.file.fd);
+	assert_int_equal(fcntl(st.bus.file.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	close(in);
+	station_leave(&st, true);
+
+	assert_int_equal(shmbus_shmif_open(&shmif, path, SHMBUS_FILE_ANY, 0, 1, NULL), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(shmbus_shmif_open_fd(&again, fd, path, 2, NULL), 0);
+	in = shmbus_wake_watch(again.file.fd);
+	assert_true(in >= 0);
+	assert_true(in < shmif.file.fd);
+	assert_true(in < again.file.fd);
+	assert_int_equal(fcntl(again.file.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	close(in);
+	shmbus_shmif_close(&again);
+	shmbus_shmif_close(&shmif);
+}
+
+/* A process may have fewer than that. */
+static void
+test_few_descriptors(void **state)
+{
+	struct rlimit before, few;
+	struct station st;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = 256;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	station_join(&st, path, 3, 1, LANE);
+	assert_true(st.bus.file.fd < 256);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	station_leave(&st, true);
+}
+
 int
 main(void)
 {
@@ -286,6 +339,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_descriptor_of_no_bus, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unlink, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unlink_spares_strangers, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_number_of_descriptor, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_few_descriptors, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("slot", tests, tmpdir_create, tmpdir_remove);

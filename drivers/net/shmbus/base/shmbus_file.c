@@ -34,6 +34,9 @@
 
 #define OPEN_TRIES 100
 
+/* Above what a process has open as a rule, and below what it may have open as a rule. */
+#define HIGH_FD 512
+
 int
 shmbus_file_lock(const struct shmbus_file *f)
 {
@@ -88,6 +91,27 @@ is_special(const char *path)
 	       !S_ISLNK(st.st_mode);
 }
 
+/*
+ * The kernel closes a dead process's descriptors from the lowest to the
+ * highest, and drops what was behind them in the reverse order. Dropping an
+ * inotify instance waits for a worker of the kernel's, on a busy machine for
+ * seconds; a bus file below it keeps its locks for so long, and its port,
+ * dead, counts as alive. If there is no higher number, that is how it will be.
+ */
+int
+shmbus_file_raise(int fd)
+{
+	int high;
+
+	if (fd < 0 || fd >= HIGH_FD)
+		return fd;
+	high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD);
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
 static int
 open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 {
@@ -109,7 +133,10 @@ open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 		f->fd = open(f->path, flags | O_CREAT | O_EXCL, 0600);
 		f->created = f->fd >= 0;
 	}
-	return f->fd >= 0 ? 0 : -errno;
+	if (f->fd < 0)
+		return -errno;
+	f->fd = shmbus_file_raise(f->fd);
+	return 0;
 }
 
 static int

@@ -51,6 +51,13 @@ int shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_w
 int shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
 			      struct shmbus_error *e);
 
+/*
+ * Give a descriptor that is to have locks, and has none yet, a number above
+ * those of inotify, so that the locks go as soon as the process dies. Returns
+ * the new one in its place, or the old one.
+ */
+int shmbus_file_raise(int fd);
+
 /* Take over a descriptor that another process gave. Takes no lock. It is the caller's until 0. */
 int shmbus_file_adopt(struct shmbus_file *f, int fd, const char *path, uint64_t *size,
 		      struct shmbus_error *e);

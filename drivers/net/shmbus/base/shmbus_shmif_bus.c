@@ -325,6 +325,7 @@ shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_
 	if (own < 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot open it again: %s", path,
 					strerror(errno));
+	own = shmbus_file_raise(own);
 	ret = shmbus_file_adopt(&bus->file, own, path, &size, e);
 	if (ret != 0) {
 		close(own);
