@@ -60,20 +60,37 @@ board_wrong_name(enum wrong what)
 	return wrong_names[what];
 }
 
+static void
+tell(const char *what, const char *format, va_list args)
+{
+	char text[512];
+
+	if (shmbus_add(&board->told, 1) >= TOLD_MAX)
+		return;
+	vsnprintf(text, sizeof(text), format, args);
+	fprintf(stderr, "stress: seed %llu, process %d, %s: %s\n", (unsigned long long)board->seed,
+		(int)getpid(), what, text);
+}
+
 void
 board_wrong(enum wrong what, const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
 	shmbus_add(&board->wrong[what], 1);
-	if (shmbus_add(&board->told, 1) >= TOLD_MAX)
-		return;
 	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
+	tell(wrong_names[what], format, args);
 	va_end(args);
-	fprintf(stderr, "stress: seed %llu, process %d, %s: %s\n", (unsigned long long)board->seed,
-		(int)getpid(), wrong_names[what], text);
+}
+
+void
+board_note(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	tell("note", format, args);
+	va_end(args);
 }
 
 uint64_t
@@ -87,6 +104,12 @@ board_wrongs(void)
 	return sum;
 }
 
+static uint64_t
+count_of(unsigned int i, size_t offset)
+{
+	return shmbus_load((shmbus_a64 *)(void *)((uint8_t *)&board->members[i] + offset));
+}
+
 uint64_t
 board_sum(size_t offset)
 {
@@ -94,8 +117,20 @@ board_sum(size_t offset)
 	unsigned int i;
 
 	for (i = 0; i < PLACES; i++)
-		sum += shmbus_load((shmbus_a64 *)(void *)((uint8_t *)&board->members[i] + offset));
+		sum += count_of(i, offset);
 	return sum;
+}
+
+uint64_t
+board_max(size_t offset)
+{
+	uint64_t max = 0;
+	unsigned int i;
+
+	for (i = 0; i < PLACES; i++)
+		if (count_of(i, offset) > max)
+			max = count_of(i, offset);
+	return max;
 }
 
 void

@@ -57,6 +57,9 @@ struct order {
 	uint32_t visit; /* at which visit of the step from now on; from 1 */
 };
 
+/* What has become of the port that has the lock of a shmif bus. */
+enum holder { HOLDER_RUNS, HOLDER_STOPPED, HOLDER_DEAD, HOLDERS };
+
 /* What must not happen; all of these are 0 at the end of a good run. */
 enum wrong {
 	WRONG_TORN,
@@ -94,6 +97,7 @@ struct member {
 	bool mortal;
 	struct deeds does; /* who is there already does not look again */
 	shmbus_a64 order;
+	shmbus_a32 stopped; /* the kernel says so */
 	shmbus_a32 jitter; /* one of so many steps yields or naps; 0: none */
 	/* Written by the process that has the place: */
 	shmbus_a64 turns;    /* it goes on */
@@ -113,6 +117,8 @@ struct member {
 	shmbus_a64 rung;     /* of these, ended by the bell */
 	shmbus_a64 late;     /* of these, ended with something to read from one that died */
 	shmbus_a64 held_ns;  /* the longest time that a burst had to wait */
+	shmbus_a64 held_by_ns[HOLDERS]; /* and of that for one lock, of a port in this state */
+	shmbus_a32 number;   /* that it has on a shmif bus */
 	shmbus_a64 given_up; /* readers given up as too slow */
 	shmbus_a32 quiet;    /* has seen that nobody is to send any more */
 };
@@ -145,6 +151,8 @@ void board_destroy(void);
 
 /* Count what must not happen, and say the first few times what it was. */
 void board_wrong(enum wrong what, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Tell people, who may want to know why. */
+void board_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 const char *board_wrong_name(enum wrong what);
 /* How often something went wrong, all in all. */
 uint64_t board_wrongs(void);
@@ -152,6 +160,9 @@ uint64_t board_wrongs(void);
 uint64_t board_sum(size_t offset);
 /* Sum of a counter over all members. */
 #define BOARD_SUM(field) board_sum(offsetof(struct member, field))
+/* The largest of them. */
+uint64_t board_max(size_t offset);
+#define BOARD_MAX(field) board_max(offsetof(struct member, field))
 
 void order_give(struct member *m, enum fault fault, enum shmbus_step step, uint32_t visit);
 struct order order_read(uint64_t word);

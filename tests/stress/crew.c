@@ -3,7 +3,6 @@
  */
 
 #include <signal.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@ struct crew crew;
 static struct {
 	uint64_t turns;   /* as seen last */
 	uint64_t idle_ns; /* since they changed */
+	uint64_t stopped_ns; /* since when it has been stopped */
 	unsigned int fds;
 	unsigned int maps;
 } seen[PLACES];
@@ -38,32 +38,15 @@ static void
 start(struct member *m)
 {
 	seen[m - board->members].idle_ns = 0;
+	shmbus_store(&m->stopped, 0);
 	port_start(m, dice_throw(&crew.dice));
-}
-
-/* The state of a process, as ps(1) shows it; 'D': the kernel does not let go of it. */
-static char
-state_of(pid_t pid)
-{
-	char state = '?';
-	char name[64];
-	FILE *file;
-
-	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
-	file = fopen(name, "re");
-	if (file == NULL)
-		return state;
-	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-		state = '?';
-	fclose(file);
-	return state;
 }
 
 static void
 hangs(const char *what, struct member *m)
 {
 	board_wrong(WRONG_HANG, "a port %s; it came to %s last, its state is %c", what,
-		    step_name(shmbus_load(&m->came_to)), state_of(m->pid));
+		    step_name(shmbus_load(&m->came_to)), port_state(m->pid));
 }
 
 /* Wait until it has come as far as traffic. */
@@ -155,11 +138,33 @@ crew_is_alive(struct member *m)
 
 	if (m->pid == 0)
 		return false;
-	if (waitpid(m->pid, &status, WNOHANG) == 0)
+	if (waitpid(m->pid, &status, WNOHANG | WUNTRACED) == 0)
 		return true;
+	if (WIFSTOPPED(status)) {
+		crew.stops++;
+		if (m >= board->members && m < &board->members[PLACES])
+			seen[m - board->members].stopped_ns = shmbus_clock_mono_ns();
+		shmbus_store(&m->stopped, 1);
+		return true;
+	}
 	bury(m, status);
 	m->pid = 0;
 	return false;
+}
+
+void
+crew_go_on(struct member *m)
+{
+	const uint64_t since = seen[m - board->members].stopped_ns;
+	const uint64_t now = shmbus_clock_mono_ns();
+
+	if (shmbus_load(&m->stopped) != 0 && now - since > crew.longest_stop_ns)
+		crew.longest_stop_ns = now - since;
+	/* Both before it can fall again. */
+	shmbus_store(&m->fell, 0);
+	shmbus_store(&m->stopped, 0);
+	if (m->pid != 0)
+		kill(m->pid, SIGCONT);
 }
 
 bool
@@ -168,7 +173,7 @@ crew_wait(struct member *m)
 	uint64_t since = shmbus_clock_mono_ns();
 
 	while (crew_is_alive(m)) {
-		if (shmbus_clock_mono_ns() - since > SECOND && state_of(m->pid) == 'D')
+		if (shmbus_clock_mono_ns() - since > SECOND && port_state(m->pid) == 'D')
 			since = shmbus_clock_mono_ns();
 		if (shmbus_clock_mono_ns() - since > 2 * PATIENCE) {
 			hangs("does not end", m);
@@ -215,7 +220,7 @@ crew_watch(void)
 		turns = shmbus_load(&board->members[i].turns);
 		seen[i].idle_ns = turns == seen[i].turns ? seen[i].idle_ns + passed : 0;
 		seen[i].turns = turns;
-		if (seen[i].idle_ns > SECOND && state_of(board->members[i].pid) == 'D')
+		if (seen[i].idle_ns > SECOND && port_state(board->members[i].pid) == 'D')
 			seen[i].idle_ns = 0; /* membarrier(2) and inotify can take that long */
 		if (seen[i].idle_ns > PATIENCE) {
 			hangs("does not get on", &board->members[i]);
@@ -262,8 +267,8 @@ crew_end(void)
 	for (i = 0; i < MEMBERS; i++) {
 		m = &board->members[i];
 		order_give(m, FAULT_NONE, 0, 0);
-		if (m->pid != 0)
-			kill(m->pid, SIGCONT);
+		if (crew_is_alive(m))
+			crew_go_on(m);
 	}
 	set_phase(PHASE_LEAVE);
 	for (i = STEADY_MAX; i < MEMBERS; i++)

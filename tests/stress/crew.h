@@ -18,6 +18,7 @@ struct crew {
 	uint64_t kills;         /* at a step */
 	uint64_t kills_outside; /* at any instant */
 	uint64_t stops;
+	uint64_t longest_stop_ns;
 	uint64_t restarts;
 	uint64_t scenes;        /* of other buses than the run's */
 	uint64_t killed_at[SHMBUS_STEP_COUNT];
@@ -34,6 +35,8 @@ void crew_restart(struct member *m, struct deeds deeds);
 struct deeds crew_any_deeds(void);
 /* Is the process of a place still there? If it has ended, how it did is counted. */
 bool crew_is_alive(struct member *m);
+/* It may have been stopped, which crew_is_alive finds out: it goes on. */
+void crew_go_on(struct member *m);
 /* Wait for it to end. False: it did not, which is a hang, and it was killed for it. */
 bool crew_wait(struct member *m);
 /* The same for a process without a place on the board. */

@@ -82,24 +82,11 @@ new_plan(struct member *m, struct plan *plan, uint64_t now)
 	}
 }
 
-static void
-stopped(struct plan *plan, uint64_t now)
-{
-	crew.stops++;
-	*plan = (struct plan){ PLAN_STOPPED, now + stop_time() };
-}
-
-static void
-go_on(struct member *m, struct plan *plan)
-{
-	/* Before it can fall again. */
-	shmbus_store(&m->fell, 0);
-	if (m->pid != 0)
-		kill(m->pid, SIGCONT);
-	plan->what = PLAN_NONE;
-}
-
-/* Nobody is stopped for longer than was meant, whatever the controller waits for. */
+/*
+ * Nobody is stopped for longer than was meant, whatever the controller waits
+ * for. That somebody is stopped the kernel says: who was told to stop himself
+ * may do so much later, whatever is planned for him by then.
+ */
 static void
 look_after_stopped(void)
 {
@@ -109,12 +96,13 @@ look_after_stopped(void)
 
 	for (i = 0; i < MEMBERS; i++) {
 		m = &board->members[i];
-		if (plans[i].what == PLAN_STOPPED) {
-			if ((int64_t)(now - plans[i].until_ns) >= 0)
-				go_on(m, &plans[i]);
-		} else if (plans[i].what == PLAN_STOP_AT || plans[i].what == PLAN_NONE) {
-			if (m->pid != 0 && shmbus_load_acquire(&m->fell) != 0)
-				stopped(&plans[i], now);
+		if (!crew_is_alive(m) || shmbus_load(&m->stopped) == 0)
+			continue;
+		if (plans[i].what != PLAN_STOPPED) {
+			plans[i] = (struct plan){ PLAN_STOPPED, now + stop_time() };
+		} else if ((int64_t)(now - plans[i].until_ns) >= 0) {
+			crew_go_on(m);
+			plans[i].what = PLAN_NONE;
 		}
 	}
 }
@@ -142,7 +130,7 @@ follow(struct member *m, struct plan *plan, uint64_t now)
 		break;
 	case PLAN_STOP:
 		if (over && kill(m->pid, SIGSTOP) == 0)
-			stopped(plan, now);
+			plan->until_ns = now + SECOND; /* look_after_stopped sees it sooner */
 		break;
 	case PLAN_STOPPED: /* look_after_stopped */
 		break;

@@ -343,7 +343,7 @@ send_burst(struct lanes_port *p, struct mouth *m)
 		if (sent != 0)
 			holdup_accepted(&m->holdup);
 	}
-	if (full && holdup_refused(&m->holdup, p->me))
+	if (full && holdup_refused(&m->holdup, p->me) == HOLDUP_HANGS)
 		board_wrong(WRONG_HANG, "lane %u: no room for a burst", m->w.lane);
 	shmbus_waker_published(&p->bus, &m->waker);
 }

@@ -118,18 +118,6 @@ report_steps(void)
 	}
 }
 
-static uint64_t
-longest_holdup(void)
-{
-	uint64_t longest = 0;
-	unsigned int i;
-
-	for (i = 0; i < MEMBERS; i++)
-		if (shmbus_load(&board->members[i].held_ns) > longest)
-			longest = shmbus_load(&board->members[i].held_ns);
-	return longest;
-}
-
 static void
 line(const char *what, uint64_t n)
 {
@@ -160,7 +148,13 @@ report(const struct options *o)
 	line("sleeps ended by a bell", BOARD_SUM(rung));
 	line("sleeps over a dead's data", BOARD_SUM(late));
 	line("readers given up", BOARD_SUM(given_up));
-	line("longest hold-up, ms", longest_holdup() / MS);
+	line("longest stop, ms", crew.longest_stop_ns / MS);
+	line("longest hold-up, ms", BOARD_MAX(held_ns) / MS);
+	if (o->format == STRESS_SHMIF) {
+		line("  a lock whose holder runs", BOARD_MAX(held_by_ns[HOLDER_RUNS]) / MS);
+		line("           is stopped", BOARD_MAX(held_by_ns[HOLDER_STOPPED]) / MS);
+		line("           is dead", BOARD_MAX(held_by_ns[HOLDER_DEAD]) / MS);
+	}
 	for (i = 0; i < WRONG_COUNT; i++)
 		line(board_wrong_name(i), shmbus_load(&board->wrong[i]));
 	printf("%s: %s, %" PRIu64 " s, seed %" PRIu64 "\n", board_wrongs() == 0 ? "ok" : "FAILED",

@@ -16,28 +16,46 @@
 
 /* A process that was stopped, or not run, for long did not wait for all of that time. */
 #define LOOK_MAX (10 * MS)
+#define LONG (2 * SECOND)
 
-bool
+enum verdict
 holdup_refused(struct holdup *h, struct member *me)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
-	const uint64_t passed = h->at != 0 ? now - h->at : 0;
+	uint64_t passed = h->at != 0 ? now - h->at : 0;
 
+	if (passed > LOOK_MAX)
+		passed = LOOK_MAX;
 	h->at = now;
-	h->waited += passed < LOOK_MAX ? passed : LOOK_MAX;
+	h->waited += passed;
+	h->behind += passed;
 	if (h->waited > shmbus_load(&me->held_ns))
 		shmbus_store(&me->held_ns, h->waited);
-	if (h->waited <= PATIENCE)
-		return false;
-	h->waited = 0;
-	return true;
+	if (h->waited > PATIENCE) {
+		h->waited = 0;
+		return HOLDUP_HANGS;
+	}
+	if (h->waited < LONG || h->told)
+		return HOLDUP_FINE;
+	h->told = true;
+	return HOLDUP_LONG;
+}
+
+void
+holdup_behind(struct holdup *h, struct member *me, uint64_t lock, enum holder holder)
+{
+	if (h->lock != lock || h->holder != holder)
+		h->behind = 0;
+	h->lock = lock;
+	h->holder = holder;
+	if (h->behind > shmbus_load(&me->held_by_ns[holder]))
+		shmbus_store(&me->held_by_ns[holder], h->behind);
 }
 
 void
 holdup_accepted(struct holdup *h)
 {
-	h->at = 0;
-	h->waited = 0;
+	memset(h, 0, sizeof(*h));
 }
 
 unsigned int
@@ -74,6 +92,23 @@ port_count_maps(pid_t pid, const char *path)
 		n += strstr(line, path) != NULL;
 	fclose(file);
 	return n;
+}
+
+char
+port_state(pid_t pid)
+{
+	char state = '?';
+	char name[64];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", (int)pid);
+	file = fopen(name, "re");
+	if (file == NULL)
+		return state;
+	if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+		state = '?';
+	fclose(file);
+	return state;
 }
 
 pid_t

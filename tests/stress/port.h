@@ -35,10 +35,18 @@ void shmif_probe(const char *path, uint64_t seed);
 struct holdup {
 	uint64_t at;
 	uint64_t waited;
+	uint64_t lock;        /* that it waits for, as it was last */
+	enum holder holder;
+	uint64_t behind;      /* time for that lock, of that holder */
+	bool told;
 };
 
-/* True: for so long that something hangs. */
-bool holdup_refused(struct holdup *h, struct member *me);
+enum verdict { HOLDUP_FINE, HOLDUP_LONG, HOLDUP_HANGS };
+
+/* HOLDUP_LONG once in a wait that is worth a word, HOLDUP_HANGS if it is too long. */
+enum verdict holdup_refused(struct holdup *h, struct member *me);
+/* After that, if there is a lock: a number for this holding of it, and what has become of its holder. */
+void holdup_behind(struct holdup *h, struct member *me, uint64_t lock, enum holder holder);
 void holdup_accepted(struct holdup *h);
 
 /* Start a process in a place on the board; it lives until it is told to end, or is killed. */
@@ -46,6 +54,9 @@ void port_start(struct member *m, uint64_t seed);
 
 /* Run a body in a process of its own. */
 pid_t port_fork(void (*body)(void *arg), void *arg);
+
+/* The state of a process, as ps(1) shows it; 'D': the kernel does not let go of it. */
+char port_state(pid_t pid);
 
 /* Descriptors, and mappings of a file, that a process has. */
 unsigned int port_count_fds(pid_t pid);

@@ -30,6 +30,7 @@
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_writer.h"
 #include "shmbus_wake.h"
+#include "steps.h"
 #include "stream.h"
 
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
@@ -85,6 +86,7 @@ start(struct shmif_port *p)
 	/* Who takes over from a dead port keeps its number from the others for a moment. */
 	if (p->life->path == board->path && p->bus.id > 2 * MEMBERS)
 		board_wrong(WRONG_OTHER, "number %u, of %u ports", p->bus.id, MEMBERS);
+	shmbus_store(&p->me->number, p->bus.id);
 	p->w.bytes = p->burst;
 	p->r.bytes = p->piece;
 	p->w.watch.break_ns = p->life->break_ns;
@@ -121,6 +123,7 @@ leave(struct shmif_port *p)
 			shmbus_file_unlink(&bus->file);
 		shmbus_file_unlock(&bus->file);
 	}
+	shmbus_store(&p->me->number, 0);
 	shmbus_shmif_close(bus);
 }
 
@@ -150,16 +153,47 @@ port_free(struct shmif_port *p)
 	free(p);
 }
 
+/* What has become of the port of this number? */
+static enum holder
+holder_of(const struct shmif_port *p, uint32_t id, struct member **member)
+{
+	struct member *m;
+
+	for (m = board->members; m < &board->members[MEMBERS]; m++)
+		if (shmbus_load(&m->number) == id)
+			break;
+	*member = m;
+	if (id == 0 || id == p->bus.id)
+		return HOLDER_RUNS;
+	if (!shmbus_shmif_number_alive(&p->bus, id))
+		return HOLDER_DEAD;
+	return m < &board->members[MEMBERS] && shmbus_load(&m->stopped) != 0 ? HOLDER_STOPPED :
+	       HOLDER_RUNS;
+}
+
 static void
 refused(struct shmif_port *p, struct holdup *h)
 {
+	static const char *const what[HOLDERS] = { "runs", "is stopped", "is dead" };
 	struct shmbus_shmif_header *header = shmbus_shmif_header(&p->bus);
+	const enum verdict verdict = holdup_refused(h, p->me);
+	const uint32_t spare = shmbus_load(&header->spare);
+	const uint64_t gen = shmbus_load(&header->gen);
+	const uint32_t last = shmbus_load(&header->last);
+	struct member *m;
+	const enum holder holder = holder_of(p, spare & 0xff, &m);
 
-	if (holdup_refused(h, p->me))
+	/* Good enough to tell one holding from the next. */
+	holdup_behind(h, p->me, ((gen << 20 ^ last) << 20) ^ spare, holder);
+	if (verdict == HOLDUP_HANGS)
 		board_wrong(WRONG_HANG, "port %u does not get the lock: it is %u, spare is %#x, gen %"
-			    PRIu64 ", last %u", p->bus.id, shmbus_load(&header->lock),
-			    shmbus_load(&header->spare), shmbus_load(&header->gen),
-			    shmbus_load(&header->last));
+			    PRIu64 ", last %u; the holder %s", p->bus.id,
+			    shmbus_load(&header->lock), spare, gen, last, what[holder]);
+	else if (verdict == HOLDUP_LONG)
+		board_note("port %u waits long for the lock: it is %u, spare is %#x, for %" PRIu64
+			   " ms; the holder %s, came to %s last, its state is %c", p->bus.id,
+			   shmbus_load(&header->lock), spare, h->behind / MS, what[holder],
+			   step_name(shmbus_load(&m->came_to)), port_state(m->pid));
 }
 
 /* ---- sending */
