@@ -335,6 +335,51 @@ test_dead_for_two(void **state)
 	bus_stop(&b);
 }
 
+/* What happens while a dead port's number is being locked. */
+static struct shmbus_shmif_header *let_go;
+
+int __real_shmbus_lock_try(int fd, off_t off);
+int __wrap_shmbus_lock_try(int fd, off_t off);
+int
+__wrap_shmbus_lock_try(int fd, off_t off)
+{
+	const int ret = __real_shmbus_lock_try(fd, off);
+
+	if (let_go != NULL && ret == 0) {
+		shmbus_store(&let_go->lock, 0);
+		let_go = NULL;
+	}
+	return ret;
+}
+
+/* A lock that is let go after it was looked at is not had by taking over the claim. */
+static void
+test_let_go_meanwhile(void **state)
+{
+	static const unsigned int at[] = { 1, 8, 10 };
+	struct shmbus_shmif_header *h;
+	struct victim v;
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < DIM(at); i++) {
+		bus_start_for(&b, 6, &points[at[i]]);
+		h = shmbus_shmif_header(&b.tx.bus);
+		victim_start(&v, b.path, &points[at[i]]);
+		child_kill(&v.child);
+		let_go = h;
+		side_lock(&b.tx);
+		assert_null(let_go);
+		assert_int_equal(shmbus_load(&h->lock), 1);
+		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
+		assert_int_equal(b.tx.r.watch.broken_ours, 0);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
+		bus_stop(&b);
+	}
+}
+
 /* A number that no port ever had, with anything in the other bits but a change begun. */
 static void
 test_nobodys_number(void **state)
@@ -413,6 +458,37 @@ test_foreign_in_time(void **state)
 	assert_true(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
 	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
 	bus_stop(&b);
+}
+
+/* Who was stopped has not watched for that long, however often he had looked before. */
+static void
+test_stopped_meanwhile(void **state)
+{
+	struct shmbus_shmif_header *h;
+	struct shmbus_shmif_watch *w;
+	unsigned int i, k;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		bus_start(&b, 6);
+		h = shmbus_shmif_header(&b.tx.bus);
+		w = &b.rx.r.watch;
+		shmbus_store(&h->lock, 1);
+		/* NetBSD's, or of another thread of this port. */
+		shmbus_store(&h->spare, i == 0 ? 0 : b.rx.bus.id | HELD);
+		w->break_ns = 3600 * SECOND;
+		for (k = 0; k < 100; k++)
+			assert_false(shmbus_shmif_lock(&b.rx.bus, w));
+		/* An hour and a minute ago. */
+		w->since_ns -= 3660 * SECOND;
+		w->looked_ns -= 3660 * SECOND;
+		for (k = 0; k < 10; k++)
+			assert_false(shmbus_shmif_lock(&b.rx.bus, w));
+		assert_int_equal(shmbus_load(&h->spare), i == 0 ? 0 : b.rx.bus.id | HELD);
+		assert_int_equal(w->broken_foreign, 0);
+		bus_stop(&b);
+	}
 }
 
 /* Who moves anything is alive: each change begins the time anew. */
@@ -689,9 +765,11 @@ main(void)
 		cmocka_unit_test(test_inherit_while_netbsd_holds),
 		cmocka_unit_test(test_living),
 		cmocka_unit_test(test_dead_for_two),
+		cmocka_unit_test(test_let_go_meanwhile),
 		cmocka_unit_test(test_nobodys_number),
 		cmocka_unit_test(test_foreign_never),
 		cmocka_unit_test(test_foreign_in_time),
+		cmocka_unit_test(test_stopped_meanwhile),
 		cmocka_unit_test(test_foreign_at_work),
 		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_lock_of_nonsense),

@@ -14,7 +14,7 @@
 
 /* A stuck lock's holder is asked for after this long, and each time again after. */
 #define ASK_NS (1000 * 1000)
-/* A foreign lock must have been found stuck this often, too, before it is broken. */
+/* A foreign lock must have been found stuck this often, all over the time, before it is broken. */
 #define LOOKS 16
 /* How long a lock may be held by NetBSD while the one of ours who waits for it is dead. */
 #define CLAIM_NS (200 * 1000 * 1000)
@@ -71,6 +71,8 @@ still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_
 		.last = shmbus_load(&h->last),
 		.gen = shmbus_load(&h->gen),
 	};
+	/* Who has not looked for longer than this was stopped or asleep, and the holder perhaps, too. */
+	const uint64_t gap = w->break_ns != 0 ? w->break_ns / (LOOKS - 1) + 1 : UINT64_MAX;
 
 	if ((seen.lock | seen.spare) == 0) {
 		w->since_ns = 0;
@@ -78,12 +80,14 @@ still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_
 	}
 	if (w->since_ns != 0 && w->lock == seen.lock && w->spare == seen.spare &&
 	    w->first == seen.first && w->last == seen.last && w->gen == seen.gen) {
-		w->looks++;
+		if (now - w->looked_ns > gap)
+			w->since_ns += now - w->looked_ns - gap;
+		w->looked_ns = now;
 		return true;
 	}
 	w->since_ns = now;
 	w->asked_ns = now;
-	w->looks = 1;
+	w->looked_ns = now;
 	w->lock = seen.lock;
 	w->spare = seen.spare;
 	w->first = seen.first;
@@ -164,7 +168,8 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
 		return false;
-	if (!held)
+	/* It lives no more, so it is NetBSD who has let go since the look: then it is a claim. */
+	if (!held || shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
 	SHMBUS_STEP(shmif_taken_over);
@@ -184,7 +189,7 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 		return false;
 	id = w->spare & ID;
 	if (id == 0 || id == bus->id) {
-		if (w->break_ns == 0 || w->looks < LOOKS || now - w->since_ns < w->break_ns)
+		if (w->break_ns == 0 || now - w->since_ns < w->break_ns)
 			return false;
 		return w->spare == 0 ? break_foreign(bus, w) : take_nonsense(bus, w);
 	}

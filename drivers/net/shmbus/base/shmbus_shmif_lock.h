@@ -49,9 +49,9 @@
 struct shmbus_shmif_watch {
 	uint64_t break_ns; /* after which a foreign lock is broken; 0: never */
 	/* The lock, stuck, as it was seen first: */
-	uint64_t since_ns; /* 0: it was not */
+	uint64_t since_ns; /* 0: it was not; later by the times in which nobody looked */
+	uint64_t looked_ns; /* when that was last */
 	uint64_t asked_ns; /* when the kernel was last asked for its holder */
-	uint32_t looks;
 	uint32_t lock;
 	uint32_t spare;
 	uint32_t first;
