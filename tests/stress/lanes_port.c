@@ -128,8 +128,9 @@ join(struct lanes_port *p)
 		if (ret == 0)
 			break;
 		shmbus_bus_undo(&p->bus);
-		/* Who looks at a process in /proc keeps its memory, and so the file and the
-		 * slot's lock, for a moment longer than the process lives.
+		/* The slot's lock goes with the last mapping of the file, and who reads a
+		 * process's memory by /proc, as ps(1) does, keeps its mappings for as long
+		 * as that takes; even when the process has been waited for.
 		 */
 		add(&p->me->slot_waits, 1);
 		usleep(1000);

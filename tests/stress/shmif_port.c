@@ -83,7 +83,7 @@ start(struct shmif_port *p)
 		board_wrong(WRONG_OTHER, "cannot open: %s", e.text);
 		return false;
 	}
-	/* Who takes over from a dead port keeps its number from the others for a moment. */
+	/* Each of the others may have a dead port's number, for a moment, to take over from it. */
 	if (p->life->path == board->path && p->bus.id > 2 * MEMBERS)
 		board_wrong(WRONG_OTHER, "number %u, of %u ports", p->bus.id, MEMBERS);
 	shmbus_store(&p->me->number, p->bus.id);
