@@ -23,6 +23,7 @@
 #include "bench.h"
 #include "progress.h"
 #include "say.h"
+#include "shmbus_clock.h"
 #include "stop.h"
 
 #define WARM_UP_S 0.2
@@ -42,10 +43,7 @@ struct run {
 static double
 now_s(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)shmbus_clock_mono_ns() / 1e9;
 }
 
 /* ---- processes */

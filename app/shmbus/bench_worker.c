@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
+#include "shmbus_clock.h"
 
 /* As often in vain, and somebody else may have the CPU: there may be too few. */
 #define SPINS 256
@@ -34,15 +34,6 @@ struct worker {
 	unsigned int vain;
 	uint8_t *bytes; /* burst frames of size bytes */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 static _Noreturn void
 fail(struct worker *w, const char *what)
@@ -191,8 +182,8 @@ run_receiver(struct worker *w)
 		if (phase(w) != BENCH_DRAIN)
 			continue;
 		if (quiet_ns == 0) {
-			quiet_ns = now_ns();
-		} else if (now_ns() - quiet_ns >= IDLE_NS) {
+			quiet_ns = shmbus_clock_mono_ns();
+		} else if (shmbus_clock_mono_ns() - quiet_ns >= IDLE_NS) {
 			shmbus_get_stats(w->station, &stats);
 			atomic_store_explicit(&w->seat->missed, stats.rx_missed, memory_order_relaxed);
 			atomic_store_explicit(&w->seat->idle, true, memory_order_release);
@@ -242,12 +233,12 @@ run_ping(struct worker *w)
 
 	make_frames(w, 1);
 	while (phase(w) == BENCH_GO) {
-		began = now_ns();
+		began = shmbus_clock_mono_ns();
 		memcpy(w->bytes + HEADER_LEN, &began, sizeof(began));
 		send_one(w);
 		if (!receive_one(w, &unused))
 			return;
-		histogram_add(&w->seat->latency, now_ns() - began);
+		histogram_add(&w->seat->latency, shmbus_clock_mono_ns() - began);
 		add(&w->seat->frames, 1);
 	}
 }
@@ -259,7 +250,7 @@ run_pong(struct worker *w)
 
 	make_frames(w, 1);
 	while (receive_one(w, &began)) {
-		histogram_add(&w->seat->latency, now_ns() - began);
+		histogram_add(&w->seat->latency, shmbus_clock_mono_ns() - began);
 		add(&w->seat->frames, 1);
 		send_one(w);
 	}

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "bus_state.h"
+#include "shmbus_clock.h"
 
 /* Room for more than there were, as ports come meanwhile. */
 #define SPARE 8
@@ -57,7 +57,6 @@ take_lanes(struct bus_state *state, struct shmbus *bus)
 int
 bus_state_take(struct bus_state *state, struct shmbus *bus)
 {
-	struct timespec now;
 	int ret;
 
 	memset(state, 0, sizeof(*state));
@@ -70,8 +69,7 @@ bus_state_take(struct bus_state *state, struct shmbus *bus)
 		bus_state_free(state);
 		return ret;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	state->taken_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	state->taken_ns = shmbus_clock_mono_ns();
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,75 +111,39 @@ take_lane_size(const char *value, void *conf)
 	return options_size(value, 1, UINT64_MAX, &((struct bench_conf *)conf)->lane_size);
 }
 
-static int
-take_no_pause(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->no_pause = true;
-	return 0;
-}
-
-static int
-take_zero_copy(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->zero_copy = true;
-	return 0;
-}
-
-static int
-take_check(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->check = true;
-	return 0;
-}
-
-static int
-take_latency(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->latency = true;
-	return 0;
-}
-
-static int
-take_json(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->json = true;
-	return 0;
-}
-
-static int
-take_csv(const char *value, void *conf)
-{
-	(void)value;
-	((struct bench_conf *)conf)->csv = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "senders", 'n', "N", "processes that send (default 1)", take_senders, "1 to 32" },
-	{ "receivers", 'm', "M", "processes that receive (default 1)", take_receivers, "1 to 32" },
-	{ "size", 's', "LIST", "bytes of a frame (default 64,512,1518; shmif: 1514)", take_sizes,
-	  "numbers from 30 to 65535, with commas between, 16 at most" },
-	{ "burst", 'b', "N", "frames at a time (default 32)", take_burst, "1 to 256" },
-	{ "seconds", 't', "SECONDS", "length of a run (default 1)", take_seconds,
-	  "seconds from 0.01 to 86400" },
-	{ "runs", 'r', "N", "runs with each size; the median is told (default 3)", take_runs,
-	  "1 to 100" },
-	{ "format", 'f', "FORMAT", "lanes (default), or shmif", take_format, "lanes or shmif" },
-	{ "lane-size", 0, "BYTES", "lanes: ring of a sender (default 4M)", take_lane_size,
-	  "a power of two of bytes, which may end in K, M or G" },
-	{ "cpus", 'c', "LIST", "CPUs for senders, then receivers, in turn", take_cpus,
-	  "CPUs that this process may use, with commas between" },
-	{ "no-pause", 0, NULL, "senders do not wait for slow receivers", take_no_pause, NULL },
-	{ "zero-copy", 'z', NULL, "receivers look at frames where they lie", take_zero_copy, NULL },
-	{ "check", 0, NULL, "numbers in each frame, looked at by receivers", take_check, NULL },
-	{ "latency", 'l', NULL, "measure latency, too: one frame to and fro", take_latency, NULL },
-	{ "json", 'j', NULL, "results as JSON", take_json, NULL },
-	{ "csv", 0, NULL, "results as CSV, a line per run", take_csv, NULL },
+	{ "senders", 'n', "N", "processes that send (default 1)",
+	  .take = take_senders, .expects = "1 to 32" },
+	{ "receivers", 'm', "M", "processes that receive (default 1)",
+	  .take = take_receivers, .expects = "1 to 32" },
+	{ "size", 's', "LIST", "bytes of a frame (default 64,512,1518; shmif: 1514)",
+	  .take = take_sizes,
+	  .expects = "numbers from 30 to 65535, with commas between, 16 at most" },
+	{ "burst", 'b', "N", "frames at a time (default 32)",
+	  .take = take_burst, .expects = "1 to 256" },
+	{ "seconds", 't', "SECONDS", "length of a run (default 1)", .take = take_seconds,
+	  .expects = "seconds from 0.01 to 86400" },
+	{ "runs", 'r', "N", "runs with each size; the median is told (default 3)",
+	  .take = take_runs,
+	  .expects = "1 to 100" },
+	{ "format", 'f', "FORMAT", "lanes (default), or shmif",
+	  .take = take_format, .expects = "lanes or shmif" },
+	{ "lane-size", 0, "BYTES", "lanes: ring of a sender (default 4M)", .take = take_lane_size,
+	  .expects = "a power of two of bytes, which may end in K, M or G" },
+	{ "cpus", 'c', "LIST", "CPUs for senders, then receivers, in turn", .take = take_cpus,
+	  .expects = "CPUs that this process may use, with commas between" },
+	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",
+	  .flag = offsetof(struct bench_conf, no_pause) },
+	{ "zero-copy", 'z', NULL, "receivers look at frames where they lie",
+	  .flag = offsetof(struct bench_conf, zero_copy) },
+	{ "check", 0, NULL, "numbers in each frame, looked at by receivers",
+	  .flag = offsetof(struct bench_conf, check) },
+	{ "latency", 'l', NULL, "measure latency, too: one frame to and fro",
+	  .flag = offsetof(struct bench_conf, latency) },
+	{ "json", 'j', NULL, "results as JSON",
+	  .flag = offsetof(struct bench_conf, json) },
+	{ "csv", 0, NULL, "results as CSV, a line per run",
+	  .flag = offsetof(struct bench_conf, csv) },
 	{ .name = NULL },
 };
 

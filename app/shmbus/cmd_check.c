@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <jansson.h>
+#include <stddef.h>
 
 #include "check.h"
 #include "cmd.h"
@@ -34,33 +35,20 @@ struct conf {
 };
 
 static int
-take_repair(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->repair = true;
-	return 0;
-}
-
-static int
 take_break(const char *value, void *conf)
 {
 	return options_seconds(value, BREAK_MIN_S, BREAK_MAX_S, &((struct conf *)conf)->break_s);
 }
 
-static int
-take_json(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->json = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "repair", 'r', NULL, "mend what belongs to nobody who lives", take_repair, NULL },
+	{ "repair", 'r', NULL, "mend what belongs to nobody who lives",
+	  .flag = offsetof(struct conf, repair) },
 	{ "lock-break", 'b', "SECONDS",
-	  "shmif: when a lock that NetBSD took, and nothing moves, is broken (default 5)", take_break,
-	  "seconds from 0.1 to 3600" },
-	{ "json", 'j', NULL, "as JSON, for programs", take_json, NULL },
+	  "shmif: when a lock that NetBSD took, and nothing moves, is broken (default 5)",
+	  .take = take_break,
+	  .expects = "seconds from 0.1 to 3600" },
+	{ "json", 'j', NULL, "as JSON, for programs",
+	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
 

@@ -43,16 +43,17 @@ take_mode(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "format", 'f', "FORMAT", "lanes (default), or shmif: NetBSD's", take_format,
-	  "lanes or shmif" },
-	{ "ports", 'p', "N", "lanes: places for ports (default 32)", take_ports,
-	  "a number from 1 on" },
-	{ "queues", 'q', "N", "lanes: Tx and Rx queues of a port at most (default 4)", take_queues,
-	  "a number from 1 on" },
+	{ "format", 'f', "FORMAT", "lanes (default), or shmif: NetBSD's", .take = take_format,
+	  .expects = "lanes or shmif" },
+	{ "ports", 'p', "N", "lanes: places for ports (default 32)", .take = take_ports,
+	  .expects = "a number from 1 on" },
+	{ "queues", 'q', "N", "lanes: Tx and Rx queues of a port at most (default 4)",
+	  .take = take_queues,
+	  .expects = "a number from 1 on" },
 	{ "lane-size", 's', "BYTES", "lanes: ring of one Tx queue, as 256K, 4M (default 4M)",
-	  take_lane_size, "a power of two of bytes, which may end in K, M or G" },
-	{ "mode", 'm', "MODE", "permission bits, octal (default 0600)", take_mode,
-	  "permission bits in octal, as 0600 or 0660" },
+	  .take = take_lane_size, .expects = "a power of two of bytes, which may end in K, M or G" },
+	{ "mode", 'm', "MODE", "permission bits, octal (default 0600)", .take = take_mode,
+	  .expects = "permission bits in octal, as 0600 or 0660" },
 	{ .name = NULL },
 };
 

@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include <shmbus.h>
+#include <stddef.h>
 
 #include "cmd.h"
 #include "filter.h"
@@ -27,6 +28,7 @@
 #include "recorder.h"
 #include "say.h"
 #include "senders.h"
+#include "shmbus_clock.h"
 #include "stop.h"
 
 #define BURST 64
@@ -127,76 +129,32 @@ take_snaplen(const char *value, void *conf)
 	return options_u32(value, 1, SNAPLEN_MAX, &((struct conf *)conf)->snaplen);
 }
 
-static int
-take_no_tcpdump(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->no_tcpdump = true;
-	return 0;
-}
-
-static int
-take_ethernet(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->ethernet = true;
-	return 0;
-}
-
-static int
-take_verbose(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->verbose = true;
-	return 0;
-}
-
-static int
-take_hex(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->hex = true;
-	return 0;
-}
-
-static int
-take_hex_ascii(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->hex_ascii = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "write", 'w', "FILE", "write a capture, - for stdout (default: print)", take_write,
-	  "the name of a file, or -" },
+	{ "write", 'w', "FILE", "write a capture, - for stdout (default: print)",
+	  .take = take_write,
+	  .expects = "the name of a file, or -" },
 	{ "format", 'F', "FORMAT", "of the capture: pcapng (default), or pcap, also by FILE.pcap",
-	  take_format, "pcapng or pcap" },
-	{ "follow", 'f', NULL, "go on with what comes, until a signal", take_follow, NULL },
-	{ "new", 'n', NULL, "only what comes from now on, until a signal", take_new, NULL },
-	{ "count", 'c', "N", "end after N frames", take_count, "a number from 1 on" },
-	{ "snaplen", 's', "BYTES", "write or print no more of a frame", take_snaplen,
-	  "bytes, from 1 to 262144" },
-	{ "no-tcpdump", 't', NULL, "print lines of our own, with the ports' names", take_no_tcpdump,
-	  NULL },
-	{ "ethernet", 'e', NULL, "as tcpdump's: print the Ethernet header, too", take_ethernet, NULL },
-	{ "verbose", 'v', NULL, "as tcpdump's: print more of each frame", take_verbose, NULL },
-	{ "hex", 'x', NULL, "as tcpdump's: print the bytes, too", take_hex, NULL },
+	  .take = take_format, .expects = "pcapng or pcap" },
+	{ "follow", 'f', NULL, "go on with what comes, until a signal", .take = take_follow },
+	{ "new", 'n', NULL, "only what comes from now on, until a signal", .take = take_new },
+	{ "count", 'c', "N", "end after N frames",
+	  .take = take_count, .expects = "a number from 1 on" },
+	{ "snaplen", 's', "BYTES", "write or print no more of a frame", .take = take_snaplen,
+	  .expects = "bytes, from 1 to 262144" },
+	{ "no-tcpdump", 't', NULL, "print lines of our own, with the ports' names",
+	  .flag = offsetof(struct conf, no_tcpdump) },
+	{ "ethernet", 'e', NULL, "as tcpdump's: print the Ethernet header, too",
+	  .flag = offsetof(struct conf, ethernet) },
+	{ "verbose", 'v', NULL, "as tcpdump's: print more of each frame",
+	  .flag = offsetof(struct conf, verbose) },
+	{ "hex", 'x', NULL, "as tcpdump's: print the bytes, too",
+	  .flag = offsetof(struct conf, hex) },
 	{ "hex-ascii", 'X', NULL, "as tcpdump's: print the bytes, also as characters",
-	  take_hex_ascii, NULL },
+	  .flag = offsetof(struct conf, hex_ascii) },
 	{ .name = NULL },
 };
 
 /* ---- frames */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Its sender's, or -errno. What was lost before it counts, whatever becomes of the frame. */
 static int
@@ -277,7 +235,7 @@ tell_missed(struct dump *d)
 		    sender->name);
 		sender->missed_told = sender->missed;
 	}
-	d->told_ns = now_ns();
+	d->told_ns = shmbus_clock_mono_ns();
 }
 
 /* How far it has come, for whoever looks on. */
@@ -285,7 +243,7 @@ static void
 look_around(struct dump *d)
 {
 	senders_refresh(d->senders);
-	if (now_ns() - d->told_ns >= TELL_NS)
+	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
 		tell_missed(d);
 	if (d->conf->file != NULL)
 		progress_show("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
@@ -308,12 +266,12 @@ idle(struct dump *d)
 		return ret == -EINTR || ret >= 0 ? 0 : ret;
 	}
 	if (d->idle_ns == 0)
-		d->idle_ns = now_ns();
+		d->idle_ns = shmbus_clock_mono_ns();
 	d->done = shmbus_wait(d->st, 0) != 1;
 	if (d->done)
 		return 0;
 	/* Something that cannot be had now: a writer is at work, or died there. */
-	d->done = now_ns() - d->idle_ns >= PATIENCE_NS;
+	d->done = shmbus_clock_mono_ns() - d->idle_ns >= PATIENCE_NS;
 	if (d->done)
 		say("there is something more on the bus that cannot be read, as its writer has not "
 		    "finished it");

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include <shmbus.h>
+#include <stddef.h>
 
 #include "bus_state.h"
 #include "cmd.h"
@@ -21,16 +22,9 @@ struct conf {
 	bool json;
 };
 
-static int
-take_json(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->json = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "json", 'j', NULL, "as JSON, for programs", take_json, NULL },
+	{ "json", 'j', NULL, "as JSON, for programs",
+	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
 
@@ -92,8 +86,8 @@ print_ports(const struct bus_state *state)
 		printf("%4" PRIu32 "  %-16s  %-7" PRIu32 "  %-7s  %s  %-6s %-5s %12" PRIu64 " %12"
 		       PRIu64 " %12" PRIu64 "\n",
 		       p->slot, bus_state_name(p, name), p->pid, bus_state_peer(state, p),
-		       bus_state_mac(p->mac, mac), queues, p->flags & SHMBUS_PEER_HOLDS ? "on" : "off", p->tx_frames, p->rx_frames,
-		       p->rx_missed);
+		       bus_state_mac(p->mac, mac), queues, p->flags & SHMBUS_PEER_HOLDS ? "on" : "off",
+		       p->tx_frames, p->rx_frames, p->rx_missed);
 	}
 }
 

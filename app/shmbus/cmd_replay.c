@@ -21,6 +21,7 @@
 #include <time.h>
 
 #include <shmbus.h>
+#include <stddef.h>
 
 #include "capture.h"
 #include "cmd.h"
@@ -28,6 +29,7 @@
 #include "pace.h"
 #include "progress.h"
 #include "say.h"
+#include "shmbus_clock.h"
 #include "stop.h"
 #include "units.h"
 
@@ -114,38 +116,24 @@ take_wait_peers(const char *value, void *conf)
 	return options_u32(value, 1, UINT32_MAX, &((struct conf *)conf)->peers);
 }
 
-static int
-take_no_pause(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->no_pause = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "rate", 'r', "RATE", "as 1000pps, 2.5Mpps, 100Mbps (default: as it was recorded)", take_rate,
-	  "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
-	{ "fast", 'f', NULL, "as fast as possible", take_fast, NULL },
-	{ "speed", 's', "X", "X times as fast as it was recorded", take_speed,
-	  "a number from 0.000001 to 1000000" },
-	{ "loop", 'l', "N", "N times, 0: until a signal (default 1)", take_loop, "a number from 0 on" },
-	{ "wait-peers", 'w', "N", "begin when N other ports are on the bus", take_wait_peers,
-	  "a number from 1 on" },
-	{ "no-pause", 'n', NULL, "lanes: wait for no slow receiver; they lose frames", take_no_pause,
-	  NULL },
+	{ "rate", 'r', "RATE", "as 1000pps, 2.5Mpps, 100Mbps (default: as it was recorded)",
+	  .take = take_rate,
+	  .expects = "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
+	{ "fast", 'f', NULL, "as fast as possible", .take = take_fast },
+	{ "speed", 's', "X", "X times as fast as it was recorded", .take = take_speed,
+	  .expects = "a number from 0.000001 to 1000000" },
+	{ "loop", 'l', "N", "N times, 0: until a signal (default 1)",
+	  .take = take_loop, .expects = "a number from 0 on" },
+	{ "wait-peers", 'w', "N", "begin when N other ports are on the bus",
+	  .take = take_wait_peers,
+	  .expects = "a number from 1 on" },
+	{ "no-pause", 'n', NULL, "lanes: wait for no slow receiver; they lose frames",
+	  .flag = offsetof(struct conf, no_pause) },
 	{ .name = NULL },
 };
 
 /* ---- time */
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 /* Or until a signal comes. */
 static void
@@ -165,7 +153,7 @@ sleep_ns(const struct replay *r, uint64_t ns)
 static void
 show(const struct replay *r)
 {
-	const double seconds = (double)(now_ns() - r->begin_ns) / 1e9;
+	const double seconds = (double)(shmbus_clock_mono_ns() - r->begin_ns) / 1e9;
 	char pps[UNITS_LEN];
 
 	if (progress_due())
@@ -225,12 +213,12 @@ wait_until(struct replay *r, uint64_t due_ns)
 	uint64_t passed;
 	int ret;
 
-	passed = now_ns() - r->begin_ns;
+	passed = shmbus_clock_mono_ns() - r->begin_ns;
 	if (passed >= due_ns)
 		return 0;
 	ret = send_burst(r);
 	while (ret == 0 && !stop_wanted()) {
-		passed = now_ns() - r->begin_ns;
+		passed = shmbus_clock_mono_ns() - r->begin_ns;
 		if (passed >= due_ns)
 			break;
 		show(r);
@@ -273,7 +261,7 @@ replay_all(struct replay *r)
 	uint32_t loop;
 	int ret = 0;
 
-	r->begin_ns = now_ns();
+	r->begin_ns = shmbus_clock_mono_ns();
 	for (loop = 0; ret == 0 && !stop_wanted(); loop++) {
 		if (r->conf->loops != 0 && loop == r->conf->loops)
 			break;
@@ -349,7 +337,7 @@ attach(struct replay *r, const char *path)
 static void
 tell(const struct replay *r)
 {
-	const double seconds = (double)(now_ns() - r->begin_ns) / 1e9;
+	const double seconds = (double)(shmbus_clock_mono_ns() - r->begin_ns) / 1e9;
 	char pps[UNITS_LEN], bps[UNITS_LEN];
 
 	progress_clear();

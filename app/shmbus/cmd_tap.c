@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <shmbus.h>
+#include <stddef.h>
 
 #include "cmd.h"
 #include "options.h"
@@ -103,34 +104,29 @@ take_mac(const char *value, void *c)
 }
 
 static int
-take_up(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->up = true;
-	return 0;
-}
-
-static int
 take_format(const char *value, void *conf)
 {
 	return options_format(value, &((struct conf *)conf)->format);
 }
 
 static const struct option_entry options[] = {
-	{ "name", 'n', "NAME", "the device's name (default: tap0, tap1, ...)", take_name,
-	  "a name" },
+	{ "name", 'n', "NAME", "the device's name (default: tap0, tap1, ...)", .take = take_name,
+	  .expects = "a name" },
 	{ "netns", 'N', "NETNS", "put it into this network namespace: a name, or a path",
-	  take_netns, "a name of ip-netns, or a path" },
+	  .take = take_netns, .expects = "a name of ip-netns, or a path" },
 	{ "address", 'a', "ADDR/LEN", "give it an address, IPv4 or IPv6, and bring it up; may be "
-	  "repeated", take_address, "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
+	  "repeated",
+	  .take = take_address,
+	  .expects = "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
 	  "and 16 of them at most" },
-	{ "mtu", 'm', "BYTES", "its MTU (default 1500, or what the bus takes)", take_mtu,
-	  "bytes from 68 to what the bus takes" },
-	{ "mac", 'M', "MAC", "its MAC address (default: random)", take_mac,
-	  "a unicast address as 02:00:00:00:00:01" },
-	{ "up", 'u', NULL, "bring it up", take_up, NULL },
+	{ "mtu", 'm', "BYTES", "its MTU (default 1500, or what the bus takes)", .take = take_mtu,
+	  .expects = "bytes from 68 to what the bus takes" },
+	{ "mac", 'M', "MAC", "its MAC address (default: random)", .take = take_mac,
+	  .expects = "a unicast address as 02:00:00:00:00:01" },
+	{ "up", 'u', NULL, "bring it up",
+	  .flag = offsetof(struct conf, up) },
 	{ "format", 'f', "FORMAT", "of a bus that is not there yet: lanes (default) or shmif",
-	  take_format, "lanes or shmif" },
+	  .take = take_format, .expects = "lanes or shmif" },
 	{ .name = NULL },
 };
 

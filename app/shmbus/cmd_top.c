@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include <shmbus.h>
+#include <stddef.h>
 
 #include "bus_state.h"
 #include "cmd.h"
@@ -53,27 +54,13 @@ take_interval(const char *value, void *conf)
 	return options_seconds(value, 0.01, 3600, &((struct conf *)conf)->interval_s);
 }
 
-static int
-take_once(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->once = true;
-	return 0;
-}
-
-static int
-take_json(const char *value, void *conf)
-{
-	(void)value;
-	((struct conf *)conf)->json = true;
-	return 0;
-}
-
 static const struct option_entry options[] = {
-	{ "interval", 'i', "SECONDS", "time between two looks (default 1)", take_interval,
-	  "seconds from 0.01 to 3600" },
-	{ "once", '1', NULL, "one interval, then end", take_once, NULL },
-	{ "json", 'j', NULL, "one JSON object per interval and line, for programs", take_json, NULL },
+	{ "interval", 'i', "SECONDS", "time between two looks (default 1)", .take = take_interval,
+	  .expects = "seconds from 0.01 to 3600" },
+	{ "once", '1', NULL, "one interval, then end",
+	  .flag = offsetof(struct conf, once) },
+	{ "json", 'j', NULL, "one JSON object per interval and line, for programs",
+	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
 

@@ -98,6 +98,10 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 		return refuse(cmd);
 	}
 	option = find(cmd->options, got);
+	if (option->take == NULL) {
+		*(bool *)((char *)conf + option->flag) = true;
+		return 0;
+	}
 	if (option->take(optarg, conf) == 0)
 		return 0;
 	say("--%s: '%s' is not right; expected %s", option->name, optarg, option->expects);

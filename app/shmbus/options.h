@@ -10,6 +10,7 @@
  * is read by, and what the help is printed from.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -20,9 +21,10 @@ struct option_entry {
 	char letter;	   /* the short form, or 0 */
 	const char *value; /* what the help calls its value; NULL: a switch */
 	const char *help;  /* one line */
-	/* Put value (NULL for a switch) into conf. 0, or -EINVAL. */
+	/* Put value (NULL for a switch) into conf. 0, or -EINVAL. NULL: see flag. */
 	int (*take)(const char *value, void *conf);
 	const char *expects; /* what would have been right, after "expected"; NULL: a switch */
+	size_t flag;	     /* where in conf the bool is that a switch without take sets */
 };
 
 /*

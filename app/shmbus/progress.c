@@ -5,24 +5,15 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "progress.h"
+#include "shmbus_clock.h"
 
 #define EVERY_NS (200 * 1000 * 1000)
 
 static uint64_t shown_ns;
 static bool shown;
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
 
 bool
 progress_due(void)
@@ -31,7 +22,7 @@ progress_due(void)
 
 	if (terminal < 0)
 		terminal = isatty(STDERR_FILENO);
-	return terminal != 0 && now_ns() - shown_ns >= EVERY_NS;
+	return terminal != 0 && shmbus_clock_mono_ns() - shown_ns >= EVERY_NS;
 }
 
 void
@@ -46,7 +37,7 @@ progress_show(const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fflush(stderr);
-	shown_ns = now_ns();
+	shown_ns = shmbus_clock_mono_ns();
 	shown = true;
 }
 
