@@ -13,6 +13,7 @@
  */
 
 #include <rte_alarm.h>
+#include <rte_errno.h>
 
 #include "shmbus_wire.h"
 
@@ -135,12 +136,18 @@ void
 shmbus_link_start(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
+	int ret;
 
 	dev->data->dev_started = 1; /* as ethdev does when dev_start has returned */
 	publish_state(dev);
 	refresh_and_tell(dev);
-	if (!priv->watching && rte_eal_alarm_set(WATCH_US, watch, dev) == 0)
-		priv->watching = true;
+	if (priv->watching)
+		return;
+	ret = rte_eal_alarm_set(WATCH_US, watch, dev);
+	priv->watching = ret == 0;
+	if (ret != 0)
+		SHMBUS_LOG(WARNING, "port %u: its link is not watched, there will be no events: %s",
+			   dev->data->port_id, rte_strerror(-ret));
 }
 
 void
