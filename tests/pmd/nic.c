@@ -23,6 +23,7 @@
 #define QUIET 2000
 
 struct rte_mempool *pool;
+const char *nic_plugin = PLUGIN;
 
 static unsigned int pool_size;
 static unsigned int serial;
@@ -72,7 +73,7 @@ eal_start(void **state)
 		n++;
 	if (tmpdir_create(state) != 0)
 		return -1;
-	if (dlopen(PLUGIN, RTLD_NOW) == NULL) {
+	if (nic_plugin != NULL && dlopen(nic_plugin, RTLD_NOW) == NULL) {
 		print_error("# %s\n", dlerror());
 		return -1;
 	}

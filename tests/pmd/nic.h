@@ -17,6 +17,9 @@
 #include "frame.h"
 #include "tmpdir.h"
 
+/* The plugin that eal_start loads; NULL: the driver is in the program. */
+extern const char *nic_plugin;
+
 /* Group setup and teardown of cmocka: EAL, a pool, and a folder for bus files. */
 int eal_start(void **state);
 int eal_stop(void **state);

@@ -15,7 +15,8 @@
 
 #include "fault.h"
 
-static unsigned int left; /* calls until one fails; 0: none will */
+/* Other threads have calls of their own, of which none fails. */
+static _Thread_local unsigned int left; /* calls until one fails; 0: none will */
 static const char *failed;
 static int failed_errno;
 
@@ -39,9 +40,8 @@ fault_errno(void)
 	return failed_errno;
 }
 
-/* Is it this call's turn? */
-static bool
-fails(const char *name, int err)
+bool
+fault_is_due(const char *name, int err)
 {
 	if (left == 0 || --left != 0)
 		return false;
@@ -58,7 +58,7 @@ fails(const char *name, int err)
 	type \
 	__wrap_##name params \
 	{ \
-		return fails(#name, err) ? (failure) : __real_##name args; \
+		return fault_is_due(#name, err) ? (failure) : __real_##name args; \
 	}
 
 WRAP(void *, mmap64, (void *at, size_t len, int prot, int flags, int fd, off_t off),
@@ -93,7 +93,7 @@ __wrap_open64(const char *path, int flags, ...)
 		mode = va_arg(ap, mode_t);
 		va_end(ap);
 	}
-	return fails("open64", EMFILE) ? -1 : __real_open64(path, flags, mode);
+	return fault_is_due("open64", EMFILE) ? -1 : __real_open64(path, flags, mode);
 }
 
 int __real_fcntl64(int fd, int op, ...);
@@ -109,7 +109,7 @@ __wrap_fcntl64(int fd, int op, ...)
 	va_end(ap);
 	/* Letting go of a lock does not fail. */
 	if ((op == F_OFD_SETLK && ((struct flock *)arg)->l_type != F_UNLCK) || op == F_OFD_GETLK)
-		return fails("fcntl64", ENOLCK) ? -1 : __real_fcntl64(fd, op, arg);
+		return fault_is_due("fcntl64", ENOLCK) ? -1 : __real_fcntl64(fd, op, arg);
 	return __real_fcntl64(fd, op, arg);
 }
 
@@ -126,5 +126,5 @@ __wrap_syscall(long number, ...)
 	b = va_arg(ap, long);
 	c = va_arg(ap, long);
 	va_end(ap);
-	return fails("syscall", ENOSYS) ? -1 : __real_syscall(number, a, b, c);
+	return fault_is_due("syscall", ENOSYS) ? -1 : __real_syscall(number, a, b, c);
 }

@@ -6,8 +6,9 @@
 #define TEST_FAULT_H
 
 /*
- * System calls and allocations that fail when they are told to. The program
- * is linked with --wrap for each of them (meson.build has the list).
+ * System calls and allocations that fail when they are told to, those of the
+ * thread that tells them. The program is linked with --wrap for each of them
+ * (meson.build has the list).
  */
 
 #include <stdbool.h>
@@ -18,5 +19,8 @@ void fault_arm(unsigned int n);
 const char *fault_disarm(void);
 /* The errno that it failed with. */
 int fault_errno(void);
+
+/* For what stands before a call: is it this call's turn to fail? Then errno is set. */
+bool fault_is_due(const char *name, int err);
 
 #endif /* TEST_FAULT_H */
