@@ -35,6 +35,8 @@
 
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
 #define LONGEST SHMBUS_SHMIF_FRAME_MAX
+/* Many times what it takes to take a lock over, of time in which somebody looked at it. */
+#define DEATH_MAX (5 * SECOND)
 
 /* What is known of one stream. */
 struct heard {
@@ -185,6 +187,11 @@ refused(struct shmif_port *p, struct holdup *h)
 
 	/* Good enough to tell one holding from the next. */
 	holdup_behind(h, p->me, ((gen << 20 ^ last) << 20) ^ spare, holder);
+	if (holder == HOLDER_DEAD && h->behind > DEATH_MAX) {
+		board_wrong(WRONG_HANG, "port %u waits for a dead port's lock: spare is %#x", p->bus.id,
+			    spare);
+		h->behind = 0;
+	}
 	if (verdict == HOLDUP_HANGS)
 		board_wrong(WRONG_HANG, "port %u does not get the lock: it is %u, spare is %#x, gen %"
 			    PRIu64 ", last %u; the holder %s", p->bus.id,
