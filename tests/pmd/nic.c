@@ -3,6 +3,7 @@
  */
 
 #include <dlfcn.h>
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,8 @@ eal_start(void **state)
 		n++;
 	if (tmpdir_create(state) != 0)
 		return -1;
+	/* A thread that allocates would be given address space, which counts as held. */
+	mallopt(M_ARENA_MAX, 1);
 	if (nic_plugin != NULL && dlopen(nic_plugin, RTLD_NOW) == NULL) {
 		print_error("# %s\n", dlerror());
 		return -1;
