@@ -105,8 +105,8 @@ uint64_t now_ms(void);
 	do { \
 		const uint64_t eventually_start = now_ms(); \
 		while (!(condition)) { \
-			if (now_ms() - eventually_start > 10000) \
-				fail_msg("not within 10 s: %s", #condition); \
+			if (now_ms() - eventually_start > 60000) \
+				fail_msg("not within 60 s: %s", #condition); \
 			rte_delay_us_sleep(1000); \
 		} \
 	} while (0)
