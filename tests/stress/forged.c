@@ -83,6 +83,13 @@ nonsense(void *arg)
 	shmbus_store(&shmbus_shmif_header(arg)->spare, 0x4700);
 }
 
+/* A port died just when it had taken the lock, or NetBSD was faster. */
+static void
+of_the_dead(void *arg)
+{
+	shmbus_store(&taken_by_netbsd(arg)->spare, 200);
+}
+
 static void
 nothing(void *arg)
 {
@@ -110,6 +117,8 @@ static const struct forgery {
 } forgeries[] = {
 	{ SHMBUS_STEP_shmif_drop_claim, nothing, SHMBUS_STEP_shmif_lock, be_faster },
 	{ SHMBUS_STEP_shmif_take_nonsense, nonsense, 0, NULL },
+	{ SHMBUS_STEP_shmif_watch, half_written, 0, NULL },
+	{ SHMBUS_STEP_shmif_take_watched, of_the_dead, 0, NULL },
 	{ SHMBUS_STEP_shmif_break_sign, half_written, 0, NULL },
 	{ SHMBUS_STEP_shmif_break_late, half_written, SHMBUS_STEP_shmif_break_sign, let_go },
 	{ SHMBUS_STEP_shmif_broken, half_written, 0, NULL },

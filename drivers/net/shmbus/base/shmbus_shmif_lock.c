@@ -16,14 +16,17 @@
 #define ASK_NS (1000 * 1000)
 /* A foreign lock must have been found stuck this often, all over the time, before it is broken. */
 #define LOOKS 16
-/* How long a lock may be held by NetBSD while the one of ours who waits for it is dead. */
+/* How long a lock that was claimed by a dead port may be NetBSD's. */
 #define CLAIM_NS (200 * 1000 * 1000)
 
 #define ID 0xffu
 #define LAST_SHIFT 8
 #define LAST_MASK 0xfffffu
 #define GEN_SHIFT 28
+/* With WATCHED: a dead port of ours may hold the lock. */
+#define OURS (1u << 28)
 #define HELD (1u << 29)
+#define WATCHED (1u << 30)
 #define INTENT (1u << 31)
 /* No offset of a record: the ring is being repaired. */
 #define LAST_REPAIR LAST_MASK
@@ -52,12 +55,41 @@ lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 }
 
 static bool
-try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
+is_watch(uint32_t spare)
 {
-	if ((shmbus_load(&h->spare) | shmbus_load(&h->lock)) != 0)
+	return (spare & (INTENT | WATCHED | HELD)) == WATCHED;
+}
+
+/* Somebody watches the lock: whoever finds it free may have it. */
+static bool
+try_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h, uint32_t spare)
+{
+	if (!is_watch(spare))
+		return false;
+	/* The lock after the spare word: what was free before that was signed may be stuck now. */
+	shmbus_fence_acquire();
+	if (shmbus_load(&h->lock) != 0)
 		return false;
 	SHMBUS_STEP(shmif_claim);
+	return swap(&h->spare, spare, bus->id) && lock_claimed(bus, h);
+}
+
+static bool
+try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
+{
+	const uint32_t spare = shmbus_load(&h->spare);
+
+	if ((spare | shmbus_load(&h->lock)) != 0)
+		return try_watched(bus, h, spare);
+	SHMBUS_STEP(shmif_claim);
 	return swap(&h->spare, 0, bus->id) && lock_claimed(bus, h);
+}
+
+/* How long a lock with this spare word must be stuck before it may be taken; 0: for ever. */
+static uint64_t
+patience(const struct shmbus_shmif_watch *w, uint32_t spare)
+{
+	return is_watch(spare) && (spare & OURS) ? CLAIM_NS : w->break_ns;
 }
 
 /* Is all of it as it was when last looked at? Else it begins anew from here. */
@@ -71,10 +103,11 @@ still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_
 		.last = shmbus_load(&h->last),
 		.gen = shmbus_load(&h->gen),
 	};
+	const uint64_t wait = patience(w, seen.spare);
 	/* Who has not looked for longer than this was stopped or asleep, and the holder perhaps, too. */
-	const uint64_t gap = w->break_ns != 0 ? w->break_ns / (LOOKS - 1) + 1 : UINT64_MAX;
+	const uint64_t gap = wait != 0 ? wait / (LOOKS - 1) + 1 : UINT64_MAX;
 
-	if ((seen.lock | seen.spare) == 0) {
+	if (seen.lock == 0 && (seen.spare == 0 || is_watch(seen.spare))) {
 		w->since_ns = 0;
 		return false;
 	}
@@ -85,9 +118,10 @@ still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_
 		w->looked_ns = now;
 		return true;
 	}
-	w->since_ns = now;
-	w->asked_ns = now;
-	w->looked_ns = now;
+	/* The time after the look: who is stopped in between has not watched. */
+	w->since_ns = shmbus_clock_mono_ns();
+	w->asked_ns = w->since_ns;
+	w->looked_ns = w->since_ns;
 	w->lock = seen.lock;
 	w->spare = seen.spare;
 	w->first = seen.first;
@@ -118,6 +152,23 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 	}
 }
 
+/*
+ * Make the stuck lock one that we watch. Its time begins anew: as long as this
+ * word stands there no port of ours has let go of the lock, so it is stuck for
+ * the same reason all the time.
+ */
+static void
+watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t ours)
+{
+	/* By chance, so that the threads of a port have different words. */
+	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) & LAST_MASK);
+	const uint32_t word = WATCHED | ours | nonce << LAST_SHIFT | bus->id;
+
+	SHMBUS_STEP(shmif_watch);
+	if (swap(&shmbus_shmif_header(bus)->spare, w->spare, word))
+		w->word = word;
+}
+
 static bool
 break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
@@ -125,7 +176,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 
 	/* Should we die over it, the next one has to do the same again. */
 	SHMBUS_STEP(shmif_break_sign);
-	if (!swap(&h->spare, 0, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
+	if (!swap(&h->spare, w->spare, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
 	if (shmbus_load(&h->lock) != w->lock || shmbus_load(&h->first) != w->first ||
 	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
@@ -153,23 +204,63 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	return w->lock != 0 || lock_claimed(bus, h);
 }
 
+/* The lock was that of a port that died when it had it, or was about to let it go. */
+static bool
+take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+{
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	SHMBUS_STEP(shmif_take_watched);
+	if (!swap(&h->spare, w->spare, bus->id))
+		return false;
+	/* NetBSD's after all, and slow. */
+	if (shmbus_load(&h->lock) == 0)
+		return lock_claimed(bus, h);
+	SHMBUS_STEP(shmif_hold);
+	shmbus_store(&h->spare, bus->id | HELD);
+	w->broken_ours++;
+	return true;
+}
+
+/* Somebody watches the lock; if it is us, perhaps for long enough. */
+static bool
+end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t now)
+{
+	const uint32_t ours = w->spare & OURS;
+	const uint64_t wait = patience(w, w->spare);
+
+	if (wait == 0 || now - w->since_ns < wait)
+		return false;
+	if (w->spare == w->word)
+		return ours != 0 ? take_watched(bus, w) : break_foreign(bus, w);
+	/* Another one, who is dead, or has better things to do. */
+	if (now - w->since_ns >= 2 * wait)
+		watch_lock(bus, w, ours);
+	return false;
+}
+
 /* What the port of this number left, as w saw it, becomes ours, if it is dead. */
 static bool
 take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t id)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	const bool held = w->lock != 0;
-	bool taken;
+	bool taken = false;
 
 	if (shmbus_shmif_number_try(bus, id) != 0)
 		return false;
-	SHMBUS_STEP(shmif_take_over);
-	taken = swap(&h->spare, w->spare, (w->spare & ~ID) | (held ? HELD : 0) | bus->id);
+	if (w->lock != 0 && !(w->spare & HELD)) {
+		/* Held by it, or by NetBSD? */
+		watch_lock(bus, w, OURS);
+	} else {
+		SHMBUS_STEP(shmif_take_over);
+		/* A lock that is free leaves nothing to be finished. */
+		taken = swap(&h->spare, w->spare, w->lock != 0 ? (w->spare & ~ID) | bus->id : bus->id);
+	}
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
 		return false;
-	/* It lives no more, so it is NetBSD who has let go since the look: then it is a claim. */
-	if (!held || shmbus_load(&h->lock) == 0)
+	/* Signed as a breaker, who may have been late: it is NetBSD who has let go since the look. */
+	if (w->lock == 0 || shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
 	SHMBUS_STEP(shmif_taken_over);
@@ -182,23 +273,28 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 static bool
 take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
+	/* The time before the look. */
 	const uint64_t now = shmbus_clock_mono_ns();
 	uint32_t id;
 
 	if (!still_stuck(w, shmbus_shmif_header(bus), now))
 		return false;
+	if (is_watch(w->spare))
+		return end_watch(bus, w, now);
+	if (w->spare == 0) {
+		if (w->break_ns != 0)
+			watch_lock(bus, w, 0);
+		return false;
+	}
 	id = w->spare & ID;
 	if (id == 0 || id == bus->id) {
 		if (w->break_ns == 0 || now - w->since_ns < w->break_ns)
 			return false;
-		return w->spare == 0 ? break_foreign(bus, w) : take_nonsense(bus, w);
+		return take_nonsense(bus, w);
 	}
 	if (now - w->asked_ns < ASK_NS)
 		return false;
 	w->asked_ns = now;
-	/* Held by it, or perhaps by NetBSD, who never holds it for long? */
-	if (w->lock != 0 && !(w->spare & HELD) && now - w->since_ns < CLAIM_NS)
-		return false;
 	return take_from(bus, w, id);
 }
 
@@ -251,7 +347,7 @@ shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watc
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	/* A claim alone keeps our own out, too. */
+	/* A claim alone keeps our own out, too. (A watch does not, and is told from it next.) */
 	if ((shmbus_load(&h->lock) | shmbus_load(&h->spare)) == 0) {
 		w->since_ns = 0;
 	} else if (take_from_dead(bus, w)) {
@@ -275,9 +371,10 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	const uint32_t spare = shmbus_load(&h->spare);
 	const uint64_t since = shmbus_clock_mono_ns();
+	uint64_t now;
 
-	/* The number is ours, so nobody else takes this over. */
-	if ((spare & ID) != bus->id)
+	/* The number is ours, so nobody else takes this over; but a watch, which is anybody's. */
+	if ((spare & ID) != bus->id || is_watch(spare))
 		return;
 	/* Signed as a breaker, it may have been late: the lock is free, and the ring is right. */
 	if ((spare & HELD) && shmbus_load(&h->lock) != 0) {
@@ -285,8 +382,9 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 		unlock(bus);
 		return;
 	}
-	while (shmbus_load(&h->lock) != 0) {
-		if (shmbus_clock_mono_ns() - since >= CLAIM_NS) {
+	/* The time before the look, as in take_from_dead. */
+	for (now = since; shmbus_load(&h->lock) != 0; now = shmbus_clock_mono_ns()) {
+		if (now - since >= CLAIM_NS) {
 			unlock(bus);
 			return;
 		}

@@ -22,21 +22,33 @@
  *   bit  31      last and gen are being changed; with  |
  *                an offset beyond the data: the ring   |
  *                is being repaired                    /
+ *   bit  30      alone, the port watches the lock: it is NetBSD's, or (bit 28)
+ *                that of a dead port of ours or NetBSD's; bits 8..27 are by chance
  *
  *   lock spare    state                   who leaves it, and how
  *   0    0        free                    anybody: NetBSD takes the lock, ours claim
  *   0    id       claimed                 id: takes the lock, or drops the claim
  *                                         id is dead: another one's claim from now on
  *   1    0        NetBSD's                NetBSD: lets go
- *                                         a breaker, if nothing has changed for break_ns:
- *                                         signs as the one who repairs
+ *                                         who may break it: watches it
+ *   1    watch    stuck                   NetBSD: lets go
+ *                                         another one: watches it, if nothing has come of it
+ *                                         for twice the time
+ *                                         the watcher, if nothing has changed: for break_ns,
+ *                                         signs as the one who repairs; with bit 28, for a
+ *                                         fifth of a second, has it
+ *   0    watch    free                    anybody: as 0 0
  *   1    id       id has just taken the lock or is about to let go, or NetBSD was faster
  *                                         id, or NetBSD
- *                                         id is dead, and it has been so for a while:
- *                                         another one takes it over
+ *                                         id is dead: another one watches it, with bit 28
  *   1    id,held  id's                    id: drops bit 29, then the lock, then the claim
  *                                         id is dead: another one takes it over, and
  *                                         finishes what bit 31 says was begun
+ *
+ * Time counts from when the watch stands in the spare word, as until it is
+ * replaced no port of ours can let the lock go. Else somebody slow could take
+ * for stuck what others have freed meanwhile, and a kernel that lives has got
+ * (tests/model/shmif_lock.pml).
  *
  * What a dead port left is taken over with its number locked, so that no new
  * port can get the number meanwhile and be robbed. The lock word itself only
@@ -54,6 +66,7 @@ struct shmbus_shmif_watch {
 	uint64_t asked_ns; /* when the kernel was last asked for its holder */
 	uint32_t lock;
 	uint32_t spare;
+	uint32_t word; /* by which this thread watches; 0: none yet */
 	uint32_t first;
 	uint32_t last;
 	uint64_t gen;

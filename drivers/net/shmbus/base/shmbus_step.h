@@ -98,6 +98,8 @@
 	X(shmif_taken_over, SHMIF, STORE, "what it had begun is finished; said so next") \
 	X(shmif_redo_last, SHMIF, STORE, "last, as a dead port announced it") \
 	X(shmif_redo_gen, SHMIF, STORE, "gen, as a dead port announced it") \
+	X(shmif_watch, SHMIF, REPAIR, "a lock that is stuck, nobody knows why, is watched from now on") \
+	X(shmif_take_watched, SHMIF, REPAIR, "it was stuck for long enough to be a dead port's") \
 	X(shmif_inherit, SHMIF, STORE, "the claim of the number's last port is cleared") \
 	X(shmif_take_nonsense, SHMIF, REPAIR, "a spare word that nobody wrote becomes ours") \
 	X(shmif_break_sign, SHMIF, REPAIR, "NetBSD's lock is stuck: signed by who repairs") \
