@@ -70,4 +70,21 @@ MODELS = {
         },
         # W1 and W2 order the count of sleeps, too.
         spare=["RECORDS=3 NO_W6", "RECORDS=3 NO_W7"]),
+    "shmif_lock": Model(
+        bounds=["KERNEL_ROUNDS=1", "DEATHS=0"],
+        long=["DEATHS=1", "DEATHS=2 KERNEL_DEATHS=0 KERNEL_ROUNDS=1"],
+        mutations={
+            "DEATHS=0 OLD_BREAK": "one holder",
+            "KERNEL_DEATHS=0 OLD_CLAIM": "one holder",
+            "LOCK_FIRST": "one holder",
+            "UNLOCK_FIRST": "one holder",
+            "NO_STEAL": STUCK,
+            "NO_IDLE": STUCK,
+            "NO_INHERIT": STUCK,
+            "NO_REDO": "whole",
+            "NO_INTENT": "whole",
+            "NO_REPAIR": "repaired",
+            "DEATHS=0 NO_L1": "whole",
+            "DEATHS=0 NO_L2": "whole",
+        }),
 }
