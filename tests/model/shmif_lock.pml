@@ -138,6 +138,19 @@ begin:
 
 	/* shmbus_shmif_lock_inherit() */
 	seen = spare;
+#ifndef NO_INHERIT
+	if
+	:: PORT(seen) == p && IS_WATCH(seen) ->
+		STEP(shmif_inherit,
+			if
+			:: spare == seen && KIND(seen) == WATCHED_OURS -> spare = MINE(CLAIM); seen = spare
+			:: spare == seen && KIND(seen) == WATCHED -> spare = 0; goto next
+			:: else -> goto next
+			fi
+		)
+	:: else
+	fi;
+#endif
 	if
 #ifndef NO_INHERIT
 	:: PORT(seen) == p && !IS_WATCH(seen) ->

@@ -374,8 +374,14 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 	uint64_t now;
 
 	/* The number is ours, so nobody else takes this over; but a watch, which is anybody's. */
-	if ((spare & ID) != bus->id || is_watch(spare))
+	if ((spare & ID) != bus->id)
 		return;
+	/* What may have been a dead port's lock is that of a claim, as it was. */
+	if (is_watch(spare)) {
+		SHMBUS_STEP(shmif_inherit);
+		if (!swap(&h->spare, spare, spare & OURS ? bus->id : 0) || !(spare & OURS))
+			return;
+	}
 	/* Signed as a breaker, it may have been late: the lock is free, and the ring is right. */
 	if ((spare & HELD) && shmbus_load(&h->lock) != 0) {
 		redo(bus, spare, 0);
