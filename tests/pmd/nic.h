@@ -100,7 +100,7 @@ void log_end(void);
 
 /* Monotonic. */
 uint64_t now_ms(void);
-/* Try until the condition holds, for at most ten seconds. */
+/* Try until the condition holds, for at most a minute. */
 #define eventually(condition) \
 	do { \
 		const uint64_t eventually_start = now_ms(); \
