@@ -36,12 +36,43 @@
  * The entries of a location have the order in which they are made: each has
  * one writer at a time, or is changed by read-modify-write only.
  *
+ * With SC memory is sequentially consistent instead: a load takes the newest
+ * entry, no other is kept, and there are no clocks. For models that have too
+ * many threads for all of the above.
+ *
  * The model says before it includes this:
  *   LOCS, THREADS   how many there are; threads from CLOCKS on store nothing
  *   CLOCKS
  *   BASE(x)         where the entries of location x begin
  *   ENTRIES         BASE(LOCS): of all locations
  */
+
+#ifdef SC
+
+hidden byte c11_i, c11_j;
+byte value[LOCS];
+
+inline store(t, x, v)
+{
+	value[x] = v
+}
+
+#define store_release(t, x, v) store(t, x, v)
+
+inline load(t, x, into)
+{
+	into = value[x]
+}
+
+#define load_acquire(t, x, into) load(t, x, into)
+
+#define fence_acquire(t) skip
+#define fence_release(t) skip
+#define fence_full(t) skip
+
+#define LATEST(x) value[x]
+
+#else
 
 typedef clock {
 	byte upto[CLOCKS]
@@ -240,3 +271,5 @@ inline see_all(t)
 }
 
 #define LATEST(x) value[ENTRY(x, newest[x])]
+
+#endif

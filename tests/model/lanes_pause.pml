@@ -11,6 +11,9 @@
  * matter: here only head counts. COPIED is not in the file; it is where the
  * copies of a reader show in the clocks.
  *
+ * Two readers at once are searched with SC only: what is between each of them
+ * and the writer, one shows as well.
+ *
  * A cursor that holds the writer back may be given up at any look after the
  * first, and is at the third: that is the time-out, or the owner found dead.
  *
@@ -33,6 +36,12 @@
 #define ROUNDS 3 /* HOLD_TRIES */
 #ifndef SIZE
 #define SIZE 2
+#endif
+
+#ifdef ONE_CURSOR
+#define CURSORS 1
+#else
+#define CURSORS READERS
 #endif
 
 #define TAIL 0
@@ -59,8 +68,15 @@ bool given_up[READERS];
 bool reading[READERS];
 byte began[READERS];
 
+#ifdef SC
+byte copied[READERS]; /* up to here, or given up */
+#define HAS_COPIED(r, end) (copied[r] >= end)
+#else
 /* The reader's own store by which it had copied all below a position. */
 byte copied_at[READERS * (RECORDS + 1)];
+#define HAS_COPIED(r, end) \
+	(cur[WRITER].upto[READER(r)] >= copied_at[(r) * (RECORDS + 1) + (end)])
+#endif
 
 /* What is overwritten from now on, up to here, was copied, and that happened before. */
 inline check_overwritten(end)
@@ -69,13 +85,12 @@ inline check_overwritten(end)
 		c11_i = 0;
 		do
 		:: c11_i < READERS ->
-			c11_j = cur[WRITER].upto[READER(c11_i)];
 			assert(!reading[c11_i] || given_up[c11_i] || end <= began[c11_i] ||
-			       c11_j >= copied_at[c11_i * (RECORDS + 1) + end]); /* copied */
+			       HAS_COPIED(c11_i, end)); /* copied */
 			c11_i++
 		:: else -> break
 		od;
-		c11_i = 0; c11_j = 0;
+		c11_i = 0
 	}
 }
 
@@ -97,7 +112,7 @@ active proctype writer()
 			fence_full(WRITER);
 #endif
 			do
-			:: r < READERS ->
+			:: r < CURSORS ->
 				load(WRITER, STATE(r), state);
 				if
 				:: state != 0 ->
@@ -238,10 +253,14 @@ hold:
 		if
 		:: tail > pos ->
 			/* Copy. */
+#ifdef SC
+			copied[r] = pos + 1;
+#else
 			atomic {
 				store(READER(r), COPIED(r), pos + 1);
 				copied_at[r * (RECORDS + 1) + pos + 1] = stores[READER(r)];
 			}
+#endif
 			/* H2 (reader_validate) */
 			fence_acquire(READER(r));
 			load(READER(r), HEAD, head);
@@ -249,7 +268,12 @@ hold:
 			:: head > pos ->
 				assert(given_up[r]); /* kept */
 				load_acquire(READER(r), TAIL, tail);
-				pos = tail
+				d_step {
+					pos = tail;
+#ifdef SC
+					copied[r] = pos
+#endif
+				}
 			:: else -> pos++
 			fi;
 			head = 0;

@@ -44,8 +44,8 @@ MODELS = {
             "BAD_STAMP_CHOICE": "goes on",
         }),
     "lanes_pause": Model(
-        bounds=["RECORDS=5"],
-        long=["RECORDS=4 RESTARTS=1"],
+        bounds=["RECORDS=5", "RECORDS=4 READERS=2 SC"],
+        long=["RECORDS=4 RESTARTS=1", "RECORDS=5 READERS=2 SC"],
         mutations={
             "RECORDS=5 NO_A1": "copied",
             "RECORDS=5 NO_A1_AGAIN": "copied",
@@ -54,6 +54,8 @@ MODELS = {
             "RECORDS=5 NO_C2": "copied",
             "RECORDS=5 ONE_HOLD": "copied",
             "RECORDS=5 NO_TIMEOUT": "not stuck",
+            "RECORDS=4 READERS=2 SC NO_TIMEOUT": "not stuck",
+            "RECORDS=4 READERS=2 SC ONE_CURSOR": "kept",
         }),
     "lanes_wake": Model(
         bounds=["RECORDS=3"],

@@ -25,8 +25,11 @@ MUTATED = [(name, bounds, violated) for name, model in MODELS.items()
            for bounds, violated in model.mutations.items()]
 SPARE = [(name, bounds) for name, model in MODELS.items() for bounds in model.spare]
 
-pytestmark = pytest.mark.skipif(not shutil.which("spin"),
-                                reason="there is no spin (Debian package spin)")
+pytestmark = [
+    pytest.mark.skipif(not shutil.which("spin"), reason="there is no spin (Debian package spin)"),
+    # One worker of pytest-xdist does all the searches, on all processors.
+    pytest.mark.xdist_group("models"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +40,8 @@ def searches(request):
               if "searches" in getattr(item, "fixturenames", ())}
     # The long searches take gigabytes.
     with ThreadPoolExecutor(1 if LONG else len(os.sched_getaffinity(0))) as pool:
-        yield {run: pool.submit(check, *run) for run in sorted(wanted)}
+        # Counterexamples are found at once: compiling takes longer than searching.
+        yield {run: pool.submit(check, *run, optimize=run in WHOLE) for run in sorted(wanted)}
 
 
 @pytest.mark.parametrize("model, bounds", WHOLE)
