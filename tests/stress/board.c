@@ -60,7 +60,7 @@ board_wrong_name(enum wrong what)
 	return wrong_names[what];
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 tell(const char *what, const char *format, va_list args)
 {
 	char text[512];
