@@ -109,15 +109,23 @@ print_port(const struct bus_state *before, const struct bus_state *now,
 	       units_rate(r.missed_pps, "pps", missed));
 }
 
-/* Bytes per second that the one ring of a shmif bus carries: all that is known there. */
+/*
+ * Where the newest record begins, counted from the beginning of the bus. The
+ * header alone tells: the ring itself is hard to read while it is in full use.
+ */
+static uint64_t
+shmif_position(const struct shmbus_info *info)
+{
+	return info->gen * info->lane_size + info->last;
+}
+
+/* Bits per second that the one ring of a shmif bus carries: all that is known there. */
 static double
 shmif_bps(const struct bus_state *before, const struct bus_state *now)
 {
 	const double seconds = (double)(now->taken_ns - before->taken_ns) / 1e9;
 
-	if (before->n_lanes == 0 || now->n_lanes == 0 || seconds <= 0)
-		return 0;
-	return BITS * grown(before->lanes[0].tail, now->lanes[0].tail, seconds);
+	return BITS * grown(shmif_position(&before->info), shmif_position(&now->info), seconds);
 }
 
 static void
