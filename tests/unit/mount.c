@@ -4,6 +4,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -38,6 +39,10 @@ mount_huge(unsigned int pages, size_t *page_size, const char **why)
 	struct statfs fs;
 	int ret;
 
+	if (getenv("SHMBUS_EMULATED") != NULL) {
+		*why = "an emulator does not tell of huge pages as the kernel does";
+		return NULL;
+	}
 	if (mount_own("hugetlbfs", "", why) == NULL)
 		return NULL;
 	ret = statfs(folder, &fs);
