@@ -138,15 +138,19 @@ def test_dumpcap_sends_and_filter(make_bus, shared, prefix, folder, counts):
 
 
 class Pdump(Process):
-    """dpdk-pdump on the testpmd with this prefix, into a file for each direction."""
+    """dpdk-pdump on the testpmd with this prefix, into a file for each direction.
+
+    Its lcore has a number that testpmd does not use: a pool keeps a cache per lcore number, and
+    two processes with the same one would give each other's mbufs away, of dpdk-pdump's copies.
+    """
 
     def __init__(self, prefix, port, rx_path, tx_path):
         env = sanitizer_env()
         first = linked_mempools("dpdk-testpmd")
         env["LD_PRELOAD"] = ":".join(filter(None, [env.get("LD_PRELOAD"), *first]))
         super().__init__(
-            ["dpdk-pdump", f"--file-prefix={prefix}", "--no-pci", "-d", plugin(), "-l",
-             f"{cpu(1)}", "--", "--pdump",
+            ["dpdk-pdump", f"--file-prefix={prefix}", "--no-pci", "-d", plugin(),
+             "--lcores", f"9@{cpu(1)}", "--", "--pdump",
              f"device_id={port},queue=*,rx-dev={rx_path},tx-dev={tx_path}"], name="pdump", env=env)
 
 
@@ -169,14 +173,9 @@ def test_pdump(make_bus, shared, prefix, folder, counts):
             pdump.signal(signal.SIGINT)
             pdump.wait(60)
         assert pmd.port_stats()["tx_packets"] == len(frames)
-    # Frames whole and in order. On a busy machine it may miss some, and tells of it when it ends.
     captured = [read(path) for path in (rx, tx)]
-    for found in captured:
-        rest = iter(frames)
-        strange = [number for number, frame in enumerate(found) if frame not in rest]
-        assert strange == []
-        assert len(found) > len(frames) // 2
-    counts(f"{[len(found) for found in captured]} of {len(frames)} frames each way")
+    assert captured == [frames, frames]
+    counts(f"{len(frames)} frames, captured as received and as sent")
 
 
 def pair(stack, bus, shared, prefix, queues=2):
