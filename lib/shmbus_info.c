@@ -30,7 +30,7 @@ shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	info->version = SHMBUS_SHMIF_VERSION;
+	info->version = bus->version;
 	info->ports = SHMBUS_SHMIF_IDS;
 	info->queues = 1;
 	info->lane_size = SHMBUS_SHMIF_DATA;

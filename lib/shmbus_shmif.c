@@ -267,7 +267,7 @@ release(struct shmbus_station *st, unsigned int n)
 	r->off = st->shmif.ends[n - 1];
 	newly_missed(&st->shmif);
 	st->stats.rx_frames += n;
-	st->stats.rx_bytes += r->off - before - n * (uint32_t)sizeof(struct shmbus_shmif_record);
+	st->stats.rx_bytes += r->off - before - n * st->bus.shmif.record;
 	return true;
 }
 

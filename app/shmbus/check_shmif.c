@@ -32,7 +32,6 @@
 #include "shmbus_shmif_ring.h"
 
 #define DATA SHMBUS_SHMIF_DATA
-#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
 #define FIELD(name) offsetof(struct shmbus_shmif_header, name)
 
 #define NAP_NS (1000 * 1000)
@@ -166,15 +165,15 @@ place_record(struct place *place, uint64_t pos)
  * lead from one to the next.
  */
 static bool
-look_at_records(const uint8_t *copy, const struct shmbus_shmif_state *s, uint64_t from,
-		struct findings *f)
+look_at_records(const struct shmbus_shmif *bus, const uint8_t *copy,
+		const struct shmbus_shmif_state *s, uint64_t from, struct findings *f)
 {
 	struct shmbus_shmif_record record;
 	struct place place;
 	uint64_t pos = from;
 
 	for (;;) {
-		memcpy(&record, copy + (pos - s->first), sizeof(record));
+		memcpy(&record, copy + (pos - s->first), bus->record);
 		place_record(&place, pos);
 		if (record.len > SHMBUS_SHMIF_FRAME_MAX) {
 			findings_add(f, &place, 0, "len", record.len, "%u at most",
@@ -186,7 +185,7 @@ look_at_records(const uint8_t *copy, const struct shmbus_shmif_state *s, uint64_
 				     record.usec, "below 1000000");
 		if (pos == s->last)
 			return true;
-		pos += RECORD + record.len;
+		pos += bus->record + record.len;
 		if (pos > s->last) {
 			findings_add(f, &place, 0, "len", record.len,
 				     "one with which the next record begins at or below last, %" PRIu64,
@@ -242,7 +241,7 @@ look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 		if (!same_words(&w, &again) &&
 		    (shmbus_shmif_work_out(bus, &again, &now) != 0 || now.first > s.last))
 			continue;
-		look_at_records(copy, &s, same_words(&w, &again) ? s.first : now.first, f);
+		look_at_records(bus, copy, &s, same_words(&w, &again) ? s.first : now.first, f);
 		return 0;
 	}
 	return -EBUSY;
@@ -266,9 +265,9 @@ look_at_file(const char *path, struct findings *f, bool *usable, struct shmbus_e
 	shmbus_file_close(&file);
 	if (n != (ssize_t)sizeof(word) || word[0] != SHMBUS_SHMIF_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE, "path=%s: not a bus any more", path);
-	if (word[1] != 0 && word[1] != SHMBUS_SHMIF_VERSION)
-		findings_add(f, &header, FIELD(version), "version", word[1], "0 or %u",
-			     SHMBUS_SHMIF_VERSION);
+	if (word[1] != 0 && word[1] != SHMBUS_SHMIF_VERSION && word[1] != SHMBUS_SHMIF_VERSION_OLD)
+		findings_add(f, &header, FIELD(version), "version", word[1], "0, %u or %u",
+			     SHMBUS_SHMIF_VERSION_OLD, SHMBUS_SHMIF_VERSION);
 	if (size != SHMBUS_SHMIF_SIZE)
 		findings_add(f, &end, 0, "size", size, "%u", SHMBUS_SHMIF_SIZE);
 	*usable = f->n == 0;
@@ -332,7 +331,7 @@ mend_times(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s)
 			record.usec = 0;
 			shmbus_shmif_put(bus, pos, &record, sizeof(record));
 		}
-		pos += RECORD + record.len;
+		pos += bus->record + record.len;
 	}
 }
 
@@ -344,7 +343,7 @@ mend_ring(const struct shmbus_shmif *bus, uint8_t *copy)
 
 	if (shmbus_shmif_load(bus, &s) == 0) {
 		shmbus_shmif_get(bus, s.first, copy, (uint32_t)(s.end - s.first));
-		if (look_at_records(copy, &s, s.first, NULL)) {
+		if (look_at_records(bus, copy, &s, s.first, NULL)) {
 			mend_times(bus, &s);
 			return;
 		}

@@ -13,8 +13,9 @@
 
 #include "horizon.h"
 
-/* A record on shmif takes this besides the frame. */
+/* A record on shmif takes this besides the frame; in version 2 of it. */
 #define SHMIF_RECORD 24
+#define SHMIF_RECORD_OLD 12
 
 struct horizon {
 	bool set;
@@ -26,6 +27,7 @@ struct horizon {
 	struct shmbus_lane_info *rings; /* [lane] */
 	uint32_t left;  /* lanes that have not reached their end */
 	uint64_t bytes_left; /* shmif */
+	uint32_t record;     /* shmif */
 	bool cut; /* the last frame was cut out of a packet, and more of it may come */
 };
 
@@ -38,6 +40,7 @@ horizon_new(const struct shmbus_info *info)
 		return NULL;
 	h->lanes = info->format == SHMBUS_FORMAT_LANES;
 	h->queues = h->lanes ? info->queues : 1;
+	h->record = info->version == 2 ? SHMIF_RECORD_OLD : SHMIF_RECORD;
 	h->n_lanes = h->lanes ? info->ports * info->queues : 1;
 	h->next = calloc(h->n_lanes, sizeof(*h->next));
 	h->end = calloc(h->n_lanes, sizeof(*h->end));
@@ -101,7 +104,7 @@ horizon_is_set(const struct horizon *h)
 static bool
 pass_shmif(struct horizon *h, uint32_t len)
 {
-	const uint64_t bytes = len + SHMIF_RECORD;
+	const uint64_t bytes = len + h->record;
 
 	if (!h->set)
 		return true;

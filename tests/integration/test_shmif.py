@@ -23,8 +23,9 @@ from scapy.packet import Raw
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "format"))
 
-from shmif_file import Shmif, check  # noqa: E402
+from shmif_file import DATA_SIZE, Shmif, check  # noqa: E402
 from shmif_peer import Peer  # noqa: E402
+from shmif_samples import forge, random_frames  # noqa: E402
 
 RING_BYTES = 1_000_000
 RECORD_BYTES = 24
@@ -266,6 +267,28 @@ def test_secondary_dies_sending(shmif, shared, counts):
 
 
 # A peer that is no DPDK application
+
+
+def test_version_2_readonly(make_bus, counts):
+    """A bus of older NetBSD kernels can be watched."""
+    bus = make_bus(format="shmif")
+    frames = [frame.ljust(60, b"\0") for frame in random_frames(900, longest=1500)]
+    forge(bus.path, frames[:500], start=DATA_SIZE - 100_000, version=2)
+    with testpmd(bus.vdev(readonly=1), args=("--txq=0",)) as pmd:
+        pmd.set_fwd("rxonly")
+        pmd.start_fwd()
+        assert pmd.port_info()["link"] == "up"
+        with Shmif(bus.path, writable=True) as ours:
+            # The others arrive, as with the lock held.
+            forge(bus.path + ".new", frames, start=DATA_SIZE - 100_000, version=2)
+            ours.lock = 1
+            with Shmif(bus.path + ".new") as new:
+                ours.data[:] = new.data[:]
+                ours.last, ours.gen = new.last, new.gen
+            ours.lock = 0
+        got = receives_exactly(pmd, 0, 400)
+        assert got["rx_bytes"] == sum(map(len, frames[500:]))
+    counts(f"{got['rx_packets']} frames received")
 
 
 def ask(peer, request, is_answer, what):

@@ -452,6 +452,19 @@ def test_shmif_version_and_size(folder):
     assert "version 4" in shmbus("check", "--repair", path, status=1)[1]
 
 
+def test_shmif_version_2(folder):
+    """It is looked at as others are, and never written to."""
+    path = os.path.join(folder, "bus")
+    shmif_samples.forge(path, shmif_samples.random_frames(700), start=999_000, version=2)
+    clean(path)
+    poke(path, 32 + 999_000, "I", 1515)
+    found, = check(path, status=1)
+    assert (found["what"], found["value"]) == ("record at 999000: len", "1515")
+    before = content(path)
+    assert "only reads" in shmbus("check", "--repair", path, status=1)[1]
+    assert content(path) == before
+
+
 def test_shmif_lock_of_the_living(make_bus):
     """A port that was stopped with the lock is no damage, and keeps it."""
     bus = make_bus(format="shmif")

@@ -100,6 +100,15 @@ def test_netbsd(folder, name):
     assert told["lanes"][0]["held"] == (records - 1 if name == "few" else records)
 
 
+def test_version_2(folder):
+    path = os.path.join(folder, "bus")
+    shmif_samples.forge(path, shmif_samples.random_frames(77), start=999_000, version=2)
+    told = info(path)
+    assert (told["format"], told["version"], told["first"]) == ("shmif", 2, 999_000)
+    assert told["lanes"][0]["held"] == 77
+    assert "shmif (NetBSD), version 2" in shmbus("info", path)[0]
+
+
 def test_changes_nothing(bus):
     shmbus("create", bus.path)
     os.chmod(bus.path, 0o400)

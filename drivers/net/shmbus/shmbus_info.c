@@ -62,10 +62,10 @@ shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 int
 shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size)
 {
-	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
+	const struct shmbus_wire *wire = shmbus_wire(dev);
 	int len;
 
-	len = snprintf(text, size, "%s %u", ops->name, ops->version) + 1;
+	len = snprintf(text, size, "%s %u", wire->ops->name, wire->ops->version(wire)) + 1;
 	/* The size that would do, if this does not. */
 	return (size_t)len > size ? len : 0;
 }
@@ -94,7 +94,7 @@ shmbus_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs)
 		return -EINVAL;
 	for (i = 0; i < regs->length; i++)
 		data[i] = shmbus_load(&words[regs->offset + i]);
-	regs->version = wire->ops->version;
+	regs->version = wire->ops->version(wire);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
 	fprintf(file, "path: %s\n", priv->args.path);
-	fprintf(file, "format: %s %u\n", wire->ops->name, wire->ops->version);
+	fprintf(file, "format: %s %u\n", wire->ops->name, wire->ops->version(wire));
 	fprintf(file, "address: " RTE_ETHER_ADDR_PRT_FMT "\n", RTE_ETHER_ADDR_BYTES(&priv->macs[0]));
 	fprintf(file, "longest frame: %u\n", priv->max_frame);
 	fprintf(file, "link set down: %s\n", priv->link_down ? "yes" : "no");

@@ -60,7 +60,7 @@ is_wanted(struct shmbus_rxq *q, const struct shmbus_shmif *bus,
 {
 	enum shmbus_verdict verdict;
 
-	if (frame->sender == bus->sender && !(flags & SHMBUS_RX_LOOPBACK))
+	if (frame->sender == bus->sender && !(flags & SHMBUS_RX_LOOPBACK) && bus->id != 0)
 		return false;
 	/* Receivers skip these, the first record of a new bus among them. */
 	if (frame->len < SHMBUS_SHMIF_FRAME_MIN)

@@ -104,7 +104,7 @@ tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	rte_tel_data_add_dict_string(d, "name", dev->data->name);
 	rte_tel_data_add_dict_string(d, "path", path);
 	rte_tel_data_add_dict_string(d, "format", wire->ops->name);
-	rte_tel_data_add_dict_uint(d, "version", wire->ops->version);
+	rte_tel_data_add_dict_uint(d, "version", wire->ops->version(wire));
 	add_mac(d, &priv->macs[0]);
 	if (priv->format == SHMBUS_FORMAT_LANES && !priv->args.readonly)
 		rte_tel_data_add_dict_uint(d, "slot", priv->slot);

@@ -28,7 +28,7 @@ struct shmbus_wire {
 
 struct shmbus_wire_ops {
 	const char *name;
-	uint32_t version; /* of the format */
+	uint32_t (*version)(const struct shmbus_wire *wire); /* of the format */
 	eth_rx_burst_t rx_burst;
 	eth_tx_burst_t tx_burst;
 

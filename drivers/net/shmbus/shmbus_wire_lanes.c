@@ -284,6 +284,13 @@ wake(const struct shmbus_wire *wire)
 	shmbus_wake_ring(&wire->lanes);
 }
 
+static uint32_t
+version(const struct shmbus_wire *wire)
+{
+	RTE_SET_USED(wire);
+	return SHMBUS_VERSION;
+}
+
 static shmbus_a32 *
 header(const struct shmbus_wire *wire, uint32_t *size)
 {
@@ -339,7 +346,7 @@ count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
 
 const struct shmbus_wire_ops shmbus_wire_lanes = {
 	.name = "lanes",
-	.version = SHMBUS_VERSION,
+	.version = version,
 	.rx_burst = shmbus_rx_burst,
 	.tx_burst = shmbus_tx_burst,
 	.join = join,
@@ -425,7 +432,7 @@ tell_nothing(struct rte_eth_dev *dev)
 
 const struct shmbus_wire_ops shmbus_wire_lanes_readonly = {
 	.name = "lanes",
-	.version = SHMBUS_VERSION,
+	.version = version,
 	.rx_burst = shmbus_rx_burst_readonly,
 	.tx_burst = rte_eth_pkt_burst_dummy,
 	.join = look_on,

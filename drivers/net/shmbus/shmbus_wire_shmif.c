@@ -227,6 +227,13 @@ wake(const struct shmbus_wire *wire)
 		shmbus_shmif_wake(&wire->shmif);
 }
 
+static uint32_t
+version(const struct shmbus_wire *wire)
+{
+	/* Without a bus: what it would make. */
+	return wire->shmif.version != 0 ? wire->shmif.version : SHMBUS_SHMIF_VERSION;
+}
+
 static shmbus_a32 *
 header(const struct shmbus_wire *wire, uint32_t *size)
 {
@@ -266,7 +273,7 @@ rxq_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 
 const struct shmbus_wire_ops shmbus_wire_shmif = {
 	.name = "shmif",
-	.version = SHMBUS_SHMIF_VERSION,
+	.version = version,
 	.rx_burst = shmbus_shmif_rx_burst,
 	.tx_burst = shmbus_shmif_tx_burst,
 	.join = join,
@@ -360,7 +367,7 @@ rxq_mark_readonly(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 
 const struct shmbus_wire_ops shmbus_wire_shmif_readonly = {
 	.name = "shmif",
-	.version = SHMBUS_SHMIF_VERSION,
+	.version = version,
 	.rx_burst = shmbus_shmif_rx_burst_readonly,
 	.tx_burst = rte_eth_pkt_burst_dummy,
 	.join = look_on,

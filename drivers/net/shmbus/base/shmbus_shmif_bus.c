@@ -129,6 +129,14 @@ no_space(const struct shmbus_shmif *bus, int ret, struct shmbus_error *e)
 				bus->file.path, SHMBUS_SHMIF_SIZE, strerror(-ret));
 }
 
+static void
+set_version(struct shmbus_shmif *bus, uint32_t version)
+{
+	bus->version = version;
+	bus->record = version == SHMBUS_SHMIF_VERSION_OLD ? SHMBUS_SHMIF_RECORD_OLD :
+		      (uint32_t)sizeof(struct shmbus_shmif_record);
+}
+
 /*
  * An empty file becomes what NetBSD makes of one. The header comes first, and
  * at once: so a creator that dies leaves a file that is empty, or can be told,
@@ -156,6 +164,7 @@ create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
 	if (ret != 0)
 		return no_space(bus, ret, e);
+	set_version(bus, SHMBUS_SHMIF_VERSION);
 	return map_file(bus, e);
 }
 
@@ -171,7 +180,7 @@ is_half_made(const struct shmbus_shmif *bus, uint64_t size)
 }
 
 static int
-check_header(const struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
+check_header(struct shmbus_shmif *bus, uint64_t size, bool readonly, struct shmbus_error *e)
 {
 	uint32_t word[2] = { 0, 0 }; /* magic, version */
 	ssize_t n;
@@ -184,10 +193,16 @@ check_header(const struct shmbus_shmif *bus, uint64_t size, struct shmbus_error 
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmif bus (it begins with 0x%08" PRIx32
 			"); name another file, or remove this one", bus->file.path, word[0]);
-	if (word[1] != 0 && word[1] != SHMBUS_SHMIF_VERSION)
+	set_version(bus, word[1] != 0 ? word[1] : SHMBUS_SHMIF_VERSION);
+	if (bus->version == SHMBUS_SHMIF_VERSION_OLD && !readonly)
+		return shmbus_error_set(e, -EPROTO,
+			"path=%s: shmif bus version %" PRIu32
+			", which this program only reads; look at it with readonly=1",
+			bus->file.path, bus->version);
+	if (bus->version != SHMBUS_SHMIF_VERSION && bus->version != SHMBUS_SHMIF_VERSION_OLD)
 		return shmbus_error_set(e, -EPROTO,
 			"path=%s: shmif bus version %" PRIu32 ", this program knows version %u",
-			bus->file.path, word[1], SHMBUS_SHMIF_VERSION);
+			bus->file.path, bus->version, SHMBUS_SHMIF_VERSION);
 	if (size != SHMBUS_SHMIF_SIZE)
 		return shmbus_error_set(e, -ENODATA, "path=%s: a shmif bus of %" PRIu64
 			" bytes, it should have %u", bus->file.path, size, SHMBUS_SHMIF_SIZE);
@@ -200,7 +215,7 @@ join(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
 	int ret;
 
 	bus->file.created = false; /* another one has filled it: not ours to remove */
-	ret = check_header(bus, size, e);
+	ret = check_header(bus, size, false, e);
 	if (ret != 0)
 		return ret;
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
@@ -278,7 +293,7 @@ shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct sh
 		ret = shmbus_error_set(e, -ENODATA,
 			"path=%s: no bus yet; a read-only port does not make one", path);
 	else
-		ret = check_header(bus, size, e);
+		ret = check_header(bus, size, true, e);
 	if (ret == 0)
 		ret = map_file(bus, e);
 	if (ret != 0) {
@@ -298,7 +313,7 @@ share_readonly(struct shmbus_shmif *bus, int fd, const char *path, struct shmbus
 
 	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
 	if (ret == 0)
-		ret = check_header(bus, size, e);
+		ret = check_header(bus, size, true, e);
 	if (ret == 0)
 		ret = map_file(bus, e);
 	if (ret != 0)
@@ -331,7 +346,7 @@ shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_
 		close(own);
 		return ret;
 	}
-	ret = check_header(bus, size, e);
+	ret = check_header(bus, size, false, e);
 	if (ret == 0)
 		ret = map_file(bus, e);
 	if (ret == 0)

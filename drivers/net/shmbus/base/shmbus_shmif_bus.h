@@ -23,7 +23,9 @@
 struct shmbus_shmif {
 	struct shmbus_file file;
 	bool filled;     /* this process made the file, or an empty one, a bus */
-	uint32_t id;     /* this port's number, from 1 */
+	uint32_t id;     /* this port's number, from 1; 0: it only reads */
+	uint32_t version; /* 3; 2 only for a port that only reads */
+	uint32_t record; /* bytes of a record's header */
 	uint64_t sender; /* what its frames bear */
 	uint8_t *map;    /* the whole file */
 	struct shmbus_guard *guard; /* of map */
@@ -34,7 +36,7 @@ struct shmbus_shmif {
  * it, and take a number. sender is 64 bits by chance. mode: permission bits
  * of a new file, 0: 0600. A ring that makes no sense is begun anew. Returns 0
  * or -errno with a text; then the file is as it was.
- * -EMEDIUMTYPE: not a shmif bus; -EPROTO: its version is not 3;
+ * -EMEDIUMTYPE: not a shmif bus; -EPROTO: its version is not 3, or 0;
  * -ENODATA: its size is not a bus's; -EUSERS: 255 ports of ours are on it.
  */
 int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
@@ -42,7 +44,8 @@ int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_fi
 
 /*
  * Open one for reading only, which must be there; such a port has no number,
- * and nobody sees it. See shmbus_shmif_monitor.h. -ENODATA: empty, too.
+ * and nobody sees it. See shmbus_shmif_monitor.h. -ENODATA: empty, too. It
+ * may be of version 2.
  */
 int shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e);
 

@@ -16,6 +16,9 @@
  * A record is a header of 24 bytes and a frame, at any alignment; both may be
  * split by the end of the data. Offsets count from the start of the data.
  *
+ * Older kernels wrote version 2, which is the same but for the header of a
+ * record: 12 bytes, without pad and sender. Ours read it, and do not write it.
+ *
  *        first                          last          end
  *          |                              |            |
  *   -------+----------+----- ... ---------+------------+-------
@@ -30,6 +33,7 @@
 
 #define SHMBUS_SHMIF_MAGIC 0xca11d054u
 #define SHMBUS_SHMIF_VERSION 3u
+#define SHMBUS_SHMIF_VERSION_OLD 2u
 
 #define SHMBUS_SHMIF_SIZE 1048576u
 #define SHMBUS_SHMIF_HEADER 32u
@@ -75,5 +79,10 @@ SHMBUS_SHMIF_AT(shmbus_shmif_record, usec, 8);
 SHMBUS_SHMIF_AT(shmbus_shmif_record, pad, 12);
 SHMBUS_SHMIF_AT(shmbus_shmif_record, sender, 16);
 static_assert(sizeof(struct shmbus_shmif_record) == 24, "record header changed");
+
+/* How much of it there is in version 2. */
+#define SHMBUS_SHMIF_RECORD_OLD 12u
+static_assert(offsetof(struct shmbus_shmif_record, pad) == SHMBUS_SHMIF_RECORD_OLD,
+	      "old record header changed");
 
 #endif /* SHMBUS_SHMIF_FORMAT_H */

@@ -8,7 +8,6 @@
 #include "shmbus_shmif_monitor.h"
 
 #define DATA SHMBUS_SHMIF_DATA
-#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
 
 /* Looks before giving up for now; the longest burst is written within them. */
 #define SPINS 1000
@@ -97,7 +96,7 @@ work_out_stuck(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *
 	 * written yet, it has not.
 	 */
 	shmbus_shmif_get(bus, last, &len, sizeof(len));
-	if (len <= SHMBUS_SHMIF_FRAME_MAX && last + RECORD + len >= DATA)
+	if (len <= SHMBUS_SHMIF_FRAME_MAX && last + bus->record + len >= DATA)
 		return -EBUSY;
 	s->last = (w->gen + 1) * DATA + last;
 	s->end = s->last;

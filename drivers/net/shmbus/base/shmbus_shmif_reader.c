@@ -7,8 +7,6 @@
 
 #include "shmbus_shmif_reader.h"
 
-#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
-
 /* A jump beyond this is no loss but a lie. */
 #define MISSED_MAX (UINT64_C(1) << 50)
 
@@ -48,7 +46,7 @@ static void
 count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
 {
 	const uint64_t mean = r->fetched != 0 ? r->fetched_bytes / r->fetched :
-			      RECORD + SHMBUS_SHMIF_FRAME_MAX;
+			      r->record + SHMBUS_SHMIF_FRAME_MAX;
 
 	if (bytes > MISSED_MAX) {
 		r->corrupt++;
@@ -65,21 +63,21 @@ check_piece(struct shmbus_shmif_reader *r, uint32_t got, bool all)
 	uint32_t off = 0;
 	uint32_t len;
 
-	while (got - off >= RECORD) {
+	while (got - off >= r->record) {
 		memcpy(&len, r->bytes + off, sizeof(len));
 		if (len > SHMBUS_SHMIF_FRAME_MAX)
 			break;
-		if (len > got - off - RECORD) {
+		if (len > got - off - r->record) {
 			if (all)
 				break;
 			r->len = off;
 			return true;
 		}
-		off += RECORD + len;
+		off += r->record + len;
 		r->fetched++;
 	}
 	r->len = off;
-	return off == got || (!all && got - off < RECORD);
+	return off == got || (!all && got - off < r->record);
 }
 
 void
@@ -87,6 +85,7 @@ shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shm
 			 const struct shmbus_shmif_state *s, struct shmbus_shmif_piece *piece)
 {
 	piece->pos = r->pos;
+	piece->record = bus->record;
 	piece->lost = 0;
 	piece->overrun = false;
 	if (r->pos == 0) {
@@ -112,6 +111,7 @@ shmbus_shmif_reader_accept(struct shmbus_shmif_reader *r, const struct shmbus_sh
 	bool whole;
 
 	remember(r, s);
+	r->record = piece->record;
 	r->overruns += piece->overrun;
 	whole = check_piece(r, piece->len, piece->all);
 	r->fetched_bytes += r->len;
@@ -168,16 +168,19 @@ uint32_t
 shmbus_shmif_reader_fetched(const struct shmbus_shmif_reader *r)
 {
 	/* Another thread may be reading: walk by copies, and never out of the piece. */
+	const uint32_t record = r->record;
 	const uint32_t end = r->len;
 	uint32_t off = r->off;
 	uint32_t n = 0;
 	uint32_t len;
 
-	while (end <= SHMBUS_SHMIF_PIECE && off < end && end - off >= RECORD) {
+	if (record < SHMBUS_SHMIF_RECORD_OLD)
+		return 0; /* nothing was fetched yet */
+	while (end <= SHMBUS_SHMIF_PIECE && off < end && end - off >= record) {
 		memcpy(&len, r->bytes + off, sizeof(len));
-		if (len > end - off - RECORD)
+		if (len > end - off - record)
 			break;
-		off += RECORD + len;
+		off += record + len;
 		n++;
 	}
 	return n;

@@ -36,6 +36,7 @@ struct shmbus_shmif_reader {
 	uint8_t *bytes; /* SHMBUS_SHMIF_PIECE of them, the caller's */
 	uint32_t off;   /* of the next record in them */
 	uint32_t len;   /* of whole records in them */
+	uint32_t record; /* bytes of their headers */
 	uint64_t pos;   /* of the first record that was not fetched; 0: not known yet */
 	uint64_t gen;   /* of the header as last seen */
 	uint32_t last;  /* so */
@@ -53,7 +54,7 @@ struct shmbus_shmif_reader {
 struct shmbus_shmif_frame {
 	const uint8_t *data;
 	uint32_t len; /* 0 to SHMBUS_SHMIF_FRAME_MAX */
-	uint64_t sender;
+	uint64_t sender; /* 0: version 2 does not tell */
 	uint64_t uptime_ns; /* of the sender's clock, when it sent */
 };
 
@@ -97,6 +98,7 @@ int shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reade
 struct shmbus_shmif_piece {
 	uint64_t pos;
 	uint32_t len;
+	uint32_t record; /* bytes of a record's header */
 	bool all;      /* up to the end of the ring */
 	bool overrun;  /* it does not begin where the reader was */
 	uint64_t lost; /* bytes that are no longer there */
@@ -126,12 +128,17 @@ shmbus_shmif_next(struct shmbus_shmif_reader *r, struct shmbus_shmif_frame *fram
 {
 	struct shmbus_shmif_record record;
 
-	memcpy(&record, r->bytes + r->off, sizeof(record));
-	frame->data = r->bytes + r->off + sizeof(record);
+	if (r->record == sizeof(record)) {
+		memcpy(&record, r->bytes + r->off, sizeof(record));
+	} else {
+		memcpy(&record, r->bytes + r->off, SHMBUS_SHMIF_RECORD_OLD);
+		record.sender = 0;
+	}
+	frame->data = r->bytes + r->off + r->record;
 	frame->len = record.len;
 	frame->sender = record.sender;
 	frame->uptime_ns = (uint64_t)record.sec * 1000000000 + (uint64_t)record.usec * 1000;
-	r->off += (uint32_t)sizeof(record) + record.len;
+	r->off += r->record + record.len;
 }
 
 #endif /* SHMBUS_SHMIF_READER_H */

@@ -9,7 +9,6 @@
 #include "shmbus_step.h"
 
 #define DATA SHMBUS_SHMIF_DATA
-#define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
 
 static uint32_t
 offset_of(uint64_t pos)
@@ -67,12 +66,12 @@ shmbus_shmif_work_out(const struct shmbus_shmif *bus, const struct shmbus_shmif_
 	last %= DATA;
 	if (read_len(bus, last, &len) != 0)
 		return -EILSEQ;
-	end = last + RECORD + len;
+	end = last + bus->record + len;
 	/* gen counts the newest record's wrap already. Positions begin one lap
 	 * later than gen says, so that none is below 0.
 	 */
 	s->end = (w->gen + 1) * DATA + end % DATA;
-	s->last = s->end - RECORD - len;
+	s->last = s->end - bus->record - len;
 	s->first = s->end - ((end % DATA + DATA - first - 1) % DATA + 1);
 	return s->last < s->first ? -EILSEQ : 0;
 }
@@ -103,7 +102,7 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 			first = s->last;
 			break;
 		}
-		first += RECORD + len;
+		first += bus->record + len;
 	}
 	if (first != s->first) {
 		s->first = first;
