@@ -138,6 +138,7 @@ int shmbus_get_info(struct shmbus *bus, struct shmbus_info *info);
 #define SHMBUS_PEER_HOLDS (1u << 3)   /* senders wait for it */
 #define SHMBUS_PEER_SLEEPS (1u << 4)  /* may wait for interrupts */
 #define SHMBUS_PEER_SELF (1u << 5)    /* this station itself */
+#define SHMBUS_PEER_LEFT (1u << 6)    /* it said so; see shmbus_get_owner() */
 
 /* A port on the bus. Of one on a shmif bus nothing but slot and flags is known. */
 struct shmbus_peer_info {
@@ -166,6 +167,13 @@ struct shmbus_peer_info {
  * Of NetBSD's peers on a shmif bus nothing is known.
  */
 int shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n);
+
+/*
+ * Who has a slot of a bus of lanes, or had it last: whose frames are in its
+ * rings. 0; -ENOENT: nobody yet; -EINVAL: there is no such slot; -ENOTSUP: a
+ * shmif bus does not tell.
+ */
+int shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner);
 
 /* A ring: on lanes one per sending queue that was ever used, on shmif one for all. */
 struct shmbus_lane_info {

@@ -5,6 +5,7 @@
 /* What a bus says of itself, of its ports and of its rings. */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -115,6 +116,23 @@ peer_counts(const struct shmbus_bus *bus, struct shmbus_peer_info *info)
 	}
 }
 
+static void
+describe(const struct shmbus *bus, uint32_t slot, const struct shmbus_peer *peer,
+	 struct shmbus_peer_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->slot = slot;
+	info->flags = peer_flags(bus, slot, peer->state);
+	info->pid = peer->pid;
+	memcpy(info->mac, peer->mac, sizeof(info->mac));
+	info->tx_queues = peer->n_txq;
+	info->rx_queues = peer->n_rxq;
+	info->incarnation = peer->incarnation;
+	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->lanes, slot)->attached_ns);
+	memcpy(info->name, peer->name, sizeof(info->name));
+	peer_counts(&bus->lanes, info);
+}
+
 static bool
 lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *info)
 {
@@ -122,19 +140,8 @@ lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *inf
 
 	if (!shmbus_port_peer(&bus->lanes, slot, &peer))
 		return false;
-	if (info == NULL)
-		return true;
-	memset(info, 0, sizeof(*info));
-	info->slot = slot;
-	info->flags = peer_flags(bus, slot, peer.state);
-	info->pid = peer.pid;
-	memcpy(info->mac, peer.mac, sizeof(info->mac));
-	info->tx_queues = peer.n_txq;
-	info->rx_queues = peer.n_rxq;
-	info->incarnation = peer.incarnation;
-	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->lanes, slot)->attached_ns);
-	memcpy(info->name, peer.name, sizeof(info->name));
-	peer_counts(&bus->lanes, info);
+	if (info != NULL)
+		describe(bus, slot, &peer, info);
 	return true;
 }
 
@@ -170,6 +177,24 @@ shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned in
 		found += lanes ? lanes_peer(bus, slot, info) : shmif_peer(bus, slot, info);
 	}
 	return (int)found;
+}
+
+int
+shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner)
+{
+	struct shmbus_peer peer;
+
+	if (bus->format != SHMBUS_FORMAT_LANES)
+		return shmbus_lib_fail(-ENOTSUP, "format=shmif: it does not tell who was there");
+	if (slot >= bus->lanes.geo.ports)
+		return shmbus_lib_fail(-EINVAL, "slot=%" PRIu32 ": the bus has %" PRIu32, slot,
+				       bus->lanes.geo.ports);
+	if (!shmbus_port_owner(&bus->lanes, slot, &peer))
+		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": nobody has had it yet", slot);
+	describe(bus, slot, &peer, owner);
+	if (!(peer.state & SHMBUS_PORT_ATTACHED))
+		owner->flags = SHMBUS_PEER_LEFT;
+	return 0;
 }
 
 /* ---- rings */

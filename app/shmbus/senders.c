@@ -37,7 +37,6 @@ struct senders {
 	bool lanes;
 	struct slot *slots; /* [ports] */
 	uint32_t ports;
-	struct shmbus_peer_info *peers; /* [ports] */
 	struct sender *list;
 	unsigned int n;
 	unsigned int room;
@@ -56,8 +55,7 @@ senders_new(struct shmbus *bus, const struct shmbus_info *info)
 	memcpy(s->path, info->path, sizeof(s->path));
 	s->ports = s->lanes ? info->ports : 0;
 	s->slots = calloc(s->ports + 1, sizeof(*s->slots));
-	s->peers = calloc(s->ports + 1, sizeof(*s->peers));
-	if (s->slots == NULL || s->peers == NULL) {
+	if (s->slots == NULL) {
 		senders_free(s);
 		return NULL;
 	}
@@ -73,7 +71,6 @@ senders_free(struct senders *s)
 	if (s == NULL)
 		return;
 	free(s->slots);
-	free(s->peers);
 	free(s->list);
 	free(s);
 }
@@ -81,20 +78,20 @@ senders_free(struct senders *s)
 void
 senders_refresh(struct senders *s)
 {
+	struct shmbus_peer_info owner;
 	struct slot *slot;
-	int i, n;
+	uint32_t i;
 
-	if (!s->lanes)
-		return;
-	n = shmbus_get_peers(s->bus, s->peers, s->ports);
-	for (i = 0; i < n && i < (int)s->ports; i++) {
-		slot = &s->slots[s->peers[i].slot];
-		if (slot->now.known && slot->now.info.incarnation != s->peers[i].incarnation) {
+	for (i = 0; i < s->ports; i++) {
+		if (shmbus_get_owner(s->bus, i, &owner) != 0)
+			continue;
+		slot = &s->slots[i];
+		if (slot->now.known && slot->now.info.incarnation != owner.incarnation) {
 			slot->before = slot->now;
 			slot->now.sender = NOBODY;
 		}
 		slot->now.known = true;
-		slot->now.info = s->peers[i];
+		slot->now.info = owner;
 	}
 }
 

@@ -200,6 +200,38 @@ test_remove(void **state)
 }
 
 static void
+test_owner(void **state)
+{
+	struct segment *s = *state;
+	const struct shmbus_conf conf = { .name = "somebody", .mac = { 2, 1, 2, 3, 4, 5 } };
+	struct shmbus_peer_info owner;
+	struct shmbus *bus;
+
+	segment_start(s, &conf);
+	segment_send(s, 10, 100);
+	bus = open_bus(s);
+	if (s->format != SHMBUS_FORMAT_LANES) {
+		assert_int_equal(shmbus_get_owner(bus, 0, &owner), -ENOTSUP);
+		shmbus_close(bus);
+		return;
+	}
+	assert_int_equal(shmbus_get_owner(bus, 0, &owner), 0);
+	assert_true(owner.flags & SHMBUS_PEER_ALIVE);
+	shmbus_detach(s->a);
+	s->a = NULL;
+	assert_int_equal(shmbus_get_peers(bus, NULL, 0), 1);
+	assert_int_equal(shmbus_get_owner(bus, 0, &owner), 0);
+	assert_int_equal(owner.flags, SHMBUS_PEER_LEFT);
+	assert_string_equal(owner.name, "somebody");
+	assert_memory_equal(owner.mac, conf.mac, 6);
+	assert_int_equal(owner.incarnation, 1);
+	assert_int_equal(owner.tx_frames, 10);
+	assert_int_equal(shmbus_get_owner(bus, 2, &owner), -ENOENT);
+	assert_int_equal(shmbus_get_owner(bus, UINT32_MAX, &owner), -EINVAL);
+	shmbus_close(bus);
+}
+
+static void
 test_peers(void **state)
 {
 	struct segment *s = *state;
@@ -291,6 +323,7 @@ main(void)
 		LANES_ONLY(test_attach_refused),
 		LANES_ONLY(test_no_bus),
 		BOTH_FORMATS(test_remove),
+		BOTH_FORMATS(test_owner),
 		BOTH_FORMATS(test_peers),
 		BOTH_FORMATS(test_lanes),
 		LANES_ONLY(test_version),

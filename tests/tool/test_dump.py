@@ -194,6 +194,22 @@ def test_driver_live_and_post_mortem(bus, folder, source, frames, target):
     assert tcpdump("-r", target) == tcpdump("-r", late) == shmbus("dump", bus.path)[0]
 
 
+def test_names_of_those_who_left(bus, source, frames, target):
+    """testpmd has quit; the frames are still there, and so is the name, until another comes."""
+    shmbus("create", bus.path, "--lane-size", "8M")
+    with pcaps.source(bus, source) as pmd:
+        mac = bytes.fromhex(pmd.port_info(pcaps.BUS)["mac"].replace(":", ""))
+        pmd.set_fwd("io")
+        pmd.start_fwd()
+        pmd.wait_port_stat(pcaps.BUS, "tx_packets", len(frames))
+    port, = dump(bus, target)[0].interfaces
+    assert port.name == "net_shmbus0/0" and port.options[pcapng.IF_MACADDR] == mac
+    assert sent_by_replay(bus, source) == len(frames)
+    capture, told = dump(bus, target)
+    assert told == (2 * len(frames), 0, 0)
+    assert [port.name for port in capture.interfaces] == ["port/0", "replay/0"]
+
+
 def test_full_speed(bus, target, counts):
     """Beside testpmd at full speed: captured and missed are what was sent."""
     with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:

@@ -77,6 +77,12 @@ test_entry(void **state)
 
 	station_leave(&b, false);
 	assert_false(shmbus_port_peer(&a.bus, 1, &peer));
+	/* Its frames are still there, and so is its name. */
+	assert_true(shmbus_port_owner(&a.bus, 1, &peer));
+	assert_int_equal(peer.state, 0);
+	assert_string_equal(peer.name, "station");
+	assert_memory_equal(peer.mac, other_mac, 6);
+	assert_false(shmbus_port_owner(&a.bus, 2, &peer));
 	station_leave(&a, false);
 }
 

@@ -191,15 +191,13 @@ shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue)
 }
 
 bool
-shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer)
+shmbus_port_owner(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
 	uint64_t mac;
 	uint32_t i;
 
 	peer->state = shmbus_load(&entry->state);
-	if (!(peer->state & SHMBUS_PORT_ATTACHED))
-		return false;
 	peer->pid = shmbus_load(&entry->pid);
 	peer->incarnation = shmbus_load(&entry->incarnation);
 	peer->n_txq = shmbus_load(&entry->n_txq);
@@ -213,7 +211,16 @@ shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer
 	for (i = 0; i < sizeof(peer->name) - 1; i++)
 		peer->name[i] = (char)shmbus_load(&entry->name[i]);
 	peer->name[i] = '\0';
-	return true;
+	return peer->incarnation != 0;
+}
+
+bool
+shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer)
+{
+	if (!(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_ATTACHED))
+		return false;
+	shmbus_port_owner(bus, slot, peer);
+	return peer->state & SHMBUS_PORT_ATTACHED;
 }
 
 bool

@@ -58,6 +58,9 @@ int shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue);
 /* Read a slot's entry. False if nobody says to own it. Says nothing about being alive. */
 bool shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer);
 
+/* The same, or what the last owner left there. False if there has been none. */
+bool shmbus_port_owner(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer);
+
 /* Does somebody else hold the slot's lock? One system call. */
 bool shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot);
 
