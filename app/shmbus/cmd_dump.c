@@ -2,113 +2,48 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/*
- * shmbus dump: the frames that a bus still holds, and those that come.
- *
- * It is a monitor: it writes nothing to the bus, nobody waits for it, and what
- * it is too slow for it misses. Every frame that was sent is then either
- * captured, filtered or missed, and the three are told.
- */
+/* shmbus dump: what it is told. The work is in dump.c. */
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-#include <shmbus.h>
-#include <stddef.h>
 
 #include "cmd.h"
-#include "filter.h"
-#include "horizon.h"
+#include "dump.h"
 #include "options.h"
-#include "progress.h"
-#include "recorder.h"
 #include "say.h"
-#include "senders.h"
-#include "shmbus_clock.h"
-#include "stop.h"
-
-#define BURST 64
-
-/* Between two looks who is on the bus, while there is always something to read. */
-#define LOOK_EVERY 256
-
-/* Without a frame: how often to look for signals and new ports. */
-#define WAIT_MS 200
-
-/* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
-#define PATIENCE_NS UINT64_C(2000000000)
-
-/* Between two messages about losses. */
-#define TELL_NS UINT64_C(1000000000)
 
 #define SNAPLEN_MAX 262144
-
-struct conf {
-	const char *file; /* NULL: print */
-	bool format_given;
-	bool pcap;
-	bool follow;
-	bool only_new;
-	bool no_tcpdump;
-	uint64_t count; /* 0: all */
-	uint32_t snaplen;
-	bool ethernet, verbose, hex, hex_ascii;
-};
-
-struct dump {
-	const struct conf *conf;
-	struct shmbus_station *st;
-	struct senders *senders;
-	struct horizon *horizon;
-	struct recorder *recorder;
-	struct filter filter;
-	struct shmbus_rx rx[BURST];
-	uint8_t *room;
-	uint64_t captured;
-	uint64_t filtered;
-	uint64_t missed;
-	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
-	uint64_t told_ns;    /* the last message about losses */
-	uint64_t idle_ns;    /* since when nothing was to be had; 0: something was */
-	unsigned int bursts;
-	bool done;
-};
-
-/* ---- options */
 
 static int
 take_write(const char *value, void *conf)
 {
-	((struct conf *)conf)->file = value;
+	((struct dump_conf *)conf)->file = value;
 	return *value != '\0' ? 0 : -EINVAL;
 }
 
 static int
 take_format(const char *value, void *conf)
 {
-	struct conf *c = conf;
+	struct dump_conf *c = conf;
 
-	c->format_given = true;
-	c->pcap = strcmp(value, "pcap") == 0;
-	return c->pcap || strcmp(value, "pcapng") == 0 ? 0 : -EINVAL;
+	c->format = strcmp(value, "pcap") == 0 ? DUMP_PCAP : DUMP_PCAPNG;
+	return c->format == DUMP_PCAP || strcmp(value, "pcapng") == 0 ? 0 : -EINVAL;
 }
 
 static int
 take_follow(const char *value, void *conf)
 {
 	(void)value;
-	((struct conf *)conf)->follow = true;
+	((struct dump_conf *)conf)->follow = true;
 	return 0;
 }
 
 static int
 take_new(const char *value, void *conf)
 {
-	((struct conf *)conf)->only_new = true;
+	((struct dump_conf *)conf)->only_new = true;
 	return take_follow(value, conf);
 }
 
@@ -119,14 +54,14 @@ take_count(const char *value, void *conf)
 
 	if (options_u32(value, 1, UINT32_MAX, &count) != 0)
 		return -EINVAL;
-	((struct conf *)conf)->count = count;
+	((struct dump_conf *)conf)->count = count;
 	return 0;
 }
 
 static int
 take_snaplen(const char *value, void *conf)
 {
-	return options_u32(value, 1, SNAPLEN_MAX, &((struct conf *)conf)->snaplen);
+	return options_u32(value, 1, SNAPLEN_MAX, &((struct dump_conf *)conf)->snaplen);
 }
 
 static const struct option_entry options[] = {
@@ -137,342 +72,41 @@ static const struct option_entry options[] = {
 	  .take = take_format, .expects = "pcapng or pcap" },
 	{ "follow", 'f', NULL, "go on with what comes, until a signal", .take = take_follow },
 	{ "new", 'n', NULL, "only what comes from now on, until a signal", .take = take_new },
+	{ "keep-up", 'k', NULL, "take CPU time from others rather than miss frames",
+	  .flag = offsetof(struct dump_conf, keep_up) },
 	{ "count", 'c', "N", "end after N frames",
 	  .take = take_count, .expects = "a number from 1 on" },
 	{ "snaplen", 's', "BYTES", "write or print no more of a frame", .take = take_snaplen,
 	  .expects = "bytes, from 1 to 262144" },
 	{ "no-tcpdump", 't', NULL, "print lines of our own, with the ports' names",
-	  .flag = offsetof(struct conf, no_tcpdump) },
+	  .flag = offsetof(struct dump_conf, no_tcpdump) },
 	{ "ethernet", 'e', NULL, "as tcpdump's: print the Ethernet header, too",
-	  .flag = offsetof(struct conf, ethernet) },
+	  .flag = offsetof(struct dump_conf, ethernet) },
 	{ "verbose", 'v', NULL, "as tcpdump's: print more of each frame",
-	  .flag = offsetof(struct conf, verbose) },
+	  .flag = offsetof(struct dump_conf, verbose) },
 	{ "hex", 'x', NULL, "as tcpdump's: print the bytes, too",
-	  .flag = offsetof(struct conf, hex) },
+	  .flag = offsetof(struct dump_conf, hex) },
 	{ "hex-ascii", 'X', NULL, "as tcpdump's: print the bytes, also as characters",
-	  .flag = offsetof(struct conf, hex_ascii) },
+	  .flag = offsetof(struct dump_conf, hex_ascii) },
 	{ .name = NULL },
 };
-
-/* ---- frames */
-
-/* Its sender's, or -errno. What was lost before it counts, whatever becomes of the frame. */
-static int
-count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wanted)
-{
-	struct sender *sender;
-	int number;
-
-	number = senders_find(d->senders, &rx->meta);
-	if (number < 0) {
-		say("out of memory");
-		return number;
-	}
-	sender = senders_get(d->senders, (unsigned int)number);
-	sender->missed += missed;
-	sender->missed_since += missed;
-	d->missed += missed;
-	if (!wanted)
-		return number;
-	if (sender->received++ == 0)
-		sender->first_ns = rx->meta.tstamp_ns;
-	sender->last_ns = rx->meta.tstamp_ns;
-	return number;
-}
-
-static int
-take_frame(struct dump *d, const struct shmbus_rx *rx)
-{
-	uint64_t missed = rx->meta.missed;
-	struct sender *sender;
-	int number, ret;
-	bool wanted;
-
-	d->missed_all += missed;
-	if (d->done)
-		return 0;
-	wanted = horizon_pass(d->horizon, &rx->meta, rx->len, &missed);
-	if (!wanted && missed == 0)
-		return 0;
-	number = count_frame(d, rx, missed, wanted);
-	if (number < 0)
-		return number;
-	if (!wanted)
-		return 0;
-	if (!filter_match(&d->filter, rx->data, rx->len)) {
-		d->filtered++;
-		return 0;
-	}
-	ret = recorder_frame(d->recorder, d->senders, (unsigned int)number,
-			     &(const struct recorder_frame){
-		.data = rx->data,
-		.len = rx->len,
-		.queue = rx->meta.queue,
-		.tstamp_ns = rx->meta.tstamp_ns,
-	});
-	if (ret != 0)
-		return ret;
-	sender = senders_get(d->senders, (unsigned int)number);
-	sender->captured++;
-	sender->missed_since = 0;
-	d->captured++;
-	d->done = d->captured == d->conf->count;
-	return 0;
-}
-
-static void
-tell_missed(struct dump *d)
-{
-	struct sender *sender;
-	unsigned int i;
-
-	for (i = 0; i < senders_count(d->senders); i++) {
-		sender = senders_get(d->senders, i);
-		if (sender->missed == sender->missed_told)
-			continue;
-		progress_clear();
-		say("%" PRIu64 " frames missed from %s", sender->missed - sender->missed_told,
-		    sender->name);
-		sender->missed_told = sender->missed;
-	}
-	d->told_ns = shmbus_clock_mono_ns();
-}
-
-/* How far it has come, for whoever looks on. */
-static void
-look_around(struct dump *d)
-{
-	senders_refresh(d->senders);
-	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
-		tell_missed(d);
-	if (d->conf->file != NULL)
-		progress_show("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
-			      d->captured, d->filtered, d->missed);
-}
-
-/* There is nothing to read now. */
-static int
-idle(struct dump *d)
-{
-	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
-	int ret;
-
-	look_around(d);
-	if (!horizon_is_set(d->horizon)) {
-		ret = recorder_flush(d->recorder);
-		if (ret != 0)
-			return ret;
-		ret = shmbus_wait(d->st, WAIT_MS);
-		return ret == -EINTR || ret >= 0 ? 0 : ret;
-	}
-	if (d->idle_ns == 0)
-		d->idle_ns = shmbus_clock_mono_ns();
-	d->done = shmbus_wait(d->st, 0) != 1;
-	if (d->done)
-		return 0;
-	/* Something that cannot be had now: a writer is at work, or died there. */
-	d->done = shmbus_clock_mono_ns() - d->idle_ns >= PATIENCE_NS;
-	if (d->done)
-		say("there is something more on the bus that cannot be read, as its writer has not "
-		    "finished it");
-	else
-		nanosleep(&nap, NULL);
-	return 0;
-}
-
-static int
-burst(struct dump *d)
-{
-	int i, n, ret;
-
-	n = shmbus_receive(d->st, d->rx, BURST);
-	if (n < 0) {
-		say("%s", shmbus_error_text());
-		return n;
-	}
-	if (n == 0)
-		return idle(d);
-	d->idle_ns = 0;
-	for (i = 0; i < n; i++) {
-		ret = take_frame(d, &d->rx[i]);
-		if (ret != 0)
-			return ret;
-	}
-	if (++d->bursts % LOOK_EVERY == 0)
-		look_around(d);
-	return 0;
-}
-
-static int
-set_horizon(struct dump *d)
-{
-	const int ret = horizon_set(d->horizon, shmbus_station_bus(d->st));
-
-	if (ret != 0)
-		say("%s", shmbus_error_text());
-	return ret;
-}
-
-static int
-dump_all(struct dump *d)
-{
-	int ret = 0;
-
-	if (!d->conf->follow)
-		ret = set_horizon(d);
-	while (ret == 0 && !d->done && !horizon_reached(d->horizon)) {
-		if (stop_wanted() && !d->conf->follow)
-			break;
-		/* What was sent until the signal came is captured. */
-		if (stop_wanted() && !horizon_is_set(d->horizon))
-			ret = set_horizon(d);
-		if (ret == 0)
-			ret = burst(d);
-	}
-	return ret;
-}
-
-/* ---- begin and end */
-
-static int
-begin(struct dump *d)
-{
-	struct shmbus *bus = shmbus_station_bus(d->st);
-	struct shmbus_info info;
-	unsigned int i;
-
-	if (shmbus_get_info(bus, &info) != 0) {
-		say("%s", shmbus_error_text());
-		return -EIO;
-	}
-	d->senders = senders_new(bus, &info);
-	d->horizon = horizon_new(&info);
-	d->room = malloc((size_t)BURST * info.frame_max);
-	if (d->senders == NULL || d->horizon == NULL || d->room == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
-	for (i = 0; i < BURST; i++) {
-		d->rx[i].data = d->room + (size_t)i * info.frame_max;
-		d->rx[i].room = info.frame_max;
-	}
-	if (d->conf->only_new && horizon_skip(d->horizon, bus) != 0) {
-		say("%s", shmbus_error_text());
-		return -EIO;
-	}
-	return 0;
-}
-
-static int
-open_recorder(struct dump *d, const char *path)
-{
-	const struct conf *conf = d->conf;
-	struct recorder_conf rec = {
-		.file = conf->file,
-		.bus = path,
-		.snaplen = conf->snaplen,
-		.ethernet = conf->ethernet,
-		.verbose = conf->verbose,
-		.hex = conf->hex,
-		.hex_ascii = conf->hex_ascii,
-	};
-	const char *end;
-
-	if (conf->file == NULL) {
-		rec.kind = conf->no_tcpdump ? RECORDER_TEXT : RECORDER_TCPDUMP;
-	} else {
-		end = strrchr(conf->file, '.');
-		rec.kind = conf->pcap || (!conf->format_given && end != NULL &&
-					  strcmp(end, ".pcap") == 0) ? RECORDER_PCAP : RECORDER_PCAPNG;
-	}
-	return recorder_open(&d->recorder, &rec);
-}
-
-/* Frames that were lost behind the last one that was read of their lane. */
-static uint64_t
-missed_unknown(struct dump *d, struct shmbus_stats *stats)
-{
-	shmbus_get_stats(d->st, stats);
-	return stats->rx_missed > d->missed_all ? stats->rx_missed - d->missed_all : 0;
-}
-
-static int
-finish(struct dump *d)
-{
-	struct shmbus_stats stats;
-	const uint64_t unknown = missed_unknown(d, &stats);
-	int ret;
-
-	progress_clear();
-	ret = recorder_close(d->recorder, d->senders, unknown);
-	tell_missed(d);
-	if (unknown != 0)
-		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
-	if (stats.rx_corrupt != 0)
-		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
-	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
-	    d->filtered, d->missed + unknown);
-	return ret;
-}
-
-static int
-dump(struct dump *d, const char *path)
-{
-	const struct shmbus_conf monitor = { .flags = d->conf->only_new ? 0 : SHMBUS_OLDEST };
-	int ret, ended;
-
-	ret = stop_catch();
-	if (ret < 0) {
-		say("cannot catch signals: %s", strerror(-ret));
-		return ret;
-	}
-	stop_finish_writes();
-	ret = shmbus_monitor(&d->st, path, &monitor);
-	if (ret != 0) {
-		say("%s", shmbus_error_text());
-		return ret;
-	}
-	ret = begin(d);
-	if (ret == 0)
-		ret = open_recorder(d, path);
-	if (ret == 0) {
-		ret = dump_all(d);
-		ended = finish(d);
-		if (ret == 0)
-			ret = ended;
-	}
-	free(d->room);
-	horizon_free(d->horizon);
-	senders_free(d->senders);
-	shmbus_detach(d->st);
-	return ret;
-}
 
 static enum cmd_status
 run(int n, char **operands, const void *c)
 {
-	const struct conf *conf = c;
-	struct dump *d;
+	const struct dump_conf *conf = c;
+	struct filter filter;
 	int ret;
 
-	if (conf->format_given && conf->file == NULL) {
+	if (conf->format != DUMP_BY_NAME && conf->file == NULL) {
 		say("--format is of a capture; expected --write FILE with it");
 		return CMD_USAGE;
 	}
-	d = calloc(1, sizeof(*d));
-	if (d == NULL) {
-		say("out of memory");
-		return CMD_FAILED;
-	}
-	d->conf = conf;
-	ret = filter_compile(&d->filter, n - 1, operands + 1);
-	if (ret != 0) {
-		free(d);
+	ret = filter_compile(&filter, n - 1, operands + 1);
+	if (ret != 0)
 		return ret == -EINVAL ? CMD_USAGE : CMD_FAILED;
-	}
-	ret = dump(d, operands[0]);
-	filter_free(&d->filter);
-	free(d);
+	ret = dump(operands[0], conf, &filter);
+	filter_free(&filter);
 	return ret == 0 ? CMD_DONE : CMD_FAILED;
 }
 
@@ -488,6 +122,6 @@ const struct cmd cmd_dump = {
 	.operands_min = 1,
 	.operands_max = -1,
 	.run = run,
-	.defaults = &(const struct conf){ .snaplen = SNAPLEN_MAX },
-	.conf_size = sizeof(struct conf),
+	.defaults = &(const struct dump_conf){ .snaplen = SNAPLEN_MAX },
+	.conf_size = sizeof(struct dump_conf),
 };

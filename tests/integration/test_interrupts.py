@@ -10,7 +10,7 @@ import eal
 import pytest
 from apps import LOSSLESS, cpu, plugin, sanitizer_env
 from pcaps import carry, sink, source
-from process import Process
+from process import Process, cpu_seconds
 from scapy.layers.inet import IP, UDP
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
@@ -48,12 +48,6 @@ class L3fwdPower(Process):
         self.wait_for(r"entering main interrupt loop", 120)
         return self
 
-    def cpu_seconds(self):
-        """User and system time so far."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def close(self, check=True, graceful=True):
         try:
             super().close(check, graceful)
@@ -89,9 +83,9 @@ def test_l3fwd_power(program, make_bus, folder, counts):
                         lambda path: sink(two, path))
             assert list(map(without_checksum, got)) == list(map(forwarded, frames))
         assert l3fwd.wait_for(AWAKE.format(0), 60)
-        before = l3fwd.cpu_seconds(), time.monotonic()
+        before = cpu_seconds(l3fwd.pid), time.monotonic()
         time.sleep(1)
-        busy = (l3fwd.cpu_seconds() - before[0]) / (time.monotonic() - before[1])
+        busy = (cpu_seconds(l3fwd.pid) - before[0]) / (time.monotonic() - before[1])
     # One that polls takes all it can get; this one wakes up every 10 ms by itself.
     assert busy < 0.5
     counts(f"{2 * len(frames)} frames forwarded, idle with {busy:.0%} of a CPU")

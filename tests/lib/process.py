@@ -84,6 +84,13 @@ class _Clock:
 clock = _Clock()  # for limits; not for measurements
 
 
+def cpu_seconds(pid):
+    """User and system time that a process has had so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def poll(condition, what, timeout=60.0, interval=POLL_S):
     """Call `condition` until it returns something true, and return that."""
     deadline = clock() + timeout

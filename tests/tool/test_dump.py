@@ -9,13 +9,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import eal
 import pcapng
 import pcaps
 import pytest
-from apps import receives_exactly, scaled, testpmd
-from process import poll
+from apps import cpu, receives_exactly, scaled, testpmd
+from process import cpu_seconds, poll
 from tool import LIMIT_S, program, shmbus, start
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
@@ -23,6 +24,12 @@ import shmif_samples  # noqa: E402
 from shmif_file import DATA_SIZE, HEADER  # noqa: E402
 
 NUMBERS = re.compile(r"(\d+) frames captured, (\d+) filtered, (\d+) missed\n$")
+
+
+def open_files(pid):
+    """What a process has open besides its standard streams."""
+    folder = f"/proc/{pid}/fd"
+    return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if int(fd) > 2]
 
 
 def summary(err):
@@ -229,6 +236,28 @@ def test_full_speed(bus, target, counts):
     assert len(capture.frames) == captured
     assert {len(f.data) for f in capture.frames} == {60}
     assert capture.interfaces[0].statistics[pcapng.ISB_IFDROP] <= missed
+
+
+def test_gives_way(bus, counts):
+    """With no CPU for it alone it takes little of those that poll, and counts what it misses."""
+    cpus = {cpu(0), cpu(1)}
+    argv = [program(), "dump", "--new", "-w", os.devnull, bus.path]
+    with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:
+        rx.set_fwd("rxonly")
+        rx.start_fwd()
+        tx.set_fwd("txonly")
+        with subprocess.Popen(argv, stderr=subprocess.PIPE,
+                              preexec_fn=lambda: os.sched_setaffinity(0, cpus)) as process:
+            poll(lambda: os.devnull in open_files(process.pid), "the capture to begin")
+            tx.start_fwd()
+            begin = time.monotonic()
+            poll(lambda: time.monotonic() - begin > 2.5, "enough to be seen")
+            share = cpu_seconds(process.pid) / (time.monotonic() - begin)
+            sent = tx.stop_fwd()["all"]["tx_packets"]
+            (captured, _, missed), _ = interrupt(process)
+    counts(f"{share:.3f} of a CPU; captured {captured}, missed {missed}, sent {sent}")
+    assert captured + missed == sent
+    assert share < 0.3
 
 
 def test_gaps(make_bus, folder, source, frames, target):

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef COURTESY_H
+#define COURTESY_H
+
+/*
+ * Who only looks on gives way.
+ *
+ * Ports poll: they always want their CPUs. A program that keeps up with them
+ * and has no CPU of its own takes its time from theirs, and what it looks at
+ * becomes slower by looking. So it asks now and then: has no CPU been idle,
+ * and did others have what it left of its own? Then it works for a
+ * millisecond, and rests for fifty; from time to time it tries whether it is
+ * so still. Who needs no more time than that is never held up.
+ */
+
+#include <stdint.h>
+
+struct courtesy {
+	int stat;           /* /proc/stat; -1: there is none */
+	uint64_t window_ns; /* the beginning of the time that is looked at: clock */
+	uint64_t window_cpu;  /* CPU time of this thread */
+	uint64_t window_idle; /* idle time of all CPUs that it may use */
+	uint64_t until_ns;  /* until when others are taken to want the CPU */
+	uint64_t work_cpu;  /* CPU time at the end of the last rest */
+};
+
+void courtesy_begin(struct courtesy *c);
+void courtesy_end(struct courtesy *c);
+
+/* In the midst of work: rest if others want the CPU. To be called often. */
+void courtesy_give_way(struct courtesy *c);
+
+#endif /* COURTESY_H */

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * The frames that a bus still holds, and those that come.
+ *
+ * It is a monitor: it writes nothing to the bus, nobody waits for it, and what
+ * it is too slow for it misses. Every frame that was sent is then either
+ * captured, filtered or missed, and the three are told.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <shmbus.h>
+
+#include "courtesy.h"
+#include "dump.h"
+#include "horizon.h"
+#include "progress.h"
+#include "recorder.h"
+#include "say.h"
+#include "senders.h"
+#include "shmbus_clock.h"
+#include "stop.h"
+
+#define BURST 64
+
+/* Between two looks who is on the bus, while there is always something to read. */
+#define LOOK_EVERY 256
+
+/* Without a frame: how often to look for signals and new ports. */
+#define WAIT_MS 200
+
+/* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
+#define PATIENCE_NS UINT64_C(2000000000)
+
+/* Between two messages about losses. */
+#define TELL_NS UINT64_C(1000000000)
+
+struct dump {
+	const struct dump_conf *conf;
+	struct shmbus_station *st;
+	struct senders *senders;
+	struct horizon *horizon;
+	struct recorder *recorder;
+	const struct filter *filter;
+	struct courtesy courtesy;
+	struct shmbus_rx rx[BURST];
+	uint8_t *room;
+	uint64_t captured;
+	uint64_t filtered;
+	uint64_t missed;
+	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
+	uint64_t told_ns;    /* the last message about losses */
+	uint64_t idle_ns;    /* since when nothing was to be had; 0: something was */
+	unsigned int bursts;
+	bool done;
+};
+
+/* ---- frames */
+
+/* Its sender's, or -errno. What was lost before it counts, whatever becomes of the frame. */
+static int
+count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wanted)
+{
+	struct sender *sender;
+	int number;
+
+	number = senders_find(d->senders, &rx->meta);
+	if (number < 0) {
+		say("out of memory");
+		return number;
+	}
+	sender = senders_get(d->senders, (unsigned int)number);
+	sender->missed += missed;
+	sender->missed_since += missed;
+	d->missed += missed;
+	if (!wanted)
+		return number;
+	if (sender->received++ == 0)
+		sender->first_ns = rx->meta.tstamp_ns;
+	sender->last_ns = rx->meta.tstamp_ns;
+	return number;
+}
+
+static int
+take_frame(struct dump *d, const struct shmbus_rx *rx)
+{
+	uint64_t missed = rx->meta.missed;
+	struct sender *sender;
+	int number, ret;
+	bool wanted;
+
+	d->missed_all += missed;
+	if (d->done)
+		return 0;
+	wanted = horizon_pass(d->horizon, &rx->meta, rx->len, &missed);
+	if (!wanted && missed == 0)
+		return 0;
+	number = count_frame(d, rx, missed, wanted);
+	if (number < 0)
+		return number;
+	if (!wanted)
+		return 0;
+	if (!filter_match(d->filter, rx->data, rx->len)) {
+		d->filtered++;
+		return 0;
+	}
+	ret = recorder_frame(d->recorder, d->senders, (unsigned int)number,
+			     &(const struct recorder_frame){
+		.data = rx->data,
+		.len = rx->len,
+		.queue = rx->meta.queue,
+		.tstamp_ns = rx->meta.tstamp_ns,
+	});
+	if (ret != 0)
+		return ret;
+	sender = senders_get(d->senders, (unsigned int)number);
+	sender->captured++;
+	sender->missed_since = 0;
+	d->captured++;
+	d->done = d->captured == d->conf->count;
+	return 0;
+}
+
+static void
+tell_missed(struct dump *d)
+{
+	struct sender *sender;
+	unsigned int i;
+
+	for (i = 0; i < senders_count(d->senders); i++) {
+		sender = senders_get(d->senders, i);
+		if (sender->missed == sender->missed_told)
+			continue;
+		progress_clear();
+		say("%" PRIu64 " frames missed from %s", sender->missed - sender->missed_told,
+		    sender->name);
+		sender->missed_told = sender->missed;
+	}
+	d->told_ns = shmbus_clock_mono_ns();
+}
+
+/* How far it has come, for whoever looks on. */
+static void
+look_around(struct dump *d)
+{
+	senders_refresh(d->senders);
+	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
+		tell_missed(d);
+	if (d->conf->file != NULL)
+		progress_show("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
+			      d->captured, d->filtered, d->missed);
+}
+
+/* There is nothing to read now. */
+static int
+idle(struct dump *d)
+{
+	const struct timespec nap = { .tv_nsec = 1000 * 1000 };
+	int ret;
+
+	look_around(d);
+	if (!horizon_is_set(d->horizon)) {
+		ret = recorder_flush(d->recorder);
+		if (ret != 0)
+			return ret;
+		ret = shmbus_wait(d->st, WAIT_MS);
+		return ret == -EINTR || ret >= 0 ? 0 : ret;
+	}
+	if (d->idle_ns == 0)
+		d->idle_ns = shmbus_clock_mono_ns();
+	d->done = shmbus_wait(d->st, 0) != 1;
+	if (d->done)
+		return 0;
+	/* Something that cannot be had now: a writer is at work, or died there. */
+	d->done = shmbus_clock_mono_ns() - d->idle_ns >= PATIENCE_NS;
+	if (d->done)
+		say("there is something more on the bus that cannot be read, as its writer has not "
+		    "finished it");
+	else
+		nanosleep(&nap, NULL);
+	return 0;
+}
+
+static int
+burst(struct dump *d)
+{
+	int i, n, ret;
+
+	n = shmbus_receive(d->st, d->rx, BURST);
+	if (n < 0) {
+		say("%s", shmbus_error_text());
+		return n;
+	}
+	if (n == 0)
+		return idle(d);
+	d->idle_ns = 0;
+	for (i = 0; i < n; i++) {
+		ret = take_frame(d, &d->rx[i]);
+		if (ret != 0)
+			return ret;
+	}
+	if (++d->bursts % LOOK_EVERY == 0)
+		look_around(d);
+	/* With a horizon there is an end to the work. */
+	if (!d->conf->keep_up && !horizon_is_set(d->horizon))
+		courtesy_give_way(&d->courtesy);
+	return 0;
+}
+
+static int
+set_horizon(struct dump *d)
+{
+	const int ret = horizon_set(d->horizon, shmbus_station_bus(d->st));
+
+	if (ret != 0)
+		say("%s", shmbus_error_text());
+	return ret;
+}
+
+static int
+dump_all(struct dump *d)
+{
+	int ret = 0;
+
+	if (!d->conf->follow)
+		ret = set_horizon(d);
+	courtesy_begin(&d->courtesy);
+	while (ret == 0 && !d->done && !horizon_reached(d->horizon)) {
+		if (stop_wanted() && !d->conf->follow)
+			break;
+		/* What was sent until the signal came is captured. */
+		if (stop_wanted() && !horizon_is_set(d->horizon))
+			ret = set_horizon(d);
+		if (ret == 0)
+			ret = burst(d);
+	}
+	courtesy_end(&d->courtesy);
+	return ret;
+}
+
+/* ---- begin and end */
+
+static int
+begin(struct dump *d)
+{
+	struct shmbus *bus = shmbus_station_bus(d->st);
+	struct shmbus_info info;
+	unsigned int i;
+
+	if (shmbus_get_info(bus, &info) != 0) {
+		say("%s", shmbus_error_text());
+		return -EIO;
+	}
+	d->senders = senders_new(bus, &info);
+	d->horizon = horizon_new(&info);
+	d->room = malloc((size_t)BURST * info.frame_max);
+	if (d->senders == NULL || d->horizon == NULL || d->room == NULL) {
+		say("out of memory");
+		return -ENOMEM;
+	}
+	for (i = 0; i < BURST; i++) {
+		d->rx[i].data = d->room + (size_t)i * info.frame_max;
+		d->rx[i].room = info.frame_max;
+	}
+	if (d->conf->only_new && horizon_skip(d->horizon, bus) != 0) {
+		say("%s", shmbus_error_text());
+		return -EIO;
+	}
+	return 0;
+}
+
+static int
+open_recorder(struct dump *d, const char *path)
+{
+	const struct dump_conf *conf = d->conf;
+	struct recorder_conf rec = {
+		.file = conf->file,
+		.bus = path,
+		.snaplen = conf->snaplen,
+		.ethernet = conf->ethernet,
+		.verbose = conf->verbose,
+		.hex = conf->hex,
+		.hex_ascii = conf->hex_ascii,
+	};
+	const char *end;
+
+	if (conf->file == NULL) {
+		rec.kind = conf->no_tcpdump ? RECORDER_TEXT : RECORDER_TCPDUMP;
+	} else {
+		end = strrchr(conf->file, '.');
+		rec.kind = conf->format == DUMP_PCAP ||
+			   (conf->format == DUMP_BY_NAME && end != NULL && strcmp(end, ".pcap") == 0) ?
+			   RECORDER_PCAP : RECORDER_PCAPNG;
+	}
+	return recorder_open(&d->recorder, &rec);
+}
+
+/* Frames that were lost behind the last one that was read of their lane. */
+static uint64_t
+missed_unknown(struct dump *d, struct shmbus_stats *stats)
+{
+	shmbus_get_stats(d->st, stats);
+	return stats->rx_missed > d->missed_all ? stats->rx_missed - d->missed_all : 0;
+}
+
+static int
+finish(struct dump *d)
+{
+	struct shmbus_stats stats;
+	const uint64_t unknown = missed_unknown(d, &stats);
+	int ret;
+
+	progress_clear();
+	ret = recorder_close(d->recorder, d->senders, unknown);
+	tell_missed(d);
+	if (unknown != 0)
+		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
+	if (stats.rx_corrupt != 0)
+		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
+	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
+	    d->filtered, d->missed + unknown);
+	return ret;
+}
+
+static int
+run(struct dump *d, const char *path)
+{
+	const struct shmbus_conf monitor = { .flags = d->conf->only_new ? 0 : SHMBUS_OLDEST };
+	int ret, ended;
+
+	ret = stop_catch();
+	if (ret < 0) {
+		say("cannot catch signals: %s", strerror(-ret));
+		return ret;
+	}
+	stop_finish_writes();
+	ret = shmbus_monitor(&d->st, path, &monitor);
+	if (ret != 0) {
+		say("%s", shmbus_error_text());
+		return ret;
+	}
+	ret = begin(d);
+	if (ret == 0)
+		ret = open_recorder(d, path);
+	if (ret == 0) {
+		ret = dump_all(d);
+		ended = finish(d);
+		if (ret == 0)
+			ret = ended;
+	}
+	free(d->room);
+	horizon_free(d->horizon);
+	senders_free(d->senders);
+	shmbus_detach(d->st);
+	return ret;
+}
+
+int
+dump(const char *path, const struct dump_conf *conf, const struct filter *filter)
+{
+	struct dump *d = calloc(1, sizeof(*d));
+	int ret;
+
+	if (d == NULL) {
+		say("out of memory");
+		return -ENOMEM;
+	}
+	d->conf = conf;
+	d->filter = filter;
+	ret = run(d, path);
+	free(d);
+	return ret;
+}
