@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "frame.h"
 #include "shmbus_clock.h"
 #include "shmif_side.h"
 
@@ -83,6 +82,43 @@ side_send_one(struct side *s, uint32_t len)
 {
 	assert_true(side_add(s, len));
 	side_send(s);
+}
+
+void
+side_push(struct side *s, uint32_t len)
+{
+	if (side_add(s, len))
+		return;
+	side_send(s);
+	assert_true(side_add(s, len));
+}
+
+void
+side_send_many(struct side *s, unsigned int n, uint32_t len)
+{
+	unsigned int i;
+
+	for (i = 1; i <= n; i++) {
+		assert_true(side_add(s, len));
+		if (i % 20 == 0)
+			side_send(s);
+	}
+	side_send(s);
+}
+
+uint64_t
+side_send_random(struct side *s, struct dice *d, unsigned int n)
+{
+	uint64_t bytes = 0;
+	uint32_t len;
+
+	while (n-- != 0) {
+		len = dice_range(d, FRAME_MIN, 1514);
+		side_push(s, len);
+		bytes += RECORD + len;
+	}
+	side_send(s);
+	return bytes;
 }
 
 uint64_t

@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "frame.h"
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_writer.h"
 
@@ -53,6 +54,13 @@ bool side_add(struct side *s, uint32_t len);
 /* Put the burst on the bus, which must go well in a while, and begin a new one. */
 void side_send(struct side *s);
 void side_send_one(struct side *s, uint32_t len);
+
+/* One more frame for the burst; if it is full it is sent, and a new one begun. */
+void side_push(struct side *s, uint32_t len);
+/* n frames of one length, in bursts of some. */
+void side_send_many(struct side *s, unsigned int n, uint32_t len);
+/* n frames of lengths by chance. How many bytes their records have. */
+uint64_t side_send_random(struct side *s, struct dice *d, unsigned int n);
 
 /* Take the lock, within PATIENCE. How long that took. */
 uint64_t side_lock(struct side *s);

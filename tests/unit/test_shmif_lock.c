@@ -6,14 +6,13 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "child.h"
 #include "shmbus_clock.h"
-#include "shmif_side.h"
+#include "shmif_pair.h"
 #include "tmpdir.h"
 
 #define NEVER_MS 1500
@@ -108,21 +107,13 @@ victim_start(struct victim *v, const char *path, const struct point *at)
 	v->id = (uint32_t)child_answer(&v->child);
 }
 
-/* A bus of a sender and a receiver, three frames old. */
-struct bus {
-	struct side tx, rx;
-	char *path;
-};
-
+/* A bus that is three frames old. */
 static void
-bus_start_at(struct bus *b, uint64_t gen, uint32_t end)
+begin_at(struct pair *b, uint64_t gen, uint32_t end)
 {
-	b->path = tmpdir_new_path();
-	side_join(&b->tx, b->path, 1);
-	side_join(&b->rx, b->path, 2);
+	pair_start(b);
 	forge_ring(&b->tx, gen, end);
 	shmbus_shmif_reader_start(&b->rx.bus, &b->rx.r, SHMBUS_SHMIF_START_MS);
-	b->rx.expect_sender = 1;
 	side_send_one(&b->tx, 60);
 	side_send_one(&b->tx, 60);
 	assert_int_equal(side_receive(&b->rx), 2);
@@ -131,30 +122,21 @@ bus_start_at(struct bus *b, uint64_t gen, uint32_t end)
 
 /* The next long record crosses the end of the data. */
 static void
-bus_start(struct bus *b, uint64_t gen)
+begin(struct pair *b, uint64_t gen)
 {
-	bus_start_at(b, gen, DATA - 1000);
+	begin_at(b, gen, DATA - 1000);
 }
 
 /* For a point; a repair is told in full elsewhere, with gen in doubt. */
 static void
-bus_start_for(struct bus *b, uint64_t gen, const struct point *at)
+begin_for(struct pair *b, uint64_t gen, const struct point *at)
 {
-	bus_start_at(b, gen, at->torn ? 5000 : DATA - 1000);
-}
-
-static void
-bus_stop(struct bus *b)
-{
-	side_leave(&b->tx);
-	side_leave(&b->rx);
-	unlink(b->path);
-	free(b->path);
+	begin_at(b, gen, at->torn ? 5000 : DATA - 1000);
 }
 
 /* All that must be there is there, once, and it goes on. */
 static void
-assert_goes_on(struct bus *b, const struct point *at)
+assert_goes_on(struct pair *b, const struct point *at)
 {
 	const struct shmbus_shmif_header *h = shmbus_shmif_header(&b->tx.bus);
 
@@ -179,13 +161,13 @@ test_dead(void **state)
 	struct victim v;
 	unsigned int i;
 	uint64_t took;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < 2 * DIM(points); i++) {
 		const struct point *at = &points[i / 2];
 
-		bus_start_for(&b, 6 + i % 2, at);
+		begin_for(&b, 6 + i % 2, at);
 		h = shmbus_shmif_header(&b.tx.bus);
 		victim_start(&v, b.path, at);
 		child_kill(&v.child);
@@ -200,7 +182,7 @@ test_dead(void **state)
 		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
 		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 		assert_goes_on(&b, at);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -213,13 +195,13 @@ test_inherit(void **state)
 	struct victim v;
 	uint64_t start;
 	unsigned int i;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < 2 * DIM(points); i++) {
 		const struct point *at = &points[i / 2];
 
-		bus_start_for(&b, 6 + i % 2, at);
+		begin_for(&b, 6 + i % 2, at);
 		h = shmbus_shmif_header(&b.tx.bus);
 		victim_start(&v, b.path, at);
 		child_kill(&v.child);
@@ -233,7 +215,7 @@ test_inherit(void **state)
 				 shmbus_load(&h->spare));
 		assert_goes_on(&b, at);
 		side_leave(&heir);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -244,10 +226,10 @@ test_inherit_while_netbsd_holds(void **state)
 	struct shmbus_shmif_header *h;
 	struct victim v;
 	struct side heir;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	victim_start(&v, b.path, &points[0]);
 	child_kill(&v.child);
@@ -263,7 +245,7 @@ test_inherit_while_netbsd_holds(void **state)
 	assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
 	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 	side_leave(&heir);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* Nobody gets what a living port has, in whatever state; not even one that breaks locks. */
@@ -272,14 +254,14 @@ test_living(void **state)
 {
 	static const unsigned int at[] = { 0, 1, 2, 4, 8, 10 };
 	struct victim v[DIM(at)];
-	struct bus b[DIM(at)];
+	struct pair b[DIM(at)];
 	uint64_t start;
 	unsigned int i;
 	bool early;
 
 	(void)state;
 	for (i = 0; i < DIM(at); i++) {
-		bus_start_for(&b[i], 6, &points[at[i]]);
+		begin_for(&b[i], 6, &points[at[i]]);
 		b[i].rx.r.watch.break_ns = 10 * MS;
 		victim_start(&v[i], b[i].path, &points[at[i]]);
 	}
@@ -300,7 +282,7 @@ test_living(void **state)
 		side_lock(&b[i].tx);
 		shmbus_shmif_unlock(&b[i].tx.bus, &b[i].tx.r.watch, 0);
 		assert_goes_on(&b[i], &points[at[i]]);
-		bus_stop(&b[i]);
+		pair_stop(&b[i]);
 	}
 }
 
@@ -310,11 +292,11 @@ test_dead_for_two(void **state)
 {
 	uint64_t start, got;
 	struct victim v;
-	struct bus b;
+	struct pair b;
 	bool tx, rx;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	victim_start(&v, b.path, &points[2]);
 	child_kill(&v.child);
 	start = shmbus_clock_mono_ns();
@@ -332,7 +314,7 @@ test_dead_for_two(void **state)
 	assert_int_equal(b.tx.r.watch.broken_ours + b.rx.r.watch.broken_ours, 1);
 	shmbus_shmif_unlock(tx ? &b.tx.bus : &b.rx.bus, &b.tx.r.watch, 0);
 	assert_goes_on(&b, &points[2]);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* What happens while a dead port's number is being locked. */
@@ -360,11 +342,11 @@ test_let_go_meanwhile(void **state)
 	struct shmbus_shmif_header *h;
 	struct victim v;
 	unsigned int i;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < DIM(at); i++) {
-		bus_start_for(&b, 6, &points[at[i]]);
+		begin_for(&b, 6, &points[at[i]]);
 		h = shmbus_shmif_header(&b.tx.bus);
 		victim_start(&v, b.path, &points[at[i]]);
 		child_kill(&v.child);
@@ -376,7 +358,7 @@ test_let_go_meanwhile(void **state)
 		assert_int_equal(b.tx.r.watch.broken_ours, 0);
 		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 		assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -385,19 +367,19 @@ static void
 test_nobodys_number(void **state)
 {
 	struct shmbus_shmif_header *h;
-	struct bus b;
+	struct pair b;
 	uint32_t i;
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		bus_start(&b, 6);
+		begin(&b, 6);
 		h = shmbus_shmif_header(&b.tx.bus);
 		shmbus_store(&h->spare, 200 | (i & 1 ? HELD | 0x5555500 : 0));
 		shmbus_store(&h->lock, i >> 1);
 		side_lock(&b.tx);
 		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 		assert_goes_on(&b, &points[0]);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -407,11 +389,11 @@ test_foreign_never(void **state)
 {
 	struct shmbus_shmif_header *h;
 	uint64_t start;
-	struct bus b;
+	struct pair b;
 	bool early;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->lock, 1);
 	start = shmbus_clock_mono_ns();
@@ -425,7 +407,7 @@ test_foreign_never(void **state)
 	assert_true(side_lock(&b.tx) < PATIENCE);
 	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 	assert_goes_on(&b, &points[0]);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* Broken when the time is over, and not before; and not on two looks far apart. */
@@ -434,10 +416,10 @@ test_foreign_in_time(void **state)
 {
 	struct shmbus_shmif_header *h;
 	unsigned int i;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	side_receive(&b.rx);
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->lock, 1);
@@ -457,7 +439,7 @@ test_foreign_in_time(void **state)
 	}
 	assert_true(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
 	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* Who was stopped has not watched for that long, however often he had looked before. */
@@ -467,11 +449,11 @@ test_stopped_meanwhile(void **state)
 	struct shmbus_shmif_header *h;
 	struct shmbus_shmif_watch *w;
 	unsigned int i, k;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		bus_start(&b, 6);
+		begin(&b, 6);
 		h = shmbus_shmif_header(&b.tx.bus);
 		w = &b.rx.r.watch;
 		shmbus_store(&h->lock, 1);
@@ -487,7 +469,7 @@ test_stopped_meanwhile(void **state)
 			assert_false(shmbus_shmif_lock(&b.rx.bus, w));
 		assert_int_equal(shmbus_load(&h->spare) & HELD, i == 0 ? 0 : HELD);
 		assert_int_equal(w->broken_foreign, 0);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -497,10 +479,10 @@ test_foreign_at_work(void **state)
 {
 	struct shmbus_shmif_header *h;
 	unsigned int i, k;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->lock, 1);
 	b.tx.r.watch.break_ns = 5 * MS;
@@ -534,7 +516,7 @@ test_foreign_at_work(void **state)
 	assert_int_equal(b.tx.r.watch.broken_foreign, 0);
 	side_lock(&b.tx);
 	assert_int_equal(b.tx.r.watch.broken_foreign, 1);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* In spare what no port of ours leaves: mended after the time for foreign locks, or never. */
@@ -544,11 +526,11 @@ test_nonsense(void **state)
 	struct shmbus_shmif_header *h;
 	unsigned int i, k;
 	uint32_t spare;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < 8; i++) {
-		bus_start(&b, 6);
+		begin(&b, 6);
 		h = shmbus_shmif_header(&b.tx.bus);
 		spare = i & 2 ? b.tx.bus.id : 0x40 << 8;
 		spare |= i & 4 ? HELD : 0;
@@ -567,13 +549,13 @@ test_nonsense(void **state)
 		assert_int_equal(b.tx.r.watch.broken_foreign, 1);
 		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 		assert_goes_on(&b, &points[0]);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
 /* Whatever became of the frames before: the next one is received. */
 static void
-assert_next_arrives(struct bus *b)
+assert_next_arrives(struct pair *b)
 {
 	b->rx.seq = 0; /* perhaps from the oldest on */
 	side_receive(&b->rx);
@@ -590,11 +572,11 @@ test_lock_of_nonsense(void **state)
 {
 	static const uint32_t words[] = { 1, 2, 0xffff, UINT32_MAX };
 	unsigned int i;
-	struct bus b;
+	struct pair b;
 
 	(void)state;
 	for (i = 0; i < DIM(words); i++) {
-		bus_start(&b, 6);
+		begin(&b, 6);
 		b.tx.r.watch.break_ns = 20 * MS;
 		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, words[i]);
 		side_lock(&b.tx);
@@ -602,7 +584,7 @@ test_lock_of_nonsense(void **state)
 		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 		assert_int_equal(shmbus_load(&shmbus_shmif_header(&b.tx.bus)->lock), 0);
 		assert_next_arrives(&b);
-		bus_stop(&b);
+		pair_stop(&b);
 	}
 }
 
@@ -611,11 +593,11 @@ static void
 test_claim_of_idle(void **state)
 {
 	struct shmbus_shmif_header *h;
-	struct bus b;
+	struct pair b;
 	uint64_t start;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	side_receive(&b.rx);
 	b.rx.r.watch.break_ns = 20 * MS;
@@ -629,7 +611,7 @@ test_claim_of_idle(void **state)
 	assert_int_equal(b.rx.r.watch.broken_foreign, 1);
 	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
 	assert_next_arrives(&b);
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 /* What those who take turns count, in memory that they share. */
@@ -719,12 +701,12 @@ test_turns(void **state)
 	struct shmbus_shmif_header *h;
 	struct child c[4];
 	struct turns *t;
-	struct bus b;
+	struct pair b;
 	uint32_t word;
 	uint64_t i, k, few;
 
 	(void)state;
-	bus_start(&b, 6);
+	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	t = mmap(NULL, sizeof(*t), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(t != MAP_FAILED);
@@ -754,7 +736,7 @@ test_turns(void **state)
 	assert_int_equal(few, t->inside);
 	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
 	munmap(t, sizeof(*t));
-	bus_stop(&b);
+	pair_stop(&b);
 }
 
 int

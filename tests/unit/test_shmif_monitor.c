@@ -16,7 +16,6 @@
 
 #include "check.h"
 #include "child.h"
-#include "frame.h"
 #include "shmbus_clock.h"
 #include "shmbus_shmif_monitor.h"
 #include "shmif_side.h"
@@ -84,26 +83,13 @@ see(struct side *s)
 }
 
 static void
-send_many(struct side *s, unsigned int n, uint32_t len)
-{
-	unsigned int i;
-
-	for (i = 1; i <= n; i++) {
-		assert_true(side_add(s, len));
-		if (i % 20 == 0)
-			side_send(s);
-	}
-	side_send(s);
-}
-
-static void
 test_sees(void **state)
 {
 	struct fixture *t = *state;
 
 	assert_false(t->eye.bus.id);
 	assert_int_equal(see(&t->eye), 0);
-	send_many(&t->tx, 3, 60);
+	side_send_many(&t->tx, 3, 60);
 	assert_true(shmbus_shmif_pending(&t->eye.bus, &t->eye.r));
 	assert_int_equal(see(&t->eye), 3);
 	assert_false(shmbus_shmif_pending(&t->eye.bus, &t->eye.r));
@@ -117,14 +103,14 @@ test_begins(void **state)
 	struct fixture *t = *state;
 	struct side *s = &t->eye;
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	assert_int_equal(shmbus_shmif_monitor_start(&s->bus, &s->r, false), 0);
 	assert_int_equal(see(s), 0);
 	assert_int_equal(shmbus_shmif_monitor_start(&s->bus, &s->r, true), 0);
 	assert_int_equal(see(s), 10);
 	assert_int_equal(s->empty, 1); /* what a new bus begins with */
 	/* After wraps as well: all that the ring holds, and no overrun. */
-	send_many(&t->tx, 5000, 1000);
+	side_send_many(&t->tx, 5000, 1000);
 	assert_int_equal(shmbus_shmif_monitor_start(&s->bus, &s->r, true), 0);
 	s->jumped = 0;
 	assert_int_equal(see(s), 1023);
@@ -139,20 +125,11 @@ test_overrun(void **state)
 	struct fixture *t = *state;
 	struct dice d = { .state = 5 };
 	uint64_t sent_bytes = 0;
-	unsigned int i, n, k;
-	uint32_t len;
+	unsigned int i, n;
 
 	for (i = 0; i < 100; i++) {
 		n = dice_range(&d, 1, i % 10 == 9 ? 6000 : 2500);
-		for (k = 0; k < n; k++) {
-			len = dice_range(&d, FRAME_MIN, 1514);
-			if (!side_add(&t->tx, len)) {
-				side_send(&t->tx);
-				assert_true(side_add(&t->tx, len));
-			}
-			sent_bytes += RECORD + len;
-		}
-		side_send(&t->tx);
+		sent_bytes += side_send_random(&t->tx, &d, n);
 		see(&t->eye);
 		assert_int_equal(t->eye.r.fetched_bytes + t->eye.r.missed_bytes, sent_bytes);
 		assert_int_equal(t->eye.frames + t->eye.jumped, t->tx.sent);
@@ -168,7 +145,7 @@ test_locked(void **state)
 	struct fixture *t = *state;
 	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	shmbus_store(&h->lock, 1);
 	assert_int_equal(shmbus_shmif_monitor_fetch(&t->eye.bus, &t->eye.r), -EBUSY);
 	assert_false(shmbus_shmif_has_next(&t->eye.r));
@@ -198,6 +175,18 @@ fetch_stuck(struct side *s)
 	return ret;
 }
 
+/* As if the words had been as they are for long. */
+static void
+long_watched(struct side *s)
+{
+	const struct shmbus_shmif_header *h = shmbus_shmif_header(&s->bus);
+
+	s->r.watch.since_ns = 1;
+	s->r.watch.gen = shmbus_load(&h->gen);
+	s->r.watch.last = shmbus_load(&h->last);
+	s->r.watch.first = shmbus_load(&h->first);
+}
+
 /*
  * A NetBSD peer is stopped when it has moved last and written half of its
  * record. All the others can be read, and when it goes on the last one.
@@ -211,7 +200,7 @@ test_stuck(void **state)
 	struct side late;
 	uint32_t last;
 
-	send_many(&t->tx, 5000, 1000);
+	side_send_many(&t->tx, 5000, 1000);
 	last = shmbus_load(&h->last);
 	shmbus_store(&h->lock, 1);
 	memcpy(shmbus_shmif_data(&t->tx.bus) + last, &len, sizeof(len));
@@ -241,10 +230,7 @@ test_stuck(void **state)
 	/* Held by one that has written nothing: what was read is not read again. */
 	shmbus_store(&h->lock, 1);
 	t->eye.r.more = true;
-	t->eye.r.watch.since_ns = 1;
-	t->eye.r.watch.gen = shmbus_load(&h->gen);
-	t->eye.r.watch.last = shmbus_load(&h->last);
-	t->eye.r.watch.first = shmbus_load(&h->first);
+	long_watched(&t->eye);
 	assert_int_equal(shmbus_shmif_monitor_fetch(&t->eye.bus, &t->eye.r), -EBUSY);
 	shmbus_store(&h->lock, 0);
 	assert_int_equal(see(&t->eye), 0);
@@ -264,15 +250,12 @@ test_stuck_at_the_end(void **state)
 		if (i == 0)
 			forge_ring(&t->tx, 3, 0);
 		else
-			send_many(&t->tx, 10, 60);
+			side_send_many(&t->tx, 10, 60);
 		assert_int_equal(shmbus_shmif_monitor_start(&t->eye.bus, r, true), 0);
 		shmbus_store(&h->lock, 1);
 		if (i == 1)
 			shmbus_store(&h->spare, INTENT | HELD | 1);
-		r->watch.since_ns = 1;
-		r->watch.gen = shmbus_load(&h->gen);
-		r->watch.last = shmbus_load(&h->last);
-		r->watch.first = shmbus_load(&h->first);
+		long_watched(&t->eye);
 		assert_int_equal(shmbus_shmif_monitor_fetch(&t->eye.bus, r), -EBUSY);
 		shmbus_store(&h->spare, 0);
 		if (i == 1)
@@ -296,7 +279,7 @@ test_hostile(void **state)
 	uint32_t len;
 	int ret;
 
-	send_many(&t->tx, 5000, 300);
+	side_send_many(&t->tx, 5000, 300);
 	for (i = 0; i < 20000; i++) {
 		if (i % 3 != 0)
 			shmbus_store(&h->gen, odd[dice_range(&d, 0, DIM(odd) - 1)]);
@@ -420,10 +403,7 @@ watch_flood(struct fixture *f, bool as_netbsd, uint64_t frames)
 	}
 	shmbus_store(&t->stop, 1);
 	assert_int_equal(child_wait(&c), 0);
-	while (shmbus_shmif_pending(&s->bus, &s->r)) {
-		assert_int_equal(shmbus_shmif_monitor_fetch(&s->bus, &s->r), 0);
-		side_take(s);
-	}
+	see(s);
 	expected = shmbus_load(&t->sent);
 	assert_int_equal(s->seq, expected);
 	assert_int_equal(s->frames + s->jumped, expected);
@@ -470,7 +450,7 @@ test_open(void **state)
 	unlink(path);
 	free(path);
 	/* Nothing of the file changes, and a file that may only be read will do. */
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	assert_int_equal(chmod(t->path, 0400), 0);
 	snapshot_take(&snap, t->path);
 	eye_open(&s, t->path);

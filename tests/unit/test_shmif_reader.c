@@ -5,59 +5,10 @@
 /* The reading end of a shmif bus: what it gets, and what it says that it missed. */
 
 #include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "check.h"
-#include "frame.h"
-#include "shmif_side.h"
+#include "shmif_pair.h"
 #include "tmpdir.h"
-
-struct pair {
-	struct side tx, rx;
-	char *path;
-};
-
-static int
-setup(void **state)
-{
-	struct pair *t = calloc(1, sizeof(*t));
-
-	assert_non_null(t);
-	t->path = tmpdir_new_path();
-	side_join(&t->tx, t->path, 1);
-	side_join(&t->rx, t->path, 2);
-	t->rx.expect_sender = 1;
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct pair *t = *state;
-
-	side_leave(&t->tx);
-	side_leave(&t->rx);
-	unlink(t->path);
-	free(t->path);
-	free(t);
-	return 0;
-}
-
-/* n frames of one length, in bursts of some. */
-static void
-send_many(struct side *s, unsigned int n, uint32_t len)
-{
-	unsigned int i;
-
-	for (i = 1; i <= n; i++) {
-		assert_true(side_add(s, len));
-		if (i % 20 == 0)
-			side_send(s);
-	}
-	side_send(s);
-}
 
 static void
 test_nothing(void **state)
@@ -67,7 +18,7 @@ test_nothing(void **state)
 	assert_false(shmbus_shmif_pending(&t->rx.bus, &t->rx.r));
 	assert_int_equal(shmbus_shmif_fetch(&t->rx.bus, &t->rx.r), 0);
 	assert_false(shmbus_shmif_has_next(&t->rx.r));
-	send_many(&t->tx, 3, 60);
+	side_send_many(&t->tx, 3, 60);
 	assert_true(shmbus_shmif_pending(&t->rx.bus, &t->rx.r));
 	assert_int_equal(side_receive(&t->rx), 3);
 	assert_false(shmbus_shmif_pending(&t->rx.bus, &t->rx.r));
@@ -84,20 +35,20 @@ test_start(void **state)
 	struct pair *t = *state;
 	struct side late;
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	side_join(&late, t->path, 3);
 	late.expect_sender = 1;
 	late.seq = 10;
 	assert_false(shmbus_shmif_pending(&late.bus, &late.r));
-	send_many(&t->tx, 2, 60);
+	side_send_many(&t->tx, 2, 60);
 	assert_int_equal(side_receive(&late), 2);
 	/* Started again: the counts stay. */
-	send_many(&t->tx, 2, 60);
+	side_send_many(&t->tx, 2, 60);
 	shmbus_shmif_reader_start(&late.bus, &late.r, SHMBUS_SHMIF_START_MS);
 	late.seq = 14;
 	assert_false(shmbus_shmif_pending(&late.bus, &late.r));
 	assert_int_equal(late.r.fetched, 2);
-	send_many(&t->tx, 1, 60);
+	side_send_many(&t->tx, 1, 60);
 	assert_int_equal(side_receive(&late), 1);
 	assert_int_equal(late.jumped + late.r.overruns, 0);
 	side_leave(&late);
@@ -110,7 +61,7 @@ test_start_while_locked(void **state)
 	struct pair *t = *state;
 	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	shmbus_store(&h->lock, 1);
 	shmbus_shmif_reader_start(&t->rx.bus, &t->rx.r, 3);
 	assert_true(shmbus_shmif_pending(&t->rx.bus, &t->rx.r));
@@ -131,7 +82,7 @@ test_start_on_damage(void **state)
 	struct pair *t = *state;
 	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	shmbus_store(&h->first, DATA + 1);
 	shmbus_shmif_reader_start(&t->rx.bus, &t->rx.r, 3);
 	assert_int_equal(shmbus_shmif_fetch(&t->rx.bus, &t->rx.r), -EILSEQ);
@@ -149,8 +100,8 @@ test_own_frames(void **state)
 	struct pair *t = *state;
 
 	t->tx.expect_sender = 1;
-	send_many(&t->tx, 5, 100);
-	send_many(&t->rx, 4, 100);
+	side_send_many(&t->tx, 5, 100);
+	side_send_many(&t->rx, 4, 100);
 	assert_int_equal(side_receive(&t->tx), 5);
 	assert_int_equal(t->tx.others, 4);
 	assert_int_equal(side_receive(&t->rx), 5);
@@ -185,10 +136,7 @@ test_pieces(void **state)
 
 	for (len = FRAME_MIN; len <= 1514; len += 11) {
 		for (i = 0; i < 200000 / (RECORD + len); i++) {
-			if (!side_add(&t->tx, len)) {
-				side_send(&t->tx);
-				assert_true(side_add(&t->tx, len));
-			}
+			side_push(&t->tx, len);
 			sent++;
 		}
 		side_send(&t->tx);
@@ -247,20 +195,11 @@ test_overrun(void **state)
 	struct dice d = { .state = 5 };
 	uint64_t sent_bytes = 0;
 	uint64_t overruns = 0;
-	unsigned int i, n, k;
-	uint32_t len;
+	unsigned int i, n;
 
 	for (i = 0; i < 300; i++) {
 		n = dice_range(&d, 1, i % 10 == 9 ? 6000 : 2500);
-		for (k = 0; k < n; k++) {
-			len = dice_range(&d, FRAME_MIN, 1514);
-			if (!side_add(&t->tx, len)) {
-				side_send(&t->tx);
-				assert_true(side_add(&t->tx, len));
-			}
-			sent_bytes += RECORD + len;
-		}
-		side_send(&t->tx);
+		sent_bytes += side_send_random(&t->tx, &d, n);
 		side_receive(&t->rx);
 		assert_int_equal(t->rx.r.fetched_bytes + t->rx.r.missed_bytes, sent_bytes);
 		assert_int_equal(t->rx.frames + t->rx.jumped, t->tx.sent);
@@ -284,11 +223,11 @@ test_overrun_between_pieces(void **state)
 {
 	struct pair *t = *state;
 
-	send_many(&t->tx, 600, 1000);
+	side_send_many(&t->tx, 600, 1000);
 	assert_int_equal(shmbus_shmif_fetch(&t->rx.bus, &t->rx.r), 0);
 	assert_true(t->rx.r.more);
 	assert_int_equal(side_take(&t->rx), 64);
-	send_many(&t->tx, 3000, 1000);
+	side_send_many(&t->tx, 3000, 1000);
 	side_receive(&t->rx);
 	assert_int_equal(t->rx.seq, 3600);
 	assert_int_equal(t->rx.r.overruns, 1);
@@ -309,7 +248,7 @@ test_overrun_by_one(void **state)
 		side_receive(&t->rx);
 		t->rx.r.overruns = 0;
 		t->rx.jumped = 0;
-		send_many(&t->tx, i, 1000);
+		side_send_many(&t->tx, i, 1000);
 		side_receive(&t->rx);
 		assert_int_equal(t->rx.seq, t->tx.sent);
 		assert_int_equal(t->rx.jumped, i - (i < 1023 ? i : 1023));
@@ -324,7 +263,7 @@ test_begun_anew(void **state)
 	struct pair *t = *state;
 	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
 
-	send_many(&t->tx, 5000, 1000);
+	side_send_many(&t->tx, 5000, 1000);
 	side_receive(&t->rx);
 	memset(shmbus_shmif_data(&t->tx.bus), 0, DATA);
 	shmbus_store(&h->gen, 0);
@@ -332,12 +271,12 @@ test_begun_anew(void **state)
 	shmbus_store(&h->last, 0);
 	t->rx.jumped = 0;
 	t->rx.r.overruns = 0;
-	send_many(&t->tx, 30, 1000);
+	side_send_many(&t->tx, 30, 1000);
 	assert_int_equal(side_receive(&t->rx), 30);
 	assert_int_equal(t->rx.jumped, 0);
 	assert_int_equal(t->rx.empty, 1);
 	assert_int_equal(t->rx.r.overruns, 1);
-	send_many(&t->tx, 30, 1000);
+	side_send_many(&t->tx, 30, 1000);
 	assert_int_equal(side_receive(&t->rx), 30);
 	assert_int_equal(t->rx.r.overruns, 1);
 }
@@ -349,20 +288,20 @@ test_generation_jumps(void **state)
 	struct pair *t = *state;
 	struct shmbus_shmif_header *h = shmbus_shmif_header(&t->tx.bus);
 
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	side_receive(&t->rx);
 	shmbus_store(&h->gen, UINT64_C(1) << 43);
 	t->rx.seq = 0;
 	side_receive(&t->rx);
 	assert_int_equal(t->rx.r.corrupt, 1);
 	assert_int_equal(t->rx.r.missed_bytes + t->rx.r.missed, 0);
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	assert_int_equal(side_receive(&t->rx), 10);
 	/* And back. */
 	shmbus_store(&h->gen, 0);
 	t->rx.seq = 0;
 	assert_int_equal(side_receive(&t->rx), 20);
-	send_many(&t->tx, 10, 60);
+	side_send_many(&t->tx, 10, 60);
 	assert_int_equal(side_receive(&t->rx), 10);
 	assert_int_equal(t->rx.r.corrupt, 1);
 }
@@ -391,20 +330,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start_while_locked, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_start_on_damage, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_own_frames, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_uptime, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_piece_to_the_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_overrun, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_overrun_between_pieces, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_overrun_by_one, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_begun_anew, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_generation_jumps, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_odd_lengths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_start, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_start_while_locked, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_start_on_damage, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_own_frames, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_uptime, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_pieces, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_piece_to_the_byte, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_overrun, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_overrun_between_pieces, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_overrun_by_one, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_begun_anew, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_generation_jumps, pair_setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_odd_lengths, pair_setup, pair_teardown),
 	};
 
 	return cmocka_run_group_tests_name("shmif_reader", tests, tmpdir_create, tmpdir_remove);

@@ -5,12 +5,9 @@
 /* The shmif ring, byte for byte, beside a model that writes as NetBSD does. */
 
 #include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "check.h"
-#include "frame.h"
-#include "shmif_side.h"
+#include "shmif_pair.h"
 #include "tmpdir.h"
 
 /*
@@ -113,55 +110,47 @@ assert_like_model(const struct side *s)
 	assert_true(memcmp(shmbus_shmif_data(&s->bus), model.data, DATA) == 0);
 }
 
+/* One more frame for the burst, and to the model at once. False: the burst is full. */
+static bool
+add_both(struct side *s, uint32_t len)
+{
+	uint8_t frame[SHMBUS_SHMIF_FRAME_MAX];
+
+	if (!side_add(s, len))
+		return false;
+	side_fill(frame, len, s->bus.sender, s->sent);
+	model_send(s->bus.sender, frame, len);
+	return true;
+}
+
 static void
 send_both(struct side *s, const uint32_t *lens, unsigned int n)
 {
-	uint8_t frame[SHMBUS_SHMIF_FRAME_MAX];
 	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		assert_true(side_add(s, lens[i]));
-		side_fill(frame, lens[i], s->bus.sender, s->sent);
-		model_send(s->bus.sender, frame, lens[i]);
-	}
+	for (i = 0; i < n; i++)
+		assert_true(add_both(s, lens[i]));
 	side_send(s);
 }
 
-struct ring {
-	struct side tx, rx;
-	char *path;
-};
+/* Eight different bytes. */
+#define SENDER UINT64_C(0x1122334455667788)
 
 static int
 setup(void **state)
 {
-	struct ring *t = calloc(1, sizeof(*t));
+	struct pair *t;
 
-	assert_non_null(t);
-	t->path = tmpdir_new_path();
-	side_join(&t->tx, t->path, 0x1122334455667788);
-	side_join(&t->rx, t->path, 2);
-	t->rx.expect_sender = t->tx.bus.sender;
-	*state = t;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct ring *t = *state;
-
-	side_leave(&t->tx);
-	side_leave(&t->rx);
-	unlink(t->path);
-	free(t->path);
-	free(t);
+	pair_setup(state);
+	t = *state;
+	t->tx.bus.sender = SENDER;
+	t->rx.expect_sender = SENDER;
 	return 0;
 }
 
 /* A ring whose newest record ends at an offset; the receiver has read all. */
 static void
-place(struct ring *t, uint64_t gen, uint32_t end)
+place(struct pair *t, uint64_t gen, uint32_t end)
 {
 	forge_ring(&t->tx, gen, end);
 	model_start(&t->tx, gen, end);
@@ -173,7 +162,7 @@ static void
 test_first_record(void **state)
 {
 	static const uint32_t len = 60;
-	struct ring *t = *state;
+	struct pair *t = *state;
 	const uint8_t *data = shmbus_shmif_data(&t->tx.bus);
 	static const uint8_t header[RECORD] = {
 		60, 0, 0, 0, 5, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0,
@@ -204,7 +193,7 @@ static void
 test_end_in_record(void **state)
 {
 	static const uint32_t lens[] = { 60, 300 };
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t before; /* bytes of the two records that lie before the end of the data */
 
 	for (before = 0; before <= 2 * RECORD + 360; before++) {
@@ -226,7 +215,7 @@ static void
 test_first_moves(void **state)
 {
 	static const uint32_t lens[] = { 40, 17, 90 };
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t before;
 	unsigned int i;
 	uint32_t len;
@@ -250,7 +239,7 @@ test_first_moves(void **state)
 static void
 test_full_to_the_byte(void **state)
 {
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t end, gap, len;
 	unsigned int i;
 
@@ -276,7 +265,7 @@ test_full_to_the_byte(void **state)
 static void
 test_exact_end(void **state)
 {
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t less, len, head;
 
 	for (less = 0; less < 3; less++) {
@@ -306,7 +295,7 @@ test_exact_end(void **state)
 static void
 test_alias(void **state)
 {
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t len = 1514;
 
 	model_start(&t->tx, 0, RECORD);
@@ -333,7 +322,7 @@ test_gen_near_2_32(void **state)
 	static const uint64_t gens[] = {
 		UINT32_MAX - 1, UINT32_MAX, UINT64_C(1) << 40, UINT64_MAX / DATA - 5,
 	};
-	struct ring *t = *state;
+	struct pair *t = *state;
 	uint32_t len = 1514;
 	unsigned int i;
 
@@ -357,7 +346,7 @@ test_gen_at_the_limit(void **state)
 	static const uint64_t gens[] = {
 		UINT64_MAX / DATA - 3, UINT64_MAX / DATA, INT64_MAX, UINT64_MAX,
 	};
-	struct ring *t = *state;
+	struct pair *t = *state;
 	struct shmbus_shmif_state s;
 	unsigned int i;
 
@@ -377,7 +366,7 @@ test_gen_at_the_limit(void **state)
 static void
 test_empty_burst(void **state)
 {
-	struct ring *t = *state;
+	struct pair *t = *state;
 
 	place(t, 1, 4321);
 	side_send(&t->tx);
@@ -386,23 +375,18 @@ test_empty_burst(void **state)
 
 /* Bursts by chance, with a receiver that must get every frame. */
 static void
-model_run(struct ring *t, struct dice *d, uint32_t frames, uint32_t len_max)
+model_run(struct pair *t, struct dice *d, uint32_t frames, uint32_t len_max)
 {
 	const uint64_t gen = model.gen;
-	uint8_t frame[SHMBUS_SHMIF_FRAME_MAX];
 	uint64_t got = t->rx.frames;
-	uint32_t done, n, len;
+	uint32_t done, n;
 
 	for (done = 0; done < frames; done += n) {
 		const uint32_t want = dice_range(d, 1, dice_range(d, 1, 200));
 
-		for (n = 0; n < want; n++) {
-			len = dice_range(d, FRAME_MIN, len_max);
-			if (!side_add(&t->tx, len))
+		for (n = 0; n < want; n++)
+			if (!add_both(&t->tx, dice_range(d, FRAME_MIN, len_max)))
 				break;
-			side_fill(frame, len, t->tx.bus.sender, t->tx.sent);
-			model_send(t->tx.bus.sender, frame, len);
-		}
 		side_send(&t->tx);
 		assert_like_model(&t->tx);
 		side_receive(&t->rx);
@@ -416,7 +400,7 @@ static void
 test_model(void **state)
 {
 	struct dice d = { .state = 1 };
-	struct ring *t = *state;
+	struct pair *t = *state;
 
 	model_start(&t->tx, 0, RECORD);
 	model_run(t, &d, 100000, 64);
@@ -428,16 +412,13 @@ test_model(void **state)
 static void
 test_longest_burst(void **state)
 {
-	struct ring *t = *state;
-	uint8_t frame[1514];
+	struct pair *t = *state;
 	uint32_t end;
 
 	for (end = DATA - SHMBUS_SHMIF_BURST; end < DATA; end += 1009) {
 		place(t, 2, end);
-		while (side_add(&t->tx, 1514)) {
-			side_fill(frame, 1514, t->tx.bus.sender, t->tx.sent);
-			model_send(t->tx.bus.sender, frame, 1514);
-		}
+		while (add_both(&t->tx, 1514))
+			;
 		side_send(&t->tx);
 		assert_like_model(&t->tx);
 		assert_int_equal(side_receive(&t->rx), 39);
@@ -448,17 +429,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_first_record, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_end_in_record, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_first_moves, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_to_the_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_exact_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_alias, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gen_near_2_32, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_gen_at_the_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_empty_burst, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_longest_burst, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_first_record, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_end_in_record, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_first_moves, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_full_to_the_byte, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_exact_end, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_alias, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_gen_near_2_32, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_gen_at_the_limit, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_empty_burst, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_model, setup, pair_teardown),
+		cmocka_unit_test_setup_teardown(test_longest_burst, setup, pair_teardown),
 	};
 
 	return cmocka_run_group_tests_name("shmif_ring", tests, tmpdir_create, tmpdir_remove);
