@@ -238,8 +238,10 @@ look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 			explain(bus, &w, f);
 			return 0;
 		}
+		/* Of an honest bus first never goes back. */
 		if (!same_words(&w, &again) &&
-		    (shmbus_shmif_work_out(bus, &again, &now) != 0 || now.first > s.last))
+		    (shmbus_shmif_work_out(bus, &again, &now) != 0 || now.first < s.first ||
+		     now.first > s.last))
 			continue;
 		look_at_records(bus, copy, &s, same_words(&w, &again) ? s.first : now.first, f);
 		return 0;
