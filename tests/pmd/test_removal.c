@@ -381,8 +381,8 @@ test_harmless(void **state)
 	(void)state;
 	set_scene(&s, LANES);
 	assert_int_equal(stat(s.path, &st), 0);
-	assert_int_equal(chmod(s.path, 0), 0);
 	assert_int_equal(truncate(s.path, st.st_size + 4096), 0);
+	assert_int_equal(chmod(s.path, 0), 0);
 	rte_delay_us_sleep(250000);
 	exchange(s.a, s.b);
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
