@@ -15,6 +15,9 @@
 /* More than a clock can count means: never. */
 #define DUE_MAX 9e18
 
+/* Nobody records a frame this much later than the next one: the clock was set back. */
+#define SET_BACK_NS 1000000000u
+
 int
 pace_parse(const char *text, struct pace *pace)
 {
@@ -44,6 +47,38 @@ pace_parse(const char *text, struct pace *pace)
 	return rate >= 1e-3 && rate <= 1e15 ? 0 : -EINVAL;
 }
 
+static bool
+is_far_below(uint64_t tstamp_ns, uint64_t latest_ns)
+{
+	return tstamp_ns < latest_ns && latest_ns - tstamp_ns > SET_BACK_NS;
+}
+
+/*
+ * The order of a capture need not be that of its times: what comes behind a later
+ * frame is due with it, and makes nobody wait twice. Only a clock that was set
+ * back while it recorded counts on from there; a single frame shows no such thing.
+ */
+static double
+due_as_recorded(struct pace *pace, uint64_t tstamp_ns)
+{
+	const uint64_t before_ns = pace->last_ns;
+	double due_ns = pace->due_ns;
+
+	pace->last_ns = tstamp_ns;
+	if (!pace->has_last) {
+		pace->has_last = true;
+		pace->latest_ns = tstamp_ns;
+		return due_ns;
+	}
+	if (is_far_below(before_ns, pace->latest_ns) && is_far_below(tstamp_ns, pace->latest_ns))
+		pace->latest_ns = before_ns;
+	if (tstamp_ns > pace->latest_ns) {
+		due_ns += (double)(tstamp_ns - pace->latest_ns) / pace->rate;
+		pace->latest_ns = tstamp_ns;
+	}
+	return due_ns;
+}
+
 static double
 due(struct pace *pace, uint64_t tstamp_ns)
 {
@@ -57,18 +92,13 @@ due(struct pace *pace, uint64_t tstamp_ns)
 	case PACE_RECORDED:
 		break;
 	}
-	/* A clock that went back while it was captured makes nobody wait. */
-	if (pace->has_last && tstamp_ns > pace->last_ns)
-		return pace->due_ns + (double)(tstamp_ns - pace->last_ns) / pace->rate;
-	return pace->due_ns;
+	return due_as_recorded(pace, tstamp_ns);
 }
 
 uint64_t
 pace_next(struct pace *pace, uint64_t tstamp_ns, uint32_t len)
 {
 	pace->due_ns = due(pace, tstamp_ns);
-	pace->last_ns = tstamp_ns;
-	pace->has_last = true;
 	pace->frames++;
 	pace->bytes += len;
 	return pace->due_ns < DUE_MAX ? (uint64_t)pace->due_ns : (uint64_t)DUE_MAX;

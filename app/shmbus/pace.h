@@ -23,7 +23,8 @@ struct pace {
 	uint64_t frames;
 	uint64_t bytes;
 	double due_ns;
-	uint64_t last_ns; /* recorded time of the last frame */
+	uint64_t latest_ns; /* recorded time that due_ns stands for */
+	uint64_t last_ns;   /* recorded time of the last frame */
 	bool has_last;
 };
 
