@@ -9,11 +9,12 @@
 #include <inttypes.h>
 #include <net/ethernet.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <shmbus.h>
-#include <stddef.h>
 
 #include "cmd.h"
 #include "options.h"
@@ -203,6 +204,18 @@ carry(struct tap_device *dev, struct shmbus_station *st, int stop)
 	return ret == 0 ? CMD_DONE : CMD_FAILED;
 }
 
+/* A bus that nothing came of goes, unless its file or other ports were there before. */
+static void
+give_up(struct shmbus_station *st, const char *path, bool was_there)
+{
+	struct shmbus_self self;
+
+	shmbus_get_self(st, &self);
+	shmbus_detach(st);
+	if ((self.flags & SHMBUS_SELF_CREATED) && !was_there)
+		shmbus_remove(path);
+}
+
 static enum cmd_status
 run(int n, char **operands, const void *c)
 {
@@ -211,6 +224,7 @@ run(int n, char **operands, const void *c)
 	const struct conf *conf = c;
 	struct shmbus_station *st;
 	struct tap_device dev;
+	bool was_there;
 	uint32_t mtu;
 	int stop;
 
@@ -228,20 +242,23 @@ run(int n, char **operands, const void *c)
 	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
 	bus.name = dev.name;
 	bus.format = conf->format;
+	was_there = access(operands[0], F_OK) == 0;
 	if (shmbus_attach(&st, operands[0], &bus) != 0) {
 		say("%s", shmbus_error_text());
 		goto out_close;
 	}
 	if (shmbus_fd(st) < 0) {
 		say("%s", shmbus_error_text());
-		goto out_detach;
+		goto err_give_up;
 	}
 	if (configure(conf, dev.name, st, &mtu) != 0)
-		goto out_detach;
+		goto err_give_up;
 	print_ready(conf, &dev, bus.mac, operands[0], mtu);
 	status = carry(&dev, st, stop);
-out_detach:
 	shmbus_detach(st);
+	goto out_close;
+err_give_up:
+	give_up(st, operands[0], was_there);
 out_close:
 	tap_device_close(&dev);
 	return status;

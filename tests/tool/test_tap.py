@@ -211,8 +211,22 @@ def test_what_cannot_be(bus, ns):
     assert "name=lo: cannot be a tap" in fails(bus.path, *here, "--name", "lo")
     assert "at most 15 bytes" in fails(bus.path, *here, "--name", "sixteen-letters-")
     assert "so 65521 at most" in fails(bus.path, *here, "--mtu", 65522)
+    shmbus("create", bus.path)
     os.truncate(bus.path, 100)
     assert f"path={bus.path}: " in fails(bus.path, *here)
+
+
+@pytest.mark.parametrize("options", [("--mtu", 65522), ("--format", "shmif", "--mtu", 9000)])
+def test_leaves_no_bus_when_it_fails(folder, ns, options):
+    """Of a file or a bus that was there before it leaves what there was."""
+    path = os.path.join(folder, "wire")
+    assert " at most" in fails(path, "-N", ns.name, *options)
+    assert not os.path.exists(path)
+    with open(path, "xb"):
+        pass
+    for _ in range(2):  # empty, then a bus
+        fails(path, "-N", ns.name, *options)
+        assert "no ports" in shmbus("info", path)[0]
 
 
 @pytest.mark.parametrize("option, value", [
