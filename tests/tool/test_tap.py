@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""shmbus tap: the kernel's own TCP/IP at both ends of a bus, and at one end of it testpmd."""
+"""shmbus tap: the kernel's own TCP/IP at both ends of a bus, at one end of it, and through testpmd."""
 
 import contextlib
 import json
@@ -37,12 +37,27 @@ def pair():
 
 
 @contextlib.contextmanager
-def joined(path, pair, *options):
-    """A tap in each of the two namespaces, on one bus."""
+def taps_on(paths, pair, *options):
+    """A tap in each of the two namespaces, each on its bus."""
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(Tap(path, "--netns", ns.name, "-a", f"{v4}/24", "-a", f"{v6}/64",
                                        *options))
-               for ns, (v4, v6) in zip(pair, ADDRESSES)]
+               for path, ns, (v4, v6) in zip(paths, pair, ADDRESSES)]
+
+
+def joined(path, pair, *options):
+    """A tap in each of the two namespaces, on one bus."""
+    return taps_on((path, path), pair, *options)
+
+
+@contextlib.contextmanager
+def forwarded(make_bus, pair):
+    """A tap in each of the two namespaces, on two buses, and between these testpmd; its port 0."""
+    left, right = make_bus("left"), make_bus("right")
+    with testpmd(left.vdev(0), right.vdev(1)) as pmd, taps_on((left.path, right.path), pair):
+        pmd.set_fwd("io")
+        pmd.start_fwd()
+        yield lambda: pmd.port_stats(0)
 
 
 def ping(ns, address, *options):
@@ -86,7 +101,7 @@ def installed(name):
 
 
 def test_curl(make_bus, pair, folder):
-    """A file of a web server in the other network namespace."""
+    """Through testpmd to a web server, and a file back."""
     served = os.path.join(folder, "served")
     os.mkdir(served)
     content = os.urandom(MB)
@@ -94,23 +109,25 @@ def test_curl(make_bus, pair, folder):
         f.write(content)
     address = ADDRESSES[1][0]
     server = pair[1].argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", served, "8080")
-    with joined(make_bus().path, pair), Process(server) as web:
+    with forwarded(make_bus, pair) as stats, Process(server) as web:
         web.wait_for("^Serving HTTP")
         fetched = os.path.join(folder, "fetched")
         pair[0].run(installed("curl"), "-sS", "-m", netns.LIMIT_S, "-o", fetched,
                     f"http://{address}:8080/file")
+        assert stats()["tx_bytes"] > MB
     with open(fetched, "rb") as f:
         assert f.read() == content
 
 
 def test_iperf3(make_bus, pair, counts):
-    """It says itself how many bytes have arrived; how fast is its own business."""
+    """Through testpmd. It says itself how many bytes have arrived; how fast is its own business."""
     iperf3 = installed("iperf3")
-    with joined(make_bus().path, pair):
+    with forwarded(make_bus, pair) as stats:
         with Process(pair[1].argv(iperf3, "-s", "-1", "--forceflush")) as server:
             server.wait_for("^Server listening")
             told = json.loads(pair[0].run(iperf3, "-J", "-n", 20 * MB, "-c", ADDRESSES[1][0]))
             server.wait()
+        assert stats()["rx_bytes"] > 20 * MB
     assert "error" not in told
     received = told["end"]["sum_received"]
     assert received["bytes"] > 0
