@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Programs of the host through the application: ping, from one network namespace to another."""
+"""Programs of the host through the application: ping and scapy, from one network namespace to another."""
 
 import contextlib
 import os
 import subprocess
+import sys
 
 import pytest
-from conftest import LIMIT_S, SHMBUS
+from conftest import LIMIT_S, MACS, SHMBUS
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0 or not os.path.exists("/dev/net/tun"),
                                 reason="taps want root and /dev/net/tun")
@@ -29,12 +30,33 @@ def host(name, bus, address, mac):
         subprocess.run(["ip", "netns", "del", name], check=True, timeout=LIMIT_S)
 
 
-@pytest.mark.usefixtures("forwarder")
-def test_ping(left, right):
-    # The forwarder sends to these addresses, whatever is asked for.
+@pytest.fixture
+def hosts(left, right):
+    """The names of two, between which is the forwarder. It sends to their addresses, whatever is
+    asked for."""
     one, two = f"left-{os.getpid()}", f"right-{os.getpid()}"
     with host(one, left, "10.0.0.1/24", "02:00:00:00:00:00"), \
             host(two, right, "10.0.0.2/24", "02:00:00:00:00:01"):
-        subprocess.run(["ip", "netns", "exec", one, "ping", "-c", "3", "-i", "0.2", "-W", "30",
-                        "10.0.0.2"], check=True, timeout=LIMIT_S)
+        yield one, two
+
+
+def run(name, *command):
+    subprocess.run(["ip", "netns", "exec", name, *command], check=True, timeout=LIMIT_S)
+
+
+@pytest.mark.usefixtures("forwarder")
+def test_ping(hosts, right):
+    run(hosts[0], "ping", "-c", "3", "-i", "0.2", "-W", "30", "10.0.0.2")
     assert len(right.frames("icmp")) == 6  # three requests, three replies
+
+
+@pytest.mark.usefixtures("forwarder")
+def test_scapy(hosts, right):
+    """A frame of one's own making, and the answer to it."""
+    run(hosts[0], sys.executable, "-c", f"""
+from scapy.all import ICMP, IP, Ether, srp1
+request = Ether(dst="{MACS[0]}") / IP(src="10.0.0.1", dst="10.0.0.2") / ICMP(id=7) / b"hello"
+reply = srp1(request, iface="tap0", filter="icmp", timeout=30)
+assert reply[IP].src == "10.0.0.2" and reply[ICMP].load == b"hello"
+""")
+    assert len(right.frames("icmp[4:2] == 7")) == 2
