@@ -63,6 +63,7 @@ struct bench_seat {
 	_Alignas(64) _Atomic uint64_t frames; /* by its worker */
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t missed; /* receivers */
+	_Atomic uint64_t overruns; /* receivers */
 	_Atomic uint64_t bad;	 /* receivers, with check */
 	_Atomic bool ready;
 	_Atomic bool idle; /* receivers: nothing has come for a while */
@@ -89,8 +90,18 @@ struct bench_result {
 	uint64_t received; /* by all receivers together */
 	uint64_t missed;   /* so */
 	uint64_t bad;
-	uint64_t unaccounted; /* neither received nor missed; lanes: 0 unless something is broken */
+	uint64_t unaccounted; /* neither received nor missed, or received unsent: something is broken */
 };
+
+/* bench_account.c: one receiver's, of so many frames that it should have got, into the result. */
+struct bench_receipt {
+	uint64_t received;
+	uint64_t missed; /* as its station says; shmif: not used, as that is an estimate */
+	uint64_t overruns;
+	uint64_t bad;
+};
+
+void bench_account(struct bench_result *result, uint32_t format, const struct bench_receipt *receipt);
 
 struct bench_latency {
 	uint32_t size;

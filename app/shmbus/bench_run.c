@@ -274,23 +274,21 @@ drain(struct run *run)
 static void
 count(const struct run *run, struct bench_result *result)
 {
-	const struct look all = take_look(run);
-	const struct bench_seat *seat;
-	uint64_t expected, accounted;
+	struct bench_receipt receipt;
+	struct bench_seat *seat;
 	unsigned int i;
 
-	result->sent = all.sent;
-	result->received = all.received;
+	result->sent = take_look(run).sent;
 	for (i = run->conf->senders; i < run->n; i++) {
 		seat = &run->board->seats[i];
-		result->missed += atomic_load_explicit(&seat->missed, memory_order_relaxed);
-		result->bad += atomic_load_explicit(&seat->bad, memory_order_relaxed);
+		receipt = (struct bench_receipt){
+			.received = atomic_load_explicit(&seat->frames, memory_order_relaxed),
+			.missed = atomic_load_explicit(&seat->missed, memory_order_relaxed),
+			.overruns = atomic_load_explicit(&seat->overruns, memory_order_relaxed),
+			.bad = atomic_load_explicit(&seat->bad, memory_order_relaxed),
+		};
+		bench_account(result, run->conf->format, &receipt);
 	}
-	expected = result->sent * run->conf->receivers;
-	if (run->conf->format == SHMBUS_FORMAT_SHMIF)
-		result->missed = expected - result->received; /* its stations only estimate it */
-	accounted = result->received + result->missed;
-	result->unaccounted = expected > accounted ? expected - accounted : accounted - expected;
 }
 
 int

@@ -161,11 +161,28 @@ receive_views(struct worker *w)
 	return ret;
 }
 
+/* Has nothing come for a while, though it could have? Then that is all. */
+static void
+tell_if_quiet(struct worker *w, uint64_t *quiet_ns, uint64_t *busy)
+{
+	struct shmbus_stats stats;
+
+	shmbus_get_stats(w->station, &stats);
+	if (*quiet_ns == 0 || stats.lock_busy != *busy) {
+		*quiet_ns = shmbus_clock_mono_ns();
+		*busy = stats.lock_busy;
+	} else if (shmbus_clock_mono_ns() - *quiet_ns >= IDLE_NS) {
+		atomic_store_explicit(&w->seat->missed, stats.rx_missed, memory_order_relaxed);
+		atomic_store_explicit(&w->seat->overruns, stats.rx_overruns, memory_order_relaxed);
+		atomic_store_explicit(&w->seat->idle, true, memory_order_release);
+	}
+}
+
 static void
 run_receiver(struct worker *w)
 {
-	struct shmbus_stats stats;
 	uint64_t quiet_ns = 0;
+	uint64_t busy = 0;
 	int n;
 
 	make_frames(w, w->conf->burst);
@@ -179,15 +196,8 @@ run_receiver(struct worker *w)
 			continue;
 		}
 		pass(w);
-		if (phase(w) != BENCH_DRAIN)
-			continue;
-		if (quiet_ns == 0) {
-			quiet_ns = shmbus_clock_mono_ns();
-		} else if (shmbus_clock_mono_ns() - quiet_ns >= IDLE_NS) {
-			shmbus_get_stats(w->station, &stats);
-			atomic_store_explicit(&w->seat->missed, stats.rx_missed, memory_order_relaxed);
-			atomic_store_explicit(&w->seat->idle, true, memory_order_release);
-		}
+		if (phase(w) == BENCH_DRAIN)
+			tell_if_quiet(w, &quiet_ns, &busy);
 	}
 }
 

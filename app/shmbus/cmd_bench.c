@@ -196,8 +196,8 @@ measure(const struct bench_conf *conf, const char *path, struct bench_result *re
 		result = &results[at];
 		if (ret == 0 && (result->bad != 0 || result->unaccounted != 0)) {
 			say("%" PRIu32 " bytes: of %" PRIu64 " frames %" PRIu64 " were damaged, and %" PRIu64
-			    " neither received nor missed", result->size, result->sent, result->bad,
-			    result->unaccounted);
+			    " neither received nor missed, or received without having been sent",
+			    result->size, result->sent, result->bad, result->unaccounted);
 			ret = -EIO;
 		}
 	}

@@ -32,6 +32,7 @@ def test_leaves_nothing():
     ("--format", "shmif"), ("--zero-copy", "--no-pause", "--lane-size", "64K", "-b", "256"),
 ])
 def test_sums_agree(options):
+    """On shmif missed is a difference; that it may be one the bench itself finds out (test_account.c)."""
     senders_wait = "--no-pause" not in options and "shmif" not in options
     receivers = 2 if "-m" in options else 1
     told = bench("--check", "--size", "64,900", *options)
@@ -39,7 +40,7 @@ def test_sums_agree(options):
     for size in told["sizes"]:
         assert len(size["runs"]) == 2
         for run in size["runs"]:
-            assert run["sent"] > 0
+            assert run["sent"] > 0 and run["received"] > 0
             assert run["received"] + run["missed"] == run["sent"] * receivers
             if senders_wait:
                 assert run["missed"] == 0
