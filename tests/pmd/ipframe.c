@@ -53,6 +53,17 @@ put_ipv6(uint8_t *at, const struct ipframe *p)
 	return at;
 }
 
+void
+ipframe_tag(struct ipframe *p, unsigned int n)
+{
+	static const uint16_t types[] = { 0x8100, 0x88a8, 0x9100 };
+
+	p->vlans[0] = 5;
+	p->tpids[0] = types[n % 3];
+	p->vlans[1] = n < 3 ? 0 : 6;
+	p->tpids[1] = n < 3 ? 0 : types[n / 3 - 1];
+}
+
 struct rte_mbuf *
 ipframe_new(const struct ipframe *p)
 {
@@ -69,7 +80,7 @@ ipframe_new(const struct ipframe *p)
 	memcpy(at + 6, "\x02\0\0\0\0\x01", 6);
 	at += 12;
 	for (i = 0; i < 2 && p->vlans[i] != 0; i++) {
-		at = put16(at, p->qinq && i == 0 ? RTE_ETHER_TYPE_QINQ : RTE_ETHER_TYPE_VLAN);
+		at = put16(at, p->tpids[i] != 0 ? p->tpids[i] : RTE_ETHER_TYPE_VLAN);
 		at = put16(at, p->vlans[i]);
 	}
 	at = put16(at, p->version == 4 ? RTE_ETHER_TYPE_IPV4 :

@@ -11,7 +11,7 @@
 
 struct ipframe {
 	uint16_t vlans[2]; /* 0: no tag */
-	bool qinq;         /* the outer tag is of 802.1ad */
+	uint16_t tpids[2]; /* types of the tags, 0: 0x8100 */
 	uint8_t version;   /* 4, 6, or 0 for a frame that is no IP */
 	uint8_t src[16];
 	uint8_t dst[16];
@@ -24,6 +24,10 @@ struct ipframe {
 };
 
 #define IPFRAME_LEN 150
+
+/* One tag, or two, of all types, in any order: the n-th of these ways. */
+#define IPFRAME_TAGGINGS 12
+void ipframe_tag(struct ipframe *p, unsigned int n);
 
 struct rte_mbuf *ipframe_new(const struct ipframe *p);
 /* Its number, from the frame's end. */

@@ -140,8 +140,11 @@ packet_make(struct packet *p, const struct packet_conf *conf)
 	memset(p, 0, sizeof(*p));
 	p->conf = *conf;
 	memcpy(p->bytes, "\x02\0\0\0\0\x0b\x02\0\0\0\0\x0a", 12);
-	for (i = 0; i < conf->vlans; i++, off += 4)
+	for (i = 0; i < conf->vlans; i++, off += 4) {
 		packet_put32(&p->bytes[off], i + 1 < conf->vlans ? 0x88a80005 : 0x81000007);
+		if (conf->tpids[i] != 0)
+			packet_put16(&p->bytes[off], conf->tpids[i]);
+	}
 	packet_put16(&p->bytes[off], conf->v6 ? 0x86dd : 0x0800);
 	p->l3 = off + 2;
 	p->l4 = p->l3 + (conf->v6 ? 40 + 8 * conf->options : 20 + 4 * conf->options);

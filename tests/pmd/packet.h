@@ -17,6 +17,7 @@
 
 struct packet_conf {
 	unsigned int vlans;
+	uint16_t tpids[2]; /* types of the tags; 0: the innermost 0x8100, another 0x88a8 */
 	bool v6;
 	unsigned int options; /* IPv4: words; IPv6: headers of 8 bytes between IP and TCP */
 	uint8_t l4;

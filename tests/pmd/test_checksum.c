@@ -338,6 +338,33 @@ test_good_and_bad(void **state)
 	}
 }
 
+/* Behind one tag, or two, of any types. */
+static void
+test_tags(void **state)
+{
+	static const uint16_t types[] = { 0, 0x8100, 0x88a8, 0x9100 };
+	struct packet_conf conf = { .l4 = PACKET_UDP, .payload = 40 };
+	struct pair p;
+	unsigned int f, outer, inner;
+
+	(void)state;
+	for (f = 0; f < RTE_DIM(formats); f++) {
+		start(&p, formats[f], 0, RX_ALL);
+		for (outer = 1; outer < RTE_DIM(types); outer++) {
+			for (inner = 0; inner < RTE_DIM(types); inner++) {
+				conf.vlans = inner == 0 ? 1 : 2;
+				conf.tpids[0] = types[outer];
+				conf.tpids[1] = types[inner];
+				packet_make(&packet, &conf);
+				expect_flags(&p, IP_GOOD | L4_GOOD);
+				packet.bytes[packet_ip_field(&packet)] ^= 1;
+				packet.bytes[packet.len - 1] ^= 1;
+				expect_flags(&p, IP_BAD | L4_BAD);
+			}
+		}
+	}
+}
+
 /* In UDP 0 says that there is no checksum; a sum that comes out as 0 is sent as 0xffff. */
 static void
 test_udp_zero(void **state)
@@ -727,6 +754,7 @@ main(void)
 		T(test_segments),
 		T(test_scattered),
 		T(test_good_and_bad),
+		T(test_tags),
 		T(test_udp_zero),
 		T(test_fragments),
 		T(test_truncated),

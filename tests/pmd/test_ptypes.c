@@ -27,7 +27,7 @@ static const struct {
 	  RTE_PTYPE_L2_ETHER | RTE_PTYPE_L3_IPV6_EXT | RTE_PTYPE_L4_FRAG },
 	{ { .vlans = { 5 }, .version = 4, .proto = IPPROTO_UDP },
 	  RTE_PTYPE_L2_ETHER_VLAN | RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP },
-	{ { .vlans = { 5, 6 }, .qinq = true, .version = 6, .proto = IPPROTO_TCP },
+	{ { .vlans = { 5, 6 }, .tpids = { 0x88a8 }, .version = 6, .proto = IPPROTO_TCP },
 	  RTE_PTYPE_L2_ETHER_QINQ | RTE_PTYPE_L3_IPV6 | RTE_PTYPE_L4_TCP },
 };
 
@@ -41,15 +41,7 @@ check(const struct pair *p, uint32_t mask)
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		ipframe_send(p->a, 0, &cases[i].packet);
 		assert_int_equal(receive(p->b, 0, &m, 1), 1);
-		/* A parser of DPDK may name both tags. */
-		if (cases[i].packet.qinq && (mask & RTE_PTYPE_L2_MASK))
-			assert_int_not_equal(m->packet_type & RTE_PTYPE_L2_MASK,
-					     RTE_PTYPE_L2_ETHER);
-		else
-			assert_int_equal(m->packet_type & RTE_PTYPE_L2_MASK,
-					 cases[i].ptype & mask & RTE_PTYPE_L2_MASK);
-		assert_int_equal(m->packet_type & ~RTE_PTYPE_L2_MASK,
-				 cases[i].ptype & mask & ~RTE_PTYPE_L2_MASK);
+		assert_int_equal(m->packet_type, cases[i].ptype & mask);
 		assert_int_equal(m->ol_flags, 0);
 		rte_pktmbuf_free(m);
 	}
@@ -138,12 +130,52 @@ test_set(void **state)
 	}
 }
 
+/* The outermost tag's type is that of layer 2, and what lies behind up to two is seen. */
+static void
+test_tags(void **state)
+{
+	struct ipframe packet = { .version = 4, .proto = IPPROTO_UDP };
+	unsigned int f, n;
+	struct rte_mbuf *m;
+	char args[64];
+	struct pair p;
+	char *begin;
+
+	(void)state;
+	for (f = 0; f < RTE_DIM(formats); f++) {
+		snprintf(args, sizeof(args), "%s,ptypes=always", formats[f]);
+		pair_start(&p, args, NULL);
+		for (n = 0; n < IPFRAME_TAGGINGS; n++) {
+			ipframe_tag(&packet, n);
+			ipframe_send(p.a, 0, &packet);
+			assert_int_equal(receive(p.b, 0, &m, 1), 1);
+			assert_int_equal(m->packet_type, (packet.tpids[0] == 0x8100 ?
+					 RTE_PTYPE_L2_ETHER_VLAN : RTE_PTYPE_L2_ETHER_QINQ) |
+					 RTE_PTYPE_L3_IPV4 | RTE_PTYPE_L4_UDP);
+			rte_pktmbuf_free(m);
+			/* What two tags leave is a third one. */
+			if (packet.vlans[1] == 0)
+				continue;
+			m = ipframe_new(&packet);
+			begin = rte_pktmbuf_prepend(m, 4);
+			assert_non_null(begin);
+			memmove(begin, begin + 4, 16);
+			assert_true(send_mbuf(p.a, 0, m));
+			assert_int_equal(receive(p.b, 0, &m, 1), 1);
+			assert_int_equal(m->packet_type, packet.tpids[0] == 0x8100 ?
+					 RTE_PTYPE_L2_ETHER_VLAN : RTE_PTYPE_L2_ETHER_QINQ);
+			rte_pktmbuf_free(m);
+		}
+	}
+}
+
 /* Headers that end where the frame does, or beyond. */
 static void
 test_cut(void **state)
 {
-	const struct ipframe packet = { .vlans = { 5 }, .version = 6, .proto = IPPROTO_TCP };
+	struct ipframe packet = { .vlans = { 5 }, .version = 6, .proto = IPPROTO_TCP };
 	struct rte_mbuf *m;
+	unsigned int l3, n;
 	struct pair p;
 	uint16_t len;
 
@@ -152,16 +184,20 @@ test_cut(void **state)
 	rte_eth_dev_set_ptypes(p.b, RTE_PTYPE_ALL_MASK & ~(RTE_PTYPE_TUNNEL_MASK |
 			       RTE_PTYPE_INNER_L2_MASK), NULL, 0);
 	rte_eth_dev_get_supported_ptypes(p.b, RTE_PTYPE_ALL_MASK, NULL, 0);
-	for (len = 1; len <= IPFRAME_LEN; len++) {
-		m = ipframe_new(&packet);
-		rte_pktmbuf_trim(m, IPFRAME_LEN - len);
-		assert_true(send_mbuf(p.a, 0, m));
-		assert_int_equal(receive(p.b, 0, &m, 1), 1);
-		assert_int_equal((m->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6,
-				 len >= 14 + 4 + 40);
-		assert_int_equal((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP,
-				 len >= 14 + 4 + 40 + 20);
-		rte_pktmbuf_free(m);
+	for (n = 0; n < IPFRAME_TAGGINGS; n++) {
+		ipframe_tag(&packet, n);
+		l3 = n < 3 ? 14 + 4 : 14 + 8;
+		for (len = 1; len <= IPFRAME_LEN; len++) {
+			m = ipframe_new(&packet);
+			rte_pktmbuf_trim(m, IPFRAME_LEN - len);
+			assert_true(send_mbuf(p.a, 0, m));
+			assert_int_equal(receive(p.b, 0, &m, 1), 1);
+			assert_int_equal((m->packet_type & RTE_PTYPE_L3_MASK) == RTE_PTYPE_L3_IPV6,
+					 len >= l3 + 40);
+			assert_int_equal((m->packet_type & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP,
+					 len >= l3 + 40 + 20);
+			rte_pktmbuf_free(m);
+		}
 	}
 }
 
@@ -175,6 +211,7 @@ main(void)
 		T(test_always),
 		T(test_supported),
 		T(test_set),
+		T(test_tags),
 		T(test_cut),
 	};
 

@@ -137,6 +137,28 @@ test_published_hashes(void **state)
 	}
 }
 
+/* VLAN tags change nothing, whatever their types. */
+static void
+test_behind_tags(void **state)
+{
+	struct ipframe packet;
+	unsigned int f, i, n;
+	struct pair p;
+
+	(void)state;
+	for (f = 0; f < RTE_DIM(formats); f++) {
+		start(&p, formats[f], 1, ALL_TYPES, ms_key);
+		for (i = 0; i < RTE_DIM(vectors); i++) {
+			packet = vectors[i].packet;
+			packet.proto = IPPROTO_UDP;
+			for (n = 0; n < IPFRAME_TAGGINGS; n++) {
+				ipframe_tag(&packet, n);
+				assert_hash(&p, &packet, true, vectors[i].l4);
+			}
+		}
+	}
+}
+
 /* Each type alone. */
 static void
 test_types(void **state)
@@ -729,6 +751,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_published_hashes),
+		T(test_behind_tags),
 		T(test_types),
 		T(test_hash_not_wanted),
 		T(test_queues_by_hash),

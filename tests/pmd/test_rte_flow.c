@@ -187,7 +187,7 @@ test_match(void **state)
 	no_vlan.vlans[0] = 0;
 	qinq.vlans[0] = 9;
 	qinq.vlans[1] = 7;
-	qinq.qinq = true;
+	qinq.tpids[0] = 0x88a8;
 	wrong_net.src[2] = 1;
 	wrong_host.dst[3] = 3;
 	wrong_port.dport = 81;
@@ -209,6 +209,56 @@ test_match(void **state)
 			assert_int_equal(rte_flow_destroy(p.b, flow, NULL), 0);
 			assert_int_equal(where(&p, &model4, 1), 0);
 		}
+	}
+}
+
+/* Tags of all types count as VLAN, and the headers behind them are found. */
+static void
+test_tags(void **state)
+{
+	const struct rte_flow_item_vlan vlan = { .hdr.vlan_tci = RTE_BE16(5) };
+	const struct rte_flow_item_tcp tcp = { .hdr.dst_port = RTE_BE16(80),
+					       .hdr.src_port = RTE_BE16(1000) };
+	const struct rte_flow_item one[] = {
+		ITEM(ETH, NULL, NULL), ITEM(VLAN, &vlan, NULL), ITEM(IPV4, NULL, NULL),
+		ITEM(TCP, &tcp, NULL), END_ITEM,
+	};
+	const struct rte_flow_item two[] = {
+		ITEM(ETH, NULL, NULL), ITEM(VLAN, &vlan, NULL), ITEM(VLAN, NULL, NULL),
+		ITEM(IPV4, NULL, NULL), ITEM(TCP, &tcp, NULL), END_ITEM,
+	};
+	const struct rte_flow_item none[] = {
+		ITEM(ETH, NULL, NULL), ITEM(IPV4, NULL, NULL), ITEM(TCP, &tcp, NULL), END_ITEM,
+	};
+	const struct rte_flow_item *const patterns[] = { none, one, two };
+	const struct rte_flow_action_queue queue = { .index = 1 };
+	const struct rte_flow_action_mark mark = { .id = 7 };
+	const struct rte_flow_action actions[] = {
+		ACTION(MARK, &mark), ACTION(QUEUE, &queue), END_ACTION,
+	};
+	struct ipframe packet = model4, other = model4;
+	struct rte_flow *flow;
+	unsigned int i, n;
+	struct rte_mbuf *m;
+	struct pair p;
+
+	(void)state;
+	start(&p, NULL, true);
+	other.dport = 81;
+	for (i = 0; i < RTE_DIM(patterns); i++) {
+		flow = rule(p.b, 0, patterns[i], actions);
+		for (n = i == 2 ? 3 : 0; n < IPFRAME_TAGGINGS; n++) {
+			ipframe_tag(&packet, n);
+			ipframe_send(p.a, 0, &packet);
+			assert_int_equal(receive(p.b, 1, &m, 1), 1);
+			assert_int_equal(m->ol_flags & (RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID),
+					 RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID);
+			assert_int_equal(m->hash.fdir.hi, 7);
+			rte_pktmbuf_free(m);
+			ipframe_tag(&other, n);
+			assert_int_equal(where(&p, &other, QUEUES), 0);
+		}
+		assert_int_equal(rte_flow_destroy(p.b, flow, NULL), 0);
 	}
 }
 
@@ -799,6 +849,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_match),
+		T(test_tags),
 		T(test_short_frames),
 		T(test_queue),
 		T(test_rss_action),

@@ -4,9 +4,9 @@
 
 #include <rte_errno.h>
 #include <rte_ip.h>
-#include <rte_net.h>
 
 #include "shmbus_checksum.h"
+#include "shmbus_headers.h"
 #include "shmbus_vlan.h"
 
 #define IPV4_MIN 20u
@@ -254,34 +254,31 @@ verify_l4(const struct rte_mbuf *m, const struct ip_header *ip, uint32_t l3_off,
 void
 shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 {
-	struct rte_net_hdr_lens lens;
-	uint32_t ptype, l3_off, l4_off;
+	struct shmbus_headers h;
 	struct ip_header ip;
 	uint8_t l4;
 
-	ptype = rte_net_get_ptype(m, &lens, RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK);
-	if (!RTE_ETH_IS_IPV4_HDR(ptype) && !RTE_ETH_IS_IPV6_HDR(ptype))
+	shmbus_headers_parse(&h, m);
+	if (!RTE_ETH_IS_IPV4_HDR(h.ptype) && !RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
-	l3_off = lens.l2_len;
-	if (!read_ip(m, l3_off, &ip) || ip.v6 != !!RTE_ETH_IS_IPV6_HDR(ptype))
+	if (!read_ip(m, h.l3_off, &ip) || ip.v6 != !!RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
 	if (!ip.v6 && (q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) &&
 	    (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == 0)
-		m->ol_flags |= sum_chain(m, l3_off, ip.len) == 0xffff ?
+		m->ol_flags |= sum_chain(m, h.l3_off, ip.len) == 0xffff ?
 			       RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
 
 	/* A fragment has no checksum of its own, and is of a type of its own. */
-	if ((ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
+	if ((h.ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
 		l4 = SHMBUS_REQUEST_TCP;
-	else if ((ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP)
+	else if ((h.ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP)
 		l4 = SHMBUS_REQUEST_UDP;
 	else
 		return;
-	l4_off = l3_off + lens.l3_len;
 	if (!(q->offloads & rx_l4_offload(l4)) || (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != 0 ||
-	    lens.l3_len < ip.len || l4_off > m->pkt_len)
+	    h.l4_off - h.l3_off < ip.len || h.l4_off > m->pkt_len)
 		return;
-	m->ol_flags |= verify_l4(m, &ip, l3_off, l4_off, l4);
+	m->ol_flags |= verify_l4(m, &ip, h.l3_off, h.l4_off, l4);
 }
 
 /* The request that the flags of an mbuf make, with the queue's offloads. */

@@ -7,19 +7,20 @@
 
 /* What the first bytes of a frame say: where its headers begin, and of what kind they are. */
 
-#include <stdint.h>
+#include <rte_mbuf.h>
 
 struct shmbus_headers {
-	const uint8_t *bytes; /* a copy of our own */
+	const uint8_t *bytes; /* of the first segment */
 	uint32_t len;
 	uint32_t ptype; /* RTE_PTYPE_, of the outer layers */
 	uint32_t l3_off;
 	uint32_t l4_off;
-	uint8_t n_vlan; /* tags, at most SHMBUS_VLANS are looked for */
+	uint8_t n_vlan; /* tags: 0x8100, 0x88a8, 0x9100, at most SHMBUS_VLANS */
 };
 
 #define SHMBUS_VLANS 2
 
-void shmbus_headers_parse(struct shmbus_headers *h, const uint8_t *bytes, uint32_t len);
+/* The first segment holds the Ethernet header with its tags. Its bytes are nobody else's. */
+void shmbus_headers_parse(struct shmbus_headers *h, const struct rte_mbuf *m);
 
 #endif /* SHMBUS_HEADERS_H */

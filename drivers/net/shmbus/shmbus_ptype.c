@@ -9,8 +9,7 @@
  * asked there is ptypes=always.
  */
 
-#include <rte_net.h>
-
+#include "shmbus_headers.h"
 #include "shmbus_wire.h"
 
 static const uint32_t supported[] = {
@@ -65,5 +64,8 @@ shmbus_ptypes_init(struct shmbus_priv *priv)
 uint32_t
 shmbus_ptype_of(const struct rte_mbuf *m)
 {
-	return rte_net_get_ptype(m, NULL, LAYERS);
+	struct shmbus_headers h;
+
+	shmbus_headers_parse(&h, m);
+	return h.ptype;
 }

@@ -482,12 +482,19 @@ shmbus_steer_takes(struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
 		   struct shmbus_frame *frame)
 {
 	const struct shmbus_steer_table *t = choose_table(q, frame);
+	/* What parses headers wants an mbuf. */
+	const struct rte_mbuf m = {
+		.buf_addr = (void *)(uintptr_t)head,
+		.data_len = (uint16_t)head_len,
+		.pkt_len = head_len,
+		.nb_segs = 1,
+	};
 	struct shmbus_headers headers;
 	uint32_t n_asked = 0;
 	uint16_t queue;
 	bool wanted;
 
-	shmbus_headers_parse(&headers, head, head_len);
+	shmbus_headers_parse(&headers, &m);
 	frame->hash = 0;
 	queue = default_queue(q, t, &headers, frame);
 	wanted = ask_flows(t, &headers, frame, &queue, &n_asked);
