@@ -175,12 +175,12 @@ test_for_an_offloading_receiver(void **state)
 	start(&p, "format=lanes", TX_ALL, RX_ALL);
 	for (i = 0; i < RTE_DIM(kinds); i++) {
 		send_spoilt(p.a, &kinds[i], 0);
-		expect(p.b, &sent, L4_NONE | (kinds[i].v6 ? 0 : IP_NONE));
+		expect(p.b, &sent, L4_NONE | (kinds[i].v6 ? IP_GOOD : IP_NONE));
 	}
 	start(&p, "format=shmif", TX_ALL, RX_ALL);
 	for (i = 0; i < RTE_DIM(kinds); i++) {
 		send_spoilt(p.a, &kinds[i], 0);
-		expect(p.b, &packet, L4_GOOD | (kinds[i].v6 ? 0 : IP_GOOD));
+		expect(p.b, &packet, L4_GOOD | IP_GOOD);
 	}
 }
 
@@ -271,10 +271,10 @@ scattered(const char *args, uint16_t room, uint64_t rx)
 		}
 		packet_make(&packet, &kinds[i]);
 		assert_true(send_mbuf(port_a, 0, packet_mbuf(&packet, 0, 0)));
-		expect(port_b, &packet, L4_GOOD | (kinds[i].v6 ? 0 : IP_GOOD));
+		expect(port_b, &packet, L4_GOOD | IP_GOOD);
 		packet.bytes[packet.len - kinds[i].padding - 1] ^= 0x10;
 		assert_true(send_mbuf(port_a, 0, packet_mbuf(&packet, 0, 0)));
-		expect(port_b, &packet, L4_BAD | (kinds[i].v6 ? 0 : IP_GOOD));
+		expect(port_b, &packet, L4_BAD | IP_GOOD);
 	}
 	nic_remove(port_b);
 	nic_remove(port_a);
@@ -310,24 +310,22 @@ test_good_and_bad(void **state)
 {
 	struct pair p;
 	unsigned int f, i;
-	uint64_t ip;
 
 	(void)state;
 	for (f = 0; f < RTE_DIM(formats); f++) {
 		start(&p, formats[f], 0, RX_ALL);
 		for (i = 0; i < RTE_DIM(kinds); i++) {
-			ip = kinds[i].v6 ? 0 : IP_GOOD;
 			packet_make(&packet, &kinds[i]);
-			expect_flags(&p, ip | L4_GOOD);
+			expect_flags(&p, IP_GOOD | L4_GOOD);
 			packet.bytes[packet_l4_field(&packet)] ^= 1;
-			expect_flags(&p, ip | L4_BAD);
+			expect_flags(&p, IP_GOOD | L4_BAD);
 			packet_make(&packet, &kinds[i]);
 			packet.bytes[packet.l4 + 1] ^= 0x80;
-			expect_flags(&p, ip | L4_BAD);
+			expect_flags(&p, IP_GOOD | L4_BAD);
 			packet_make(&packet, &kinds[i]);
 			if (kinds[i].v6) {
 				packet.bytes[packet.l3 + 39] ^= 1; /* the address counts */
-				expect_flags(&p, L4_BAD);
+				expect_flags(&p, IP_GOOD | L4_BAD);
 				continue;
 			}
 			packet.bytes[packet_ip_field(&packet) + 1] ^= 4;
@@ -365,6 +363,27 @@ test_tags(void **state)
 	}
 }
 
+/* An IPv6 header has none, and is good as it is; only where IP is looked at, as of IPv4. */
+static void
+test_ipv6_header(void **state)
+{
+	static const struct packet_conf conf = { .l4 = PACKET_TCP, .payload = 20, .v6 = true };
+	struct pair p;
+	unsigned int f;
+
+	(void)state;
+	for (f = 0; f < RTE_DIM(formats); f++) {
+		start(&p, formats[f], 0, RTE_ETH_RX_OFFLOAD_IPV4_CKSUM);
+		packet_make(&packet, &conf);
+		expect_flags(&p, IP_GOOD);
+		packet.bytes[packet.l3] = 0x45; /* not what the Ethernet header says */
+		expect_flags(&p, 0);
+		start(&p, formats[f], 0, RTE_ETH_RX_OFFLOAD_TCP_CKSUM);
+		packet_make(&packet, &conf);
+		expect_flags(&p, L4_GOOD);
+	}
+}
+
 /* In UDP 0 says that there is no checksum; a sum that comes out as 0 is sent as 0xffff. */
 static void
 test_udp_zero(void **state)
@@ -384,7 +403,7 @@ test_udp_zero(void **state)
 		conf.v6 = true;
 		packet_make(&packet, &conf);
 		packet_put16(&packet.bytes[packet_l4_field(&packet)], 0);
-		expect_flags(&p, L4_BAD);
+		expect_flags(&p, IP_GOOD | L4_BAD);
 
 		/* Two bytes of payload that make it 0. */
 		start(&p, formats[f], TX_ALL, 0);
@@ -426,7 +445,7 @@ test_fragments(void **state)
 	packet_make(&packet, &conf);
 	packet.bytes[packet.l3 + 6] = 44; /* that header is a fragment's now */
 	packet_put32(&packet.bytes[packet.l3 + 40], PACKET_UDP << 24 | 1);
-	expect_flags(&p, 0);
+	expect_flags(&p, IP_GOOD);
 }
 
 /* Nothing is said of what is not there, whatever a frame's headers promise. */
@@ -448,7 +467,7 @@ test_truncated(void **state)
 			assert_true(send_mbuf(p.a, 0, packet_mbuf(&packet, 0, 0)));
 			m = receive_one(p.b);
 			packet_assert(m, packet.bytes, len);
-			if (!kinds[i].v6 && len >= packet.l4)
+			if (len >= (kinds[i].v6 ? packet.l3 + 40 : packet.l4))
 				assert_int_equal(m->ol_flags, IP_GOOD);
 			else
 				assert_int_equal(m->ol_flags, 0);
@@ -498,9 +517,9 @@ test_lengths_that_lie(void **state)
 	conf.v6 = true;
 	packet_make(&packet, &conf);
 	packet_put16(&packet.bytes[packet.l3 + 4], 73);
-	expect_flags(&p, 0);
+	expect_flags(&p, IP_GOOD);
 	packet_put16(&packet.bytes[packet.l3 + 4], 0);
-	expect_flags(&p, 0);
+	expect_flags(&p, IP_GOOD);
 
 	/* No IP at all. */
 	memset(packet.bytes + 12, 0xff, packet.len - 12);
@@ -547,11 +566,11 @@ test_mixed_burst(void **state)
 			packet_make(&packet, &conf);
 			expect(plain, &packet, 0);
 			if ((i + round) % 3 == 0) {
-				expect(offload, &packet, L4_GOOD | (conf.v6 ? 0 : IP_GOOD));
+				expect(offload, &packet, L4_GOOD | IP_GOOD);
 				continue;
 			}
 			spoil(&packet, packet_wishes(&packet));
-			expect(offload, &packet, L4_NONE | (conf.v6 ? 0 : IP_NONE));
+			expect(offload, &packet, L4_NONE | (conf.v6 ? IP_GOOD : IP_NONE));
 		}
 	}
 	expect_none(plain, 0);
@@ -755,6 +774,7 @@ main(void)
 		T(test_scattered),
 		T(test_good_and_bad),
 		T(test_tags),
+		T(test_ipv6_header),
 		T(test_udp_zero),
 		T(test_fragments),
 		T(test_truncated),

@@ -263,9 +263,10 @@ shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 		return;
 	if (!read_ip(m, h.l3_off, &ip) || ip.v6 != !!RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
-	if (!ip.v6 && (q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) &&
+	/* IPv6 has no sum that could be wrong. */
+	if ((q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) &&
 	    (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == 0)
-		m->ol_flags |= sum_chain(m, h.l3_off, ip.len) == 0xffff ?
+		m->ol_flags |= ip.v6 || sum_chain(m, h.l3_off, ip.len) == 0xffff ?
 			       RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
 
 	/* A fragment has no checksum of its own, and is of a type of its own. */
