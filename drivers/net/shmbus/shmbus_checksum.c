@@ -218,10 +218,6 @@ shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 {
 	uint8_t kinds = req->flags & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM);
 
-	if ((kinds & SHMBUS_REQUEST_IP_CKSUM) && (q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM)) {
-		m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_NONE;
-		kinds &= ~SHMBUS_REQUEST_IP_CKSUM;
-	}
 	if ((kinds & SHMBUS_REQUEST_L4_CKSUM) && (q->offloads & rx_l4_offload(req->l4))) {
 		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
 		kinds &= ~SHMBUS_REQUEST_L4_CKSUM;
