@@ -13,6 +13,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_ip.h>
+
 #include "base/shmbus_port.h"
 #include "base/shmbus_request.h"
 #include "base/shmbus_writer.h"
@@ -183,6 +185,35 @@ test_tiny_segments(void **state)
 	stop();
 }
 
+/* The header's sum was not asked for: segments have lengths of their own, so it is put in. */
+static void
+test_segments_alone(void **state)
+{
+	static const uint64_t offloads[] = { 0, LRO, LRO | CKSUM };
+	struct shmbus_request req;
+	struct rte_mbuf *m;
+	unsigned int i;
+	uint32_t n;
+	uint16_t id;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(offloads); i++) {
+		id = start(offloads[i]);
+		req = honest_request();
+		req.flags = SHMBUS_REQUEST_L4_CKSUM | SHMBUS_REQUEST_SEGMENT;
+		packet_put16(&packet.bytes[packet_ip_field(&packet)], 0x1234);
+		send_forged(packet.bytes, packet.len, &req);
+		for (n = 0; receive(id, 0, &m, 1) == 1; n++) {
+			assert_int_equal(rte_ipv4_cksum(rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *,
+							RTE_ETHER_HDR_LEN)), 0);
+			rte_pktmbuf_free(m);
+		}
+		assert_int_equal(n, offloads[i] == 0 ? 3 : 1);
+		stop();
+		nic_remove(id);
+	}
+}
+
 static void
 test_silence(void **state)
 {
@@ -247,6 +278,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_requests),
 		T(test_tiny_segments),
+		T(test_segments_alone),
 		T(test_silence),
 		T(test_few_words_about_locks),
 	};

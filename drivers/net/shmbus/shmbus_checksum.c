@@ -185,7 +185,8 @@ shmbus_checksum_finish(struct rte_mbuf *m, const struct shmbus_request *req, uin
 
 	if (!read_ip(m, req->l3_off, &ip) || !suits(&ip, req))
 		return false;
-	if (kinds & SHMBUS_REQUEST_IP_CKSUM) {
+	/* A packet that is or was to be cut up has a new length, whatever was asked for. */
+	if (!ip.v6 && (kinds & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_SEGMENT))) {
 		field = req->l3_off + IPV4_CKSUM_OFF;
 		shmbus_chain_write(m, field, &none, sizeof(none));
 		sum = (uint16_t)~sum_chain(m, req->l3_off, ip.len);
@@ -216,7 +217,7 @@ bool
 shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 		       const struct shmbus_request *req)
 {
-	uint8_t kinds = req->flags & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM);
+	uint8_t kinds = req->flags;
 
 	if ((kinds & SHMBUS_REQUEST_L4_CKSUM) && (q->offloads & rx_l4_offload(req->l4))) {
 		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
