@@ -680,9 +680,13 @@ test_bad_wishes(void **state)
 {
 	const struct packet_conf udp = { .l4 = PACKET_UDP, .payload = 30 };
 	const struct packet_conf v6 = { .l4 = PACKET_TCP, .payload = 30, .v6 = true };
+	static const uint64_t unknown[] = {
+		RTE_MBUF_F_TX_VLAN, RTE_MBUF_F_TX_QINQ, RTE_MBUF_F_TX_IEEE1588_TMST,
+		RTE_MBUF_F_TX_SEC_OFFLOAD, RTE_MBUF_F_TX_MACSEC, RTE_MBUF_F_TX_UDP_SEG,
+	};
 	struct rte_mbuf *m;
 	struct pair p;
-	unsigned int f;
+	unsigned int f, i;
 
 	(void)state;
 	for (f = 0; f < RTE_DIM(formats); f++) {
@@ -721,9 +725,51 @@ test_bad_wishes(void **state)
 		refused(&p, m, ENOTSUP);
 		m = packet_mbuf(&packet, 0, RTE_MBUF_F_TX_TCP_SEG);
 		refused(&p, m, ENOTSUP);
+		for (i = 0; i < RTE_DIM(unknown); i++)
+			refused(&p, packet_mbuf(&packet, 0, unknown[i]), ENOTSUP);
 		/* All that in a burst does not harm what comes with it. */
 		send_spoilt(p.a, &udp, 0);
 		expect(p.b, &packet, 0);
+	}
+}
+
+/* Tags that the port inserts, and those it was not configured for. */
+static void
+test_prepare_tags(void **state)
+{
+	static const struct {
+		uint64_t offloads;
+		uint64_t flags;
+		bool legal;
+	} cases[] = {
+		{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_VLAN, true },
+		{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_QINQ, false },
+		{ RTE_ETH_TX_OFFLOAD_VLAN_INSERT, RTE_MBUF_F_TX_QINQ | RTE_MBUF_F_TX_VLAN, false },
+		{ RTE_ETH_TX_OFFLOAD_QINQ_INSERT, RTE_MBUF_F_TX_VLAN, false },
+		{ RTE_ETH_TX_OFFLOAD_QINQ_INSERT, RTE_MBUF_F_TX_QINQ, true },
+		/* Two tags, of which one is that of VLAN. */
+		{ RTE_ETH_TX_OFFLOAD_QINQ_INSERT, RTE_MBUF_F_TX_QINQ | RTE_MBUF_F_TX_VLAN, true },
+	};
+	static const struct packet_conf conf = { .l4 = PACKET_UDP, .payload = 30 };
+	unsigned int f, i;
+	struct rte_mbuf *m;
+	struct pair p;
+
+	(void)state;
+	for (f = 0; f < RTE_DIM(formats); f++) {
+		for (i = 0; i < RTE_DIM(cases); i++) {
+			start(&p, formats[f], cases[i].offloads, 0);
+			packet_make(&packet, &conf);
+			m = packet_mbuf(&packet, 0, cases[i].flags);
+			if (!cases[i].legal) {
+				refused(&p, m, ENOTSUP);
+				continue;
+			}
+			assert_int_equal(rte_eth_tx_prepare(p.a, 0, &m, 1), 1);
+			/* There must be an Ethernet header to put them into. */
+			assert_int_equal(rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - 13)), 0);
+			refused(&p, m, EINVAL);
+		}
 	}
 }
 
@@ -833,6 +879,7 @@ main(void)
 		T(test_mixed_burst),
 		T(test_filtered_and_too_long),
 		T(test_bad_wishes),
+		T(test_prepare_tags),
 		T(test_tunnel),
 		T(test_with_vlan),
 	};

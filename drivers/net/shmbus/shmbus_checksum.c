@@ -357,15 +357,19 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 static int
 check_wishes(const struct shmbus_txq *q, const struct rte_mbuf *m)
 {
-	static const uint64_t never = RTE_MBUF_F_TX_OUTER_IP_CKSUM | RTE_MBUF_F_TX_OUTER_UDP_CKSUM |
-				      RTE_MBUF_F_TX_UDP_SEG;
+	/* What is asked for, and what describes the packet. */
+	static const uint64_t known =
+		RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG |
+		RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_QINQ | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 |
+		RTE_MBUF_F_TX_OUTER_IPV4 | RTE_MBUF_F_TX_OUTER_IPV6 | RTE_MBUF_F_TX_TUNNEL_MASK;
 	const uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
 	const uint32_t growth = shmbus_vlan_growth(shmbus_vlan_wanted(q->offloads, m));
 	struct shmbus_request req;
 	uint64_t need = 0;
 	uint32_t max;
 
-	if ((m->ol_flags & never) != 0 || l4 == RTE_MBUF_F_TX_SCTP_CKSUM)
+	if ((m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK & ~known) != 0 ||
+	    l4 == RTE_MBUF_F_TX_SCTP_CKSUM)
 		return ENOTSUP;
 	if (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG)
 		need = RTE_ETH_TX_OFFLOAD_TCP_TSO;
@@ -375,8 +379,14 @@ check_wishes(const struct shmbus_txq *q, const struct rte_mbuf *m)
 		need = RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
 	if (need != RTE_ETH_TX_OFFLOAD_TCP_TSO && (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM))
 		need |= RTE_ETH_TX_OFFLOAD_IPV4_CKSUM;
+	if (m->ol_flags & RTE_MBUF_F_TX_QINQ)
+		need |= RTE_ETH_TX_OFFLOAD_QINQ_INSERT;
+	else if (m->ol_flags & RTE_MBUF_F_TX_VLAN)
+		need |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	if (need & ~q->offloads)
 		return ENOTSUP;
+	if (growth != 0 && m->pkt_len < RTE_ETHER_HDR_LEN)
+		return EINVAL;
 	if (!shmbus_checksum_request(q, m, growth, &req))
 		return EINVAL;
 	max = req.flags & SHMBUS_REQUEST_SEGMENT ? q->max_whole : q->max_len;
