@@ -18,6 +18,8 @@
 #include "pcapng.h"
 #include "recorder.h"
 #include "say.h"
+#include "shmbus_format.h"
+#include "shmbus_shmif_format.h"
 #include "tcpdump.h"
 
 /* Of stdio, so that a small frame costs no system call. */
@@ -44,11 +46,32 @@ failed(const struct recorder *r, int err)
 
 /* ---- begin */
 
-/* A file that others may be on must not become a capture: a bus, above all this one. */
+/* 1: of one or the other format, sound or not; 0: none; -errno. */
 static int
-open_file(const char *file, const char *bus)
+is_bus(const char *file)
 {
-	struct stat st, bus_st;
+	uint64_t lanes = 0;
+	uint32_t shmif;
+	int fd, ret;
+
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	/* A file that is shorter is none. */
+	ret = pread(fd, &lanes, sizeof(lanes), 0) < 0 ? -errno : 0;
+	close(fd);
+	if (ret != 0)
+		return ret;
+	memcpy(&shmif, &lanes, sizeof(shmif));
+	return lanes == SHMBUS_MAGIC || lanes == SHMBUS_MAGIC_CREATING ||
+	       shmif == SHMBUS_SHMIF_MAGIC;
+}
+
+/* A file that others may be on must not become a capture: a bus, and not only this one. */
+static int
+open_file(const char *file)
+{
+	struct stat st;
 	int fd, err;
 
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
@@ -57,17 +80,24 @@ open_file(const char *file, const char *bus)
 		say("cannot write to %s: %s", file, strerror(-err));
 		return err;
 	}
-	if (fstat(fd, &st) != 0 || (S_ISREG(st.st_mode) && stat(bus, &bus_st) != 0)) {
+	if (fstat(fd, &st) != 0) {
 		err = -errno;
 		say("%s: %s", file, strerror(-err));
 		goto err_close;
 	}
-	if (S_ISREG(st.st_mode) && st.st_dev == bus_st.st_dev && st.st_ino == bus_st.st_ino) {
-		err = -EINVAL;
-		say("%s is the bus itself; write to another file", file);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return fd;
+	err = is_bus(file);
+	if (err < 0) {
+		say("cannot see whether %s is a bus: %s; write to another file", file, strerror(-err));
 		goto err_close;
 	}
-	if (S_ISREG(st.st_mode) && ftruncate(fd, 0) != 0) {
+	if (err != 0) {
+		err = -EINVAL;
+		say("%s is a bus; write to another file", file);
+		goto err_close;
+	}
+	if (ftruncate(fd, 0) != 0) {
 		err = -errno;
 		say("cannot empty %s: %s", file, strerror(-err));
 		goto err_close;
@@ -95,7 +125,7 @@ open_out(struct recorder *r, const struct recorder_conf *conf)
 		if (fd < 0)
 			return failed(r, -errno);
 	} else {
-		fd = open_file(conf->file, conf->bus);
+		fd = open_file(conf->file);
 		if (fd < 0)
 			return fd;
 	}

@@ -25,7 +25,7 @@ enum recorder_kind {
 struct recorder_conf {
 	enum recorder_kind kind;
 	const char *file; /* pcapng and pcap: "-" is stdout */
-	const char *bus;  /* the file that must not be overwritten */
+	const char *bus;  /* its name */
 	uint32_t snaplen;
 	/* tcpdump's */
 	bool ethernet;

@@ -369,9 +369,18 @@ def test_no_bus(folder, lanes, source):
     assert f"path={missing}: no such file" in err
     _, err = shmbus("dump", source, status=1)
     assert f"path={source}: " in err
-    _, err = shmbus("dump", lanes.path, "-w", lanes.path, status=1)
-    assert "is the bus itself" in err
-    shmbus("info", lanes.path)
+
+
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_no_bus_is_overwritten(make_bus, lanes, source, fmt):
+    """Neither the one that is dumped nor another."""
+    other = make_bus("other", format=fmt)
+    shmbus("create", other.path, "--format", fmt)
+    for bus in (lanes, other):
+        sent_by_replay(bus, source)
+        _, err = shmbus("dump", lanes.path, "-w", bus.path, status=1)
+        assert f"{bus.path} is a bus; write to another file" in err
+        assert shmbus("dump", bus.path, "-t", "-c", "1")[0].count("\n") == 1
 
 
 def test_full_disk_behind_stdout(lanes, source):
