@@ -238,13 +238,30 @@ show(const struct conf *conf, const struct bus_state *before, const struct bus_s
 {
 	const bool refresh = !conf->once && isatty(STDOUT_FILENO);
 
-	if (conf->json)
-		return print_json(before, now);
-	if (refresh)
-		fputs("\033[H\033[J", stdout);
-	print_table(before, now);
-	if (!refresh && !conf->once)
-		putchar('\n');
+	if (conf->json) {
+		if (!print_json(before, now)) {
+			say("path=%s: out of memory", now->info.path);
+			return false;
+		}
+	} else {
+		if (refresh)
+			fputs("\033[H\033[J", stdout);
+		print_table(before, now);
+		if (!refresh && !conf->once)
+			putchar('\n');
+	}
+	/* Nobody reads it any more, or the disk is full: main tells. */
+	return fflush(stdout) == 0;
+}
+
+/* A bus never becomes shorter: what is looked at then is nobody's any more. */
+static bool
+is_cut(const struct bus_state *before, const struct bus_state *now)
+{
+	if (now->info.file_size >= before->info.file_size)
+		return false;
+	say("path=%s: the bus is gone: somebody has cut the file to %" PRIu64 " of %" PRIu64 " bytes",
+	    now->info.path, now->info.file_size, before->info.file_size);
 	return true;
 }
 
@@ -264,13 +281,9 @@ watch(const struct conf *conf, struct shmbus *bus, int stop)
 			ok = false;
 			break;
 		}
-		if (now.taken_ns - before.taken_ns >= 1000 * 1000) { /* a key may come too soon */
+		ok = !is_cut(&before, &now);
+		if (ok && now.taken_ns - before.taken_ns >= 1000 * 1000) /* a key may come too soon */
 			ok = show(conf, &before, &now);
-			if (!ok)
-				say("path=%s: out of memory", now.info.path);
-			else if (fflush(stdout) != 0)
-				ok = false; /* nobody reads it any more, or the disk is full: main tells */
-		}
 		bus_state_free(&before);
 		before = now;
 		if (conf->once)

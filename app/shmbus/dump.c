@@ -158,6 +158,19 @@ look_around(struct dump *d)
 			      d->captured, d->filtered, d->missed);
 }
 
+/* 1: there is something; 0: nothing came; -errno, and said why. */
+static int
+wait_ms(struct dump *d, int ms)
+{
+	const int ret = shmbus_wait(d->st, ms);
+
+	if (ret == -EINTR)
+		return 0;
+	if (ret < 0)
+		say("%s", shmbus_error_text());
+	return ret;
+}
+
 /* There is nothing to read now. */
 static int
 idle(struct dump *d)
@@ -170,14 +183,15 @@ idle(struct dump *d)
 		ret = recorder_flush(d->recorder);
 		if (ret != 0)
 			return ret;
-		ret = shmbus_wait(d->st, WAIT_MS);
-		return ret == -EINTR || ret >= 0 ? 0 : ret;
+		ret = wait_ms(d, WAIT_MS);
+		return ret < 0 ? ret : 0;
 	}
 	if (d->idle_ns == 0)
 		d->idle_ns = shmbus_clock_mono_ns();
-	d->done = shmbus_wait(d->st, 0) != 1;
+	ret = wait_ms(d, 0);
+	d->done = ret != 1;
 	if (d->done)
-		return 0;
+		return ret;
 	/* Something that cannot be had now: a writer is at work, or died there. */
 	d->done = shmbus_clock_mono_ns() - d->idle_ns >= PATIENCE_NS;
 	if (d->done)

@@ -383,6 +383,19 @@ def test_no_bus_is_overwritten(make_bus, lanes, source, fmt):
         assert shmbus("dump", bus.path, "-t", "-c", "1")[0].count("\n") == 1
 
 
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_cut_bus(make_bus, target, fmt):
+    """A bus that becomes shorter is gone, and dump says so."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--format", fmt)
+    with following(bus, target) as process:
+        os.truncate(bus.path, 0)
+        _, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 1
+    assert f"path={bus.path}: the bus is gone: " in err.decode()
+    assert summary(err.decode()) == (0, 0, 0)
+
+
 def test_full_disk_behind_stdout(lanes, source):
     sent_by_replay(lanes, source)
     with open("/dev/full", "wb") as full:

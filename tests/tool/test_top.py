@@ -65,6 +65,19 @@ def test_ends_when_asked(bus, how):
         assert (running.returncode, err) == (0, b"")
 
 
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_cut_bus(make_bus, fmt):
+    """A bus that becomes shorter is gone, and nothing more is told of it."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--format", fmt)
+    with start("top", "--json", "-i", "0.01", bus.path) as running:
+        json.loads(running.stdout.readline())
+        os.truncate(bus.path, 0)
+        _, err = running.communicate(timeout=LIMIT_S)
+    assert running.returncode == 1
+    assert f"path={bus.path}: the bus is gone: somebody has cut the file to 0 of " in err.decode()
+
+
 def test_nobody_reads(bus):
     shmbus("create", bus.path)
     with start("top", "-i", "0.01", bus.path) as running:
