@@ -59,6 +59,7 @@ struct dump {
 	uint64_t told_ns;    /* the last message about losses */
 	uint64_t idle_ns;    /* since when nothing was to be had; 0: something was */
 	unsigned int bursts;
+	bool removed; /* and told so */
 	bool done;
 };
 
@@ -146,11 +147,25 @@ tell_missed(struct dump *d)
 	d->told_ns = shmbus_clock_mono_ns();
 }
 
+/* Nobody new comes to a file without a name. */
+static void
+look_at_file(struct dump *d)
+{
+	struct shmbus_info info;
+
+	if (d->removed || shmbus_get_info(shmbus_station_bus(d->st), &info) != 0 || info.nlink != 0)
+		return;
+	d->removed = true;
+	say("path=%s: the file has been removed; whoever opens this name from now on is on another "
+	    "bus, and not seen here", info.path);
+}
+
 /* How far it has come, for whoever looks on. */
 static void
 look_around(struct dump *d)
 {
 	senders_refresh(d->senders);
+	look_at_file(d);
 	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
 		tell_missed(d);
 	if (d->conf->file != NULL)

@@ -5,6 +5,7 @@
 import contextlib
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -394,6 +395,24 @@ def test_cut_bus(make_bus, target, fmt):
     assert process.returncode == 1
     assert f"path={bus.path}: the bus is gone: " in err.decode()
     assert summary(err.decode()) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("fmt", ["lanes", "shmif"])
+def test_removed_bus(make_bus, source, target, fmt):
+    """It follows the file that it has opened; that this has no name any more is told, once."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--format", fmt)
+    with following(bus, target) as process:
+        sent = sent_by_replay(bus, source)
+        os.remove(bus.path)
+        poll(lambda: select.select([process.stderr], [], [], 0)[0], "a message")
+        told = process.stderr.readline().decode()
+        assert f"path={bus.path}: the file has been removed" in told
+        shmbus("create", bus.path, "--format", fmt)
+        sent_by_replay(bus, source)
+        (captured, _, missed), err = interrupt(process)
+    assert captured + missed == sent
+    assert "removed" not in err
 
 
 def test_full_disk_behind_stdout(lanes, source):
