@@ -12,9 +12,9 @@
 #include "courtesy.h"
 #include "shmbus_clock.h"
 
-/* While others want the CPU: so long work, so long rest. */
+/* While others want the CPU: work for so long at a time, and rest so many times as long. */
 #define WORK_NS UINT64_C(1000000)
-#define REST_NS UINT64_C(49000000)
+#define RESTS 49
 
 /* The time that is looked at: the kernel counts idle time in steps of 10 ms. */
 #define WINDOW_NS UINT64_C(100000000)
@@ -23,12 +23,17 @@
 #define RETRY_NS UINT64_C(5000000000)
 
 static uint64_t
-cpu_ns(void)
+cpu_ns(struct courtesy *c)
 {
 	struct timespec t;
+	uint64_t own;
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	own = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	/* When it has ended it takes no more. */
+	if (c->fed && clock_gettime(c->fed_clock, &t) == 0)
+		c->fed_cpu = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return own + c->fed_cpu;
 }
 
 /* Of one line: "cpu3 user nice system idle iowait ...", in ticks. */
@@ -73,16 +78,17 @@ static void
 begin_window(struct courtesy *c, uint64_t now, uint64_t idle)
 {
 	c->window_ns = now;
-	c->window_cpu = cpu_ns();
+	c->window_cpu = cpu_ns(c);
 	c->window_idle = idle;
 	c->work_cpu = c->window_cpu;
 }
 
 void
-courtesy_begin(struct courtesy *c)
+courtesy_begin(struct courtesy *c, pid_t fed)
 {
+	memset(c, 0, sizeof(*c));
 	c->stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-	c->until_ns = 0;
+	c->fed = fed != 0 && clock_getcpuclockid(fed, &c->fed_clock) == 0;
 	begin_window(c, shmbus_clock_mono_ns(), idle_ns(c));
 }
 
@@ -98,31 +104,43 @@ static void
 look_back(struct courtesy *c, uint64_t now)
 {
 	const uint64_t wall = now - c->window_ns;
-	const uint64_t worked = cpu_ns() - c->window_cpu;
+	const uint64_t worked = cpu_ns(c) - c->window_cpu;
 	const uint64_t idle = idle_ns(c);
 
 	/* Others had more than a tenth of its CPU, and not because they lacked one. */
 	if (idle != UINT64_MAX && idle - c->window_idle < wall / 10 && worked < wall - wall / 10 &&
-	    worked > wall / (1 + REST_NS / WORK_NS))
+	    worked > wall / (1 + RESTS))
 		c->until_ns = now + RETRY_NS;
 	begin_window(c, now, idle);
+}
+
+/* What the fed process does meanwhile is rested for the next time. */
+static void
+rest(struct courtesy *c)
+{
+	const uint64_t worked = cpu_ns(c) - c->work_cpu;
+	const struct timespec nap = {
+		.tv_sec = (time_t)(worked * RESTS / 1000000000),
+		.tv_nsec = (long)(worked * RESTS % 1000000000),
+	};
+
+	if (worked < WORK_NS)
+		return;
+	nanosleep(&nap, NULL); /* a signal ends it */
+	c->work_cpu += worked;
+	c->window_ns = 0;
+	c->rested = true;
 }
 
 void
 courtesy_give_way(struct courtesy *c)
 {
-	const struct timespec rest = { .tv_nsec = (long)REST_NS };
 	const uint64_t now = shmbus_clock_mono_ns();
 
-	if (now < c->until_ns) {
-		if (cpu_ns() - c->work_cpu < WORK_NS)
-			return;
-		nanosleep(&rest, NULL); /* a signal ends it */
-		c->work_cpu = cpu_ns();
-		c->window_ns = 0;
-	} else if (c->window_ns == 0) {
+	if (now < c->until_ns)
+		rest(c);
+	else if (c->window_ns == 0)
 		begin_window(c, now, idle_ns(c));
-	} else if (now - c->window_ns >= WINDOW_NS) {
+	else if (now - c->window_ns >= WINDOW_NS)
 		look_back(c, now);
-	}
 }

@@ -260,7 +260,7 @@ dump_all(struct dump *d)
 
 	if (!d->conf->follow)
 		ret = set_horizon(d);
-	courtesy_begin(&d->courtesy);
+	courtesy_begin(&d->courtesy, recorder_process(d->recorder));
 	while (ret == 0 && !d->done && !horizon_reached(d->horizon)) {
 		if (stop_wanted() && !d->conf->follow)
 			break;

@@ -25,6 +25,9 @@
 /* Of stdio, so that a small frame costs no system call. */
 #define BUFFER (1024 * 1024)
 
+/* What tcpdump gets at a time: it works far longer on it than we do. */
+#define BUFFER_TCPDUMP (16 * 1024)
+
 struct recorder {
 	enum recorder_kind kind;
 	const char *name; /* of what is written to, for messages */
@@ -175,7 +178,7 @@ begin(struct recorder *r, const struct recorder_conf *conf)
 		if (ret != 0)
 			return ret;
 	}
-	setvbuf(r->out, NULL, _IOFBF, BUFFER);
+	setvbuf(r->out, NULL, _IOFBF, r->kind == RECORDER_TCPDUMP ? BUFFER_TCPDUMP : BUFFER);
 	if (r->kind != RECORDER_PCAPNG)
 		return begin_pcap(r);
 	ret = pcapng_begin(r->out, "shmbus " COMMAND_VERSION);
@@ -219,6 +222,12 @@ recorder_open(struct recorder **recorder, const struct recorder_conf *conf)
 	}
 	*recorder = r;
 	return 0;
+}
+
+pid_t
+recorder_process(const struct recorder *r)
+{
+	return r->tcpdump.pid;
 }
 
 /* ---- frames */

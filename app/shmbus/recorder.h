@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "senders.h"
 
@@ -37,6 +38,9 @@ struct recorder_conf {
 struct recorder;
 
 int recorder_open(struct recorder **recorder, const struct recorder_conf *conf);
+
+/* The process that prints; 0: there is none. */
+pid_t recorder_process(const struct recorder *r);
 
 struct recorder_frame {
 	const uint8_t *data;

@@ -237,26 +237,48 @@ def test_full_speed(bus, target, counts):
     assert capture.interfaces[0].statistics[pcapng.ISB_IFDROP] <= missed
 
 
+def children(pid):
+    """Processes that a process has started, and that are still there."""
+    found = []
+    for other in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{other}/stat", encoding="ascii") as stat:
+            if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(other))
+    return found
+
+
+def share_of(process, wall_s):
+    """What a process and its children take of a CPU in that time."""
+    pids = [process.pid, *children(process.pid)]
+    begin, before = time.monotonic(), sum(map(cpu_seconds, pids))
+    poll(lambda: time.monotonic() - begin > wall_s, "enough to be seen")
+    return (sum(map(cpu_seconds, pids)) - before) / (time.monotonic() - begin)
+
+
 def test_gives_way(bus, counts):
-    """With no CPU for it alone it takes little of those that poll, and counts what it misses."""
+    """With no CPU for it alone it takes little of those that poll, and counts what it misses.
+
+    What it starts tcpdump for costs them as much.
+    """
     cpus = {cpu(0), cpu(1)}
-    argv = [program(), "dump", "--new", "-w", os.devnull, bus.path]
+    kinds = [["-w", os.devnull]] + [["-v", "-X"]] * (shutil.which("tcpdump") is not None)
     with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:
         rx.set_fwd("rxonly")
         rx.start_fwd()
         tx.set_fwd("txonly")
-        with subprocess.Popen(argv, stderr=subprocess.PIPE,
-                              preexec_fn=lambda: os.sched_setaffinity(0, cpus)) as process:
-            poll(lambda: os.devnull in open_files(process.pid), "the capture to begin")
-            tx.start_fwd()
-            begin = time.monotonic()
-            poll(lambda: time.monotonic() - begin > 2.5, "enough to be seen")
-            share = cpu_seconds(process.pid) / (time.monotonic() - begin)
-            sent = tx.stop_fwd()["all"]["tx_packets"]
-            (captured, _, missed), _ = interrupt(process)
-    counts(f"{share:.3f} of a CPU; captured {captured}, missed {missed}, sent {sent}")
-    assert captured + missed == sent
-    assert share < 0.3
+        for options in kinds:
+            with subprocess.Popen([program(), "dump", "--new", *options, bus.path],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  preexec_fn=lambda: os.sched_setaffinity(0, cpus)) as process:
+                poll(lambda: os.devnull in open_files(process.pid) or children(process.pid),
+                     "the capture to begin")
+                tx.start_fwd()
+                share = share_of(process, 1.5)
+                sent = tx.stop_fwd()["all"]["tx_packets"]
+                (captured, _, missed), _ = interrupt(process)
+            counts(f"{share:.3f} of a CPU; captured {captured}, missed {missed}, sent {sent}")
+            assert captured + missed == sent
+            assert share < 0.3
 
 
 def test_gaps(make_bus, folder, source, frames, target):
