@@ -353,6 +353,9 @@ finish(struct dump *d)
 		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
 	if (stats.rx_corrupt != 0)
 		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
+	if (d->courtesy.rested && d->missed + unknown != 0)
+		say("no CPU was idle, so it gave way to others and missed frames; --keep-up takes the "
+		    "CPU time that it needs");
 	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
 	    d->filtered, d->missed + unknown);
 	return ret;

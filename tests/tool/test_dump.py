@@ -275,10 +275,11 @@ def test_gives_way(bus, counts):
                 tx.start_fwd()
                 share = share_of(process, 1.5)
                 sent = tx.stop_fwd()["all"]["tx_packets"]
-                (captured, _, missed), _ = interrupt(process)
+                (captured, _, missed), err = interrupt(process)
             counts(f"{share:.3f} of a CPU; captured {captured}, missed {missed}, sent {sent}")
             assert captured + missed == sent
             assert share < 0.3
+            assert missed > 0 and "gave way to others" in err and "--keep-up" in err
 
 
 def test_gaps(make_bus, folder, source, frames, target):
