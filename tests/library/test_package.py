@@ -99,8 +99,9 @@ def test_exports(installed):
     with open(os.path.join(eal.ROOT, "lib", "shmbus.h"), encoding="utf-8") as f:
         header = f.read()
     symbols = run(["nm", "-D", "--defined-only", os.path.join(installed.libdir, "libshmbus.so")])
-    names = {line.split()[-1].split("@")[0] for line in symbols.splitlines()}
-    names.discard("SHMBUS_0")
+    versioned = {line.split()[-1] for line in symbols.splitlines()} - {"SHMBUS_0"}
+    names = {symbol.removesuffix("@@SHMBUS_0") for symbol in versioned}
+    assert not any("@" in name for name in names) and names.isdisjoint(versioned)
     declared = {word.split("(")[0].lstrip("*") for line in header.splitlines()
                 if line[:1].isalpha() and "(" in line for word in line.split() if "shmbus_" in word
                 and "(" in word}
