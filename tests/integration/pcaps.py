@@ -26,7 +26,7 @@ def write(path, frames):
 
 
 def read(path):
-    """All frames of a pcap file, as bytes."""
+    """All frames of a pcap or pcapng file, as bytes."""
     reader = RawPcapReader(path)
     with contextlib.closing(reader):
         return [data for data, _ in reader]

@@ -2,9 +2,13 @@
 # Copyright(c) 2026 The shmbus authors
 """How the tests run the command shmbus."""
 
+import contextlib
 import os
+import pty
 import re
+import select
 import subprocess
+import time
 
 import eal
 
@@ -33,6 +37,42 @@ def start(*args, **options):
     """Start it and let it run: a subprocess.Popen with pipes for stdout and stderr."""
     return subprocess.Popen([program(), *map(str, args)], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, **options)
+
+
+def read_until(fd, what):
+    """A terminal's output up to these bytes, and what came with them."""
+    found = b""
+    limit = time.monotonic() + LIMIT_S
+    while what not in found:
+        ready = select.select([fd], [], [], max(0, limit - time.monotonic()))[0]
+        assert ready, found
+        found += os.read(fd, 4096)
+    return found
+
+
+def read_all(fd):
+    """What is left of a terminal's output when nobody has its other end any more."""
+    found = b""
+    with contextlib.suppress(OSError):  # that is how it ends
+        while more := os.read(fd, 4096):
+            found += more
+    return found
+
+
+@contextlib.contextmanager
+def on_terminal(*args):
+    """As start(), with stderr on a terminal: the process, and our end of that."""
+    ours, theirs = pty.openpty()
+    try:
+        with subprocess.Popen([program(), *map(str, args)], stdout=subprocess.PIPE,
+                              stderr=theirs) as process:
+            os.close(theirs)
+            try:
+                yield process, ours
+            finally:
+                process.kill()
+    finally:
+        os.close(ours)
 
 
 def help_options(command):

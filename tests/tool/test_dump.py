@@ -18,7 +18,7 @@ import pcaps
 import pytest
 from apps import cpu, receives_exactly, scaled, testpmd
 from process import cpu_seconds, poll
-from tool import LIMIT_S, program, shmbus, start
+from tool import LIMIT_S, on_terminal, program, read_all, read_until, shmbus, start
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
 import shmif_samples  # noqa: E402
@@ -360,10 +360,36 @@ def test_only_new(make_bus, folder, target, fmt):
     assert again.data() == frames + frames
 
 
+def test_progress(lanes, source, target):
+    """On a terminal one line tells how far it is, and is gone at the end."""
+    with on_terminal("dump", lanes.path, "--follow", "-w", target) as (process, terminal):
+        read_until(terminal, b"\r\x1b[K0 frames captured, 0 filtered, 0 missed")
+        sent = sent_by_replay(lanes, source)
+        line = b"%d frames captured, 0 filtered, 0 missed" % sent
+        read_until(terminal, b"\r\x1b[K" + line)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT_S) == 0
+        assert read_all(terminal).endswith(b"\r\x1b[Kshmbus dump: " + line + b"\r\n")
+
+
 def test_to_stdout(lanes, source, frames):
     sent_by_replay(lanes, source)
     out, _ = shmbus("dump", lanes.path, "-w", "-", "-F", "pcap", text=False)
     assert len(out) == 24 + sum(16 + len(frame) for frame in frames)
+
+
+def test_without_tcpdump(lanes, source, folder):
+    """Where it is not installed there are lines of our own, as with --no-tcpdump."""
+    sent = sent_by_replay(lanes, source)
+    out, _ = shmbus("dump", lanes.path, env={**os.environ, "PATH": folder})
+    assert out == shmbus("dump", lanes.path, "--no-tcpdump")[0]
+    assert len(out.splitlines()) == sent
+
+
+def test_read_by_scapy(lanes, source, frames, target):
+    sent_by_replay(lanes, source)
+    dump(lanes, target)
+    assert pcaps.read(target) == frames
 
 
 def test_empty_bus(lanes, target):

@@ -14,7 +14,7 @@ import pytest
 from apps import receives_exactly, testpmd
 from process import poll
 from scapy.utils import RawPcapWriter
-from tool import LIMIT_S, shmbus, start
+from tool import LIMIT_S, on_terminal, read_all, read_until, shmbus, start
 
 SAID = re.compile(r"(\d+) frames, (\d+) bytes in (\d+\.\d+) s: .*pps, .*bit/s\n")
 
@@ -126,6 +126,21 @@ def test_for_ever(lanes, source, frames):
     assert process.returncode == 0, err
     assert numbers(out)[0] > 2 * len(frames)
     assert "no ports" in shmbus("info", lanes.path)[0]
+
+
+def test_progress(lanes, source):
+    """On a terminal one line tells how far it is, and is gone at the end."""
+    slowly = (lanes.path, source, "--rate", "1kpps", "--loop", "0")
+    with on_terminal("replay", *slowly, "--wait-peers", "1") as (process, terminal):
+        read_until(terminal, b"\r\x1b[K0 of 1 ports are there")
+        with start("replay", *slowly) as peer:
+            read_until(terminal, b" frames sent, ")
+            peer.terminate()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0
+        assert read_all(terminal).endswith(b"\r\x1b[K")
+    assert numbers(out.decode())[0] > 0
 
 
 def test_frames_that_cannot_be_sent(make_bus, folder):

@@ -7,11 +7,10 @@ import os
 import pty
 import signal
 import subprocess
-import time
 
 import pytest
 from apps import checker
-from tool import LIMIT_S, program, shmbus, start
+from tool import LIMIT_S, program, read_until, shmbus, start
 
 
 def top(path, *options):
@@ -85,16 +84,6 @@ def test_nobody_reads(bus):
         running.stdout.close()
         running.wait(timeout=LIMIT_S)
         assert running.returncode in (1, -signal.SIGPIPE)
-
-
-def read_until(fd, what):
-    """The terminal's output up to these bytes."""
-    found = b""
-    limit = time.monotonic() + LIMIT_S
-    while what not in found:
-        assert time.monotonic() < limit, found
-        found += os.read(fd, 4096)
-    return found
 
 
 def test_terminal(bus):
