@@ -2,16 +2,22 @@
 # Copyright(c) 2026 The shmbus authors
 """The library as others get it: installed, found by pkg-config, and nothing else of the project."""
 
+import contextlib
+import json
 import os
 import shlex
 import shutil
 import subprocess
 
 import eal
+import pcaps
 import pytest
 from apps import plugin, sanitizer_env
+from process import poll
+from tool import read_until, shmbus
 
 EXAMPLES = os.path.join(eal.ROOT, "examples")
+BROADCAST = b"\xff" * 6
 COMPILERS = {"c": ("cc", "gcc", "clang"), "c++": ("c++", "g++", "clang++")}
 
 
@@ -109,7 +115,7 @@ def test_exports(installed):
 
 
 def test_echo(installed, tmp_path, bus):
-    """examples/echo answers examples/hello."""
+    """examples/echo answers examples/hello: each frame goes back, with the addresses swapped."""
     echo, env = compile_with(installed, str(tmp_path), "echo/main.c", "c", True)
     hello = os.path.join(tmp_path, "hello")
     os.rename(echo, hello + "-echo")
@@ -120,3 +126,37 @@ def test_echo(installed, tmp_path, bus):
             assert child.wait(60) == 0
         finally:
             child.kill()
+    seen = os.path.join(tmp_path, "seen.pcapng")
+    shmbus("dump", bus.path, "-w", seen)
+    sent = [frame for frame in pcaps.read(seen) if frame[:6] == BROADCAST]
+    answers = [frame for frame in pcaps.read(seen) if frame[6:12] == BROADCAST]
+    assert len(sent) == 2
+    assert answers == [frame[6:12] + frame[:6] + frame[12:] for frame in sent]
+
+
+@contextlib.contextmanager
+def talker(program, bus, env):
+    """One of examples/epoll."""
+    with subprocess.Popen([program, bus.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_epoll(installed, tmp_path, bus):
+    """What is typed into one examples/epoll the other one prints, and counts."""
+    program, env = compile_with(installed, str(tmp_path), "epoll/main.c", "c", False)
+    shmbus("create", bus.path)
+    with talker(program, bus, env) as one, talker(program, bus, env) as two:
+        poll(lambda: len(json.loads(shmbus("info", "--json", bus.path)[0])["ports"]) == 2,
+             "both to be on the bus")
+        for sender, receiver, line in ((one, two, b"hello\n"), (two, one, b"hello yourself\n")):
+            sender.stdin.write(line)
+            sender.stdin.flush()
+            assert read_until(receiver.stdout.fileno(), b"\n") == line
+        read_until(two.stderr.fileno(), b"1 frames so far\n")
+        for process in (one, two):
+            process.stdin.close()
+            assert process.wait(60) == 0
