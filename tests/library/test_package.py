@@ -5,6 +5,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import shlex
 import shutil
 import subprocess
@@ -160,3 +161,9 @@ def test_epoll(installed, tmp_path, bus):
         for process in (one, two):
             process.stdin.close()
             assert process.wait(60) == 0
+
+
+def test_manual(installed):
+    """The manual page is where man(1) looks for it."""
+    page, = pathlib.Path(installed.root).rglob("share/man/man1/shmbus.1")
+    assert ".Nm shmbus\n" in page.read_text(encoding="utf-8")
