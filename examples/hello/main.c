@@ -9,7 +9,7 @@
  *	shmbus-hello send /dev/shm/wire 3
  *
  * The receiver ends after that many frames; without a number, never. A sender
- * waits until somebody else is on the bus.
+ * waits until somebody else is on the bus, and has started.
  *
  * By itself: cc main.c $(pkg-config --cflags --libs shmbus)
  */
@@ -31,6 +31,24 @@ failed(const char *what)
 	return 1;
 }
 
+/* Of a shmif bus only who lives is known. */
+static int
+somebody_else(struct shmbus *bus)
+{
+	struct shmbus_peer_info peers[32];
+	struct shmbus_info info;
+	uint32_t wanted = SHMBUS_PEER_ALIVE;
+	int i, n;
+
+	if (shmbus_get_info(bus, &info) == 0 && info.format == SHMBUS_FORMAT_LANES)
+		wanted |= SHMBUS_PEER_STARTED;
+	n = shmbus_get_peers(bus, peers, 32);
+	for (i = 0; i < n && i < 32; i++)
+		if ((peers[i].flags & (wanted | SHMBUS_PEER_SELF)) == wanted)
+			return 1;
+	return 0;
+}
+
 static int
 send_frames(struct shmbus_station *st, unsigned long count)
 {
@@ -43,7 +61,7 @@ send_frames(struct shmbus_station *st, unsigned long count)
 	shmbus_get_self(st, &self);
 	memcpy(bytes + 6, self.mac, 6);
 	memcpy(bytes + 12, type, 2);
-	while (shmbus_get_peers(shmbus_station_bus(st), NULL, 0) < 2)
+	while (!somebody_else(shmbus_station_bus(st)))
 		usleep(10000);
 	for (i = 0; count == 0 || i < count; i++) {
 		snprintf((char *)bytes + HEADER, sizeof(bytes) - HEADER, "hello %lu", i);

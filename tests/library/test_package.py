@@ -9,6 +9,8 @@ import pathlib
 import shlex
 import shutil
 import subprocess
+import sys
+import time
 
 import eal
 import pcaps
@@ -16,6 +18,10 @@ import pytest
 from apps import plugin, sanitizer_env
 from process import poll
 from tool import read_until, shmbus
+
+sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
+from lanes_file import Geometry  # noqa: E402
+from lanes_port import Member  # noqa: E402
 
 EXAMPLES = os.path.join(eal.ROOT, "examples")
 BROADCAST = b"\xff" * 6
@@ -31,6 +37,10 @@ def run(command, **kwargs):
 
 def build_folder():
     return os.path.dirname(os.path.realpath(plugin())).rsplit(os.sep + "drivers", 1)[0]
+
+
+def ports(bus):
+    return json.loads(shmbus("info", "--json", bus.path)[0])["ports"]
 
 
 class Installed:
@@ -95,6 +105,22 @@ def test_c(installed, tmp_path, bus, static):
     assert [line.rsplit(": ")[1] for line in out.splitlines()] == ["hello 0", "hello 1", "hello 2"]
 
 
+def test_hello_waits(installed, tmp_path, bus):
+    """Who is on the bus and has not started yet receives nothing: that is not whom it waits for."""
+    program, env = compile_with(installed, str(tmp_path), "hello/main.c", "c", True)
+    with Member(bus.path, Geometry(ports=3, queues=1)) as member, \
+            subprocess.Popen([program, "send", bus.path, "1"], env=env) as child:
+        try:
+            poll(lambda: len(ports(bus)) == 2, "the sender to be on the bus")
+            begin = time.monotonic()
+            poll(lambda: time.monotonic() - begin > 0.2, "some chances to send")
+            assert child.poll() is None
+            member.start(0, 1)
+            assert child.wait(60) == 0
+        finally:
+            child.kill()
+
+
 @pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
 def test_cxx(installed, tmp_path, bus, static):
     program, env = compile_with(installed, str(tmp_path), "cxx/main.cpp", "c++", static)
@@ -151,8 +177,7 @@ def test_epoll(installed, tmp_path, bus):
     program, env = compile_with(installed, str(tmp_path), "epoll/main.c", "c", False)
     shmbus("create", bus.path)
     with talker(program, bus, env) as one, talker(program, bus, env) as two:
-        poll(lambda: len(json.loads(shmbus("info", "--json", bus.path)[0])["ports"]) == 2,
-             "both to be on the bus")
+        poll(lambda: [port["state"] for port in ports(bus)] == ["up", "up"], "both to be there")
         for sender, receiver, line in ((one, two, b"hello\n"), (two, one, b"hello yourself\n")):
             sender.stdin.write(line)
             sender.stdin.flush()
