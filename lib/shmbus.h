@@ -79,8 +79,17 @@ struct shmbus_conf {
 	uint8_t mac[6];            /* all 0: a random one that begins with b2:a0 */
 	uint8_t reserved0[2];
 	const char *name;          /* lanes: for people, at most 63 bytes; NULL: the program's */
-	uint64_t reserved[4];
+	/*
+	 * lanes: the NUMA node for the memory of the lane that a port writes, and of a bus that
+	 * is created (where its ports do not say otherwise), SHMBUS_NUMA_NODE(its number); 0:
+	 * wherever it is touched first. A wish: a node that is not there is no error.
+	 */
+	uint32_t numa;
+	uint32_t reserved1;
+	uint64_t reserved[3];
 };
+
+#define SHMBUS_NUMA_NODE(node) ((uint32_t)(node) + 1)
 
 /*
  * Make a bus in a file that is not there, or is empty, and leave it. conf may be

@@ -105,7 +105,7 @@ begin_port(struct shmbus_station *st, const struct shmbus_conf *conf)
 {
 	struct shmbus_bus *bus = &st->bus.lanes;
 	struct shmbus_port *port = &st->lanes.port;
-	struct shmbus_port_conf port_conf = { .numa_node = -1 };
+	struct shmbus_port_conf port_conf = { .numa_node = (int)conf->numa - 1 };
 	int ret;
 
 	memcpy(port_conf.mac, st->mac, sizeof(port_conf.mac));

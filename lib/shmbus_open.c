@@ -20,6 +20,9 @@
 
 #define FLAGS 0x3ffu
 
+/* As many as Linux can have. */
+#define NUMA_NODES 1024u
+
 const struct shmbus_file *
 shmbus_lib_file(const struct shmbus *bus)
 {
@@ -70,7 +73,7 @@ check_conf(const char *path, const struct shmbus_conf *conf)
 	unsigned int i;
 
 	for (i = 0; i < sizeof(conf->reserved) / sizeof(conf->reserved[0]); i++)
-		if (conf->reserved[i] != 0)
+		if (conf->reserved[i] != 0 || conf->reserved1 != 0)
 			return shmbus_lib_fail(-EINVAL, "path=%s: conf.reserved is not all 0", path);
 	if (conf->flags & ~FLAGS)
 		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: bits of 0x%x have no meaning",
@@ -88,6 +91,9 @@ check_conf(const char *path, const struct shmbus_conf *conf)
 	if (conf->mac[0] & 1)
 		return shmbus_lib_fail(-EINVAL, "path=%s: mac=%02x:%02x:...: not a unicast address",
 				       path, conf->mac[0], conf->mac[1]);
+	if (conf->numa > NUMA_NODES)
+		return shmbus_lib_fail(-EINVAL, "path=%s: numa=%" PRIu32 ": SHMBUS_NUMA_NODE() of a node "
+				       "from 0 to %u, or 0", path, conf->numa, NUMA_NODES - 1);
 	if (conf->name != NULL && strlen(conf->name) > 63)
 		return shmbus_lib_fail(-EINVAL, "path=%s: name=%.64s...: at most 63 bytes", path,
 				       conf->name);
@@ -122,9 +128,9 @@ shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_
 		full->format = shmbus_shmif_recognise(path) ? SHMBUS_FORMAT_SHMIF :
 							      SHMBUS_FORMAT_LANES;
 	if (full->format == SHMBUS_FORMAT_SHMIF &&
-	    (full->ports != 0 || full->queues != 0 || full->lane_size != 0))
-		return shmbus_lib_fail(-EINVAL, "path=%s: ports, queues and lane_size are nothing that "
-				       "a shmif bus has; leave them 0", path);
+	    (full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0))
+		return shmbus_lib_fail(-EINVAL, "path=%s: ports, queues, lane_size and numa are nothing "
+				       "that a shmif bus has; leave them out", path);
 	if (full->pause_timeout_ms == 0)
 		full->pause_timeout_ms = PAUSE_TIMEOUT_MS;
 	if (full->lock_break_ms == 0)
@@ -153,6 +159,7 @@ shmbus_lib_open(struct shmbus *bus, const char *path, const struct shmbus_conf *
 		.queues = full->queues,
 		.lane_size = full->lane_size,
 		.mode = full->mode,
+		.numa = full->numa,
 		.want = want,
 	};
 	uint64_t sender;

@@ -32,6 +32,7 @@ struct bench_conf {
 	double seconds;
 	uint32_t format; /* enum shmbus_format */
 	uint64_t lane_size;
+	uint32_t numa; /* as in shmbus_conf */
 	uint32_t cpus[BENCH_WORKERS_MAX];
 	uint32_t n_cpus; /* 0: those that we may use */
 	bool no_pause;

@@ -186,6 +186,7 @@ begin(struct run *run, const struct bench_conf *conf, const char *path, uint32_t
 	const struct shmbus_conf bus = {
 		.format = conf->format,
 		.lane_size = conf->lane_size,
+		.numa = conf->numa,
 		.ports = conf->format == SHMBUS_FORMAT_LANES ? n_first + n_second : 0,
 		.queues = conf->format == SHMBUS_FORMAT_LANES ? 1 : 0,
 	};

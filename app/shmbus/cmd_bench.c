@@ -111,6 +111,12 @@ take_lane_size(const char *value, void *conf)
 	return options_size(value, 1, UINT64_MAX, &((struct bench_conf *)conf)->lane_size);
 }
 
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct bench_conf *)conf)->numa);
+}
+
 static const struct option_entry options[] = {
 	{ "senders", 'n', "N", "processes that send (default 1)",
 	  .take = take_senders, .expects = "1 to 32" },
@@ -130,6 +136,8 @@ static const struct option_entry options[] = {
 	  .take = take_format, .expects = "lanes or shmif" },
 	{ "lane-size", 0, "BYTES", "lanes: ring of a sender (default 4M)", .take = take_lane_size,
 	  .expects = "a power of two of bytes, which may end in K, M or G" },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the bus",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ "cpus", 'c', "LIST", "CPUs for senders, then receivers, in turn", .take = take_cpus,
 	  .expects = "CPUs that this process may use, with commas between" },
 	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",

@@ -42,6 +42,12 @@ take_mode(const char *value, void *conf)
 	return options_mode(value, &((struct shmbus_conf *)conf)->mode);
 }
 
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct shmbus_conf *)conf)->numa);
+}
+
 static const struct option_entry options[] = {
 	{ "format", 'f', "FORMAT", "lanes (default), or shmif: NetBSD's", .take = take_format,
 	  .expects = "lanes or shmif" },
@@ -54,6 +60,8 @@ static const struct option_entry options[] = {
 	  .take = take_lane_size, .expects = "a power of two of bytes, which may end in K, M or G" },
 	{ "mode", 'm', "MODE", "permission bits, octal (default 0600)", .take = take_mode,
 	  .expects = "permission bits in octal, as 0600 or 0660" },
+	{ "numa", 'n', "NODE", "lanes: NUMA node for its memory (default: whoever touches it first)",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
 

@@ -58,6 +58,12 @@ take_wait_peers(const char *value, void *conf)
 	return options_u32(value, 1, UINT32_MAX, &((struct conf *)conf)->replay.peers);
 }
 
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct conf *)conf)->replay.numa);
+}
+
 static const struct option_entry options[] = {
 	{ "rate", 'r', "RATE", "as 1000pps, 2.5Mpps, 100Mbps (default: as it was recorded)",
 	  .take = take_rate,
@@ -72,6 +78,8 @@ static const struct option_entry options[] = {
 	  .expects = "a number from 1 on" },
 	{ "no-pause", 'n', NULL, "lanes: wait for no slow receiver; they lose frames",
 	  .flag = offsetof(struct conf, replay.no_pause) },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of what it sends",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
 

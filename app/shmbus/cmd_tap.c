@@ -35,6 +35,7 @@ struct conf {
 	const char *netns;
 	uint32_t mtu; /* 0: the default */
 	uint32_t format;
+	uint32_t numa;
 	uint8_t mac[6];
 	bool mac_given;
 	bool up;
@@ -110,6 +111,12 @@ take_format(const char *value, void *conf)
 	return options_format(value, &((struct conf *)conf)->format);
 }
 
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct conf *)conf)->numa);
+}
+
 static const struct option_entry options[] = {
 	{ "name", 'n', "NAME", "the device's name (default: tap0, tap1, ...)", .take = take_name,
 	  .expects = "a name" },
@@ -128,6 +135,8 @@ static const struct option_entry options[] = {
 	  .flag = offsetof(struct conf, up) },
 	{ "format", 'f', "FORMAT", "of a bus that is not there yet: lanes (default) or shmif",
 	  .take = take_format, .expects = "lanes or shmif" },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of what it sends",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
 
@@ -242,6 +251,7 @@ run(int n, char **operands, const void *c)
 	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
 	bus.name = dev.name;
 	bus.format = conf->format;
+	bus.numa = conf->numa;
 	was_there = access(operands[0], F_OK) == 0;
 	if (shmbus_attach(&st, operands[0], &bus) != 0) {
 		say("%s", shmbus_error_text());

@@ -246,6 +246,17 @@ options_format(const char *text, uint32_t *format)
 }
 
 int
+options_numa(const char *text, uint32_t *numa)
+{
+	uint32_t node;
+
+	if (options_u32(text, 0, 1023, &node) != 0)
+		return -EINVAL;
+	*numa = SHMBUS_NUMA_NODE(node);
+	return 0;
+}
+
+int
 options_mode(const char *text, uint32_t *mode)
 {
 	unsigned long bits;

@@ -50,6 +50,10 @@ int options_seconds(const char *text, double min, double max, double *seconds);
 
 /* lanes or shmif, as enum shmbus_format. */
 int options_format(const char *text, uint32_t *format);
+/* The number of a NUMA node, as shmbus_conf has it. */
+int options_numa(const char *text, uint32_t *numa);
+#define OPTIONS_NUMA_EXPECTS "the number of a node, from 0 to 1023"
+
 /* Permission bits in octal, at most 0777. */
 int options_mode(const char *text, uint32_t *mode);
 

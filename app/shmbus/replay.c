@@ -243,6 +243,7 @@ attach(struct replay *r, const char *path)
 {
 	const struct shmbus_conf conf = {
 		.flags = SHMBUS_EXISTING | SHMBUS_SEND_ONLY | (r->conf->no_pause ? SHMBUS_NO_PAUSE : 0),
+		.numa = r->conf->numa,
 		.name = "replay",
 	};
 	int ret;

@@ -16,6 +16,7 @@ struct replay_conf {
 	struct pace pace;
 	uint32_t loops; /* 0: for ever */
 	uint32_t peers; /* wait until so many others are there */
+	uint32_t numa;  /* as in shmbus_conf */
 	bool no_pause;
 };
 

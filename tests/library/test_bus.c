@@ -115,11 +115,15 @@ test_conf_refused(void **state)
 	refused(s->path, &(struct shmbus_conf){ .mac = { 1 } }, -EINVAL, "unicast");
 	refused(s->path, &(struct shmbus_conf){ .name = name }, -EINVAL, "name=xxx");
 	refused(s->path, &(struct shmbus_conf){ .reserved = { 0, 1 } }, -EINVAL, "reserved");
+	refused(s->path, &(struct shmbus_conf){ .reserved1 = 1 }, -EINVAL, "reserved");
+	refused(s->path, &(struct shmbus_conf){ .numa = SHMBUS_NUMA_NODE(1024) }, -EINVAL, "numa=1025");
 	refused(s->path, &(struct shmbus_conf){ .ports = 257 }, -EINVAL, "ports=257");
 	refused(s->path, &(struct shmbus_conf){ .queues = 65 }, -EINVAL, "queues=65");
 	refused(s->path, &(struct shmbus_conf){ .lane_size = 65537 }, -EINVAL, "lane_size=65537");
 	refused(s->path, &(struct shmbus_conf){ .format = SHMBUS_FORMAT_SHMIF, .ports = 2 }, -EINVAL,
 		"shmif");
+	refused(s->path, &(struct shmbus_conf){ .format = SHMBUS_FORMAT_SHMIF,
+						 .numa = SHMBUS_NUMA_NODE(0) }, -EINVAL, "shmif");
 	refused("", NULL, -EINVAL, "no file named");
 	refused("/nowhere/at/all", NULL, -ENOENT, "directory does not exist");
 }

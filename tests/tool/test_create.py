@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""shmbus create: geometry, format, mode; refusals; and ports then take what it made."""
+"""shmbus create: geometry, format, mode, memory; refusals; and ports then take what it made."""
 
+import json
 import os
 import stat
 
@@ -37,6 +38,28 @@ def test_mode_whatever_the_umask(path):
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o660
 
 
+def test_on_hugetlbfs(hugetlbfs):
+    path = os.path.join(hugetlbfs, f"create-{os.getpid()}")
+    page = os.statvfs(hugetlbfs).f_bsize
+    try:
+        shmbus("create", "-p", "2", "-q", "1", "-s", page, "--numa", "0", path)
+        told = json.loads(shmbus("info", "--json", path)[0])
+        assert told["hugepages"] and told["lane_size"] == page
+        assert told["used"] % page == 0
+        with checker(f"net_shmbus0,path={path},lane_size={page}", receive=True):
+            pass
+    finally:
+        if os.path.exists(path):
+            os.unlink(path)
+
+
+@pytest.mark.parametrize("node", ["0", "1023"])
+def test_numa(path, node):
+    """A wish, also where there is no such node; what comes of it test_numa.c looks at."""
+    assert shmbus("create", path, "--numa", node) == ("", "")
+    assert "no ports" in shmbus("info", path)[0]
+
+
 @pytest.mark.parametrize("content", [b"", b"something else"])
 def test_existing_file_stays(path, content):
     with open(path, "wb") as f:
@@ -63,6 +86,7 @@ def test_existing_bus_and_link_stay(path, folder):
     (["--lane-size", "3Q"], "--lane-size: '3Q' is not right; expected a power of two"),
     (["--mode", "888"], "--mode: '888' is not right; expected permission bits in octal"),
     (["--format", "token-ring"], "--format: 'token-ring' is not right; expected lanes or shmif"),
+    (["--numa", "1024"], "--numa: '1024' is not right; expected the number of a node, from 0"),
     (["-p"], "-p wants a value"),
     (["one", "two"], "'one' is one operand too many"),
 ])
@@ -75,6 +99,7 @@ def test_usage(path, options, said):
 @pytest.mark.parametrize("options, said", [
     (["--lane-size", "3M"], "lane_size"),
     (["--ports", "100000"], "ports=100000"),
+    (["--format", "shmif", "--numa", "0"], "and numa are nothing that a shmif bus has; leave them out"),
 ])
 def test_refused_geometry(path, options, said):
     _, err = shmbus("create", path, *options, status=1)

@@ -24,6 +24,7 @@ struct shmbus_bus_conf {
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
 	mode_t mode;        /* permission bits of a file that is created; 0: 0600 */
+	uint32_t numa;      /* of a file that is created: 1 + the node for its memory; 0: any */
 	enum shmbus_file_want want;
 	bool readonly;      /* look on only: no port can be attached, no lane written */
 };

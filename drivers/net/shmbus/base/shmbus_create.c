@@ -12,6 +12,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_create.h"
 #include "shmbus_geometry.h"
+#include "shmbus_numa.h"
 #include "shmbus_step.h"
 
 static void
@@ -99,6 +100,8 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 	if (ret != 0)
 		return shmbus_error_set(e, ret, "path=%s: cannot empty it: %s", bus->file.path,
 					strerror(-ret));
+	/* Before there is any memory in it. Ports may choose otherwise for the lanes they write. */
+	shmbus_numa_prefer_file(bus->file.fd, geo->file_size, (int)conf->numa - 1);
 	SHMBUS_STEP(create_mark);
 	ret = mark_creating(bus);
 	if (ret != 0)

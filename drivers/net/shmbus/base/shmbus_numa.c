@@ -8,13 +8,21 @@
 
 #include <numa.h>
 #include <numaif.h>
+#include <stdbool.h>
+#include <sys/mman.h>
+
+static bool
+is_choice(int node)
+{
+	return node >= 0 && numa_available() >= 0 && numa_max_node() >= 1 && node <= numa_max_node();
+}
 
 void
 shmbus_numa_prefer(void *addr, size_t len, int node)
 {
 	struct bitmask *nodes;
 
-	if (node < 0 || numa_available() < 0 || numa_max_node() < 1 || node > numa_max_node())
+	if (!is_choice(node))
 		return;
 	nodes = numa_allocate_nodemask();
 	if (nodes == NULL)
@@ -27,12 +35,34 @@ shmbus_numa_prefer(void *addr, size_t len, int node)
 	numa_free_nodemask(nodes);
 }
 
+void
+shmbus_numa_prefer_file(int fd, uint64_t len, int node)
+{
+	void *p;
+
+	if (!is_choice(node))
+		return;
+	p = mmap(NULL, len, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (p == MAP_FAILED)
+		return;
+	shmbus_numa_prefer(p, len, node);
+	munmap(p, len);
+}
+
 #else
 
 void
 shmbus_numa_prefer(void *addr, size_t len, int node)
 {
 	(void)addr;
+	(void)len;
+	(void)node;
+}
+
+void
+shmbus_numa_prefer_file(int fd, uint64_t len, int node)
+{
+	(void)fd;
 	(void)len;
 	(void)node;
 }

@@ -6,6 +6,7 @@
 #define SHMBUS_NUMA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Ask that pages of a mapping of a file, which have no memory yet, get it from
@@ -13,5 +14,8 @@
  * of one node, or when built without libnuma. A wish, so there is no error.
  */
 void shmbus_numa_prefer(void *addr, size_t len, int node);
+
+/* The same for the first len bytes of a file in memory, mapped by whomever. */
+void shmbus_numa_prefer_file(int fd, uint64_t len, int node);
 
 #endif /* SHMBUS_NUMA_H */
