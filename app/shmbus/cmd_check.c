@@ -187,13 +187,16 @@ run(int n, char **operands, const void *c)
 	enum cmd_status status;
 	struct findings f, after;
 	unsigned int wrong;
+	bool failed = false;
 
 	(void)n;
 	if (look(path, shmif, &f) != 0)
 		return CMD_FAILED;
 	wrong = f.n;
 	/* Also if nothing is wrong: what dead ports left is not. */
-	if (conf->repair && mend(path, shmif, conf) == 0) {
+	if (conf->repair)
+		failed = mend(path, shmif, conf) != 0;
+	if (conf->repair && !failed) {
 		if (look(path, shmif, &after) != 0) {
 			findings_free(&f);
 			return CMD_FAILED;
@@ -206,7 +209,7 @@ run(int n, char **operands, const void *c)
 			findings_free(&after);
 		}
 	}
-	status = wrong == 0 ? CMD_DONE : CMD_FAILED;
+	status = wrong == 0 && !failed ? CMD_DONE : CMD_FAILED;
 	if (conf->json) {
 		if (print_json(path, shmif, &f, wrong) != CMD_DONE)
 			status = CMD_FAILED;

@@ -350,6 +350,20 @@ def test_living_port_is_left_alone(folder):
     frames_pass(path)
 
 
+def test_repair_without_permission(folder):
+    """Nothing is wrong, but what was asked for could not be done."""
+    path = os.path.join(folder, "bus")
+    make_lanes(path)
+    os.chmod(path, 0o400)
+    # root, too, may then write only what its permission bits say
+    modest = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    done = subprocess.run([*(modest if os.getuid() == 0 else []), program(), "check", "--repair",
+                           path], capture_output=True, text=True, check=False, timeout=LIMIT_S)
+    assert (done.returncode, done.stdout) == (1, f"{path}: nothing is wrong\n")
+    assert f"path={path}: no permission to open it for reading and writing" in done.stderr
+    clean(path)
+
+
 def damaged_files(number):
     """How many random ones; SHMBUS_DAMAGED_FILES may ask for more."""
     return int(os.environ.get("SHMBUS_DAMAGED_FILES") or scaled(number, least=number // 2))
