@@ -98,7 +98,8 @@ look_at_memory(const struct shmbus_bus *bus, struct findings *f)
 			needed += cursors_size(geo) + lanes_of(&peer) * geo->lane_size;
 	if (fstat(bus->file.fd, &st) == 0 && (uint64_t)st.st_blocks * 512 < needed)
 		findings_add(f, &place, 0, "memory that it has", (uint64_t)st.st_blocks * 512,
-			     "%" PRIu64 " bytes or more", needed);
+			     "%" PRIu64 " bytes or more for ports; a copy that is only read needs "
+			     "no more", needed);
 }
 
 static int
