@@ -127,10 +127,11 @@ def test_iperf3(make_bus, pair, counts):
             server.wait_for("^Server listening")
             told = json.loads(pair[0].run(iperf3, "-J", "-n", 20 * MB, "-c", ADDRESSES[1][0]))
             server.wait()
-        assert stats()["rx_bytes"] > 20 * MB
+        through = stats()["rx_bytes"]
     assert "error" not in told
+    # it does not wait for the last of what was sent
     received = told["end"]["sum_received"]
-    assert received["bytes"] > 0
+    assert 0 < received["bytes"] < through
     assert told["end"]["sum_sent"]["bytes"] >= 20 * MB
     counts(f"iperf3: {received['bits_per_second'] / 1e9:.2f} Gbit/s")
 
