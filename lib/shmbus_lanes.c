@@ -162,17 +162,24 @@ leave(struct shmbus_station *st)
 {
 	struct shmbus_port *port = &st->lanes.port;
 	const struct shmbus_file *file = &st->bus.lanes.file;
+	struct shmbus_error why;
 	int locked;
+	bool gone;
 
-	/* The lock keeps newcomers away while the last one removes the file. */
+	/* The lock keeps newcomers away while the last one removes the file; and while it is held
+	 * nobody makes another bus in the file. If somebody has, it is not this port's to tidy up.
+	 */
 	locked = shmbus_file_lock(file);
-	shmbus_port_set_queues(port, 0, 0);
-	shmbus_port_detach(port);
-	if (st->watch_fd >= 0)
-		shmbus_wake_tell(&st->bus.lanes, false);
+	gone = shmbus_fate_of_bus(&st->bus.lanes, &why) == SHMBUS_FATE_GONE;
+	if (!gone) {
+		shmbus_port_set_queues(port, 0, 0);
+		shmbus_port_detach(port);
+		if (st->watch_fd >= 0)
+			shmbus_wake_tell(&st->bus.lanes, false);
+	}
 	if (locked != 0)
 		return;
-	if ((st->flags & SHMBUS_UNLINK) && shmbus_port_count_peers(port) == 0)
+	if (!gone && (st->flags & SHMBUS_UNLINK) && shmbus_port_count_peers(port) == 0)
 		shmbus_file_unlink(file);
 	shmbus_file_unlock(file);
 }
@@ -186,6 +193,8 @@ set_asleep(struct shmbus_station *st, bool asleep)
 		return;
 	/* Who wakes it may be new: look who is on the bus before the next receive. */
 	st->lanes.idle = 0;
+	if (shmbus_fate_lost(&st->bus.lanes))
+		return;
 	if (asleep)
 		shmbus_wake_sleep(&st->bus.lanes, st->bus.slot, 0);
 	else
@@ -195,6 +204,8 @@ set_asleep(struct shmbus_station *st, bool asleep)
 static void
 will_sleep(struct shmbus_station *st)
 {
+	if (shmbus_fate_lost(&st->bus.lanes))
+		return;
 	tell_state(st);
 	shmbus_wake_tell(&st->bus.lanes, true);
 }

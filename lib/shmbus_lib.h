@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "shmbus.h"
+#include "shmbus_fate.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 #include "shmbus_shmif_reader.h"

@@ -61,10 +61,13 @@ static void
 leave(struct shmbus_station *st)
 {
 	const struct shmbus_shmif *bus = &st->bus.shmif;
+	struct shmbus_error why;
 
 	if (!(st->flags & SHMBUS_UNLINK) || shmbus_file_lock(&bus->file) != 0)
 		return;
-	if (shmbus_shmif_count_peers(bus) == 0)
+	/* What somebody has made of the file is not this port's to remove. */
+	if (shmbus_fate_of_shmif(bus, &why) != SHMBUS_FATE_GONE &&
+	    shmbus_shmif_count_peers(bus) == 0)
 		shmbus_file_unlink(&bus->file);
 	shmbus_file_unlock(&bus->file);
 }

@@ -5,7 +5,10 @@
 /* The file is cut off while stations are on it: they are told, and live. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "segment.h"
@@ -124,12 +127,95 @@ test_in_traffic(void **state)
 	leave(s);
 }
 
+#define OLDS 6
+
+static struct shmbus_station *
+attach(const char *path, uint32_t ports, uint32_t flags)
+{
+	const struct shmbus_conf conf = {
+		.ports = ports,
+		.queues = ports != 0 ? 2 : 0,
+		.lane_size = ports != 0 ? 65536 : 0,
+		.flags = flags,
+	};
+	struct shmbus_station *st;
+
+	if (shmbus_attach(&st, path, &conf) != 0)
+		fail_msg("%s", shmbus_error_text());
+	return st;
+}
+
+/*
+ * A bus of 64 places is emptied, and made one of 4, with two ports, the segment's.
+ * The old ones have places from the fourth on: the new ones find theirs free.
+ */
+static void
+make_anew(struct segment *s, struct shmbus_station **olds)
+{
+	unsigned int i;
+
+	for (i = 0; i < OLDS; i++)
+		olds[i] = attach(s->path, i == 0 ? 64 : 0, i == 0 ? 0 : SHMBUS_UNLINK);
+	for (i = 0; i < 3; i++)
+		shmbus_detach(olds[i]);
+	assert_true(shmbus_fd(olds[3]) >= 0);
+	assert_int_equal(truncate(s->path, 0), 0);
+	s->a = attach(s->path, 4, 0);
+	s->b = attach(s->path, 4, 0);
+	segment_send(s, 300, 100);
+}
+
+/* The bytes of a file, and whether they are those of before. */
+static void
+look(const char *path, uint8_t **before)
+{
+	const int fd = open(path, O_RDONLY);
+	struct stat st;
+	uint8_t *bytes;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	bytes = malloc((size_t)st.st_size);
+	assert_non_null(bytes);
+	assert_int_equal(pread(fd, bytes, (size_t)st.st_size, 0), st.st_size);
+	close(fd);
+	if (*before != NULL)
+		assert_memory_equal(bytes, *before, (size_t)st.st_size);
+	free(*before);
+	*before = bytes;
+}
+
+/* Who leaves touches nothing of the bus that his has become. */
+static void
+test_leave_made_anew(void **state)
+{
+	struct shmbus_station *olds[OLDS];
+	struct segment *s = *state;
+	uint8_t *before = NULL;
+	unsigned int i;
+
+	make_anew(s, olds);
+	look(s->path, &before);
+	shmbus_disarm(olds[3]);
+	shmbus_arm(olds[3]);
+	look(s->path, &before);
+	assert_true(shmbus_fd(olds[4]) >= 0);
+	look(s->path, &before);
+	for (i = 3; i < OLDS; i++)
+		shmbus_detach(olds[i]);
+	look(s->path, &before);
+	free(before);
+	assert_int_equal(segment_receive(s), 300);
+	leave(s);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BOTH_FORMATS(test_all),
 		BOTH_FORMATS(test_in_traffic),
+		LANES_ONLY(test_leave_made_anew),
 	};
 
 	return cmocka_run_group_tests_name("library_gone", tests, tmpdir_create, tmpdir_remove);

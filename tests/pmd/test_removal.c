@@ -4,6 +4,7 @@
 
 /* The bus goes away under a port: events, link, and how the port comes back. Both formats. */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -371,6 +372,147 @@ test_replaced(void **state)
 	free(path);
 }
 
+/* The bytes of a bus file, however many there are. */
+static uint8_t *
+content(const char *path, size_t *size)
+{
+	const int fd = open(path, O_RDONLY);
+	struct stat st;
+	uint8_t *bytes;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	*size = (size_t)st.st_size;
+	bytes = malloc(*size);
+	assert_non_null(bytes);
+	assert_int_equal(pread(fd, bytes, *size, 0), *size);
+	close(fd);
+	return bytes;
+}
+
+/* No byte of the file is another one than before. */
+static void
+assert_same(const char *path, const uint8_t *before, size_t size)
+{
+	size_t now_size, i;
+	uint8_t *now = content(path, &now_size);
+
+	assert_int_equal(now_size, size);
+	for (i = 0; i < size && now[i] == before[i]; i++)
+		;
+	free(now);
+	if (i != size)
+		fail_msg("byte %zu has been written", i);
+}
+
+#define OLDS 6
+
+/*
+ * A bus of large tables is emptied, and made a smaller one. The old ports have
+ * places in the middle: the new ones find theirs free.
+ */
+static void
+made_anew(char *path, uint16_t *olds, uint16_t *b, uint16_t *c)
+{
+	struct nic_conf conf = { .rxq = true };
+	unsigned int i;
+
+	for (i = 0; i < OLDS; i++)
+		olds[i] = nic_new(path, i == 0 ? "ports=64,queues=8,lane_size=64K" : "unlink=on");
+	for (i = 0; i < OLDS - 3; i++)
+		nic_remove(olds[i]);
+	nic_start(olds[OLDS - 1], &conf);
+	nic_start(olds[OLDS - 2], &conf);
+	log_begin();
+	assert_int_equal(truncate(path, 0), 0);
+	*b = nic_new(path, "ports=4,queues=2,lane_size=512K");
+	*c = nic_new(path, "ports=4,queues=2,lane_size=512K");
+	nic_start(*b, NULL);
+	nic_start(*c, NULL);
+	send_frames(*b, 0, 1514, 1, 200);
+}
+
+/* What a port does whose bus has become another one under it. */
+static void
+test_made_anew(void **state)
+{
+	struct rte_ether_addr mac = { .addr_bytes = { 2, 0, 0, 0, 0, 1 } };
+	uint16_t olds[OLDS], b, c;
+	uint16_t old;
+	uint8_t *before;
+	size_t size;
+	char *path;
+
+	(void)state;
+	path = tmpdir_new_path();
+	made_anew(path, olds, &b, &c);
+	old = olds[OLDS - 1];
+	before = content(path, &size);
+	assert_int_equal(rte_eth_dev_default_mac_addr_set(old, &mac), 0);
+	assert_int_equal(rte_eth_dev_rx_intr_enable(old, 0), 0);
+	assert_int_equal(rte_eth_dev_rx_intr_disable(old, 0), 0);
+	assert_int_equal(rte_eth_dev_set_link_down(old), 0);
+	assert_int_equal(rte_eth_dev_set_link_up(old), 0);
+	assert_same(path, before, size);
+	assert_int_equal(rte_eth_dev_rx_queue_stop(old, 0), 0);
+	assert_int_equal(rte_eth_dev_rx_queue_start(old, 0), -EIO);
+	assert_int_equal(rte_eth_dev_tx_queue_stop(old, 0), 0);
+	assert_int_equal(rte_eth_dev_tx_queue_start(old, 0), -EIO);
+	assert_in_text(log_text(), "made anew");
+	assert_same(path, before, size);
+	assert_int_equal(rte_eth_dev_stop(old), 0);
+	assert_same(path, before, size);
+	assert_int_equal(rte_eth_tx_queue_setup(old, 0, 0, 0, NULL), -EIO);
+	assert_same(path, before, size);
+	/* Who was never started leaves. */
+	nic_remove(olds[OLDS - 3]);
+	assert_same(path, before, size);
+	/* Back on it, by both ways, as any other port. */
+	assert_int_equal(rte_eth_dev_reset(old), 0);
+	assert_int_equal(rte_eth_dev_stop(olds[OLDS - 2]), 0);
+	assert_int_equal(rte_eth_dev_start(olds[OLDS - 2]), 0);
+	expect_frames(c, 0, 1514, 1, 200);
+	assert_int_equal(stats_of(c).imissed + stats_of(c).ierrors, 0);
+	nic_start(old, NULL);
+	exchange(b, old);
+	free(before);
+	free(path);
+}
+
+/* Who removes the file when he is the last does not take the new bus for the old one. */
+static void
+test_made_anew_unlink(void **state)
+{
+	static const char *const formats[][2] = {
+		{ "ports=2,queues=1,lane_size=64K,unlink=on", "ports=8,queues=1,lane_size=64K" },
+		{ "format=shmif,unlink=on", "ports=8,queues=1,lane_size=128K" },
+	};
+	uint16_t a, b, c, d;
+	unsigned int i;
+	char *path;
+
+	(void)state;
+	for (i = 0; i < RTE_DIM(formats); i++) {
+		path = tmpdir_new_path();
+		a = nic_new(path, formats[i][0]);
+		b = nic_new(path, formats[i][0]);
+		log_begin();
+		assert_int_equal(truncate(path, 0), 0);
+		c = nic_new(path, formats[i][1]);
+		d = nic_new(path, formats[i][1]);
+		nic_remove(a);
+		nic_remove(b);
+		assert_int_equal(access(path, F_OK), 0);
+		nic_start(c, NULL);
+		nic_start(d, NULL);
+		exchange(c, d);
+		log_end();
+		nic_remove(c);
+		nic_remove(d);
+		free(path);
+	}
+}
+
 /* Nothing that matters to who has the file open. */
 static void
 test_harmless(void **state)
@@ -548,6 +690,8 @@ main(void)
 		T(test_deleted),
 		T(test_deleted_alone),
 		T(test_replaced),
+		T(test_made_anew),
+		T(test_made_anew_unlink),
 		T(test_harmless),
 		T(test_readonly),
 		T(test_reset),

@@ -116,7 +116,59 @@ test_made_anew(void **state)
 	assert_fate(&next, SHMBUS_FATE_WELL);
 	assert_fate(&st, SHMBUS_FATE_GONE);
 	assert_in_text(why.text, "made anew");
+	assert_true(shmbus_fate_lost(&st.bus));
+	assert_false(shmbus_fate_lost(&next.bus));
 	station_die(&next);
+	end(&st, path);
+}
+
+/* So also if it is a smaller one, which is not to be removed; and on both sides of the other format. */
+static void
+test_made_another(void **state)
+{
+	struct station st, next;
+	struct shmbus_error e;
+	struct shmbus_shmif shmif;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	assert_int_equal(truncate(path, 0), 0);
+	station_join(&next, path, 2, 1, LANE);
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "made anew");
+	assert_true(shmbus_fate_lost(&st.bus));
+	station_die(&st);
+	/* The new one's tables are smaller than what is to come. */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(shmbus_shmif_open(&shmif, path, SHMBUS_FILE_ANY, 0600, 1, &e), 0);
+	assert_fate(&next, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "made anew");
+	assert_true(shmbus_fate_lost(&next.bus));
+	assert_int_equal(truncate(path, 0), 0);
+	station_join(&st, path, 8, 2, 4 * LANE);
+	assert_int_equal(shmbus_fate_of_shmif(&shmif, &why), SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "made anew");
+	shmbus_shmif_close(&shmif);
+	station_die(&next);
+	end(&st, path);
+}
+
+/* Words of nonsense in the header make no other bus. */
+static void
+test_nonsense(void **state)
+{
+	struct shmbus_header *header;
+	struct station st;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	header = (struct shmbus_header *)(void *)st.bus.control;
+	shmbus_store(&header->magic, UINT64_C(0x123456789));
+	memset(header->id, 0x5a, sizeof(header->id));
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_false(shmbus_fate_lost(&st.bus));
 	end(&st, path);
 }
 
@@ -131,6 +183,7 @@ test_left(void **state)
 	assert_int_equal(shmbus_bus_blank(&st.bus), 0);
 	assert_fate(&st, SHMBUS_FATE_GONE);
 	assert_in_text(why.text, "has left");
+	assert_true(shmbus_fate_lost(&st.bus));
 	end(&st, path);
 }
 
@@ -163,6 +216,8 @@ main(void)
 		cmocka_unit_test(test_nameless),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_made_anew),
+		cmocka_unit_test(test_made_another),
+		cmocka_unit_test(test_nonsense),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_shmif),
 	};

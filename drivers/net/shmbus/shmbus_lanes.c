@@ -79,6 +79,13 @@ fold(struct shmbus_rxq *q, struct shmbus_reader *r)
 	r->corrupt = 0;
 }
 
+/* A port that looks on has no cursors; and on a bus that is another one by now there are none. */
+static bool
+has_cursors(const struct shmbus_bus *bus)
+{
+	return !bus->file.readonly && !shmbus_fate_lost(bus);
+}
+
 /* Put readers at the tails of all lanes, and senders wait for them from now on. */
 static void
 begin(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_reader *readers)
@@ -86,12 +93,13 @@ begin(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_r
 	const struct shmbus_bus *bus = shmbus_process_bus(dev);
 	const struct shmbus_geometry *geo = &bus->geo;
 	const uint32_t slot = shmbus_priv(dev)->slot;
+	const bool cursors = has_cursors(bus);
 	struct shmbus_cursor *cursor;
 	uint32_t lane;
 
 	for (lane = 0; lane < geo->lanes; lane++) {
 		shmbus_reader_start(bus, &readers[lane], lane);
-		if (bus->file.readonly) /* has no cursors */
+		if (!cursors)
 			continue;
 		cursor = shmbus_bus_cursor(bus, slot, q->queue_id, lane);
 		if (lane_is_mine(dev, q, lane / geo->queues, lane % geo->queues))
@@ -155,11 +163,12 @@ shmbus_lanes_stop(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	const struct shmbus_bus *bus = shmbus_process_bus(dev);
 	const uint32_t slot = shmbus_priv(dev)->slot;
+	const bool cursors = has_cursors(bus);
 	uint32_t lane;
 
 	for (lane = 0; lane < bus->geo.lanes; lane++) {
 		fold(q, &q->readers[lane]);
-		if (!bus->file.readonly)
+		if (cursors)
 			shmbus_reader_release(shmbus_bus_cursor(bus, slot, q->queue_id, lane));
 	}
 	q->n_active = 0;

@@ -280,6 +280,8 @@ shmbus_queues_stop(struct rte_eth_dev *dev)
 int
 shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 {
+	if (shmbus_removal_look(dev))
+		return -EIO;
 	start_rxq(dev, id);
 	shmbus_queues_update(dev);
 	/* If it sleeps: senders ring for it from now on, and nobody looked before. */
@@ -299,6 +301,8 @@ shmbus_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
 int
 shmbus_tx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 {
+	if (shmbus_removal_look(dev))
+		return -EIO;
 	start_txq(dev, id);
 	shmbus_queues_update(dev);
 	return 0;

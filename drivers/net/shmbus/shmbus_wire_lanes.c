@@ -6,6 +6,9 @@
  * A port on a bus of lanes: the control paths. At the end, a port that only
  * looks on: it has no slot, and writes nothing into the file, which it may
  * not even be allowed to.
+ *
+ * The file may have been emptied, and be another bus by now. Where this port's
+ * words were, others may have their frames: so it looks before it writes.
  */
 
 #include <rte_malloc.h>
@@ -23,6 +26,12 @@ base_port(const struct rte_eth_dev *dev)
 		.slot = shmbus_priv(dev)->slot,
 		.numa_node = shmbus_priv(dev)->numa_node,
 	};
+}
+
+static bool
+is_lost(const struct rte_eth_dev *dev)
+{
+	return shmbus_fate_lost(shmbus_process_bus(dev));
 }
 
 static int
@@ -72,13 +81,19 @@ leave(struct shmbus_wire *wire, const struct shmbus_priv *priv)
 {
 	struct shmbus_bus *bus = &wire->lanes;
 	struct shmbus_port port = { .bus = bus, .slot = priv->slot, .numa_node = priv->numa_node };
+	struct shmbus_error why;
+	bool gone;
 	int locked;
 
-	/* The lock keeps newcomers away while the last one removes the file. */
+	/* The lock keeps newcomers away while the last one removes the file; and while it is held
+	 * nobody makes another bus in the file. If somebody has, it is not this port's to tidy up.
+	 */
 	locked = shmbus_file_lock(&bus->file);
-	shmbus_port_detach(&port);
+	gone = shmbus_fate_of_bus(bus, &why) == SHMBUS_FATE_GONE;
+	if (!gone)
+		shmbus_port_detach(&port);
 	if (locked == 0) {
-		if (priv->args.unlink && shmbus_port_count_peers(&port) == 0)
+		if (!gone && priv->args.unlink && shmbus_port_count_peers(&port) == 0)
 			shmbus_file_unlink(&bus->file);
 		shmbus_file_unlock(&bus->file);
 	}
@@ -132,7 +147,8 @@ set_mac(struct rte_eth_dev *dev, const uint8_t *mac)
 {
 	struct shmbus_port port = base_port(dev);
 
-	shmbus_port_set_mac(&port, mac);
+	if (!is_lost(dev))
+		shmbus_port_set_mac(&port, mac);
 }
 
 /* Senders heed them if the port says so, and not if not. */
@@ -155,7 +171,8 @@ set_state(struct rte_eth_dev *dev)
 		if (!shmbus_priv(dev)->link_down)
 			state |= SHMBUS_PORT_LINK_UP | cursors(dev);
 	}
-	shmbus_port_set_state(&port, state);
+	if (!is_lost(dev))
+		shmbus_port_set_state(&port, state);
 }
 
 static uint64_t
@@ -188,6 +205,8 @@ prepare(struct rte_eth_dev *dev)
 {
 	struct shmbus_port port = base_port(dev);
 
+	if (is_lost(dev))
+		return;
 	/* Senders heed the cursors of who says to have some. Say so before there
 	 * are any: else what is sent meanwhile could be overwritten unread.
 	 */
@@ -200,7 +219,8 @@ stopped(struct rte_eth_dev *dev)
 {
 	struct shmbus_port port = base_port(dev);
 
-	shmbus_port_set_queues(&port, 0, 0);
+	if (!is_lost(dev))
+		shmbus_port_set_queues(&port, 0, 0);
 }
 
 static int
@@ -218,6 +238,11 @@ txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 	struct shmbus_port port = base_port(dev);
 	int ret;
 
+	if (is_lost(dev)) {
+		SHMBUS_LOG(ERR, "path=%s: the bus is gone, there is none for Tx queue %u; restart or reset"
+			" the port first", bus->file.path, q->queue_id);
+		return -EIO;
+	}
 	ret = shmbus_port_prepare_lane(&port, q->queue_id);
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "path=%s: no space for the lane of Tx queue %u (%" PRIu64
@@ -266,6 +291,8 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 static void
 rxq_sleep(const struct rte_eth_dev *dev, uint16_t id, bool asleep)
 {
+	if (is_lost(dev))
+		return;
 	if (asleep)
 		shmbus_wake_sleep(shmbus_process_bus(dev), shmbus_priv(dev)->slot, id);
 	else
@@ -275,13 +302,15 @@ rxq_sleep(const struct rte_eth_dev *dev, uint16_t id, bool asleep)
 static void
 use_intr(const struct rte_eth_dev *dev, bool begins)
 {
-	shmbus_wake_tell(shmbus_process_bus(dev), begins);
+	if (!is_lost(dev))
+		shmbus_wake_tell(shmbus_process_bus(dev), begins);
 }
 
 static void
 wake(const struct shmbus_wire *wire)
 {
-	shmbus_wake_ring(&wire->lanes);
+	if (!shmbus_fate_lost(&wire->lanes))
+		shmbus_wake_ring(&wire->lanes);
 }
 
 static uint32_t

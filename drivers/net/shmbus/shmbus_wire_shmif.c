@@ -59,10 +59,13 @@ static void
 leave(struct shmbus_wire *wire, const struct shmbus_priv *priv)
 {
 	struct shmbus_shmif *bus = &wire->shmif;
+	struct shmbus_error why;
 
 	if (bus->map == NULL || !priv->args.unlink || shmbus_file_lock(&bus->file) != 0)
 		return;
-	if (shmbus_shmif_count_peers(bus) == 0)
+	/* What somebody has made of the file is not this port's to remove. */
+	if (shmbus_fate_of_shmif(bus, &why) != SHMBUS_FATE_GONE &&
+	    shmbus_shmif_count_peers(bus) == 0)
 		shmbus_file_unlink(&bus->file);
 	shmbus_file_unlock(&bus->file);
 }

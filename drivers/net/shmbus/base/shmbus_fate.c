@@ -61,27 +61,64 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 	return look_at_name(f, &st, why);
 }
 
+/* Is there so much of the file that its header can be looked at? */
+static bool
+has_header(const struct shmbus_file *f)
+{
+	struct stat st;
+
+	return fstat(f->fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct shmbus_header);
+}
+
+/* Emptied, and made a bus again by the next port? That may also be of the other format. */
+static bool
+is_another(const struct shmbus_bus *bus)
+{
+	struct shmbus_header *header = (struct shmbus_header *)(void *)bus->control;
+
+	const uint64_t magic = shmbus_load_acquire(&header->magic);
+
+	if ((uint32_t)magic == SHMBUS_SHMIF_MAGIC)
+		return true;
+	/* Not by the identity alone: who writes nonsense into it makes no bus. */
+	return magic == SHMBUS_MAGIC && memcmp(header->id, bus->id, sizeof(bus->id)) != 0;
+}
+
+static enum shmbus_fate
+made_anew(const struct shmbus_file *f, struct shmbus_error *why)
+{
+	shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file; restart the port",
+			 f->path);
+	return SHMBUS_FATE_GONE;
+}
+
+bool
+shmbus_fate_lost(const struct shmbus_bus *bus)
+{
+	return bus->file.fd < 0 || is_another(bus);
+}
+
 enum shmbus_fate
 shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 {
-	struct shmbus_header *header = (struct shmbus_header *)(void *)bus->control;
 	enum shmbus_fate fate;
 
 	fate = look_at_file(&bus->file, bus->geo.file_size, bus->guard, why);
-	if (fate == SHMBUS_FATE_GONE)
+	/* A smaller bus may be there by now, which is not to be removed. */
+	if (fate == SHMBUS_FATE_GONE && !has_header(&bus->file))
 		return fate;
-	/* Emptied, and made a bus again by the next port? */
-	if (shmbus_load_acquire(&header->magic) == SHMBUS_MAGIC &&
-	    memcmp(header->id, bus->id, sizeof(bus->id)) != 0) {
-		shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file; restart the"
-			" port", bus->file.path);
-		return SHMBUS_FATE_GONE;
-	}
-	return fate;
+	return is_another(bus) ? made_anew(&bus->file, why) : fate;
 }
 
 enum shmbus_fate
 shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 {
-	return look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
+	enum shmbus_fate fate;
+
+	fate = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
+	if (fate == SHMBUS_FATE_GONE)
+		return fate;
+	/* Another one of this format would be no other: it has no identity. */
+	return shmbus_load(&shmbus_shmif_header(bus)->magic) == (uint32_t)SHMBUS_MAGIC ?
+	       made_anew(&bus->file, why) : fate;
 }
