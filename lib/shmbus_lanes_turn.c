@@ -43,6 +43,12 @@ list_active(struct shmbus_station *st)
 static void
 refresh(struct shmbus_station *st)
 {
+	if (shmbus_lib_lost(&st->bus)) {
+		/* Nothing that is there now was for it; nor is there anything to tell. */
+		st->lanes.n_active = 0;
+		st->lanes.idle = 0;
+		return;
+	}
 	st->lanes.idle = ROSTER_EVERY;
 	if (shmbus_port_roster_changed(&st->bus.lanes, st->lanes.roster))
 		list_active(st);

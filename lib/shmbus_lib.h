@@ -33,7 +33,7 @@
 struct shmbus {
 	enum shmbus_format format;
 	uint32_t slot; /* of the station whose bus this is; shmif: its number */
-	shmbus_a32 cut; /* the file was seen too short; for good, whatever it is later */
+	shmbus_a32 gone; /* as was seen once; for good, whatever the file is later */
 	union {
 		struct shmbus_bus lanes;
 		struct shmbus_shmif shmif;
@@ -87,6 +87,7 @@ struct shmbus_station {
 	bool took_over;
 	uint8_t mac[6];
 	uint32_t frame_max;
+	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
 	int watch_fd; /* -1: not asked for yet */
 	struct shmbus_stats stats; /* what the format does not count itself */
 	struct shmbus_unfinished part;
@@ -138,13 +139,16 @@ void shmbus_lib_close(struct shmbus *bus);
 const struct shmbus_file *shmbus_lib_file(const struct shmbus *bus);
 
 /*
- * -ENODEV with a text if some of the bus is gone: cut off by somebody. Costs one
- * load. 0: it is not, as far as was noticed.
+ * -ENODEV with a text if the bus is gone: cut off by somebody, or another one is
+ * in its file. Costs one load. 0: it is not, as far as was noticed.
  */
 int shmbus_lib_gone(const struct shmbus *bus);
 
-/* The same, but ask the file as well: one system call. */
+/* The same, but ask the file as well: a few system calls. */
 int shmbus_lib_gone_now(struct shmbus *bus);
+
+/* Is another bus in the file by now? Costs a few loads. */
+bool shmbus_lib_lost(struct shmbus *bus);
 
 /* conf, checked, with the defaults put in. The format is one of the two, as the file has it. */
 int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full);
@@ -158,6 +162,21 @@ bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t *frame, uin
 /* Put a frame, which lies in the bus, where the caller wants it. */
 void shmbus_lib_take(struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *frame,
 		     uint32_t len);
+
+/* How often who sends looks. */
+#define SHMBUS_LOOK_NS (UINT64_C(100) * 1000 * 1000)
+
+/* Is what would be sent now for another bus? now: of a clock, which is always the same one. */
+static inline bool
+shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now)
+{
+	if (now - st->looked_ns < SHMBUS_LOOK_NS)
+		return false;
+	if (shmbus_lib_lost(&st->bus)) /* and will be so the next time */
+		return true;
+	st->looked_ns = now;
+	return false;
+}
 
 static inline uint32_t
 shmbus_lib_min(uint32_t a, uint32_t b)

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "shmbus_clock.h"
 #include "shmbus_lib.h"
@@ -29,23 +28,23 @@ shmbus_lib_file(const struct shmbus *bus)
 	return bus->format == SHMBUS_FORMAT_LANES ? &bus->lanes.file : &bus->shmif.file;
 }
 
-static uint64_t
-mapped_size(const struct shmbus *bus)
+static enum shmbus_fate
+fate_of(const struct shmbus *bus, struct shmbus_error *why)
 {
-	return bus->format == SHMBUS_FORMAT_LANES ? bus->lanes.geo.file_size : SHMBUS_SHMIF_SIZE;
+	return bus->format == SHMBUS_FORMAT_LANES ? shmbus_fate_of_bus(&bus->lanes, why) :
+						    shmbus_fate_of_shmif(&bus->shmif, why);
 }
 
 static int
 tell_gone(const struct shmbus *bus)
 {
-	const struct shmbus_file *file = shmbus_lib_file(bus);
-	struct stat st;
+	struct shmbus_error why;
 
-	if (fstat(file->fd, &st) != 0)
-		st.st_size = 0;
-	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: somebody has cut the file to %jd of "
-			       "%" PRIu64 " bytes, or its filesystem is full; leave, and attach to a "
-			       "new one", file->path, (intmax_t)st.st_size, mapped_size(bus));
+	if (fate_of(bus, &why) != SHMBUS_FATE_GONE) /* any more */
+		shmbus_error_set(&why, 0, "path=%s: cut off by somebody for a time",
+				 shmbus_lib_file(bus)->path);
+	return shmbus_lib_fail(-ENODEV, "%s; the bus is gone for who was on it: detach, and attach anew",
+			       why.text);
 }
 
 int
@@ -54,17 +53,28 @@ shmbus_lib_gone(const struct shmbus *bus)
 	const struct shmbus_guard *guard = bus->format == SHMBUS_FORMAT_LANES ? bus->lanes.guard :
 										bus->shmif.guard;
 
-	return shmbus_load(&bus->cut) || shmbus_guard_struck(guard) ? tell_gone(bus) : 0;
+	return shmbus_load(&bus->gone) || shmbus_guard_struck(guard) ? tell_gone(bus) : 0;
 }
 
 int
 shmbus_lib_gone_now(struct shmbus *bus)
 {
-	struct stat st;
+	struct shmbus_error why;
 
-	if (fstat(shmbus_lib_file(bus)->fd, &st) != 0 || (uint64_t)st.st_size < mapped_size(bus))
-		shmbus_store(&bus->cut, 1);
+	if (fate_of(bus, &why) == SHMBUS_FATE_GONE)
+		shmbus_store(&bus->gone, 1);
 	return shmbus_lib_gone(bus);
+}
+
+bool
+shmbus_lib_lost(struct shmbus *bus)
+{
+	const bool lost = bus->format == SHMBUS_FORMAT_LANES ? shmbus_fate_lost(&bus->lanes) :
+							       shmbus_fate_lost_shmif(&bus->shmif);
+
+	if (lost)
+		shmbus_store(&bus->gone, 1);
+	return lost;
 }
 
 static int

@@ -84,14 +84,15 @@ free_shmif(struct shmbus_station *st)
 
 /* As many as a burst takes, into memory of the writer's. */
 static unsigned int
-fill(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n, uint64_t *bytes)
+fill(struct shmbus_station *st, uint64_t now, const struct shmbus_tx *frames, unsigned int n,
+     uint64_t *bytes)
 {
 	struct shmbus_shmif_writer *w = &st->shmif.writer;
 	unsigned int i;
 	uint8_t *at;
 
 	*bytes = 0;
-	shmbus_shmif_begin(w, shmbus_clock_mono_ns());
+	shmbus_shmif_begin(w, now);
 	for (i = 0; i < n; i++) {
 		at = shmbus_shmif_add(w, st->bus.shmif.sender, frames[i].len);
 		if (at == NULL)
@@ -108,10 +109,13 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	const struct shmbus_shmif *bus = &st->bus.shmif;
 	unsigned int sent = 0;
 	unsigned int part;
-	uint64_t bytes;
+	uint64_t bytes, now;
 
 	while (sent < n) {
-		part = fill(st, frames + sent, n - sent, &bytes);
+		now = shmbus_clock_mono_ns();
+		if (shmbus_lib_sends_astray(st, now))
+			break;
+		part = fill(st, now, frames + sent, n - sent, &bytes);
 		if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
 			break;
 		sent += part;
@@ -154,7 +158,7 @@ has_record(struct shmbus_station *st, unsigned int *fetches)
 			return false;
 		--*fetches;
 		if (!shmbus_shmif_pending(bus, r)) {
-			if (!st->monitor)
+			if (!shmbus_lib_lost(&st->bus) && !st->monitor)
 				shmbus_shmif_lock_watch(bus, &r->watch);
 			return false;
 		}

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "segment.h"
@@ -209,6 +210,70 @@ test_leave_made_anew(void **state)
 	leave(s);
 }
 
+/* Each way of using it says so, and none writes into the new bus. */
+static void
+test_use_made_anew(void **state)
+{
+	static uint8_t bytes[100];
+	const struct shmbus_tx tx = { .data = bytes, .len = sizeof(bytes) };
+	struct shmbus_rx rx = { .data = bytes, .room = sizeof(bytes) };
+	struct shmbus_station *olds[OLDS];
+	struct segment *s = *state;
+	struct shmbus_view view;
+	struct shmbus_station *m;
+	uint8_t *before = NULL;
+	unsigned int i;
+
+	make_anew(s, olds);
+	look(s->path, &before);
+	assert_gone(shmbus_send(olds[3], &tx, 1), s);
+	assert_in_text(shmbus_error_text(), "made anew");
+	assert_gone(shmbus_send_all(olds[3], &tx, 1, -1), s);
+	assert_gone(shmbus_receive(olds[3], &rx, 1), s);
+	assert_gone(shmbus_receive(olds[4], &rx, 1), s);
+	assert_gone(shmbus_peek(olds[4], &view, 1), s);
+	assert_gone(shmbus_wait(olds[5], -1), s);
+	assert_gone(shmbus_wait(olds[5], 0), s);
+	look(s->path, &before);
+	for (i = 3; i < OLDS; i++)
+		shmbus_detach(olds[i]);
+	look(s->path, &before);
+	free(before);
+	assert_int_equal(segment_receive(s), 300);
+	/* A monitor, which only polls. */
+	assert_int_equal(shmbus_monitor(&m, s->path, NULL), 0);
+	assert_int_equal(shmbus_receive(m, &rx, 1), 0);
+	leave(s);
+	assert_int_equal(truncate(s->path, 0), 0);
+	s->a = attach(s->path, 8, 0);
+	assert_gone(shmbus_receive(m, &rx, 1), s);
+	shmbus_detach(m);
+	leave(s);
+}
+
+/* In the midst of sending it takes a while. */
+static void
+test_sender_made_anew(void **state)
+{
+	static uint8_t bytes[100];
+	const struct shmbus_tx tx = { .data = bytes, .len = sizeof(bytes) };
+	const time_t limit = time(NULL) + PATIENCE_MS / 1000;
+	struct segment *s = *state;
+	int ret;
+
+	segment_start(s, NULL);
+	segment_send(s, 1, 100);
+	assert_int_equal(truncate(s->path, 0), 0);
+	shmbus_detach(s->b);
+	/* One of lanes in any case. */
+	s->b = attach(s->path, 4, 0);
+	do {
+		ret = shmbus_send_all(s->a, &tx, 1, 0);
+	} while (ret >= 0 && time(NULL) < limit);
+	assert_gone(ret, s);
+	leave(s);
+}
+
 int
 main(void)
 {
@@ -216,6 +281,8 @@ main(void)
 		BOTH_FORMATS(test_all),
 		BOTH_FORMATS(test_in_traffic),
 		LANES_ONLY(test_leave_made_anew),
+		LANES_ONLY(test_use_made_anew),
+		BOTH_FORMATS(test_sender_made_anew),
 	};
 
 	return cmocka_run_group_tests_name("library_gone", tests, tmpdir_create, tmpdir_remove);

@@ -48,7 +48,7 @@ shmbus_removal_look(struct rte_eth_dev *dev)
 	fate = wire->ops->fate(wire, &why);
 	if (take_note(priv, fate)) {
 		if (fate == SHMBUS_FATE_GONE)
-			SHMBUS_LOG(ERR, "%s: %s", dev->data->name, why.text);
+			SHMBUS_LOG(ERR, "%s: %s; restart the port", dev->data->name, why.text);
 		else
 			SHMBUS_LOG(WARNING, "%s: %s", dev->data->name, why.text);
 		shmbus_queues_update(dev);

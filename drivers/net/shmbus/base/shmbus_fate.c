@@ -48,14 +48,14 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 	}
 	if ((uint64_t)st.st_size < size) {
 		shmbus_error_set(why, 0, "path=%s: truncated by somebody, %" PRIu64 " bytes of %"
-			PRIu64 " are left; remove the file and restart the port", f->path,
+			PRIu64 " are left; remove the file", f->path,
 			(uint64_t)st.st_size, size);
 		return SHMBUS_FATE_GONE;
 	}
 	if (shmbus_guard_struck(guard)) {
 		shmbus_error_set(why, 0, "path=%s: some of the file was not to be had: truncated by"
 			" somebody for a time, or a hole in it and its filesystem full; remove the"
-			" file and restart the port", f->path);
+			" file", f->path);
 		return SHMBUS_FATE_GONE;
 	}
 	return look_at_name(f, &st, why);
@@ -87,8 +87,7 @@ is_another(const struct shmbus_bus *bus)
 static enum shmbus_fate
 made_anew(const struct shmbus_file *f, struct shmbus_error *why)
 {
-	shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file; restart the port",
-			 f->path);
+	shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file", f->path);
 	return SHMBUS_FATE_GONE;
 }
 
@@ -110,6 +109,13 @@ shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 	return is_another(bus) ? made_anew(&bus->file, why) : fate;
 }
 
+bool
+shmbus_fate_lost_shmif(const struct shmbus_shmif *bus)
+{
+	/* Another one of this format would be no other: it has no identity. */
+	return shmbus_load(&shmbus_shmif_header(bus)->magic) == (uint32_t)SHMBUS_MAGIC;
+}
+
 enum shmbus_fate
 shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 {
@@ -118,7 +124,5 @@ shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 	fate = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
 	if (fate == SHMBUS_FATE_GONE)
 		return fate;
-	/* Another one of this format would be no other: it has no identity. */
-	return shmbus_load(&shmbus_shmif_header(bus)->magic) == (uint32_t)SHMBUS_MAGIC ?
-	       made_anew(&bus->file, why) : fate;
+	return shmbus_fate_lost_shmif(bus) ? made_anew(&bus->file, why) : fate;
 }

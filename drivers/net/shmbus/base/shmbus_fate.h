@@ -28,5 +28,6 @@ enum shmbus_fate shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shm
  * the words of this one were. No system call.
  */
 bool shmbus_fate_lost(const struct shmbus_bus *bus);
+bool shmbus_fate_lost_shmif(const struct shmbus_shmif *bus);
 
 #endif /* SHMBUS_FATE_H */
