@@ -170,7 +170,7 @@ leave(struct shmbus_station *st)
 	 * nobody makes another bus in the file. If somebody has, it is not this port's to tidy up.
 	 */
 	locked = shmbus_file_lock(file);
-	gone = shmbus_fate_of_bus(&st->bus.lanes, &why) == SHMBUS_FATE_GONE;
+	gone = shmbus_fate_of_port(&st->bus.lanes, port->slot, &why) == SHMBUS_FATE_GONE;
 	if (!gone) {
 		shmbus_port_set_queues(port, 0, 0);
 		shmbus_port_detach(port);

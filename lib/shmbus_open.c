@@ -31,8 +31,11 @@ shmbus_lib_file(const struct shmbus *bus)
 static enum shmbus_fate
 fate_of(const struct shmbus *bus, struct shmbus_error *why)
 {
-	return bus->format == SHMBUS_FORMAT_LANES ? shmbus_fate_of_bus(&bus->lanes, why) :
-						    shmbus_fate_of_shmif(&bus->shmif, why);
+	if (bus->format == SHMBUS_FORMAT_SHMIF)
+		return shmbus_fate_of_shmif(&bus->shmif, why);
+	if (bus->slot == SHMBUS_NO_SLOT)
+		return shmbus_fate_of_bus(&bus->lanes, why);
+	return shmbus_fate_of_port(&bus->lanes, bus->slot, why);
 }
 
 static int

@@ -251,6 +251,27 @@ test_use_made_anew(void **state)
 	leave(s);
 }
 
+/* With memory enough there is no signal, and only zeros tell. */
+static void
+test_punched(void **state)
+{
+	static uint8_t bytes[100];
+	struct shmbus_rx rx = { .data = bytes, .room = sizeof(bytes) };
+	struct segment *s = *state;
+	int fd;
+
+	segment_start(s, NULL);
+	segment_send(s, 5, 100);
+	fd = open(s->path, O_RDWR);
+	assert_true(fd >= 0);
+	assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 65536), 0);
+	close(fd);
+	assert_gone(shmbus_wait(s->a, -1), s);
+	assert_in_text(shmbus_error_text(), "hole");
+	assert_gone(shmbus_receive(s->b, &rx, 1), s);
+	leave(s);
+}
+
 /* In the midst of sending it takes a while. */
 static void
 test_sender_made_anew(void **state)
@@ -283,6 +304,7 @@ main(void)
 		LANES_ONLY(test_leave_made_anew),
 		LANES_ONLY(test_use_made_anew),
 		BOTH_FORMATS(test_sender_made_anew),
+		BOTH_FORMATS(test_punched),
 	};
 
 	return cmocka_run_group_tests_name("library_gone", tests, tmpdir_create, tmpdir_remove);

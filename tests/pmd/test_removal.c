@@ -513,6 +513,67 @@ test_made_anew_unlink(void **state)
 	}
 }
 
+static void
+punch(const char *path, off_t off, off_t len)
+{
+	const int fd = open(path, O_RDWR);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len), 0);
+	close(fd);
+}
+
+/* There is memory enough, so nobody is told by a signal: but what makes it a bus is gone. */
+static void
+punched_header(const char *args)
+{
+	struct scene s;
+
+	set_scene(&s, args);
+	punch(s.path, 0, 65536);
+	assert_told(&s.ea);
+	assert_told(&s.eb);
+	assert_int_equal(times("hole"), 2);
+	/* It says what to do, and that helps. */
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_true(rte_eth_dev_start(s.a) < 0);
+	assert_in_text(log_text(), "remove th");
+	assert_int_equal(unlink(s.path), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_int_equal(rte_eth_dev_reset(s.b), 0);
+	nic_start(s.b, &wants_events);
+	exchange(s.a, s.b);
+	end_scene(&s);
+}
+
+/* The tables behind the header: a bus still, but nobody is on it. */
+static void
+punched_tables(void)
+{
+	struct scene s;
+
+	set_scene(&s, LANES);
+	punch(s.path, 4096, 131072);
+	assert_told(&s.ea);
+	assert_told(&s.eb);
+	assert_int_equal(times("hole"), 2);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_int_equal(rte_eth_dev_reset(s.b), 0);
+	nic_start(s.b, &wants_events);
+	exchange(s.a, s.b);
+	end_scene(&s);
+}
+
+static void
+test_punched(void **state)
+{
+	(void)state;
+	punched_header(LANES);
+	punched_header(SHMIF);
+	punched_tables();
+}
+
 /* Nothing that matters to who has the file open. */
 static void
 test_harmless(void **state)
@@ -692,6 +753,7 @@ main(void)
 		T(test_replaced),
 		T(test_made_anew),
 		T(test_made_anew_unlink),
+		T(test_punched),
 		T(test_harmless),
 		T(test_readonly),
 		T(test_reset),

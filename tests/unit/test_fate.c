@@ -172,6 +172,32 @@ test_nonsense(void **state)
 	end(&st, path);
 }
 
+/* A hole, which reads as zeros: in the header, or where the port says that it is there. */
+static void
+test_punched(void **state)
+{
+	struct shmbus_header *header;
+	struct station st;
+	char *path;
+
+	(void)state;
+	begin(&st, &path);
+	header = (struct shmbus_header *)(void *)st.bus.control;
+	assert_int_equal(shmbus_fate_of_port(&st.bus, st.port.slot, &why), SHMBUS_FATE_WELL);
+	memset(shmbus_bus_port(&st.bus, st.port.slot), 0, sizeof(struct shmbus_port_entry));
+	assert_int_equal(shmbus_fate_of_port(&st.bus, st.port.slot, &why), SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "hole");
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	/* One word of zeros more or less is just nonsense. */
+	shmbus_store(&header->magic, 0);
+	assert_fate(&st, SHMBUS_FATE_WELL);
+	memset(header, 0, sizeof(*header));
+	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "hole");
+	assert_true(shmbus_fate_lost(&st.bus));
+	end(&st, path);
+}
+
 static void
 test_left(void **state)
 {
@@ -203,6 +229,11 @@ test_shmif(void **state)
 	assert_int_equal(truncate(path, SHMBUS_SHMIF_SIZE), 0);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_NAMELESS);
+	shmbus_store(&shmbus_shmif_header(&bus)->magic, 1);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_NAMELESS);
+	shmbus_store(&shmbus_shmif_header(&bus)->magic, 0);
+	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	assert_in_text(why.text, "hole");
 	shmbus_shmif_close(&bus);
 	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
 	free(path);
@@ -218,6 +249,7 @@ main(void)
 		cmocka_unit_test(test_made_anew),
 		cmocka_unit_test(test_made_another),
 		cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_punched),
 		cmocka_unit_test(test_left),
 		cmocka_unit_test(test_shmif),
 	};

@@ -45,7 +45,7 @@ shmbus_removal_look(struct rte_eth_dev *dev)
 		return true;
 	if (wire->ops->fd(wire) < 0) /* on no bus */
 		return false;
-	fate = wire->ops->fate(wire, &why);
+	fate = wire->ops->fate(wire, priv, &why);
 	if (take_note(priv, fate)) {
 		if (fate == SHMBUS_FATE_GONE)
 			SHMBUS_LOG(ERR, "%s: %s; restart the port", dev->data->name, why.text);

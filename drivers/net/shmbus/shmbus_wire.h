@@ -44,7 +44,8 @@ struct shmbus_wire_ops {
 	/* The same, but what is done with the wire until it is closed, or opened anew, does no harm. */
 	void (*blank)(struct shmbus_wire *wire);
 	/* What has become of the bus's file? There is one. Any thread. */
-	enum shmbus_fate (*fate)(const struct shmbus_wire *wire, struct shmbus_error *why);
+	enum shmbus_fate (*fate)(const struct shmbus_wire *wire, const struct shmbus_priv *priv,
+				 struct shmbus_error *why);
 	/* The descriptor of the bus file; -1: none. */
 	int (*fd)(const struct shmbus_wire *wire);
 

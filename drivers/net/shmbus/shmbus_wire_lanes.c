@@ -89,7 +89,7 @@ leave(struct shmbus_wire *wire, const struct shmbus_priv *priv)
 	 * nobody makes another bus in the file. If somebody has, it is not this port's to tidy up.
 	 */
 	locked = shmbus_file_lock(&bus->file);
-	gone = shmbus_fate_of_bus(bus, &why) == SHMBUS_FATE_GONE;
+	gone = shmbus_fate_of_port(bus, priv->slot, &why) == SHMBUS_FATE_GONE;
 	if (!gone)
 		shmbus_port_detach(&port);
 	if (locked == 0) {
@@ -113,9 +113,9 @@ blank_bus(struct shmbus_wire *wire)
 }
 
 static enum shmbus_fate
-fate(const struct shmbus_wire *wire, struct shmbus_error *why)
+fate(const struct shmbus_wire *wire, const struct shmbus_priv *priv, struct shmbus_error *why)
 {
-	return shmbus_fate_of_bus(&wire->lanes, why);
+	return shmbus_fate_of_port(&wire->lanes, priv->slot, why);
 }
 
 static int
@@ -439,6 +439,14 @@ look_on(struct shmbus_wire *wire, struct shmbus_priv *priv, const char *name,
 	return 0;
 }
 
+static enum shmbus_fate
+fate_readonly(const struct shmbus_wire *wire, const struct shmbus_priv *priv,
+	      struct shmbus_error *why)
+{
+	RTE_SET_USED(priv);
+	return shmbus_fate_of_bus(&wire->lanes, why);
+}
+
 static void
 leave_alone(struct shmbus_wire *wire, const struct shmbus_priv *priv)
 {
@@ -469,7 +477,7 @@ const struct shmbus_wire_ops shmbus_wire_lanes_readonly = {
 	.leave = leave_alone,
 	.close = close_bus,
 	.blank = blank_bus,
-	.fate = fate,
+	.fate = fate_readonly,
 	.fd = bus_fd,
 	.max_queues = max_queues,
 	.count_peers = count_peers,

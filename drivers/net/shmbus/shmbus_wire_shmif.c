@@ -77,8 +77,9 @@ close_bus(struct shmbus_wire *wire)
 }
 
 static enum shmbus_fate
-fate(const struct shmbus_wire *wire, struct shmbus_error *why)
+fate(const struct shmbus_wire *wire, const struct shmbus_priv *priv, struct shmbus_error *why)
 {
+	RTE_SET_USED(priv);
 	return shmbus_fate_of_shmif(&wire->shmif, why);
 }
 

@@ -70,31 +70,64 @@ has_header(const struct shmbus_file *f)
 	return fstat(f->fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct shmbus_header);
 }
 
-/* Emptied, and made a bus again by the next port? That may also be of the other format. */
-static bool
-is_another(const struct shmbus_bus *bus)
+/* What the header makes of the bus. */
+enum header_says {
+	SAYS_SAME,
+	SAYS_ANOTHER, /* emptied, and made a bus again by the next port, perhaps of the other format */
+	SAYS_NOTHING, /* zeros: nobody has stored them one by one */
+};
+
+static enum header_says
+look_at_header(const struct shmbus_bus *bus)
 {
 	struct shmbus_header *header = (struct shmbus_header *)(void *)bus->control;
-
 	const uint64_t magic = shmbus_load_acquire(&header->magic);
+	static const uint8_t none[sizeof(header->id)];
+	uint8_t id[sizeof(header->id)];
 
+	memcpy(id, header->id, sizeof(id));
+	/* Not by one of both alone: who writes nonsense into them makes no other bus. */
+	if (magic == SHMBUS_MAGIC)
+		return memcmp(id, bus->id, sizeof(id)) == 0 ? SAYS_SAME : SAYS_ANOTHER;
 	if ((uint32_t)magic == SHMBUS_SHMIF_MAGIC)
-		return true;
-	/* Not by the identity alone: who writes nonsense into it makes no bus. */
-	return magic == SHMBUS_MAGIC && memcmp(header->id, bus->id, sizeof(bus->id)) != 0;
+		return SAYS_ANOTHER;
+	return magic == 0 && memcmp(id, none, sizeof(id)) == 0 ? SAYS_NOTHING : SAYS_SAME;
+}
+
+/* Another one of this format would be no other: it has no identity. */
+static enum header_says
+look_at_shmif_header(const struct shmbus_shmif *bus)
+{
+	const uint32_t magic = shmbus_load(&shmbus_shmif_header(bus)->magic);
+
+	if (magic == (uint32_t)SHMBUS_MAGIC)
+		return SAYS_ANOTHER;
+	return magic == 0 ? SAYS_NOTHING : SAYS_SAME;
 }
 
 static enum shmbus_fate
-made_anew(const struct shmbus_file *f, struct shmbus_error *why)
+judge(enum header_says says, enum shmbus_fate fate, const struct shmbus_file *f,
+      struct shmbus_error *why)
 {
-	shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file", f->path);
-	return SHMBUS_FATE_GONE;
+	switch (says) {
+	case SAYS_ANOTHER:
+		shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file", f->path);
+		return SHMBUS_FATE_GONE;
+	case SAYS_NOTHING:
+		if (fate == SHMBUS_FATE_GONE) /* which says more */
+			return fate;
+		shmbus_error_set(why, 0, "path=%s: its header is all zeros: somebody has punched a hole"
+			" into the file, or emptied it; remove the file", f->path);
+		return SHMBUS_FATE_GONE;
+	default:
+		return fate;
+	}
 }
 
 bool
 shmbus_fate_lost(const struct shmbus_bus *bus)
 {
-	return bus->file.fd < 0 || is_another(bus);
+	return bus->file.fd < 0 || look_at_header(bus) != SAYS_SAME;
 }
 
 enum shmbus_fate
@@ -106,14 +139,34 @@ shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 	/* A smaller bus may be there by now, which is not to be removed. */
 	if (fate == SHMBUS_FATE_GONE && !has_header(&bus->file))
 		return fate;
-	return is_another(bus) ? made_anew(&bus->file, why) : fate;
+	return judge(look_at_header(bus), fate, &bus->file, why);
+}
+
+/* What no owner of a slot ever leaves there. */
+static bool
+is_empty(struct shmbus_port_entry *entry)
+{
+	return shmbus_load(&entry->incarnation) == 0 && shmbus_load(&entry->attached_ns) == 0 &&
+	       shmbus_load(&entry->pid) == 0 && shmbus_load(&entry->state) == 0;
+}
+
+enum shmbus_fate
+shmbus_fate_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_error *why)
+{
+	enum shmbus_fate fate;
+
+	fate = shmbus_fate_of_bus(bus, why);
+	if (fate == SHMBUS_FATE_GONE || !is_empty(shmbus_bus_port(bus, slot)))
+		return fate;
+	shmbus_error_set(why, 0, "path=%s: this port's entry is all zeros, nobody sees it any more:"
+		" somebody has punched a hole into the file", bus->file.path);
+	return SHMBUS_FATE_GONE;
 }
 
 bool
 shmbus_fate_lost_shmif(const struct shmbus_shmif *bus)
 {
-	/* Another one of this format would be no other: it has no identity. */
-	return shmbus_load(&shmbus_shmif_header(bus)->magic) == (uint32_t)SHMBUS_MAGIC;
+	return look_at_shmif_header(bus) != SAYS_SAME;
 }
 
 enum shmbus_fate
@@ -124,5 +177,5 @@ shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 	fate = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
 	if (fate == SHMBUS_FATE_GONE)
 		return fate;
-	return shmbus_fate_lost_shmif(bus) ? made_anew(&bus->file, why) : fate;
+	return judge(look_at_shmif_header(bus), fate, &bus->file, why);
 }

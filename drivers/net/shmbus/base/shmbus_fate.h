@@ -21,11 +21,14 @@ enum shmbus_fate {
 
 /* A few system calls. why: what has happened to it, for people, unless it is well. */
 enum shmbus_fate shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why);
+/* Of a bus, for the port that has the slot. */
+enum shmbus_fate shmbus_fate_of_port(const struct shmbus_bus *bus, uint32_t slot,
+				     struct shmbus_error *why);
 enum shmbus_fate shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why);
 
 /*
- * Is what the file holds by now another bus? For who is about to write where
- * the words of this one were. No system call.
+ * Is what the file holds by now another bus, or none? For who is about to write
+ * where the words of this one were. No system call.
  */
 bool shmbus_fate_lost(const struct shmbus_bus *bus);
 bool shmbus_fate_lost_shmif(const struct shmbus_shmif *bus);
