@@ -44,10 +44,9 @@ tell_gone(const struct shmbus *bus)
 	struct shmbus_error why;
 
 	if (fate_of(bus, &why) != SHMBUS_FATE_GONE) /* any more */
-		shmbus_error_set(&why, 0, "path=%s: cut off by somebody for a time",
-				 shmbus_lib_file(bus)->path);
-	return shmbus_lib_fail(-ENODEV, "%s; the bus is gone for who was on it: detach, and attach anew",
-			       why.text);
+		shmbus_error_set(&why, 0, "cut off by somebody for a time");
+	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: %s; detach, and attach anew",
+			       shmbus_lib_file(bus)->path, why.text);
 }
 
 int

@@ -48,9 +48,11 @@ shmbus_removal_look(struct rte_eth_dev *dev)
 	fate = wire->ops->fate(wire, priv, &why);
 	if (take_note(priv, fate)) {
 		if (fate == SHMBUS_FATE_GONE)
-			SHMBUS_LOG(ERR, "%s: %s; restart the port", dev->data->name, why.text);
+			SHMBUS_LOG(ERR, "%s: path=%s: %s; restart the port", dev->data->name,
+				   priv->args.path, why.text);
 		else
-			SHMBUS_LOG(WARNING, "%s: %s", dev->data->name, why.text);
+			SHMBUS_LOG(WARNING, "%s: path=%s: %s", dev->data->name, priv->args.path,
+				   why.text);
 		shmbus_queues_update(dev);
 	}
 	return fate == SHMBUS_FATE_GONE;

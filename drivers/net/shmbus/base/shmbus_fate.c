@@ -20,13 +20,13 @@ look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus
 	ret = f->path[0] == '/' ? lstat(f->path, &named) : 0;
 	if (f->path[0] == '/' && ret == 0 &&
 	    (named.st_dev != f->dev || named.st_ino != f->ino)) {
-		shmbus_error_set(why, 0, "path=%s: another file has taken this name; the ports that"
-			" have the old one open go on, but without those that come now", f->path);
+		shmbus_error_set(why, 0, "another file has taken this name; the ports that have the"
+			" old one open go on, but without those that come now");
 		return SHMBUS_FATE_NAMELESS;
 	}
 	if (open->st_nlink == 0) {
-		shmbus_error_set(why, 0, "path=%s: the file has been deleted; the ports that have it"
-			" open go on, but without those that come now", f->path);
+		shmbus_error_set(why, 0, "the file has been deleted; the ports that have it open go"
+			" on, but without those that come now");
 		return SHMBUS_FATE_NAMELESS;
 	}
 	return SHMBUS_FATE_WELL;
@@ -39,23 +39,21 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 	struct stat st;
 
 	if (f->fd < 0) {
-		shmbus_error_set(why, 0, "path=%s: the port has left the bus", f->path);
+		shmbus_error_set(why, 0, "the port has left the bus");
 		return SHMBUS_FATE_GONE;
 	}
 	if (fstat(f->fd, &st) != 0) {
-		shmbus_error_set(why, 0, "path=%s: cannot stat: %s", f->path, strerror(errno));
+		shmbus_error_set(why, 0, "cannot stat: %s", strerror(errno));
 		return SHMBUS_FATE_GONE;
 	}
 	if ((uint64_t)st.st_size < size) {
-		shmbus_error_set(why, 0, "path=%s: truncated by somebody, %" PRIu64 " bytes of %"
-			PRIu64 " are left; remove the file", f->path,
-			(uint64_t)st.st_size, size);
+		shmbus_error_set(why, 0, "truncated by somebody, %" PRIu64 " bytes of %" PRIu64
+			" are left; remove the file", (uint64_t)st.st_size, size);
 		return SHMBUS_FATE_GONE;
 	}
 	if (shmbus_guard_struck(guard)) {
-		shmbus_error_set(why, 0, "path=%s: some of the file was not to be had: truncated by"
-			" somebody for a time, or a hole in it and its filesystem full; remove the"
-			" file", f->path);
+		shmbus_error_set(why, 0, "some of the file was not to be had: truncated by somebody"
+			" for a time, or a hole in it and its filesystem full; remove the file");
 		return SHMBUS_FATE_GONE;
 	}
 	return look_at_name(f, &st, why);
@@ -106,18 +104,17 @@ look_at_shmif_header(const struct shmbus_shmif *bus)
 }
 
 static enum shmbus_fate
-judge(enum header_says says, enum shmbus_fate fate, const struct shmbus_file *f,
-      struct shmbus_error *why)
+judge(enum header_says says, enum shmbus_fate fate, struct shmbus_error *why)
 {
 	switch (says) {
 	case SAYS_ANOTHER:
-		shmbus_error_set(why, 0, "path=%s: the bus was made anew in the same file", f->path);
+		shmbus_error_set(why, 0, "the bus was made anew in the same file");
 		return SHMBUS_FATE_GONE;
 	case SAYS_NOTHING:
 		if (fate == SHMBUS_FATE_GONE) /* which says more */
 			return fate;
-		shmbus_error_set(why, 0, "path=%s: its header is all zeros: somebody has punched a hole"
-			" into the file, or emptied it; remove the file", f->path);
+		shmbus_error_set(why, 0, "its header is all zeros: somebody has punched a hole into"
+			" the file, or emptied it; remove the file");
 		return SHMBUS_FATE_GONE;
 	default:
 		return fate;
@@ -139,7 +136,7 @@ shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 	/* A smaller bus may be there by now, which is not to be removed. */
 	if (fate == SHMBUS_FATE_GONE && !has_header(&bus->file))
 		return fate;
-	return judge(look_at_header(bus), fate, &bus->file, why);
+	return judge(look_at_header(bus), fate, why);
 }
 
 /* What no owner of a slot ever leaves there. */
@@ -158,8 +155,8 @@ shmbus_fate_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_e
 	fate = shmbus_fate_of_bus(bus, why);
 	if (fate == SHMBUS_FATE_GONE || !is_empty(shmbus_bus_port(bus, slot)))
 		return fate;
-	shmbus_error_set(why, 0, "path=%s: this port's entry is all zeros, nobody sees it any more:"
-		" somebody has punched a hole into the file", bus->file.path);
+	shmbus_error_set(why, 0, "this port's entry is all zeros, nobody sees it any more: somebody"
+		" has punched a hole into the file");
 	return SHMBUS_FATE_GONE;
 }
 
@@ -177,5 +174,5 @@ shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 	fate = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
 	if (fate == SHMBUS_FATE_GONE)
 		return fate;
-	return judge(look_at_shmif_header(bus), fate, &bus->file, why);
+	return judge(look_at_shmif_header(bus), fate, why);
 }

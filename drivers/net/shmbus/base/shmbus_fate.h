@@ -19,7 +19,10 @@ enum shmbus_fate {
 	SHMBUS_FATE_GONE,
 };
 
-/* A few system calls. why: what has happened to it, for people, unless it is well. */
+/*
+ * A few system calls. why: what has happened to it, for people, unless it is
+ * well; it begins behind the path, which the caller has.
+ */
 enum shmbus_fate shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why);
 /* Of a bus, for the port that has the slot. */
 enum shmbus_fate shmbus_fate_of_port(const struct shmbus_bus *bus, uint32_t slot,
