@@ -26,6 +26,8 @@
  *   N1  words:  gen, last, first
  *       lock:   0, acquire: the partner of whatever let it go
  *   N2  words:  the same
+ *   N3  first is stored with release: with the acquire fence behind N1, N2 sees
+ *       a gen and a last that are no older than the first of N1
  *
  * There was such a moment, with these words, between N1 and N2: gen never goes
  * back, so with the same gen last can only have moved on within one lap, and
@@ -33,6 +35,7 @@
  * moved last and not counted yet; it holds the lock until it has counted, so
  * if it was there at N1, and the lock is free after that, gen is another at N2.
  * The lock alone would not do: a writer may come and go between two looks.
+ * tests/model/shmif_monitor.pml has all of this.
  *
  * On a bus whose lock is never free this gets nothing. If the lock is held
  * for a second and nothing moves, its holder is dead or stopped: all records

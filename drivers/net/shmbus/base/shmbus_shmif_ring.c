@@ -106,11 +106,14 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 	}
 	if (first != s->first) {
 		s->first = first;
-		/* B1 (shmif_raise_first): before its bytes are overwritten, a record is no longer in the ring. */
+		/* N3 (shmif_raise_first): with it a monitor sees last and gen no older than it. */
 		SHMBUS_STEP(shmif_raise_first);
-		shmbus_store(&h->first, offset_of(first));
-		shmbus_fence_release();
+		shmbus_store_release(&h->first, offset_of(first));
 	}
+	/* B1 (shmif_raise_first): before its bytes are overwritten, a record is no longer in the
+	 * ring; also where another one has raised first as far as this.
+	 */
+	shmbus_fence_release();
 	return ret;
 }
 

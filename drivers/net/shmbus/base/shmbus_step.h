@@ -106,7 +106,7 @@
 	X(shmif_break_late, SHMIF, REPAIR, "it was not: the signature is taken back") \
 	X(shmif_broken, SHMIF, REPAIR, "the ring has been repaired; said so next") \
 	/* the ring of a shmif bus: shmbus_shmif_ring.c */ \
-	X(shmif_raise_first, SHMIF, STORE, "B1: the oldest records leave the ring") \
+	X(shmif_raise_first, SHMIF, STORE, "N3, B1: the oldest records leave the ring") \
 	X(shmif_copy, SHMIF, STORE, "a burst is copied behind the newest record") \
 	X(shmif_copy_rest, SHMIF, STORE, "what the end of the data cut off is copied") \
 	X(shmif_store_last, SHMIF, STORE, "the burst is published") \
