@@ -198,6 +198,13 @@ read_header(const struct shmbus_bus *bus, struct shmbus_header *header, struct s
 
 	memset(header, 0, sizeof(*header));
 	n = pread(bus->file.fd, header, sizeof(*header), 0);
+	if (n == (ssize_t)sizeof(*header) && shmbus_load(&header->magic) == SHMBUS_MAGIC) {
+		/* M2: with M1 in write_header. Who looks on holds no lock: its creator may have
+		 * been at it.
+		 */
+		shmbus_fence_acquire();
+		n = pread(bus->file.fd, header, sizeof(*header), 0);
+	}
 	if (n < 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot read: %s", bus->file.path,
 					strerror(errno));

@@ -79,6 +79,7 @@ static enum header_says
 look_at_header(const struct shmbus_bus *bus)
 {
 	struct shmbus_header *header = (struct shmbus_header *)(void *)bus->control;
+	/* M2: with M1 in write_header, for the id. */
 	const uint64_t magic = shmbus_load_acquire(&header->magic);
 	static const uint8_t none[sizeof(header->id)];
 	uint8_t id[sizeof(header->id)];

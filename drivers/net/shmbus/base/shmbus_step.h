@@ -33,7 +33,7 @@
 	X(create_extend, LANES, STORE, "the file gets its size") \
 	X(create_allocate, LANES, STORE, "the tables get their memory") \
 	X(create_header, LANES, STORE, "the header is written") \
-	X(create_magic, LANES, STORE, "M: the file becomes a bus") \
+	X(create_magic, LANES, STORE, "M1: the file becomes a bus") \
 	/* slots: shmbus_port.c */ \
 	X(attach_slot_locked, LANES, STORE, "the slot's lock has been got") \
 	X(attach_allocate, LANES, STORE, "cursors and first lane get their memory") \
