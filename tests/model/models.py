@@ -89,4 +89,28 @@ MODELS = {
             "DEATHS=0 NO_L1": "whole",
             "DEATHS=0 NO_L2": "whole",
         }),
+    "shmif_monitor": Model(
+        bounds=["TURNS=3", "TURNS=2 STOPS=1"],
+        long=["TURNS=3 STOPS=1"],
+        mutations={
+            "TURNS=2 NO_N1": "torn",
+            "TURNS=2 NO_N2": "no corrupt",
+            "TURNS=2 NO_N3": "torn",
+            "TURNS=2 NO_L1": "no corrupt",
+            "TURNS=2 NO_L2": "torn",
+            "TURNS=2 NO_LOCK_LOOK": "torn",
+            "TURNS=3 LAST_FIRST": "torn",
+            "TURNS=3 OURS NO_N1_FENCE": "no corrupt",
+            "TURNS=3 OURS NO_N2_FENCE": "no corrupt",
+            "TURNS=3 NO_B1": "torn",
+            "TURNS=3 OURS B1_IF_RAISED": "torn",
+            "TURNS=3 NO_WHOLE": "torn",
+            "TURNS=3 STOPS=1 OURS FIRST_LATE": "torn",
+            "TURNS=3 STOPS=1 OURS BEGIN=4 NO_INTENT": "torn",
+            "TURNS=3 STOPS=1 OURS NO_UNMOVED": "torn",
+            "TURNS=2 STOPS=1 NO_LAP_END": "no corrupt",
+            "TURNS=2 STOPS=1 READ_NEWEST": "torn",
+        },
+        # The second look has a fence of its own, behind N1.
+        spare=["TURNS=3 OURS NO_B1_FENCE"]),
 }
