@@ -159,40 +159,57 @@ test_behind_tags(void **state)
 	}
 }
 
-/* Each type alone. */
+/* Each type alone, on a packet of IPv4 or IPv6. */
 static void
 test_types(void **state)
 {
 	static const struct {
+		uint8_t version;
 		uint64_t type;
 		bool tcp, udp, sctp, other, frag; /* is hashed */
 		bool ports;
 	} rules[] = {
-		{ RTE_ETH_RSS_IPV4, true, true, true, true, true, false },
-		{ RTE_ETH_RSS_FRAG_IPV4, false, false, false, false, true, false },
-		{ RTE_ETH_RSS_NONFRAG_IPV4_TCP, true, false, false, false, false, true },
-		{ RTE_ETH_RSS_NONFRAG_IPV4_UDP, false, true, false, false, false, true },
-		{ RTE_ETH_RSS_NONFRAG_IPV4_SCTP, false, false, true, false, false, true },
-		{ RTE_ETH_RSS_NONFRAG_IPV4_OTHER, false, false, false, true, false, false },
-		{ RTE_ETH_RSS_IPV6, false, false, false, false, false, false },
-		{ 0, false, false, false, false, false, false },
+		{ 4, RTE_ETH_RSS_IPV4, true, true, true, true, true, false },
+		{ 4, RTE_ETH_RSS_FRAG_IPV4, false, false, false, false, true, false },
+		{ 4, RTE_ETH_RSS_NONFRAG_IPV4_TCP, true, false, false, false, false, true },
+		{ 4, RTE_ETH_RSS_NONFRAG_IPV4_UDP, false, true, false, false, false, true },
+		{ 4, RTE_ETH_RSS_NONFRAG_IPV4_SCTP, false, false, true, false, false, true },
+		{ 4, RTE_ETH_RSS_NONFRAG_IPV4_OTHER, false, false, false, true, false, false },
+		{ 4, RTE_ETH_RSS_IPV6, false, false, false, false, false, false },
+		{ 4, 0, false, false, false, false, false, false },
+		{ 6, RTE_ETH_RSS_IPV6, true, true, true, true, true, false },
+		{ 6, RTE_ETH_RSS_IPV6_EX, true, true, true, true, true, false },
+		{ 6, RTE_ETH_RSS_FRAG_IPV6, false, false, false, false, true, false },
+		{ 6, RTE_ETH_RSS_NONFRAG_IPV6_TCP, true, false, false, false, false, true },
+		{ 6, RTE_ETH_RSS_IPV6_TCP_EX, true, false, false, false, false, true },
+		{ 6, RTE_ETH_RSS_NONFRAG_IPV6_UDP, false, true, false, false, false, true },
+		{ 6, RTE_ETH_RSS_IPV6_UDP_EX, false, true, false, false, false, true },
+		{ 6, RTE_ETH_RSS_NONFRAG_IPV6_SCTP, false, false, true, false, false, true },
+		{ 6, RTE_ETH_RSS_NONFRAG_IPV6_OTHER, false, false, false, true, false, false },
+		{ 6, RTE_ETH_RSS_IPV4, false, false, false, false, false, false },
 	};
 	struct rte_eth_rss_conf conf = { .rss_key = NULL };
-	struct ipframe packet = vectors[0].packet;
-	uint32_t hash;
+	struct ipframe packet;
+	uint32_t hash, l3;
 	struct pair p;
-	unsigned int i;
+	unsigned int i, v;
 
 	(void)state;
 	start(&p, NULL, 1, ALL_TYPES, NULL);
 	for (i = 0; i < RTE_DIM(rules); i++) {
 		conf.rss_hf = rules[i].type;
 		assert_int_equal(rte_eth_dev_rss_hash_update(p.b, &conf), 0);
-		hash = rules[i].ports ? vectors[0].l4 : vectors[0].l3;
+		assert_int_equal(rte_eth_dev_rss_hash_conf_get(p.b, &conf), 0);
+		assert_int_equal(conf.rss_hf, rules[i].type);
+		for (v = 0; vectors[v].packet.version != rules[i].version;)
+			v++;
+		packet = vectors[v].packet;
+		l3 = vectors[v].l3;
+		hash = rules[i].ports ? vectors[v].l4 : l3;
 		packet.proto = IPPROTO_TCP;
 		assert_hash(&p, &packet, rules[i].tcp, hash);
 		packet.frag = true;
-		assert_hash(&p, &packet, rules[i].frag, vectors[0].l3);
+		assert_hash(&p, &packet, rules[i].frag, l3);
 		packet.frag = false;
 		packet.proto = IPPROTO_UDP;
 		assert_hash(&p, &packet, rules[i].udp, hash);
@@ -201,6 +218,25 @@ test_types(void **state)
 		packet.proto = 200;
 		assert_hash(&p, &packet, rules[i].other, hash);
 	}
+}
+
+/* What applications ask for by DPDK's own names of several types is all there. */
+static void
+test_usual_types(void **state)
+{
+	const uint64_t usual = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
+	const struct rte_eth_rss_conf rss = { .rss_hf = usual };
+	const struct nic_conf conf = { .rss = &rss };
+	struct rte_eth_rss_conf got = { .rss_key = NULL };
+	char *path = tmpdir_new_path();
+	uint16_t port;
+
+	(void)state;
+	port = nic_new(path, NULL);
+	nic_start(port, &conf);
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(port, &got), 0);
+	assert_int_equal(got.rss_hf, usual);
+	free(path);
 }
 
 /* Without the offload mbufs bear no hash. */
@@ -586,7 +622,7 @@ test_key(void **state)
 	assert_int_equal(rte_eth_dev_stop(p.b), 0);
 	assert_int_equal(rte_eth_dev_start(p.b), 0);
 	assert_hash(&p, &packet, true, hash_of(&packet, key));
-	conf.rss_hf = RTE_ETH_RSS_IPV6_EX;
+	conf.rss_hf = RTE_ETH_RSS_L2_PAYLOAD;
 	assert_int_equal(rte_eth_dev_rss_hash_update(p.b, &conf), -EINVAL);
 }
 
@@ -753,6 +789,7 @@ main(void)
 		T(test_published_hashes),
 		T(test_behind_tags),
 		T(test_types),
+		T(test_usual_types),
 		T(test_hash_not_wanted),
 		T(test_queues_by_hash),
 		T(test_flow_stays_together),

@@ -346,6 +346,40 @@ test_rss_action(void **state)
 	assert_true(n[1] > 20 && n[3] > 20);
 }
 
+/* By the types that testpmd gives to a rule of which none are asked for, and others of its names. */
+static void
+test_rss_types(void **state)
+{
+	static const uint16_t queues[] = { 0, 1, 2, 3 };
+	static const uint64_t types[] = { RTE_ETH_RSS_IP, RTE_ETH_RSS_UDP,
+		RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_SCTP };
+	struct rte_flow_action_rss rss = { .queue_num = RTE_DIM(queues), .queue = queues };
+	const struct rte_flow_action actions[] = { ACTION(RSS, &rss), END_ACTION };
+	unsigned int n[QUEUES];
+	struct ipframe packet;
+	struct rte_flow *flow;
+	unsigned int i, k;
+	struct pair p;
+	int at;
+
+	(void)state;
+	start(&p, NULL, true);
+	for (k = 0; k < RTE_DIM(types); k++) {
+		rss.types = types[k];
+		flow = rule(p.b, 0, any_udp, actions);
+		memset(n, 0, sizeof(n));
+		for (i = 0; i < 60; i++) {
+			packet = ipframe_of_flow(i, IPPROTO_UDP);
+			at = where(&p, &packet, QUEUES);
+			assert_true(at >= 0);
+			n[at]++;
+		}
+		for (i = 0; i < QUEUES; i++)
+			assert_true(n[i] > 3);
+		assert_int_equal(rte_flow_destroy(p.b, flow, NULL), 0);
+	}
+}
+
 /* With a key of the action's own, which is not the port's: both as DPDK's library computes them. */
 static void
 test_rss_key(void **state)
@@ -853,6 +887,7 @@ main(void)
 		T(test_short_frames),
 		T(test_queue),
 		T(test_rss_action),
+		T(test_rss_types),
 		T(test_rss_key),
 		T(test_mark),
 		T(test_count),
