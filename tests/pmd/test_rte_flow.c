@@ -110,6 +110,16 @@ ipv4_of(const uint8_t *bytes)
 	       bytes[3];
 }
 
+/* Of an IPv4 packet with its ports. */
+static uint32_t
+hash_of(const struct ipframe *packet, const uint8_t *key)
+{
+	uint32_t tuple[3] = { ipv4_of(packet->src), ipv4_of(packet->dst),
+			      (uint32_t)packet->sport << 16 | packet->dport };
+
+	return rte_softrss(tuple, RTE_DIM(tuple), key);
+}
+
 static const struct rte_ether_addr some_mac = { .addr_bytes = { 2, 0, 0, 0, 0, 9 } };
 
 static void
@@ -380,6 +390,67 @@ test_rss_types(void **state)
 	}
 }
 
+/* As many queues as the redirection table has entries, and so several times. */
+static void
+test_rss_long_list(void **state)
+{
+	uint8_t key[40] = { 0 };
+	uint16_t queues[128];
+	struct rte_flow_action_rss rss = {
+		.types = RTE_ETH_RSS_NONFRAG_IPV4_UDP, .queue_num = RTE_DIM(queues), .queue = queues,
+	};
+	struct rte_eth_rss_conf conf = { .rss_key = key, .rss_key_len = sizeof(key) };
+	const struct rte_flow_action actions[] = { ACTION(RSS, &rss), END_ACTION };
+	struct ipframe packet;
+	unsigned int i;
+	struct pair p;
+
+	(void)state;
+	start(&p, NULL, true);
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(p.b, &conf), 0);
+	for (i = 0; i < RTE_DIM(queues); i++)
+		queues[i] = i < 100 ? 2 : i % QUEUES;
+	rule(p.b, 0, any_udp, actions);
+	for (i = 0; i < 100; i++) {
+		packet = ipframe_of_flow(i, IPPROTO_UDP);
+		assert_int_equal(where(&p, &packet, QUEUES),
+				 queues[hash_of(&packet, key) % RTE_DIM(queues)]);
+	}
+}
+
+/* Without a list the port's table says which queue it is, also when it changes. */
+static void
+test_rss_by_table(void **state)
+{
+	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = UINT64_MAX }, { .mask = UINT64_MAX } };
+	uint8_t key[40] = { 0 };
+	const struct rte_flow_action_rss rss = { .types = RTE_ETH_RSS_NONFRAG_IPV4_TCP };
+	struct rte_eth_rss_conf conf = { .rss_key = key, .rss_key_len = sizeof(key) };
+	const struct rte_flow_action actions[] = { ACTION(RSS, &rss), END_ACTION };
+	const struct rte_flow_item tcp[] = { ITEM(TCP, NULL, NULL), END_ITEM };
+	struct ipframe packet;
+	unsigned int i, entry;
+	struct pair p;
+
+	(void)state;
+	start(&p, NULL, true);
+	assert_int_equal(rte_eth_dev_rss_hash_conf_get(p.b, &conf), 0);
+	/* The port itself hashes no TCP. */
+	rule(p.b, 0, tcp, actions);
+	for (i = 0; i < 50; i++) {
+		packet = ipframe_of_flow(i, IPPROTO_TCP);
+		assert_int_equal(where(&p, &packet, QUEUES), hash_of(&packet, key) % 128 % QUEUES);
+	}
+	for (i = 0; i < 128; i++)
+		reta[i / 64].reta[i % 64] = i % 7 == 0 ? 3 : 1;
+	assert_int_equal(rte_eth_dev_rss_reta_update(p.b, reta, 128), 0);
+	for (i = 0; i < 50; i++) {
+		packet = ipframe_of_flow(i, IPPROTO_TCP);
+		entry = hash_of(&packet, key) % 128;
+		assert_int_equal(where(&p, &packet, QUEUES), reta[entry / 64].reta[entry % 64]);
+	}
+}
+
 /* With a key of the action's own, which is not the port's: both as DPDK's library computes them. */
 static void
 test_rss_key(void **state)
@@ -398,7 +469,6 @@ test_rss_key(void **state)
 	struct rte_flow *flow;
 	struct dice d = { .state = 4 };
 	uint32_t i, hash, of_port;
-	uint32_t tuple[3];
 	struct pair p;
 
 	(void)state;
@@ -409,11 +479,8 @@ test_rss_key(void **state)
 	flow = rule(p.b, 0, tcp, actions);
 	for (i = 0; i < 60; i++) {
 		packet = ipframe_of_flow(i, IPPROTO_TCP);
-		tuple[0] = ipv4_of(packet.src);
-		tuple[1] = ipv4_of(packet.dst);
-		tuple[2] = (uint32_t)packet.sport << 16 | packet.dport;
-		hash = rte_softrss(tuple, 3, key);
-		of_port = rte_softrss(tuple, 3, port_key);
+		hash = hash_of(&packet, key);
+		of_port = hash_of(&packet, port_key);
 		differ += hash % 3 != of_port % 3;
 		assert_int_equal(where(&p, &packet, QUEUES), queues[hash % 3]);
 	}
@@ -423,15 +490,12 @@ test_rss_key(void **state)
 	conf.rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_UDP;
 	assert_int_equal(rte_eth_dev_rss_hash_update(p.b, &conf), 0);
 	packet = ipframe_of_flow(1, IPPROTO_TCP);
-	tuple[0] = ipv4_of(packet.src);
-	tuple[1] = ipv4_of(packet.dst);
-	tuple[2] = (uint32_t)packet.sport << 16 | packet.dport;
-	assert_int_equal(where(&p, &packet, QUEUES), queues[rte_softrss(tuple, 3, key) % 3]);
+	assert_int_equal(where(&p, &packet, QUEUES), queues[hash_of(&packet, key) % 3]);
 	assert_int_equal(rte_flow_destroy(p.b, flow, NULL), 0);
 	rss.key = NULL;
 	rss.key_len = 0;
 	rule(p.b, 0, tcp, actions);
-	assert_int_equal(where(&p, &packet, QUEUES), queues[rte_softrss(tuple, 3, port_key) % 3]);
+	assert_int_equal(where(&p, &packet, QUEUES), queues[hash_of(&packet, port_key) % 3]);
 }
 
 static void
@@ -603,6 +667,7 @@ static void
 test_refused(void **state)
 {
 	static const uint16_t queues[] = { 0, QUEUES };
+	static const uint16_t many[129];
 	const struct rte_flow_attr egress = { .egress = 1 }, none = { .ingress = 0 };
 	const struct rte_flow_attr group = { .ingress = 1, .group = 1 };
 	const struct rte_flow_attr transfer = { .transfer = 1 };
@@ -616,7 +681,8 @@ test_refused(void **state)
 						 .func = RTE_ETH_HASH_FUNCTION_SIMPLE_XOR };
 	const struct rte_flow_action_rss key = { .queue_num = 1, .queue = queues,
 						 .key = (const uint8_t *)"key", .key_len = 3 };
-	const struct rte_flow_action_rss no_queue = { .queue_num = 0 };
+	const struct rte_flow_action_rss no_list = { .queue_num = 1 };
+	const struct rte_flow_action_rss too_many = { .queue_num = 129, .queue = many };
 	const struct rte_flow_item_udp udp = { .hdr.dst_port = RTE_BE16(1) };
 	const struct rte_flow_item_udp last = { .hdr.dst_port = RTE_BE16(9) };
 	const struct rte_flow_item_ipv6 ext = { .has_frag_ext = 1 };
@@ -651,7 +717,8 @@ test_refused(void **state)
 		{ { ACTION(RSS, &types), END_ACTION }, ENOTSUP },
 		{ { ACTION(RSS, &xor), END_ACTION }, ENOTSUP },
 		{ { ACTION(RSS, &key), END_ACTION }, EINVAL },
-		{ { ACTION(RSS, &no_queue), END_ACTION }, ENOTSUP },
+		{ { ACTION(RSS, &no_list), END_ACTION }, EINVAL },
+		{ { ACTION(RSS, &too_many), END_ACTION }, ENOTSUP },
 	};
 	struct ipframe packet = ipframe_of_flow(1, IPPROTO_UDP);
 	struct rte_flow_error error = { .message = NULL };
@@ -888,6 +955,8 @@ main(void)
 		T(test_queue),
 		T(test_rss_action),
 		T(test_rss_types),
+		T(test_rss_long_list),
+		T(test_rss_by_table),
 		T(test_rss_key),
 		T(test_mark),
 		T(test_count),

@@ -12,7 +12,7 @@
 #include "shmbus_rss.h"
 
 /* Entries of an RSS action's list of queues. */
-#define SHMBUS_FLOW_QUEUES 64
+#define SHMBUS_FLOW_QUEUES SHMBUS_RSS_RETA
 
 /* Bytes of one header that must have a value. */
 enum shmbus_flow_layer {
@@ -61,7 +61,7 @@ struct rte_flow {
 	uint8_t found; /* SHMBUS_FRAME_MARK, _FLAG */
 	bool count;
 	uint32_t mark;
-	uint16_t n_queues; /* one, or those of RSS */
+	uint16_t n_queues; /* one, or those of RSS; 0: the port's table says */
 	uint16_t queues[SHMBUS_FLOW_QUEUES];
 	struct shmbus_toeplitz toeplitz;
 

@@ -205,8 +205,11 @@ parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
 				     "RSS: a type beyond those of flow_type_rss_offloads");
 	if (rss->key_len != 0 && (rss->key_len != SHMBUS_RSS_KEY || rss->key == NULL))
 		return refuse_action(error, EINVAL, action, "RSS: a key must have 40 bytes");
-	if (rss->queue_num == 0 || rss->queue_num > SHMBUS_FLOW_QUEUES || rss->queue == NULL)
-		return refuse_action(error, ENOTSUP, action, "RSS: 1 to 64 queues");
+	if (rss->queue_num > SHMBUS_FLOW_QUEUES)
+		return refuse_action(error, ENOTSUP, action,
+				     "RSS: at most 128 queues, or none for the port's own table");
+	if (rss->queue_num != 0 && rss->queue == NULL)
+		return refuse_action(error, EINVAL, action, "RSS: no list of queues");
 	for (i = 0; i < rss->queue_num; i++) {
 		if (rss->queue[i] >= dev->data->nb_rx_queues)
 			return refuse_action(error, EINVAL, action,

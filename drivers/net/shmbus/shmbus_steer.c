@@ -448,7 +448,8 @@ ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 			frame->found &= (uint8_t)~SHMBUS_FRAME_HASH;
 			if (shmbus_toeplitz_hash(&flow->toeplitz, h, &frame->hash))
 				frame->found |= SHMBUS_FRAME_HASH;
-			target = flow->queues[frame->hash % flow->n_queues];
+			target = flow->n_queues != 0 ? flow->queues[frame->hash % flow->n_queues] :
+				 t->reta[frame->hash % SHMBUS_RSS_RETA];
 		}
 		/* A queue that was there when the rule was made may be there no more. */
 		if (target < t->n_queues)
