@@ -63,14 +63,10 @@ shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 	if (ret != 0)
 		return ret;
 	pause = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_RX_PAUSE;
-	if (pause && conf->pause_time == 0) {
-		SHMBUS_LOG(ERR, "port %u: pause_time=0 would be no pause at all; give milliseconds",
-			   dev->data->port_id);
-		return -EINVAL;
-	}
 	priv->args.pause = pause;
-	/* A time that get could not tell stays, if it is given back unchanged. */
-	if (pause && RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX) != conf->pause_time)
+	/* None given: as it is. A time that get could not tell stays, if it is given back unchanged. */
+	if (pause && conf->pause_time != 0 &&
+	    conf->pause_time != RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX))
 		priv->args.pause_timeout_ms = conf->pause_time;
 	priv->holds = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_TX_PAUSE;
 	wire->ops->set_pause(dev);
