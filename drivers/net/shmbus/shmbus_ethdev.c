@@ -35,6 +35,9 @@ shmbus_dev_configure(struct rte_eth_dev *dev)
 {
 	int ret;
 
+	ret = shmbus_conf_check(dev);
+	if (ret != 0)
+		return ret;
 	ret = shmbus_rejoin_if_lost(dev);
 	if (ret != 0)
 		return ret;
@@ -139,7 +142,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_TCP_LRO;
 		info->max_lro_pkt_size = priv->max_frame;
 	}
-	info->speed_capa = RTE_ETH_LINK_SPEED_100G;
+	info->speed_capa = SHMBUS_SPEED_CAPA;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = SHMBUS_BURST_DEFAULT,
 		.ring_size = SHMBUS_DESC_DEFAULT,

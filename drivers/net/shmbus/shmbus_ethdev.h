@@ -35,6 +35,9 @@
 /* On lanes a frame may have two VLAN tags more than the MTU says. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
+/* Nominal: there is no clock that frames would be sent by. */
+#define SHMBUS_SPEED_CAPA RTE_ETH_LINK_SPEED_100G
+
 /* Addresses that a port may have, and multicast addresses besides. */
 #define SHMBUS_UNICAST_MAX 64
 #define SHMBUS_MULTICAST_MAX 256
@@ -273,6 +276,9 @@ uint16_t shmbus_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_shmif_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_shmif_rx_burst_readonly(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 uint16_t shmbus_shmif_tx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
+
+/* shmbus_conf.c: refuse what is asked for in dev->data->dev_conf and is not there */
+int shmbus_conf_check(const struct rte_eth_dev *dev);
 
 /* shmbus_queue.c */
 int shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
