@@ -305,7 +305,33 @@ test_too_long_and_filtered(void **state)
 	free(path);
 }
 
-/* Within the MTU but longer than an mbuf, and no scattering asked for. */
+static void
+assert_scatters(uint16_t port, bool does)
+{
+	struct rte_eth_burst_mode mode;
+	struct rte_eth_rxq_info info;
+
+	assert_int_equal(rte_eth_rx_queue_info_get(port, 0, &info), 0);
+	assert_int_equal(info.scattered_rx, does);
+	assert_int_equal(rte_eth_rx_burst_mode_get(port, 0, &mode), 0);
+	assert_string_equal(mode.info, does ? "lanes, frame by frame, scattered" : "lanes, plain");
+}
+
+/* How often the port has said that it scatters. */
+static unsigned int
+count_told(void)
+{
+	const char *at = log_text();
+	unsigned int n = 0;
+
+	while ((at = strstr(at, "several mbufs")) != NULL) {
+		at++;
+		n++;
+	}
+	return n;
+}
+
+/* An MTU beyond an mbuf: frames are scattered without being asked for, as other NICs do it. */
 static void
 test_longer_than_an_mbuf(void **state)
 {
@@ -313,14 +339,41 @@ test_longer_than_an_mbuf(void **state)
 	struct pair p;
 
 	(void)state;
-	pair_start(&p, NULL, &large);
+	pair_start(&p, NULL, NULL);
+	assert_scatters(p.b, false);
+	assert_int_equal(rte_eth_dev_stop(p.a), 0);
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	rte_log_set_global_level(RTE_LOG_INFO);
+	rte_log_set_level_pattern("pmd.net.shmbus", RTE_LOG_INFO);
+	log_begin();
+	nic_start(p.a, &large);
+	assert_int_equal(count_told(), 1);
+	nic_start(p.b, &large);
+	assert_scatters(p.b, true);
 	send_frames(p.a, 0, ROOM, 0, 1);
 	expect_frames(p.b, 0, ROOM, 0, 1);
 	send_frames(p.a, 0, ROOM + 1, 0, 5);
-	expect_none(p.b, 0);
-	assert_int_equal(stats_of(p.b).ierrors, 5);
-	send_frames(p.a, 0, ROOM, 0, 1);
-	expect_frames(p.b, 0, ROOM, 0, 1);
+	expect_frames(p.b, 0, ROOM + 1, 0, 5);
+	send_frames(p.a, 0, 9000 + OVERHEAD, 0, 5);
+	expect_frames(p.b, 0, 9000 + OVERHEAD, 0, 5);
+	assert_int_equal(stats_of(p.b).ierrors, 0);
+	assert_int_equal(count_told(), 2);
+	/* At run time: one byte more, and one less. */
+	assert_int_equal(rte_eth_dev_set_mtu(p.b, ROOM - OVERHEAD), 0);
+	assert_scatters(p.b, false);
+	assert_int_equal(count_told(), 2);
+	assert_int_equal(rte_eth_dev_set_mtu(p.b, ROOM - OVERHEAD + 1), 0);
+	assert_scatters(p.b, true);
+	assert_int_equal(count_told(), 3);
+	send_frames(p.a, 0, ROOM + 1, 3, 5);
+	expect_frames(p.b, 0, ROOM + 1, 3, 5);
+	/* It goes on over a restart, and is not told again. */
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	assert_int_equal(rte_eth_dev_start(p.b), 0);
+	assert_scatters(p.b, true);
+	assert_int_equal(count_told(), 3);
+	log_end();
+	rte_log_set_global_level(RTE_LOG_WARNING);
 }
 
 static void

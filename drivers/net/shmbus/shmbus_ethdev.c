@@ -159,6 +159,8 @@ shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
 	dev->data->mtu = mtu; /* ethdev has checked it against dev_infos */
 	shmbus_queues_update(dev);
+	if (dev->data->dev_started)
+		shmbus_scatter_update(dev);
 	return 0;
 }
 

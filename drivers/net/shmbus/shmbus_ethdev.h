@@ -298,6 +298,11 @@ int shmbus_tx_queue_start(struct rte_eth_dev *dev, uint16_t id);
 int shmbus_tx_queue_stop(struct rte_eth_dev *dev, uint16_t id);
 /* Work out the queues' flags and limits again after a change of the port's. Any time. */
 void shmbus_queues_update(struct rte_eth_dev *dev);
+/*
+ * Does the port scatter? Only by the application's thread: the bit has neighbours
+ * in dev->data, which the link watch must not write.
+ */
+void shmbus_scatter_update(struct rte_eth_dev *dev);
 
 /* shmbus_lanes.c: which lanes an Rx queue reads */
 int shmbus_lanes_create(const struct shmbus_bus *bus, struct shmbus_rxq *q, int socket);

@@ -20,7 +20,7 @@ shmbus_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_inf
 	info->conf.rx_drop_en = q->drop_en;
 	info->conf.rx_deferred_start = q->deferred;
 	info->conf.offloads = q->offloads;
-	info->scattered_rx = !!(q->offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
+	info->scattered_rx = !!(shmbus_load(&q->flags) & SHMBUS_RX_SCATTER);
 	info->queue_state = dev->data->rx_queue_state[id];
 	info->nb_desc = q->nb_desc;
 	info->rx_buf_size = q->room;
@@ -44,8 +44,9 @@ shmbus_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 	const uint32_t flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
 
 	/* Per frame: what the flags ask for. Else nothing but copying. */
-	snprintf(mode->info, sizeof(mode->info), "%s, %s", shmbus_wire(dev)->ops->name,
-		 flags & ~SHMBUS_RX_LOOPBACK ? "frame by frame" : "plain");
+	snprintf(mode->info, sizeof(mode->info), "%s, %s%s", shmbus_wire(dev)->ops->name,
+		 flags & ~SHMBUS_RX_LOOPBACK ? "frame by frame" : "plain",
+		 flags & SHMBUS_RX_SCATTER ? ", scattered" : "");
 	return 0;
 }
 

@@ -58,6 +58,8 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	}
 	dev->data->rx_queues[id] = q;
 	shmbus_queues_update(dev);
+	if (dev->data->dev_started)
+		shmbus_scatter_update(dev);
 	return 0;
 }
 
@@ -150,7 +152,8 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		flags = 0;
 		if (!data->promiscuous)
 			flags |= SHMBUS_RX_CLASSIFY;
-		if (data->scattered_rx)
+		if ((data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) ||
+		    max_len > rxq->room)
 			flags |= SHMBUS_RX_SCATTER;
 		if ((data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP) ||
 		    (rxq->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)))
@@ -190,6 +193,26 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 		shmbus_store(&txq->flags, flags);
 	}
 	rte_spinlock_unlock(&priv->queues_lock);
+}
+
+void
+shmbus_scatter_update(struct rte_eth_dev *dev)
+{
+	struct rte_eth_dev_data *data = dev->data;
+	const bool asked = data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER;
+	const bool before = data->scattered_rx;
+	const struct shmbus_rxq *q;
+	uint16_t i;
+
+	data->scattered_rx = 0;
+	for (i = 0; i < data->nb_rx_queues && !data->scattered_rx; i++) {
+		q = data->rx_queues[i];
+		data->scattered_rx = q != NULL && (shmbus_load(&q->flags) & SHMBUS_RX_SCATTER);
+		if (data->scattered_rx && !before && !asked)
+			SHMBUS_LOG(INFO, "port %u: with MTU %u a frame may need several mbufs of Rx "
+				   "queue %u (%u bytes): as with RTE_ETH_RX_OFFLOAD_SCATTER",
+				   data->port_id, data->mtu, i, q->room);
+	}
 }
 
 /* ethdev does not ask whether every queue that was configured was set up, too. */
@@ -242,7 +265,6 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	if (ret != 0)
 		return ret;
 	ops->prepare(dev);
-	data->scattered_rx = !!(data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
 	for (i = 0; i < data->nb_tx_queues; i++) {
 		txq = data->tx_queues[i];
 		if (!txq->deferred)
@@ -254,6 +276,7 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 			start_rxq(dev, i);
 	}
 	shmbus_queues_update(dev);
+	shmbus_scatter_update(dev);
 	return 0;
 }
 
