@@ -143,6 +143,76 @@ test_per_queue(void **state)
 	assert_int_equal(b.q_errors[0] + b.q_errors[1] + b.q_errors[2], 4);
 }
 
+static uint64_t
+queue_xstat(uint16_t port, const char *direction, uint16_t queue, const char *what)
+{
+	char name[RTE_ETH_XSTATS_NAME_SIZE];
+
+	snprintf(name, sizeof(name), "%s_q%u_%s", direction, queue, what);
+	return xstat_of(port, name);
+}
+
+/* More queues than ethdev's own counters know of: each has its own, and they make up the port's. */
+static void
+test_many_queues(void **state)
+{
+	const struct nic_conf conf = { .n_txq = 64, .n_rxq = 64 };
+	uint64_t packets = 0, bytes = 0, ids[64], values[64];
+	char name[RTE_ETH_XSTATS_NAME_SIZE];
+	struct pair p;
+	uint32_t got;
+	uint16_t q;
+
+	(void)state;
+	pair_start(&p, "ports=2,queues=64,lane_size=64K", &conf);
+	for (q = 0; q < 64; q++)
+		send_frames(p.a, q, 100 + q, 0, 1 + q % 5);
+	for (q = 0; q < 64; q++) {
+		assert_int_equal(queue_xstat(p.a, "tx", q, "packets"), 1 + q % 5);
+		assert_int_equal(queue_xstat(p.a, "tx", q, "bytes"), (1 + q % 5) * (100 + q));
+		got = drain(p.b, q);
+		/* The sender's slot is 0, so it is this lane that the queue reads. */
+		assert_int_equal(got, 1 + q % 5);
+		assert_int_equal(queue_xstat(p.b, "rx", q, "packets"), got);
+		assert_int_equal(queue_xstat(p.b, "rx", q, "bytes"), got * (100 + q));
+		assert_int_equal(queue_xstat(p.b, "rx", q, "errors"), 0);
+		packets += got;
+		bytes += got * (100 + q);
+		snprintf(name, sizeof(name), "rx_q%u_bytes", q);
+		assert_int_equal(rte_eth_xstats_get_id_by_name(p.b, name, &ids[q]), 0);
+	}
+	assert_int_equal(stats_of(p.b).ipackets, packets);
+	assert_int_equal(stats_of(p.b).ibytes, bytes);
+	assert_int_equal(rte_eth_xstats_get_by_id(p.b, ids, values, 64), 64);
+	for (q = 0; q < 64; q++)
+		assert_int_equal(values[q], (1 + q % 5) * (100 + q));
+	/* Errors of one queue are its own. */
+	assert_int_equal(rte_eth_dev_set_mtu(p.b, 68), 0);
+	send_frames(p.a, 40, 100, 0, 4);
+	assert_int_equal(drain(p.b, 40), 0);
+	for (q = 0; q < 64; q++)
+		assert_int_equal(queue_xstat(p.b, "rx", q, "errors"), q == 40 ? 4 : 0);
+	assert_int_equal(stats_of(p.b).ierrors, 4);
+	/* Either reset is one of the queues, too. */
+	assert_int_equal(rte_eth_stats_reset(p.a), 0);
+	assert_int_equal(rte_eth_xstats_reset(p.b), 0);
+	send_frames(p.a, 63, 60, 0, 3);
+	drain(p.b, 63);
+	for (q = 0; q < 64; q++) {
+		assert_int_equal(queue_xstat(p.a, "tx", q, "packets"), q == 63 ? 3 : 0);
+		assert_int_equal(queue_xstat(p.b, "rx", q, "bytes"), q == 63 ? 180 : 0);
+		assert_int_equal(queue_xstat(p.b, "rx", q, "errors"), 0);
+	}
+	/* Fewer queues have fewer counters. */
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	nic_start(p.b, NULL);
+	assert_int_equal(queue_xstat(p.b, "rx", 0, "packets"), 0);
+	log_begin();
+	assert_int_equal(rte_eth_xstats_get_id_by_name(p.b, "rx_q1_packets", ids), -EINVAL);
+	log_end();
+	assert_int_equal(stats_of(p.b).ipackets, 3);
+}
+
 static void
 test_xstats_names(void **state)
 {
@@ -251,6 +321,7 @@ corrupt(off_t off, uint64_t word, uint64_t missed)
 	assert_int_equal(drain(b, 0), 0);
 	assert_int_equal(xstat_of(b, "rx_corrupt"), 1);
 	assert_int_equal(stats_of(b).ierrors, 1);
+	assert_int_equal(xstat_of(b, "rx_q0_errors"), 1);
 	assert_int_equal(stats_of(b).imissed, missed);
 	send_frames(a, 0, 60, 2, 10);
 	expect_frames(b, 0, 60, 2, 10);
@@ -308,6 +379,7 @@ main(void)
 		T(test_survive_restarts),
 		T(test_reset_and_reconfigure),
 		T(test_per_queue),
+		T(test_many_queues),
 		T(test_xstats_names),
 		T(test_xstats_reset),
 		T(test_peers),

@@ -334,8 +334,8 @@ probe_primary(struct rte_vdev_device *vdev)
 
 	dev->process_private = wire;
 	dev->data->mac_addrs = priv->macs;
-	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV |
-				RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS;
+	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS: that knows of 16 queues only. */
+	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	dev->data->promiscuous = 0;
 	shmbus_set_fast_path(dev);
 	rte_eth_dev_probing_finish(dev);

@@ -200,6 +200,18 @@ struct shmbus_counts {
 	uint64_t lock_broken_foreign;
 };
 
+/* Of one queue. */
+struct shmbus_rxq_counts {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t errors;
+};
+
+struct shmbus_txq_counts {
+	uint64_t packets;
+	uint64_t bytes;
+};
+
 /* Addresses that the port receives for, see shmbus_filter.c. The control thread writes it. */
 struct shmbus_filter {
 	shmbus_a32 n_unicast; /* places to look at; there may be empty ones (0) among them */
@@ -249,9 +261,9 @@ struct shmbus_priv {
 	struct shmbus_counts reset_at; /* what stats_reset subtracts */
 	struct shmbus_counts xreset_at;
 	struct {
-		struct shmbus_rxq_stats rx;
-		struct shmbus_txq_stats tx;
-	} reset_queue_at[RTE_ETHDEV_QUEUE_STAT_CNTRS];
+		struct shmbus_rxq_counts rx;
+		struct shmbus_txq_counts tx;
+	} reset_queue_at[SHMBUS_QUEUES_MAX];
 };
 
 static inline struct shmbus_priv *
@@ -405,12 +417,19 @@ int shmbus_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond);
 int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 		     struct eth_queue_stats *qstats);
 int shmbus_stats_reset(struct rte_eth_dev *dev);
+/* All that the port and its queues have counted, no reset subtracted. */
+void shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts);
+/* Since the last reset. */
+void shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts);
+void shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts);
+void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
+
+/* shmbus_xstats.c */
 int shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
 int shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
 			    unsigned int n);
 int shmbus_xstats_reset(struct rte_eth_dev *dev);
-void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
-void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
 
 /* shmbus_telemetry.c: while it is held, telemetry looks at no port */
 void shmbus_telemetry_lock(void);

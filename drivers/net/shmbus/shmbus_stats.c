@@ -3,13 +3,10 @@
  */
 
 /*
- * Statistics. Counters are written by the queues' threads only; a reset
- * remembers what they were, and subtracts it from then on.
+ * Statistics: those of the port, and those of each queue. Counters are written
+ * by the queues' threads only; a reset remembers what they were, and subtracts
+ * it from then on.
  */
-
-#include <stddef.h>
-
-#include <rte_string_fns.h>
 
 #include "shmbus_wire.h"
 
@@ -34,8 +31,8 @@ count_tx(const struct rte_eth_dev *dev, const struct shmbus_txq *q, struct shmbu
 	shmbus_wire(dev)->ops->count_tx(q, counts);
 }
 
-static void
-count_all(const struct rte_eth_dev *dev, struct shmbus_counts *counts)
+void
+shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts)
 {
 	uint16_t i;
 
@@ -59,9 +56,8 @@ shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 
 	count_rx(dev, q, &priv->retired);
-	if (q->queue_id < RTE_ETHDEV_QUEUE_STAT_CNTRS)
-		memset(&priv->reset_queue_at[q->queue_id].rx, 0,
-		       sizeof(priv->reset_queue_at[q->queue_id].rx));
+	memset(&priv->reset_queue_at[q->queue_id].rx, 0,
+	       sizeof(priv->reset_queue_at[q->queue_id].rx));
 }
 
 void
@@ -70,31 +66,74 @@ shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 
 	count_tx(dev, q, &priv->retired);
-	if (q->queue_id < RTE_ETHDEV_QUEUE_STAT_CNTRS)
-		memset(&priv->reset_queue_at[q->queue_id].tx, 0,
-		       sizeof(priv->reset_queue_at[q->queue_id].tx));
+	memset(&priv->reset_queue_at[q->queue_id].tx, 0,
+	       sizeof(priv->reset_queue_at[q->queue_id].tx));
+}
+
+/* Since the queue was set up. */
+static void
+count_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts)
+{
+	struct shmbus_counts now = { .ipackets = 0 };
+
+	if (id < dev->data->nb_rx_queues && dev->data->rx_queues[id] != NULL)
+		count_rx(dev, dev->data->rx_queues[id], &now);
+	counts->packets = now.ipackets;
+	counts->bytes = now.ibytes;
+	counts->errors = now.corrupt + now.rx_too_long;
 }
 
 static void
+count_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts)
+{
+	struct shmbus_counts now = { .opackets = 0 };
+
+	if (id < dev->data->nb_tx_queues && dev->data->tx_queues[id] != NULL)
+		count_tx(dev, dev->data->tx_queues[id], &now);
+	counts->packets = now.opackets;
+	counts->bytes = now.obytes;
+}
+
+void
+shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts)
+{
+	const struct shmbus_rxq_counts *base = &shmbus_priv(dev)->reset_queue_at[id].rx;
+
+	count_rxq(dev, id, counts);
+	counts->packets -= base->packets;
+	counts->bytes -= base->bytes;
+	counts->errors -= base->errors;
+}
+
+void
+shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts)
+{
+	const struct shmbus_txq_counts *base = &shmbus_priv(dev)->reset_queue_at[id].tx;
+
+	count_txq(dev, id, counts);
+	counts->packets -= base->packets;
+	counts->bytes -= base->bytes;
+}
+
+/* The structure has no room for more queues; shmbus_xstats.c has all. */
+static void
 queue_stats(const struct rte_eth_dev *dev, struct eth_queue_stats *qstats)
 {
-	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const struct shmbus_rxq *rxq;
-	const struct shmbus_txq *txq;
+	const uint16_t most = RTE_MIN(RTE_ETHDEV_QUEUE_STAT_CNTRS, SHMBUS_QUEUES_MAX);
+	struct shmbus_rxq_counts rx;
+	struct shmbus_txq_counts tx;
 	uint16_t i;
 
-	for (i = 0; i < RTE_ETHDEV_QUEUE_STAT_CNTRS; i++) {
-		rxq = i < dev->data->nb_rx_queues ? dev->data->rx_queues[i] : NULL;
-		txq = i < dev->data->nb_tx_queues ? dev->data->tx_queues[i] : NULL;
-		if (rxq != NULL) {
-			qstats->q_ipackets[i] = rxq->stats.packets - priv->reset_queue_at[i].rx.packets;
-			qstats->q_ibytes[i] = rxq->stats.bytes - priv->reset_queue_at[i].rx.bytes;
-			qstats->q_errors[i] = rxq->stats.too_long - priv->reset_queue_at[i].rx.too_long;
-		}
-		if (txq != NULL) {
-			qstats->q_opackets[i] = txq->stats.packets - priv->reset_queue_at[i].tx.packets;
-			qstats->q_obytes[i] = txq->stats.bytes - priv->reset_queue_at[i].tx.bytes;
-		}
+	for (i = 0; i < RTE_MIN(dev->data->nb_rx_queues, most); i++) {
+		shmbus_stats_rxq(dev, i, &rx);
+		qstats->q_ipackets[i] = rx.packets;
+		qstats->q_ibytes[i] = rx.bytes;
+		qstats->q_errors[i] = rx.errors;
+	}
+	for (i = 0; i < RTE_MIN(dev->data->nb_tx_queues, most); i++) {
+		shmbus_stats_txq(dev, i, &tx);
+		qstats->q_opackets[i] = tx.packets;
+		qstats->q_obytes[i] = tx.bytes;
 	}
 }
 
@@ -105,7 +144,7 @@ shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 	const struct shmbus_counts *base = &shmbus_priv(dev)->reset_at;
 	struct shmbus_counts now;
 
-	count_all(dev, &now);
+	shmbus_stats_count(dev, &now);
 	stats->ipackets = now.ipackets - base->ipackets;
 	stats->ibytes = now.ibytes - base->ibytes;
 	stats->opackets = now.opackets - base->opackets;
@@ -123,91 +162,13 @@ int
 shmbus_stats_reset(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
-	const struct shmbus_rxq *rxq;
-	const struct shmbus_txq *txq;
 	uint16_t i;
 
-	count_all(dev, &priv->reset_at);
+	shmbus_stats_count(dev, &priv->reset_at);
 	dev->data->rx_mbuf_alloc_failed = 0;
-	for (i = 0; i < RTE_ETHDEV_QUEUE_STAT_CNTRS; i++) {
-		rxq = i < dev->data->nb_rx_queues ? dev->data->rx_queues[i] : NULL;
-		txq = i < dev->data->nb_tx_queues ? dev->data->tx_queues[i] : NULL;
-		if (rxq != NULL)
-			priv->reset_queue_at[i].rx = rxq->stats;
-		if (txq != NULL)
-			priv->reset_queue_at[i].tx = txq->stats;
+	for (i = 0; i < SHMBUS_QUEUES_MAX; i++) {
+		count_rxq(dev, i, &priv->reset_queue_at[i].rx);
+		count_txq(dev, i, &priv->reset_queue_at[i].tx);
 	}
 	return 0;
-}
-
-/* What the basic statistics have no place for. */
-static const struct {
-	const char *name;
-	size_t off;
-} xstats_table[] = {
-	{ "rx_overruns", offsetof(struct shmbus_counts, overruns) },
-	{ "rx_filtered", offsetof(struct shmbus_counts, filtered) },
-	{ "rx_corrupt", offsetof(struct shmbus_counts, corrupt) },
-	{ "rx_too_long", offsetof(struct shmbus_counts, rx_too_long) },
-	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
-	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
-	{ "tx_pause_dead", offsetof(struct shmbus_counts, pause_dead) },
-	/* shmif only: */
-	{ "rx_overrun_bytes", offsetof(struct shmbus_counts, missed_bytes) },
-	{ "tx_corrupt", offsetof(struct shmbus_counts, tx_corrupt) },
-	{ "lock_busy", offsetof(struct shmbus_counts, lock_busy) },
-	{ "lock_broken_own_kind", offsetof(struct shmbus_counts, lock_broken_ours) },
-	{ "lock_broken_foreign", offsetof(struct shmbus_counts, lock_broken_foreign) },
-};
-
-#define PEERS RTE_DIM(xstats_table) /* the one behind them is no counter */
-#define XSTATS (PEERS + 1)
-
-int
-shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
-{
-	unsigned int i;
-
-	RTE_SET_USED(dev);
-	if (names == NULL || n < XSTATS)
-		return XSTATS;
-	for (i = 0; i < PEERS; i++)
-		rte_strscpy(names[i].name, xstats_table[i].name, sizeof(names[i].name));
-	rte_strscpy(names[PEERS].name, "peers", sizeof(names[PEERS].name));
-	return XSTATS;
-}
-
-static uint64_t
-pick(const struct shmbus_counts *counts, size_t off)
-{
-	return *(const uint64_t *)(const void *)((const uint8_t *)counts + off);
-}
-
-int
-shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
-{
-	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-	struct shmbus_counts now;
-	unsigned int i;
-
-	if (xstats == NULL || n < XSTATS)
-		return XSTATS;
-	count_all(dev, &now);
-	for (i = 0; i < PEERS; i++) {
-		xstats[i].id = i;
-		xstats[i].value = pick(&now, xstats_table[i].off) -
-				  pick(&priv->xreset_at, xstats_table[i].off);
-	}
-	xstats[PEERS].id = PEERS;
-	xstats[PEERS].value = wire->ops->count_peers(wire, priv);
-	return XSTATS;
-}
-
-int
-shmbus_xstats_reset(struct rte_eth_dev *dev)
-{
-	/* The basic statistics are among the extended ones. */
-	count_all(dev, &shmbus_priv(dev)->xreset_at);
-	return shmbus_stats_reset(dev);
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Extended statistics: first those of the queues, of all that are configured,
+ * with the names that ethdev gives to the few that it knows of; then the port's.
+ */
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include <rte_string_fns.h>
+
+#include "shmbus_wire.h"
+
+/* A counter by its name and its place in a structure. */
+struct xstat {
+	const char *name;
+	size_t off;
+};
+
+static const struct xstat rxq_table[] = {
+	{ "packets", offsetof(struct shmbus_rxq_counts, packets) },
+	{ "bytes", offsetof(struct shmbus_rxq_counts, bytes) },
+	{ "errors", offsetof(struct shmbus_rxq_counts, errors) },
+};
+
+static const struct xstat txq_table[] = {
+	{ "packets", offsetof(struct shmbus_txq_counts, packets) },
+	{ "bytes", offsetof(struct shmbus_txq_counts, bytes) },
+};
+
+/* What the basic statistics have no place for. */
+static const struct xstat port_table[] = {
+	{ "rx_overruns", offsetof(struct shmbus_counts, overruns) },
+	{ "rx_filtered", offsetof(struct shmbus_counts, filtered) },
+	{ "rx_corrupt", offsetof(struct shmbus_counts, corrupt) },
+	{ "rx_too_long", offsetof(struct shmbus_counts, rx_too_long) },
+	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
+	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
+	{ "tx_pause_dead", offsetof(struct shmbus_counts, pause_dead) },
+	/* shmif only: */
+	{ "rx_overrun_bytes", offsetof(struct shmbus_counts, missed_bytes) },
+	{ "tx_corrupt", offsetof(struct shmbus_counts, tx_corrupt) },
+	{ "lock_busy", offsetof(struct shmbus_counts, lock_busy) },
+	{ "lock_broken_own_kind", offsetof(struct shmbus_counts, lock_broken_ours) },
+	{ "lock_broken_foreign", offsetof(struct shmbus_counts, lock_broken_foreign) },
+};
+
+/* Those above, and the peers, which are no counter. */
+static unsigned int
+count_xstats(const struct rte_eth_dev *dev)
+{
+	return dev->data->nb_rx_queues * RTE_DIM(rxq_table) +
+	       dev->data->nb_tx_queues * RTE_DIM(txq_table) + RTE_DIM(port_table) + 1;
+}
+
+static unsigned int
+name_queues(struct rte_eth_xstat_name *names, const char *direction, uint16_t n_queues,
+	    const struct xstat *table, unsigned int n)
+{
+	unsigned int i, k = 0;
+	uint16_t q;
+
+	for (q = 0; q < n_queues; q++)
+		for (i = 0; i < n; i++)
+			snprintf(names[k++].name, sizeof(names[0].name), "%s_q%u_%s", direction, q,
+				 table[i].name);
+	return k;
+}
+
+int
+shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
+{
+	const unsigned int all = count_xstats(dev);
+	unsigned int i, k;
+
+	if (names == NULL || n < all)
+		return (int)all;
+	k = name_queues(names, "rx", dev->data->nb_rx_queues, rxq_table, RTE_DIM(rxq_table));
+	k += name_queues(&names[k], "tx", dev->data->nb_tx_queues, txq_table, RTE_DIM(txq_table));
+	for (i = 0; i < RTE_DIM(port_table); i++)
+		rte_strscpy(names[k++].name, port_table[i].name, sizeof(names[0].name));
+	rte_strscpy(names[k].name, "peers", sizeof(names[0].name));
+	return (int)all;
+}
+
+static uint64_t
+pick(const void *counts, size_t off)
+{
+	return *(const uint64_t *)(const void *)((const uint8_t *)counts + off);
+}
+
+int
+shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const unsigned int all = count_xstats(dev);
+	struct shmbus_rxq_counts rx;
+	struct shmbus_txq_counts tx;
+	struct shmbus_counts now;
+	unsigned int i, k = 0;
+	uint16_t q;
+
+	if (xstats == NULL || n < all)
+		return (int)all;
+	for (q = 0; q < dev->data->nb_rx_queues; q++) {
+		shmbus_stats_rxq(dev, q, &rx);
+		for (i = 0; i < RTE_DIM(rxq_table); i++)
+			xstats[k++].value = pick(&rx, rxq_table[i].off);
+	}
+	for (q = 0; q < dev->data->nb_tx_queues; q++) {
+		shmbus_stats_txq(dev, q, &tx);
+		for (i = 0; i < RTE_DIM(txq_table); i++)
+			xstats[k++].value = pick(&tx, txq_table[i].off);
+	}
+	shmbus_stats_count(dev, &now);
+	for (i = 0; i < RTE_DIM(port_table); i++)
+		xstats[k++].value = pick(&now, port_table[i].off) -
+				    pick(&priv->xreset_at, port_table[i].off);
+	xstats[k].value = wire->ops->count_peers(wire, priv);
+	for (i = 0; i < all; i++)
+		xstats[i].id = i;
+	return (int)all;
+}
+
+int
+shmbus_xstats_reset(struct rte_eth_dev *dev)
+{
+	/* The basic statistics are among the extended ones. */
+	shmbus_stats_count(dev, &shmbus_priv(dev)->xreset_at);
+	return shmbus_stats_reset(dev);
+}
