@@ -213,42 +213,60 @@ test_many_queues(void **state)
 	assert_int_equal(stats_of(p.b).ipackets, 3);
 }
 
+/* The table of a port has each of these names once, and none of those. */
 static void
-test_xstats_names(void **state)
+assert_names(uint16_t port, const char *const *has, unsigned int n_has, const char *const *not,
+	     unsigned int n_not)
 {
-	static const char *const names[] = {
-		"rx_good_packets", "tx_good_packets", "rx_missed_errors", "rx_q0_packets",
-		"tx_q0_packets", "rx_overruns", "rx_filtered", "rx_corrupt", "rx_too_long", "tx_paused",
-		"tx_pause_timeouts", "tx_pause_dead", "peers",
-	};
 	struct rte_eth_xstat_name *all;
 	struct rte_eth_xstat *values;
 	unsigned int i, k, found;
-	struct pair p;
 	int n;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
-	n = rte_eth_xstats_get_names(p.a, NULL, 0);
+	n = rte_eth_xstats_get_names(port, NULL, 0);
 	assert_true(n > 0);
-	assert_int_equal(rte_eth_xstats_get(p.a, NULL, 0), n);
+	assert_int_equal(rte_eth_xstats_get(port, NULL, 0), n);
 	all = calloc((size_t)n, sizeof(*all));
 	values = calloc((size_t)n, sizeof(*values));
 	/* Too small a table: how large it must be. */
-	assert_int_equal(rte_eth_xstats_get_names(p.a, all, (unsigned int)n - 1), n);
-	assert_int_equal(rte_eth_xstats_get(p.a, values, (unsigned int)n - 1), n);
-	assert_int_equal(rte_eth_xstats_get_names(p.a, all, (unsigned int)n), n);
-	assert_int_equal(rte_eth_xstats_get(p.a, values, (unsigned int)n), n);
-	for (i = 0; i < RTE_DIM(names); i++) {
+	assert_int_equal(rte_eth_xstats_get_names(port, all, (unsigned int)n - 1), n);
+	assert_int_equal(rte_eth_xstats_get(port, values, (unsigned int)n - 1), n);
+	assert_int_equal(rte_eth_xstats_get_names(port, all, (unsigned int)n), n);
+	assert_int_equal(rte_eth_xstats_get(port, values, (unsigned int)n), n);
+	for (i = 0; i < n_has + n_not; i++) {
 		for (k = 0, found = 0; k < (unsigned int)n; k++)
-			found += strcmp(all[k].name, names[i]) == 0;
-		if (found != 1)
-			fail_msg("xstat %s is there %u times", names[i], found);
+			found += strcmp(all[k].name, i < n_has ? has[i] : not[i - n_has]) == 0;
+		if (found != (i < n_has))
+			fail_msg("xstat %s is there %u times", i < n_has ? has[i] : not[i - n_has], found);
 	}
 	for (k = 0; k < (unsigned int)n; k++)
 		assert_int_equal(values[k].id, k);
 	free(all);
 	free(values);
+}
+
+static void
+test_xstats_names(void **state)
+{
+	static const char *const both[] = {
+		"rx_good_packets", "tx_good_packets", "rx_missed_errors", "rx_q0_packets", "rx_q0_bytes",
+		"rx_q0_errors", "tx_q0_packets", "tx_q0_bytes", "rx_overruns", "rx_filtered",
+		"rx_corrupt", "rx_too_long", "peers",
+	};
+	static const char *const lanes[] = { "tx_paused", "tx_pause_timeouts", "tx_pause_dead" };
+	static const char *const shmif[] = {
+		"rx_overrun_bytes", "tx_corrupt", "lock_busy", "lock_broken_own_kind",
+		"lock_broken_foreign",
+	};
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	assert_names(p.a, both, RTE_DIM(both), shmif, RTE_DIM(shmif));
+	assert_names(p.a, lanes, RTE_DIM(lanes), NULL, 0);
+	pair_start(&p, "format=shmif", NULL);
+	assert_names(p.a, both, RTE_DIM(both), lanes, RTE_DIM(lanes));
+	assert_names(p.a, shmif, RTE_DIM(shmif), NULL, 0);
 }
 
 static void

@@ -31,16 +31,22 @@ static const struct xstat txq_table[] = {
 	{ "bytes", offsetof(struct shmbus_txq_counts, bytes) },
 };
 
-/* What the basic statistics have no place for. */
+/* What the basic statistics have no place for, on buses of both formats */
 static const struct xstat port_table[] = {
 	{ "rx_overruns", offsetof(struct shmbus_counts, overruns) },
 	{ "rx_filtered", offsetof(struct shmbus_counts, filtered) },
 	{ "rx_corrupt", offsetof(struct shmbus_counts, corrupt) },
 	{ "rx_too_long", offsetof(struct shmbus_counts, rx_too_long) },
+};
+
+/* and of one alone. */
+static const struct xstat lanes_table[] = {
 	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
 	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
 	{ "tx_pause_dead", offsetof(struct shmbus_counts, pause_dead) },
-	/* shmif only: */
+};
+
+static const struct xstat shmif_table[] = {
 	{ "rx_overrun_bytes", offsetof(struct shmbus_counts, missed_bytes) },
 	{ "tx_corrupt", offsetof(struct shmbus_counts, tx_corrupt) },
 	{ "lock_busy", offsetof(struct shmbus_counts, lock_busy) },
@@ -48,12 +54,24 @@ static const struct xstat port_table[] = {
 	{ "lock_broken_foreign", offsetof(struct shmbus_counts, lock_broken_foreign) },
 };
 
+static const struct xstat *
+format_table(const struct rte_eth_dev *dev, unsigned int *n)
+{
+	const bool lanes = shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES;
+
+	*n = lanes ? RTE_DIM(lanes_table) : RTE_DIM(shmif_table);
+	return lanes ? lanes_table : shmif_table;
+}
+
 /* Those above, and the peers, which are no counter. */
 static unsigned int
 count_xstats(const struct rte_eth_dev *dev)
 {
+	unsigned int n;
+
+	format_table(dev, &n);
 	return dev->data->nb_rx_queues * RTE_DIM(rxq_table) +
-	       dev->data->nb_tx_queues * RTE_DIM(txq_table) + RTE_DIM(port_table) + 1;
+	       dev->data->nb_tx_queues * RTE_DIM(txq_table) + RTE_DIM(port_table) + n + 1;
 }
 
 static unsigned int
@@ -74,7 +92,8 @@ int
 shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
 	const unsigned int all = count_xstats(dev);
-	unsigned int i, k;
+	const struct xstat *table;
+	unsigned int n_table, i, k;
 
 	if (names == NULL || n < all)
 		return (int)all;
@@ -82,6 +101,9 @@ shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *name
 	k += name_queues(&names[k], "tx", dev->data->nb_tx_queues, txq_table, RTE_DIM(txq_table));
 	for (i = 0; i < RTE_DIM(port_table); i++)
 		rte_strscpy(names[k++].name, port_table[i].name, sizeof(names[0].name));
+	table = format_table(dev, &n_table);
+	for (i = 0; i < n_table; i++)
+		rte_strscpy(names[k++].name, table[i].name, sizeof(names[0].name));
 	rte_strscpy(names[k].name, "peers", sizeof(names[0].name));
 	return (int)all;
 }
@@ -90,6 +112,17 @@ static uint64_t
 pick(const void *counts, size_t off)
 {
 	return *(const uint64_t *)(const void *)((const uint8_t *)counts + off);
+}
+
+static unsigned int
+get_port(struct rte_eth_xstat *xstats, const struct shmbus_priv *priv,
+	 const struct shmbus_counts *now, const struct xstat *table, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		xstats[i].value = pick(now, table[i].off) - pick(&priv->xreset_at, table[i].off);
+	return n;
 }
 
 int
@@ -101,7 +134,8 @@ shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 	struct shmbus_rxq_counts rx;
 	struct shmbus_txq_counts tx;
 	struct shmbus_counts now;
-	unsigned int i, k = 0;
+	const struct xstat *table;
+	unsigned int n_table, i, k = 0;
 	uint16_t q;
 
 	if (xstats == NULL || n < all)
@@ -117,9 +151,9 @@ shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 			xstats[k++].value = pick(&tx, txq_table[i].off);
 	}
 	shmbus_stats_count(dev, &now);
-	for (i = 0; i < RTE_DIM(port_table); i++)
-		xstats[k++].value = pick(&now, port_table[i].off) -
-				    pick(&priv->xreset_at, port_table[i].off);
+	k += get_port(&xstats[k], priv, &now, port_table, RTE_DIM(port_table));
+	table = format_table(dev, &n_table);
+	k += get_port(&xstats[k], priv, &now, table, n_table);
 	xstats[k].value = wire->ops->count_peers(wire, priv);
 	for (i = 0; i < all; i++)
 		xstats[i].id = i;
