@@ -5,7 +5,7 @@
 /*
  * net_shmbus: a port on an Ethernet segment whose wire is a file in shared
  * memory. Here: how the port comes, is configured, and goes. The primary
- * process owns the slot on the bus; secondaries use it through it.
+ * process owns the slot on the bus; secondaries use it (shmbus_secondary.c).
  */
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ shmbus_dev_stop(struct rte_eth_dev *dev)
 	return 0;
 }
 
-static int
+int
 shmbus_dev_close(struct rte_eth_dev *dev)
 {
 	struct shmbus_wire *wire = shmbus_wire(dev);
@@ -112,7 +112,7 @@ shmbus_dev_close(struct rte_eth_dev *dev)
 	return 0;
 }
 
-static int
+int
 shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
@@ -165,7 +165,7 @@ shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 }
 
 /* The clock of the Rx timestamps. */
-static int
+int
 shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock)
 {
 	if (shmbus_priv(dev)->format != SHMBUS_FORMAT_LANES)
@@ -237,7 +237,6 @@ shmbus_set_fast_path(struct rte_eth_dev *dev)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 
-	dev->dev_ops = &shmbus_ops;
 	dev->rx_pkt_burst = wire->ops->rx_burst;
 	dev->tx_pkt_burst = wire->ops->tx_burst;
 	dev->tx_pkt_prepare = shmbus_tx_prepare;
@@ -249,7 +248,7 @@ shmbus_set_fast_path(struct rte_eth_dev *dev)
 bool
 shmbus_is_our_port(const struct rte_eth_dev *dev)
 {
-	return dev->dev_ops == &shmbus_ops;
+	return dev->dev_ops == &shmbus_ops || dev->dev_ops == &shmbus_secondary_ops;
 }
 
 /* b2:a0 is locally administered; the rest is by chance. */
@@ -337,6 +336,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS: that knows of 16 queues only. */
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	dev->data->promiscuous = 0;
+	dev->dev_ops = &shmbus_ops;
 	shmbus_set_fast_path(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
@@ -351,72 +351,12 @@ err_free:
 }
 
 static int
-probe_secondary(struct rte_vdev_device *vdev)
-{
-	const char *name = rte_vdev_device_name(vdev);
-	struct shmbus_error error;
-	struct shmbus_priv *priv;
-	struct rte_eth_dev *dev;
-	struct shmbus_wire *wire;
-	int fd, ret;
-
-	dev = rte_eth_dev_attach_secondary(name);
-	if (dev == NULL) {
-		SHMBUS_LOG(ERR, "%s: the primary process has no such port", name);
-		return -ENODEV;
-	}
-	priv = shmbus_priv(dev);
-	wire = calloc(1, sizeof(*wire));
-	if (wire == NULL) {
-		ret = -ENOMEM;
-		goto err_release;
-	}
-	ret = shmbus_mp_listen();
-	if (ret != 0) {
-		SHMBUS_LOG(ERR, "%s: cannot listen to the primary process: %s", name,
-			   rte_strerror(-ret));
-		goto err_free;
-	}
-	fd = shmbus_mp_request_bus(name);
-	if (fd < 0) {
-		ret = fd;
-		SHMBUS_LOG(ERR, "%s: the primary process does not give its bus: %s", name,
-			   rte_strerror(-ret));
-		goto err_unlisten;
-	}
-	wire->ops = shmbus_wire_ops(priv->format, priv->args.readonly);
-	wire->serial = priv->serial;
-	ret = wire->ops->share(wire, priv, fd, &error);
-	if (ret != 0) {
-		close(fd);
-		SHMBUS_LOG(ERR, "%s: %s", name, error.text);
-		goto err_unlisten;
-	}
-	shmbus_add(&priv->secondaries, 1);
-	dev->device = &vdev->device;
-	dev->process_private = wire;
-	shmbus_set_fast_path(dev);
-	/* It can do without, and has said so. */
-	shmbus_intr_open(dev);
-	rte_eth_dev_probing_finish(dev);
-	return 0;
-
-err_unlisten:
-	shmbus_mp_unlisten();
-err_free:
-	free(wire);
-err_release:
-	rte_eth_dev_release_port(dev);
-	return ret;
-}
-
-static int
 shmbus_probe(struct rte_vdev_device *vdev)
 {
 	int ret;
 
 	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-		ret = probe_secondary(vdev);
+		ret = shmbus_secondary_probe(vdev);
 	else
 		ret = probe_primary(vdev);
 	/* EAL takes that for a device that is there already, and goes on as if all were well. */

@@ -279,6 +279,14 @@ struct shmbus_bus;
 bool shmbus_is_our_port(const struct rte_eth_dev *dev);
 /* The functions of the data path, for the format of the process's bus. */
 void shmbus_set_fast_path(struct rte_eth_dev *dev);
+int shmbus_dev_close(struct rte_eth_dev *dev);
+int shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info);
+int shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock);
+
+/* shmbus_secondary.c */
+extern const struct eth_dev_ops shmbus_secondary_ops;
+struct rte_vdev_device;
+int shmbus_secondary_probe(struct rte_vdev_device *vdev);
 
 /* shmbus_rx.c, shmbus_tx.c: eth_rx_burst_t and eth_tx_burst_t */
 uint16_t shmbus_rx_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);

@@ -4,6 +4,7 @@
 
 /* Queues: set up, start, stop, release. What they do is in shmbus_rx.c and shmbus_tx.c. */
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_dyn.h>
@@ -142,6 +143,9 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 	uint16_t i;
 	bool down;
 
+	/* A secondary that has been left behind (shmbus_mp.c) does not know of the port's bus. */
+	if (wire->ops->fd(wire) < 0 && rte_eal_process_type() != RTE_PROC_PRIMARY)
+		return;
 	rte_spinlock_lock(&priv->queues_lock);
 	down = priv->link_down || wire->ops->fd(wire) < 0 ||
 	       shmbus_load(&priv->fate) == SHMBUS_FATE_GONE;

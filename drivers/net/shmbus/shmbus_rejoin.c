@@ -158,8 +158,6 @@ shmbus_rejoin_if_lost(struct rte_eth_dev *dev)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 
 	shmbus_guard_renew();
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return shmbus_removal_look(dev) ? -EIO : 0;
 	shmbus_removal_look(dev);
 	return shmbus_load(&priv->fate) == SHMBUS_FATE_WELL ? 0 : rejoin(dev);
 }
@@ -170,8 +168,6 @@ shmbus_dev_reset(struct rte_eth_dev *dev)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 	uint16_t i;
 
-	if (rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return -ENOTSUP;
 	shmbus_guard_renew();
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		shmbus_rx_queue_release(dev, i);

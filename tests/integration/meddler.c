@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * dpdk-meddler: a secondary process that calls all that ethdev has for port 0,
+ * what it may and what only the primary may, and tells what each call said:
+ * "call NAME STATUS". Then it receives on queue 1, and tells the "frames N" it
+ * has got whenever that changes, until its standard input ends.
+ */
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_dev_info.h>
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_flow.h>
+
+#define PORT 0
+#define QUEUE 1
+#define BURST 32
+
+#define CALL(name, expression) printf("call %s %d\n", name, expression)
+
+/* What a secondary may do. */
+static void
+look(void)
+{
+	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = UINT64_MAX }, { .mask = UINT64_MAX } };
+	struct rte_eth_rss_conf rss = { .rss_key = NULL };
+	struct rte_dev_reg_info regs = { .data = NULL };
+	struct rte_eth_burst_mode mode;
+	struct rte_eth_xstat xstats[64];
+	struct rte_eth_dev_info info;
+	struct rte_eth_fc_conf fc;
+	struct rte_eth_rxq_info rxq;
+	struct rte_eth_txq_info txq;
+	struct rte_eth_stats stats;
+	struct rte_eth_link link;
+	char text[64];
+	uint64_t clock;
+	uint16_t mtu;
+	FILE *nowhere;
+
+	CALL("info_get", rte_eth_dev_info_get(PORT, &info));
+	CALL("link_get", rte_eth_link_get_nowait(PORT, &link));
+	CALL("get_mtu", rte_eth_dev_get_mtu(PORT, &mtu));
+	CALL("stats_get", rte_eth_stats_get(PORT, &stats));
+	CALL("stats_reset", rte_eth_stats_reset(PORT));
+	CALL("xstats_get", rte_eth_xstats_get(PORT, xstats, RTE_DIM(xstats)) > 0 ? 0 : -1);
+	CALL("xstats_reset", rte_eth_xstats_reset(PORT));
+	CALL("rx_queue_info_get", rte_eth_rx_queue_info_get(PORT, QUEUE, &rxq));
+	CALL("tx_queue_info_get", rte_eth_tx_queue_info_get(PORT, QUEUE, &txq));
+	CALL("rx_burst_mode_get", rte_eth_rx_burst_mode_get(PORT, QUEUE, &mode));
+	CALL("tx_burst_mode_get", rte_eth_tx_burst_mode_get(PORT, QUEUE, &mode));
+	CALL("flow_ctrl_get", rte_eth_dev_flow_ctrl_get(PORT, &fc));
+	CALL("rss_hash_conf_get", rte_eth_dev_rss_hash_conf_get(PORT, &rss));
+	CALL("rss_reta_query", rte_eth_dev_rss_reta_query(PORT, reta, 128));
+	CALL("read_clock", rte_eth_read_clock(PORT, &clock));
+	CALL("fw_version_get", rte_eth_dev_fw_version_get(PORT, text, sizeof(text)));
+	CALL("get_reg_info", rte_eth_dev_get_reg_info(PORT, &regs));
+	nowhere = fopen("/dev/null", "w");
+	CALL("priv_dump", rte_eth_dev_priv_dump(PORT, nowhere));
+	fclose(nowhere);
+	CALL("promiscuous_disable", rte_eth_promiscuous_disable(PORT));
+	CALL("promiscuous_enable", rte_eth_promiscuous_enable(PORT));
+	CALL("allmulticast_enable", rte_eth_allmulticast_enable(PORT));
+	CALL("allmulticast_disable", rte_eth_allmulticast_disable(PORT));
+}
+
+/* Only the primary may do these. */
+static void
+meddle(void)
+{
+	const struct rte_flow_action actions[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_DROP }, { .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	const struct rte_flow_item items[] = { { .type = RTE_FLOW_ITEM_TYPE_END } };
+	const struct rte_flow_attr attr = { .ingress = 1 };
+	struct rte_eth_rss_reta_entry64 reta[2] = { { .mask = 1 }, { .mask = 1 } };
+	struct rte_eth_rss_conf rss = { .rss_hf = RTE_ETH_RSS_IPV4 };
+	struct rte_ether_addr multicast = { { 0x33, 0x33, 0, 0, 0, 1 } };
+	struct rte_ether_addr mac = { { 2, 0, 0, 0, 0, 99 } };
+	const struct rte_eth_conf conf = { .link_speeds = 0 };
+	struct rte_eth_fc_conf fc = { .mode = RTE_ETH_FC_NONE };
+	struct rte_mempool *pool;
+	struct rte_eth_rxq_info rxq;
+
+	CALL("configure", rte_eth_dev_configure(PORT, 1, 1, &conf));
+	pool = rte_eth_rx_queue_info_get(PORT, QUEUE, &rxq) == 0 ? rxq.mp : NULL;
+	CALL("rx_queue_setup", rte_eth_rx_queue_setup(PORT, QUEUE, 0, 0, NULL, pool));
+	CALL("tx_queue_setup", rte_eth_tx_queue_setup(PORT, QUEUE, 0, 0, NULL));
+	CALL("start", rte_eth_dev_start(PORT));
+	CALL("stop", rte_eth_dev_stop(PORT));
+	CALL("reset", rte_eth_dev_reset(PORT));
+	CALL("set_link_down", rte_eth_dev_set_link_down(PORT));
+	CALL("set_link_up", rte_eth_dev_set_link_up(PORT));
+	CALL("set_mtu", rte_eth_dev_set_mtu(PORT, 1000));
+	CALL("mac_addr_set", rte_eth_dev_default_mac_addr_set(PORT, &mac));
+	CALL("mac_addr_add", rte_eth_dev_mac_addr_add(PORT, &mac, 0));
+	CALL("mac_addr_remove", rte_eth_dev_mac_addr_remove(PORT, &mac));
+	CALL("set_mc_addr_list", rte_eth_dev_set_mc_addr_list(PORT, &multicast, 1));
+	CALL("vlan_offload", rte_eth_dev_set_vlan_offload(PORT, RTE_ETH_VLAN_STRIP_OFFLOAD));
+	CALL("set_ptypes", rte_eth_dev_set_ptypes(PORT, RTE_PTYPE_L2_MASK, NULL, 0));
+	CALL("rss_hash_update", rte_eth_dev_rss_hash_update(PORT, &rss));
+	CALL("rss_reta_update", rte_eth_dev_rss_reta_update(PORT, reta, 128));
+	CALL("flow_validate", rte_flow_validate(PORT, &attr, items, actions, NULL));
+	CALL("flow_ctrl_set", rte_eth_dev_flow_ctrl_set(PORT, &fc));
+	CALL("rate_limit", rte_eth_set_queue_rate_limit(PORT, QUEUE, 10));
+}
+
+/* Of a queue of its own, it may. */
+static void
+restart_queue(void)
+{
+	CALL("rx_queue_stop", rte_eth_dev_rx_queue_stop(PORT, QUEUE));
+	CALL("rx_queue_start", rte_eth_dev_rx_queue_start(PORT, QUEUE));
+	CALL("tx_queue_stop", rte_eth_dev_tx_queue_stop(PORT, QUEUE));
+	CALL("tx_queue_start", rte_eth_dev_tx_queue_start(PORT, QUEUE));
+}
+
+static void
+receive(void)
+{
+	struct pollfd input = { .fd = STDIN_FILENO };
+	struct rte_mbuf *pkts[BURST];
+	uint64_t frames = 0;
+	uint16_t n;
+
+	while (poll(&input, 1, 0) == 0) {
+		n = rte_eth_rx_burst(PORT, QUEUE, pkts, BURST);
+		if (n == 0)
+			continue;
+		rte_pktmbuf_free_bulk(pkts, n);
+		frames += n;
+		printf("frames %" PRIu64 "\n", frames);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	setlinebuf(stdout);
+	if (rte_eal_init(argc, argv) < 0)
+		return EXIT_FAILURE;
+	if (rte_eal_process_type() != RTE_PROC_SECONDARY) {
+		printf("meddler: there is no primary process\n");
+		return EXIT_FAILURE;
+	}
+	printf("secondary %d\n", E_RTE_SECONDARY);
+	look();
+	meddle();
+	restart_queue();
+	printf("ready\n");
+	receive();
+	rte_eth_dev_close(PORT);
+	rte_eal_cleanup();
+	return EXIT_SUCCESS;
+}
