@@ -120,7 +120,7 @@ test_made_anew(void **state)
 	end(&st, path);
 }
 
-/* So also if it is a smaller one, which is not to be removed; and on both sides of the other format. */
+/* So also if it is a smaller one, which is not to be removed; and of either format after the other. */
 static void
 test_made_another(void **state)
 {

@@ -239,8 +239,8 @@ txq_create(struct rte_eth_dev *dev, struct shmbus_txq *q, int socket)
 	int ret;
 
 	if (is_lost(dev)) {
-		SHMBUS_LOG(ERR, "path=%s: the bus is gone, there is none for Tx queue %u; restart or reset"
-			" the port first", bus->file.path, q->queue_id);
+		SHMBUS_LOG(ERR, "path=%s: the bus is gone, there is none for Tx queue %u; restart or"
+			" reset the port first", bus->file.path, q->queue_id);
 		return -EIO;
 	}
 	ret = shmbus_port_prepare_lane(&port, q->queue_id);

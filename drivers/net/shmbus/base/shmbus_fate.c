@@ -71,7 +71,7 @@ has_header(const struct shmbus_file *f)
 /* What the header makes of the bus. */
 enum header_says {
 	SAYS_SAME,
-	SAYS_ANOTHER, /* emptied, and made a bus again by the next port, perhaps of the other format */
+	SAYS_ANOTHER, /* emptied, and made a bus again by the next port; of whichever format */
 	SAYS_NOTHING, /* zeros: nobody has stored them one by one */
 };
 
