@@ -277,8 +277,8 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_fi
 			ret = open_failed(f, -EEXIST, want, e);
 		if (ret == 0)
 			return 0;
-		if (ret != -EAGAIN)
-			remove_unused(f);
+		/* Also where its name seems to be gone: if it is not, it would be in our own way. */
+		remove_unused(f);
 		shmbus_file_close(f);
 		if (ret != -EAGAIN)
 			return ret;
