@@ -98,6 +98,8 @@ struct shmbus_station {
 
 /* One of each format. */
 struct shmbus_wire_ops {
+	/* Memory that does not depend on the bus, before one is opened, or made. NULL: none. */
+	int (*prepare)(struct shmbus_station *st);
 	/* The bus is open; become a port of it, or begin to look on. conf is complete. */
 	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf);
 	/* Tell the others goodbye. Not for monitors. */

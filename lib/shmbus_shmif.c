@@ -33,6 +33,17 @@ begin_monitor(struct shmbus_station *st)
 }
 
 static int
+prepare(struct shmbus_station *st)
+{
+	struct shmbus_shmif_side *s = &st->shmif;
+
+	s->reader.bytes = malloc(SHMBUS_SHMIF_PIECE);
+	s->writer.bytes = malloc(SHMBUS_SHMIF_BURST);
+	s->ends = calloc(SHMBUS_PEEK_MAX, sizeof(*s->ends));
+	return s->reader.bytes != NULL && s->writer.bytes != NULL && s->ends != NULL ? 0 : -ENOMEM;
+}
+
+static int
 begin(struct shmbus_station *st, const struct shmbus_conf *conf)
 {
 	struct shmbus_shmif *bus = &st->bus.shmif;
@@ -40,11 +51,6 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf)
 	const uint64_t break_ns = (uint64_t)conf->lock_break_ms * 1000 * 1000;
 
 	st->frame_max = SHMBUS_SHMIF_FRAME_MAX;
-	s->reader.bytes = malloc(SHMBUS_SHMIF_PIECE);
-	s->writer.bytes = malloc(SHMBUS_SHMIF_BURST);
-	s->ends = calloc(SHMBUS_PEEK_MAX, sizeof(*s->ends));
-	if (s->reader.bytes == NULL || s->writer.bytes == NULL || s->ends == NULL)
-		return shmbus_lib_fail(-ENOMEM, "path=%s: out of memory", bus->file.path);
 	if (st->monitor) {
 		begin_monitor(st);
 		return 0;
@@ -300,6 +306,7 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 }
 
 const struct shmbus_wire_ops shmbus_lib_shmif = {
+	.prepare = prepare,
 	.begin = begin,
 	.leave = leave,
 	.free = free_shmif,

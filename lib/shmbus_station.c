@@ -11,10 +11,12 @@
 
 #include "shmbus_lib.h"
 
-static const struct shmbus_wire_ops *
-wire_of(const struct shmbus *bus)
+/* -ENOMEM; then the station has a wire all the same, which frees what there is. */
+static int
+choose_wire(struct shmbus_station *st, uint32_t format)
 {
-	return bus->format == SHMBUS_FORMAT_LANES ? &shmbus_lib_lanes : &shmbus_lib_shmif;
+	st->wire = format == SHMBUS_FORMAT_LANES ? &shmbus_lib_lanes : &shmbus_lib_shmif;
+	return st->wire->prepare != NULL ? st->wire->prepare(st) : 0;
 }
 
 static struct shmbus_station *
@@ -40,6 +42,8 @@ new_station(uint32_t flags, bool monitor)
 static void
 free_station(struct shmbus_station *st)
 {
+	if (st->wire != NULL)
+		st->wire->free(st);
 	if (st->watch_fd >= 0)
 		close(st->watch_fd);
 	free(st->part.frame);
@@ -81,10 +85,13 @@ shmbus_attach(struct shmbus_station **station, const char *path, const struct sh
 	if (st == NULL)
 		return no_memory(path);
 	memcpy(st->mac, full.mac, sizeof(st->mac));
+	if (choose_wire(st, full.format) != 0) {
+		ret = no_memory(path);
+		goto err_free;
+	}
 	ret = shmbus_lib_open(&st->bus, path, &full);
 	if (ret != 0)
 		goto err_free;
-	st->wire = wire_of(&st->bus);
 	ret = st->wire->begin(st, &full);
 	if (ret != 0)
 		goto err_undo;
@@ -93,7 +100,6 @@ shmbus_attach(struct shmbus_station **station, const char *path, const struct sh
 
 err_undo:
 	undo_open(&st->bus);
-	st->wire->free(st);
 err_free:
 	free_station(st);
 	return ret;
@@ -120,8 +126,7 @@ shmbus_monitor(struct shmbus_station **station, const char *path, const struct s
 	ret = shmbus_lib_look(&st->bus, path);
 	if (ret != 0)
 		goto err_free;
-	st->wire = wire_of(&st->bus);
-	ret = st->wire->begin(st, &full);
+	ret = choose_wire(st, st->bus.format) != 0 ? no_memory(path) : st->wire->begin(st, &full);
 	if (ret != 0)
 		goto err_close;
 	*station = st;
@@ -129,7 +134,6 @@ shmbus_monitor(struct shmbus_station **station, const char *path, const struct s
 
 err_close:
 	shmbus_lib_close(&st->bus);
-	st->wire->free(st);
 err_free:
 	free_station(st);
 	return ret;
@@ -151,7 +155,6 @@ shmbus_forget(struct shmbus_station *st)
 	if (st == NULL)
 		return;
 	shmbus_lib_close(&st->bus);
-	st->wire->free(st);
 	free_station(st);
 }
 
