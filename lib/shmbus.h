@@ -405,7 +405,7 @@ int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 struct shmbus_stats {
 	uint64_t rx_frames;
 	uint64_t rx_bytes;
-	uint64_t rx_missed;      /* overwritten before they were read; shmif: an estimate */
+	uint64_t rx_missed;      /* overwritten before they were read; shmif: estimated, own ones too */
 	uint64_t rx_overruns;    /* times that happened */
 	uint64_t rx_corrupt;     /* what is on the bus makes no sense */
 	uint64_t rx_filtered;    /* not for this station, see SHMBUS_FILTER */

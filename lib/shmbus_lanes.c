@@ -217,13 +217,13 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 	uint32_t lane;
 
 	for (lane = 0; lane < st->bus.lanes.geo.lanes; lane++) {
-		stats->rx_missed += s->readers[lane].missed;
-		stats->rx_overruns += s->readers[lane].overruns;
-		stats->rx_corrupt += s->readers[lane].corrupt;
+		stats->rx_missed += shmbus_counted(&s->readers[lane].missed);
+		stats->rx_overruns += shmbus_counted(&s->readers[lane].overruns);
+		stats->rx_corrupt += shmbus_counted(&s->readers[lane].corrupt);
 	}
-	stats->tx_pauses = s->writer.pauses;
-	stats->pause_timeouts = s->writer.timeouts;
-	stats->pause_dead = s->writer.dead;
+	stats->tx_pauses = shmbus_counted(&s->writer.pauses);
+	stats->pause_timeouts = shmbus_counted(&s->writer.timeouts);
+	stats->pause_dead = shmbus_counted(&s->writer.dead);
 }
 
 const struct shmbus_wire_ops shmbus_lib_lanes = {

@@ -39,10 +39,11 @@ meta_of(const struct shmbus_station *st, const struct shmbus_reader *r,
 static uint64_t
 newly_missed(struct shmbus_station *st, const struct shmbus_reader *r)
 {
-	const uint64_t missed = r->missed - st->lanes.told[r->lane];
+	const uint64_t missed = shmbus_counted(&r->missed);
+	const uint64_t told = st->lanes.told[r->lane];
 
-	st->lanes.told[r->lane] = r->missed;
-	return missed;
+	st->lanes.told[r->lane] = missed;
+	return missed - told;
 }
 
 static struct shmbus_offload
@@ -132,7 +133,7 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 	       unsigned int n)
 {
 	const struct shmbus_bus *bus = &st->bus.lanes;
-	const uint64_t truncated = st->stats.rx_truncated;
+	const uint64_t truncated = shmbus_counted(&st->stats.rx_truncated);
 	struct shmbus_walk walk;
 	struct take take;
 
@@ -140,16 +141,16 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 	take_frames(st, r, &walk, frames, n, &take);
 	if (!shmbus_reader_commit(bus, r, &walk)) {
 		st->part.len = 0;
-		st->stats.rx_truncated = truncated;
+		shmbus_store(&st->stats.rx_truncated, truncated);
 		return 0;
 	}
 	if (take.n != 0)
 		frames[0].meta.missed = newly_missed(st, r);
 	else if (take.unfinished)
 		st->part.meta.missed = newly_missed(st, r);
-	st->stats.rx_frames += take.n;
-	st->stats.rx_bytes += take.bytes;
-	st->stats.rx_filtered += take.filtered;
+	shmbus_count(&st->stats.rx_frames, take.n);
+	shmbus_count(&st->stats.rx_bytes, take.bytes);
+	shmbus_count(&st->stats.rx_filtered, take.filtered);
 	if (take.corrupt)
 		shmbus_reader_give_up(r);
 	publish(st, r);
@@ -232,7 +233,7 @@ shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames, uns
 		passed = walk.next - r->next;
 		if (!shmbus_reader_commit(bus, r, &walk))
 			continue;
-		st->stats.rx_filtered += passed;
+		shmbus_count(&st->stats.rx_filtered, passed);
 		if (corrupt)
 			shmbus_reader_give_up(r);
 		publish(st, r);
@@ -250,9 +251,9 @@ shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n)
 	if (!shmbus_reader_commit(&st->bus.lanes, r, walk))
 		return false;
 	newly_missed(st, r);
-	st->stats.rx_frames += n;
-	st->stats.rx_filtered += frames - n;
-	st->stats.rx_bytes += walk->bytes;
+	shmbus_count(&st->stats.rx_frames, n);
+	shmbus_count(&st->stats.rx_filtered, frames - n);
+	shmbus_count(&st->stats.rx_bytes, walk->bytes);
 	publish(st, r);
 	return true;
 }

@@ -73,8 +73,8 @@ shmbus_lib_lanes_send(struct shmbus_station *st, const struct shmbus_tx *frames,
 		if (rec.count != 0)
 			shmbus_writer_publish(bus, w, at, rec.count, data_off, rec.len, rec.bytes, now);
 		sent += rec.count;
-		st->stats.tx_frames += rec.count;
-		st->stats.tx_bytes += rec.bytes;
+		shmbus_count(&st->stats.tx_frames, rec.count);
+		shmbus_count(&st->stats.tx_bytes, rec.bytes);
 		if (rec.full)
 			break;
 	}

@@ -78,6 +78,17 @@ struct shmbus_shmif_side {
 	struct shmbus_shmif_writer writer;
 };
 
+/* Those with rx are counted by the receiving side, the others by the sending side. */
+struct shmbus_counters {
+	shmbus_a64 rx_frames;
+	shmbus_a64 rx_bytes;
+	shmbus_a64 rx_corrupt;
+	shmbus_a64 rx_filtered;
+	shmbus_a64 rx_truncated;
+	shmbus_a64 tx_frames;
+	shmbus_a64 tx_bytes;
+};
+
 struct shmbus_station {
 	struct shmbus bus;
 	const struct shmbus_wire_ops *wire;
@@ -89,7 +100,7 @@ struct shmbus_station {
 	uint32_t frame_max;
 	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
 	int watch_fd; /* -1: not asked for yet */
-	struct shmbus_stats stats; /* what the format does not count itself */
+	struct shmbus_counters stats; /* what the format does not count itself */
 	struct shmbus_unfinished part;
 	unsigned int peeked; /* frames */
 	struct shmbus_lanes_side lanes;

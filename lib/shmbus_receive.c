@@ -43,7 +43,7 @@ shmbus_lib_take(struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *
 		shmbus_copy_exact(rx->data, frame, part);
 	if (part != len) {
 		rx->meta.flags |= SHMBUS_META_TRUNCATED;
-		st->stats.rx_truncated++;
+		shmbus_count(&st->stats.rx_truncated, 1);
 	}
 }
 
@@ -63,7 +63,7 @@ finish_next(struct shmbus_station *st)
 		return true;
 	}
 	if (ret < 0)
-		st->stats.rx_corrupt++;
+		shmbus_count(&st->stats.rx_corrupt, 1);
 	part->len = 0;
 	return false;
 }
@@ -78,8 +78,8 @@ has_final(struct shmbus_station *st)
 static void
 drop_final(struct shmbus_station *st)
 {
-	st->stats.rx_frames++;
-	st->stats.rx_bytes += st->part.final_len;
+	shmbus_count(&st->stats.rx_frames, 1);
+	shmbus_count(&st->stats.rx_bytes, st->part.final_len);
 	st->part.final_len = 0;
 	st->part.meta.missed = 0;
 }

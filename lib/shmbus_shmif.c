@@ -125,8 +125,8 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 		if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
 			break;
 		sent += part;
-		st->stats.tx_frames += part;
-		st->stats.tx_bytes += bytes;
+		shmbus_count(&st->stats.tx_frames, part);
+		shmbus_count(&st->stats.tx_bytes, bytes);
 	}
 	if (sent != 0 && !(st->flags & SHMBUS_QUIET))
 		shmbus_shmif_wake(bus);
@@ -206,10 +206,11 @@ meta_of(const struct shmbus_shmif_frame *frame)
 static uint64_t
 newly_missed(struct shmbus_shmif_side *s)
 {
-	const uint64_t missed = s->reader.missed - s->told;
+	const uint64_t missed = shmbus_counted(&s->reader.missed);
+	const uint64_t told = s->told;
 
-	s->told = s->reader.missed;
-	return missed;
+	s->told = missed;
+	return missed - told;
 }
 
 static unsigned int
@@ -223,14 +224,14 @@ receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 	while (got < n && has_record(st, &fetches)) {
 		shmbus_shmif_next(&st->shmif.reader, &frame);
 		verdict = judge(st, &frame);
-		st->stats.rx_filtered += verdict == FILTERED;
+		shmbus_count(&st->stats.rx_filtered, verdict == FILTERED);
 		if (verdict != TAKE)
 			continue;
 		frames[got].meta = meta_of(&frame);
 		frames[got].meta.missed = newly_missed(&st->shmif);
 		shmbus_lib_take(st, &frames[got], frame.data, frame.len);
-		st->stats.rx_frames++;
-		st->stats.rx_bytes += frame.len;
+		shmbus_count(&st->stats.rx_frames, 1);
+		shmbus_count(&st->stats.rx_bytes, frame.len);
 		got++;
 	}
 	return got;
@@ -255,7 +256,7 @@ peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int n)
 			if (verdict != TAKE && found != 0)
 				break;
 			if (verdict != TAKE) {
-				st->stats.rx_filtered += verdict == FILTERED;
+				shmbus_count(&st->stats.rx_filtered, verdict == FILTERED);
 				begin_off = r->off;
 				continue;
 			}
@@ -279,8 +280,8 @@ release(struct shmbus_station *st, unsigned int n)
 
 	r->off = st->shmif.ends[n - 1];
 	newly_missed(&st->shmif);
-	st->stats.rx_frames += n;
-	st->stats.rx_bytes += r->off - before - n * st->bus.shmif.record;
+	shmbus_count(&st->stats.rx_frames, n);
+	shmbus_count(&st->stats.rx_bytes, r->off - before - n * st->bus.shmif.record);
 	return true;
 }
 
@@ -293,16 +294,23 @@ pending(struct shmbus_station *st)
 }
 
 static void
+count_watch(const struct shmbus_shmif_watch *watch, struct shmbus_stats *stats)
+{
+	stats->lock_busy += shmbus_counted(&watch->busy);
+	stats->lock_broken += shmbus_counted(&watch->broken_ours) +
+			      shmbus_counted(&watch->broken_foreign);
+}
+
+static void
 count(struct shmbus_station *st, struct shmbus_stats *stats)
 {
 	const struct shmbus_shmif_side *s = &st->shmif;
 
-	stats->rx_missed += s->reader.missed;
-	stats->rx_overruns += s->reader.overruns;
-	stats->rx_corrupt += s->reader.corrupt;
-	stats->lock_busy = s->reader.watch.busy + s->writer.watch.busy;
-	stats->lock_broken = s->reader.watch.broken_ours + s->reader.watch.broken_foreign +
-			     s->writer.watch.broken_ours + s->writer.watch.broken_foreign;
+	stats->rx_missed += shmbus_counted(&s->reader.missed);
+	stats->rx_overruns += shmbus_counted(&s->reader.overruns);
+	stats->rx_corrupt += shmbus_counted(&s->reader.corrupt);
+	count_watch(&s->reader.watch, stats);
+	count_watch(&s->writer.watch, stats);
 }
 
 const struct shmbus_wire_ops shmbus_lib_shmif = {

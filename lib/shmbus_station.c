@@ -186,7 +186,15 @@ shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self)
 int
 shmbus_get_stats(struct shmbus_station *st, struct shmbus_stats *stats)
 {
-	*stats = st->stats;
+	*stats = (struct shmbus_stats){
+		.rx_frames = shmbus_counted(&st->stats.rx_frames),
+		.rx_bytes = shmbus_counted(&st->stats.rx_bytes),
+		.rx_corrupt = shmbus_counted(&st->stats.rx_corrupt),
+		.rx_filtered = shmbus_counted(&st->stats.rx_filtered),
+		.rx_truncated = shmbus_counted(&st->stats.rx_truncated),
+		.tx_frames = shmbus_counted(&st->stats.tx_frames),
+		.tx_bytes = shmbus_counted(&st->stats.tx_bytes),
+	};
 	st->wire->count(st, stats);
 	return 0;
 }

@@ -71,12 +71,12 @@ shmbus_lanes_free(struct shmbus_rxq *q)
 static void
 fold(struct shmbus_rxq *q, struct shmbus_reader *r)
 {
-	q->past.missed += shmbus_lanes_share(q, r->missed);
-	q->past.overruns += r->overruns;
-	q->past.corrupt += shmbus_lanes_share(q, r->corrupt);
-	r->missed = 0;
-	r->overruns = 0;
-	r->corrupt = 0;
+	q->past.missed += shmbus_lanes_share(q, shmbus_counted(&r->missed));
+	q->past.overruns += shmbus_counted(&r->overruns);
+	q->past.corrupt += shmbus_lanes_share(q, shmbus_counted(&r->corrupt));
+	shmbus_store(&r->missed, 0);
+	shmbus_store(&r->overruns, 0);
+	shmbus_store(&r->corrupt, 0);
 }
 
 /* A port that looks on has no cursors; and on a bus that is another one by now there are none. */

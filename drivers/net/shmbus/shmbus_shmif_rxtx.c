@@ -31,6 +31,12 @@
 #define LOG_EVERY_NS UINT64_C(1000000000)
 
 /* Tell people that a lock was broken, but not at any rate that a peer may choose. */
+static inline uint64_t
+broken(const struct shmbus_shmif_watch *watch)
+{
+	return shmbus_counted(&watch->broken_ours) + shmbus_counted(&watch->broken_foreign);
+}
+
 static void
 tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now,
 	    struct shmbus_shmif_told *told)
@@ -41,16 +47,16 @@ tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now
 		return;
 	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: of dead ports of this driver %" PRIu64
 		   " times, of others that held it for too long %" PRIu64, bus->file.path,
-		   now->broken_ours, now->broken_foreign);
+		   shmbus_counted(&now->broken_ours), shmbus_counted(&now->broken_foreign));
 	told->since_ns = ns;
-	told->broken = now->broken_ours + now->broken_foreign;
+	told->broken = broken(now);
 }
 
 static inline void
 tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
      struct shmbus_shmif_told *told)
 {
-	if (unlikely(watch->broken_ours + watch->broken_foreign != told->broken))
+	if (unlikely(broken(watch) != told->broken))
 		tell_broken(bus, watch, told);
 }
 

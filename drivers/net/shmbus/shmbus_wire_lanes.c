@@ -280,9 +280,9 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 	const struct shmbus_args *args = &shmbus_priv(dev)->args;
 	struct shmbus_watch *watch = q->writer.watch;
 
-	q->past.pauses += q->writer.pauses;
-	q->past.timeouts += q->writer.timeouts;
-	q->past.dead += q->writer.dead;
+	q->past.pauses += shmbus_counted(&q->writer.pauses);
+	q->past.timeouts += shmbus_counted(&q->writer.timeouts);
+	q->past.dead += shmbus_counted(&q->writer.dead);
 	shmbus_writer_start(shmbus_process_bus(dev), &q->writer, shmbus_priv(dev)->slot,
 			    q->queue_id, watch, args->pause, pause_ns(args));
 	shmbus_waker_start(shmbus_process_bus(dev), &q->waker, q->writer.lane, q->waker.watched);
@@ -359,18 +359,18 @@ count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmb
 	counts->overruns += q->past.overruns;
 	counts->corrupt += q->past.corrupt;
 	for (lane = 0; lane < wire->lanes.geo.lanes; lane++) {
-		counts->imissed += shmbus_lanes_share(q, q->readers[lane].missed);
-		counts->overruns += q->readers[lane].overruns;
-		counts->corrupt += shmbus_lanes_share(q, q->readers[lane].corrupt);
+		counts->imissed += shmbus_lanes_share(q, shmbus_counted(&q->readers[lane].missed));
+		counts->overruns += shmbus_counted(&q->readers[lane].overruns);
+		counts->corrupt += shmbus_lanes_share(q, shmbus_counted(&q->readers[lane].corrupt));
 	}
 }
 
 static void
 count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
 {
-	counts->paused += q->past.pauses + q->writer.pauses;
-	counts->pause_timeouts += q->past.timeouts + q->writer.timeouts;
-	counts->pause_dead += q->past.dead + q->writer.dead;
+	counts->paused += q->past.pauses + shmbus_counted(&q->writer.pauses);
+	counts->pause_timeouts += q->past.timeouts + shmbus_counted(&q->writer.timeouts);
+	counts->pause_dead += q->past.dead + shmbus_counted(&q->writer.dead);
 }
 
 const struct shmbus_wire_ops shmbus_wire_lanes = {

@@ -180,26 +180,26 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 static void
 count_watch(const struct shmbus_shmif_watch *watch, struct shmbus_counts *counts)
 {
-	counts->lock_busy += watch->busy;
-	counts->lock_broken_ours += watch->broken_ours;
-	counts->lock_broken_foreign += watch->broken_foreign;
+	counts->lock_busy += shmbus_counted(&watch->busy);
+	counts->lock_broken_ours += shmbus_counted(&watch->broken_ours);
+	counts->lock_broken_foreign += shmbus_counted(&watch->broken_foreign);
 }
 
 static void
 count_rx(const struct shmbus_wire *wire, const struct shmbus_rxq *q, struct shmbus_counts *counts)
 {
 	RTE_SET_USED(wire);
-	counts->imissed += q->shmif.missed;
+	counts->imissed += shmbus_counted(&q->shmif.missed);
 	counts->missed_bytes += q->shmif.missed_bytes;
-	counts->overruns += q->shmif.overruns;
-	counts->corrupt += q->shmif.corrupt;
+	counts->overruns += shmbus_counted(&q->shmif.overruns);
+	counts->corrupt += shmbus_counted(&q->shmif.corrupt);
 	count_watch(&q->shmif.watch, counts);
 }
 
 static void
 count_tx(const struct shmbus_txq *q, struct shmbus_counts *counts)
 {
-	counts->tx_corrupt += q->shmif.corrupt;
+	counts->tx_corrupt += shmbus_counted(&q->shmif.corrupt);
 	count_watch(&q->shmif.watch, counts);
 }
 

@@ -29,6 +29,11 @@ typedef _Atomic uint64_t shmbus_a64;
 #define shmbus_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define shmbus_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 
+/* A counter that one thread has for itself, and at which others of its process look. */
+#define shmbus_counted(p) atomic_load_explicit((p), memory_order_relaxed)
+#define shmbus_count(p, n) \
+	atomic_store_explicit((p), shmbus_counted(p) + (n), memory_order_relaxed)
+
 #define shmbus_fence_acquire() atomic_thread_fence(memory_order_acquire)
 #define shmbus_fence_release() atomic_thread_fence(memory_order_release)
 #define shmbus_fence_full() atomic_thread_fence(memory_order_seq_cst)

@@ -133,16 +133,16 @@ shmbus_reader_gap(struct shmbus_reader *r)
 	if (r->seq_unknown) /* see shmbus_reader_start */
 		r->seq_unknown = false;
 	else if (seq - r->seq <= SHMBUS_MISSED_MAX)
-		r->missed += seq - r->seq;
+		shmbus_count(&r->missed, seq - r->seq);
 	else
-		r->corrupt++;
+		shmbus_count(&r->corrupt, 1);
 	r->seq = seq;
 }
 
 void
 shmbus_reader_give_up(struct shmbus_reader *r)
 {
-	r->corrupt++;
+	shmbus_count(&r->corrupt, 1);
 	r->seq += r->left;
 	shmbus_reader_skip(r);
 }
@@ -184,9 +184,9 @@ shmbus_reader_resync(const struct shmbus_bus *bus, struct shmbus_reader *r)
 		head = shmbus_load(&lane->head);
 		tail = shmbus_load_acquire(&lane->tail);
 		if ((int64_t)(head - r->pos) > 0)
-			r->overruns++;
+			shmbus_count(&r->overruns, 1);
 		else
-			r->corrupt++;
+			shmbus_count(&r->corrupt, 1);
 		if (tail % SHMBUS_LINE != 0) {
 			/* No honest writer's; wait until it is one again. */
 			r->tail = r->pos;

@@ -51,9 +51,9 @@ struct shmbus_reader {
 	/* Counts, from the start of the reader: */
 	uint64_t frames;
 	uint64_t bytes;
-	uint64_t missed;   /* frames overwritten before they were read */
-	uint64_t overruns; /* times that happened */
-	uint64_t corrupt;  /* records, or what claims to be one, that make no sense */
+	shmbus_a64 missed;   /* frames overwritten before they were read */
+	shmbus_a64 overruns; /* times that happened */
+	shmbus_a64 corrupt;  /* records, or what claims to be one, that make no sense */
 	uint32_t lane;
 	bool seq_unknown; /* nothing can be missed until the first record is read */
 	/* A frame that is read in several parts, and how much of it has been. */
@@ -256,7 +256,7 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 	SHMBUS_STEP(reader_store_counts);
 	shmbus_store(&cursor->frames, r->frames);
 	shmbus_store(&cursor->bytes, r->bytes);
-	shmbus_store(&cursor->missed, r->missed);
+	shmbus_store(&cursor->missed, shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
 	SHMBUS_STEP(reader_publish_cursor);
 	shmbus_store_release(&cursor->pos, r->pos);

@@ -187,7 +187,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	shmbus_shmif_repair(bus, w->known_end);
 	SHMBUS_STEP(shmif_broken);
 	shmbus_store_release(&h->spare, bus->id | HELD);
-	w->broken_foreign++;
+	shmbus_count(&w->broken_foreign, 1);
 	return true;
 }
 
@@ -200,7 +200,7 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	SHMBUS_STEP(shmif_take_nonsense);
 	if (!swap(&h->spare, w->spare, bus->id | (w->lock != 0 ? HELD : 0)))
 		return false;
-	w->broken_foreign++;
+	shmbus_count(&w->broken_foreign, 1);
 	return w->lock != 0 || lock_claimed(bus, h);
 }
 
@@ -218,7 +218,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 		return lock_claimed(bus, h);
 	SHMBUS_STEP(shmif_hold);
 	shmbus_store(&h->spare, bus->id | HELD);
-	w->broken_ours++;
+	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
 
@@ -265,7 +265,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 	redo(bus, w->spare, w->known_end);
 	SHMBUS_STEP(shmif_taken_over);
 	shmbus_store_release(&h->spare, bus->id | HELD);
-	w->broken_ours++;
+	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
 
@@ -321,7 +321,7 @@ shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 			was_free(w);
 		shmbus_relax();
 	}
-	w->busy++;
+	shmbus_count(&w->busy, 1);
 	if (!take_from_dead(bus, w))
 		return false;
 	w->since_ns = 0;

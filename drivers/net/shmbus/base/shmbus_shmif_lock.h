@@ -72,9 +72,9 @@ struct shmbus_shmif_watch {
 	uint64_t gen;
 	uint64_t known_end; /* position where a record is known to have ended; 0: none */
 	/* Counts: */
-	uint64_t busy; /* times it was not had */
-	uint64_t broken_ours;
-	uint64_t broken_foreign;
+	shmbus_a64 busy; /* times it was not had */
+	shmbus_a64 broken_ours;
+	shmbus_a64 broken_foreign;
 };
 
 /*

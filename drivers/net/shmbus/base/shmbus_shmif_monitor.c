@@ -121,7 +121,7 @@ find_ring(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
 			return ret;
 		}
 		*stuck = is_stuck(bus, &r->watch, w);
-		r->watch.busy++;
+		shmbus_count(&r->watch.busy, 1);
 	}
 	return *stuck ? work_out_stuck(bus, w, s) : -EBUSY;
 }
@@ -186,7 +186,7 @@ shmbus_shmif_monitor_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 		return -EBUSY;
 	shmbus_shmif_reader_copy(bus, r, &s, &piece);
 	if (stuck ? !is_unmoved(bus, &w) : !is_whole(bus, &s, piece.pos)) {
-		r->watch.busy++;
+		shmbus_count(&r->watch.busy, 1);
 		return -EBUSY;
 	}
 	/* As in shmbus_shmif_fetch. */

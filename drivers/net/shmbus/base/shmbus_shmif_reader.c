@@ -49,11 +49,11 @@ count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
 			      r->record + SHMBUS_SHMIF_FRAME_MAX;
 
 	if (bytes > MISSED_MAX) {
-		r->corrupt++;
+		shmbus_count(&r->corrupt, 1);
 		return;
 	}
 	r->missed_bytes += bytes;
-	r->missed += (bytes + mean - 1) / mean;
+	shmbus_count(&r->missed, (bytes + mean - 1) / mean);
 }
 
 /* Walk over the copy: how much of it is whole records? False: it makes no sense from there on. */
@@ -112,13 +112,13 @@ shmbus_shmif_reader_accept(struct shmbus_shmif_reader *r, const struct shmbus_sh
 
 	remember(r, s);
 	r->record = piece->record;
-	r->overruns += piece->overrun;
+	shmbus_count(&r->overruns, piece->overrun);
 	whole = check_piece(r, piece->len, piece->all);
 	r->fetched_bytes += r->len;
 	if (piece->lost != 0)
 		count_missed(r, piece->lost);
 	if (!whole) {
-		r->corrupt++;
+		shmbus_count(&r->corrupt, 1);
 		r->pos = s->end;
 		r->more = false;
 		return -EILSEQ;
@@ -133,7 +133,7 @@ shmbus_shmif_reader_refuse(struct shmbus_shmif_reader *r, const struct shmbus_sh
 {
 	remember(r, s);
 	r->more = false;
-	r->corrupt++;
+	shmbus_count(&r->corrupt, 1);
 }
 
 int

@@ -45,10 +45,10 @@ struct shmbus_shmif_reader {
 	/* Counts: */
 	uint64_t fetched;       /* records */
 	uint64_t fetched_bytes; /* in the ring */
-	uint64_t missed;        /* records overwritten before they were read: an estimate */
+	shmbus_a64 missed;        /* records overwritten before they were read: an estimate */
 	uint64_t missed_bytes;  /* in the ring: exact */
-	uint64_t overruns;      /* times that happened */
-	uint64_t corrupt;       /* times that the bus made no sense */
+	shmbus_a64 overruns;      /* times that happened */
+	shmbus_a64 corrupt;       /* times that the bus made no sense */
 };
 
 struct shmbus_shmif_frame {

@@ -19,11 +19,11 @@ shmbus_shmif_send(const struct shmbus_shmif *bus, struct shmbus_shmif_writer *w)
 	ret = shmbus_shmif_load(bus, &s);
 	if (ret != 0) {
 		shmbus_shmif_unlock(bus, &w->watch, 0);
-		w->corrupt++;
+		shmbus_count(&w->corrupt, 1);
 		return ret;
 	}
 	if (shmbus_shmif_append(bus, &s, w->bytes, w->len, w->last) != 0)
-		w->corrupt++;
+		shmbus_count(&w->corrupt, 1);
 	shmbus_shmif_publish(bus, &s);
 	shmbus_shmif_unlock(bus, &w->watch, s.end);
 	return 0;

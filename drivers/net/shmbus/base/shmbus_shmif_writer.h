@@ -33,7 +33,7 @@ struct shmbus_shmif_writer {
 	uint32_t sec;   /* the time that its records bear */
 	uint32_t usec;
 	struct shmbus_shmif_watch watch;
-	uint64_t corrupt; /* times that the ring made no sense */
+	shmbus_a64 corrupt; /* times that the ring made no sense */
 };
 
 /* uptime_ns: the time that the frames will bear, by this machine's clock since it came up. */

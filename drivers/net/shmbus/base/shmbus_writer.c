@@ -88,7 +88,7 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_wa
 		return false;
 	if (now - watch->since_ns >= shmbus_load(&w->pause_timeout_ns)) {
 		watch->state = WATCH_IGNORED;
-		w->timeouts++;
+		shmbus_count(&w->timeouts, 1);
 		return false;
 	}
 	if (now - watch->since_ns >= ALIVE_ASK_AFTER_NS && slot != w->slot &&
@@ -96,7 +96,7 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_wa
 		watch->asked_ns = now;
 		if (!shmbus_port_alive(bus, slot)) {
 			watch->state = WATCH_IGNORED;
-			w->dead++;
+			shmbus_count(&w->dead, 1);
 			return false;
 		}
 	}
@@ -187,8 +187,8 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 	}
 	if (w->limit - w->tail >= len)
 		return true;
-	w->pauses++;
+	shmbus_count(&w->pauses, 1);
 	SHMBUS_STEP(writer_count_pause);
-	shmbus_store(&lane->pauses, w->pauses);
+	shmbus_store(&lane->pauses, shmbus_counted(&w->pauses));
 	return false;
 }

@@ -59,9 +59,9 @@ struct shmbus_writer {
 	uint32_t slot;
 	shmbus_a32 pause; /* any thread may change this one and the next */
 	shmbus_a64 pause_timeout_ns;
-	uint64_t pauses;     /* times that a burst was cut short */
-	uint64_t timeouts;   /* cursors given up: stopped */
-	uint64_t dead;       /* cursors given up: their owner died */
+	shmbus_a64 pauses;     /* times that a burst was cut short */
+	shmbus_a64 timeouts;   /* cursors given up: stopped */
+	shmbus_a64 dead;       /* cursors given up: their owner died */
 	struct shmbus_watch *watch; /* [ports * queues] */
 };
 
