@@ -42,6 +42,13 @@ def test_ordinary_user(ordinary, folder, counts):
                 assert "Uid:\t0\t" not in f.read()
         sent = cross(tx, rx)
         assert stat.S_IMODE(os.stat(bus.path).st_mode) == 0o600
+        # Closed to everybody while they are on it, it is as before to those who have it open.
+        os.chmod(bus.path, 0)
+        for pmd in (rx, tx):
+            pmd.cmds("port stop 0", "port start 0")
+            pmd.wait_link(up=True)
+        sent = cross(tx, rx)
+        os.chmod(bus.path, 0o600)
     with checker(bus.vdev(), receive=True, **ordinary.checker) as rx, \
             checker(bus.vdev(), send=True, count=10_000, on=1, **ordinary.checker) as tx:
         tx.result()

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
@@ -19,8 +20,10 @@
 #include "check.h"
 #include "child.h"
 #include "shmbus_clock.h"
+#include "shmbus_fate.h"
 #include "shmbus_lock.h"
 #include "shmbus_shmif_bus.h"
+#include "shmbus_wake.h"
 #include "tmpdir.h"
 #include "wire.h"
 
@@ -281,6 +284,68 @@ test_closed_folder(void **state)
 	free(dir);
 }
 
+/* Two ports of a user's whose file is closed to all, him included, while they are on it. */
+static int
+go_on_without_permission(struct child *c, void *arg)
+{
+	char *path = arg;
+	struct shmbus_error why;
+	struct pollfd p = { .events = POLLIN };
+	struct station a, b;
+	struct transmitter tx;
+	struct receiver rx;
+
+	(void)c;
+	if (!become_nobody())
+		return CHILD_SKIP;
+	station_join(&a, path, 4, 2, LANE);
+	station_join(&b, path, 4, 2, LANE);
+	station_announce(&a, 1, 0);
+	station_announce(&b, 0, 1);
+	memset(&rx, 0, sizeof(rx));
+	receiver_start(&rx, &b, 0, station_lane(&a, 0), true);
+	transmitter_start(&tx, &a, 0, true, FOREVER_MS);
+	p.fd = shmbus_wake_watch(b.bus.file.fd);
+	assert_true(p.fd >= 0);
+
+	assert_int_equal(chmod(path, 0), 0);
+	assert_refused(path, -EACCES, "with mode 00");
+	assert_int_equal(shmbus_fate_of_port(&a.bus, a.port.slot, &why), SHMBUS_FATE_WELL);
+	transmitter_send_many(&tx, 40, 1000);
+	assert_int_equal(receiver_drain(&rx), 40);
+	assert_int_equal(shmbus_port_prepare_lane(&a.port, 1), 0);
+	assert_true(shmbus_port_alive(&a.bus, b.port.slot));
+	assert_int_equal(shmbus_wake_ring(&a.bus), 0);
+	assert_int_equal(poll(&p, 1, 0), 1);
+	/* To begin to watch is to look at the file once more. */
+	assert_int_equal(shmbus_wake_watch(b.bus.file.fd), -EACCES);
+	close(p.fd);
+	transmitter_stop(&tx);
+	receiver_stop(&rx);
+	station_leave(&b, true);
+	assert_int_equal(access(path, F_OK), 0);
+	station_leave(&a, true);
+	assert_int_equal(access(path, F_OK), -1);
+	return 0;
+}
+
+static void
+test_closed_in_use(void **state)
+{
+	char *dir = tmpdir_new_path();
+	char *path;
+
+	(void)state;
+	assert_int_equal(mkdir(dir, 0755), 0);
+	assert_true(asprintf(&path, "%s/bus", dir) > 0);
+	if (geteuid() == 0)
+		assert_int_equal(chown(dir, NOBODY, NOBODY), 0);
+	as_nobody(go_on_without_permission, path);
+	rmdir(dir);
+	free(path);
+	free(dir);
+}
+
 /* The mapping at this address can be read, and no more. */
 static bool
 is_mapped_readonly(const void *at)
@@ -401,6 +466,7 @@ main(void)
 		cmocka_unit_test(test_mode_of_a_new_file),
 		cmocka_unit_test(test_stranger),
 		cmocka_unit_test(test_closed_folder),
+		cmocka_unit_test(test_closed_in_use),
 		cmocka_unit_test(test_reader_cannot_write),
 		cmocka_unit_test_setup_teardown(test_reader_locks_everything, wire_setup,
 						wire_teardown),
