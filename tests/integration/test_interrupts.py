@@ -61,10 +61,15 @@ def datagram(i, dst, src, ttl):
                  UDP(sport=i) / Raw(bytes([i % 256]) * (i % 1400)))
 
 
+def datagrams(n):
+    """So many, to the port that l3fwd-power receives from."""
+    return [datagram(i, MACS[0], "02:00:00:00:00:09", 64) for i in range(n)]
+
+
 def test_l3fwd_power(program, make_bus, folder, counts):
     """It sleeps, is woken by an interrupt, forwards every frame, and sleeps again."""
     one, two = [make_bus(name, lane_size="4M", **LOSSLESS) for name in ("one", "two")]
-    frames = [datagram(i, MACS[0], "02:00:00:00:00:09", 64) for i in range(300)]
+    frames = datagrams(300)
     # other addresses, a hop less to live
     forwarded = [datagram(i, "02:00:00:00:00:01", MACS[1], 63) for i in range(300)]
     with L3fwdPower(program, one, two) as l3fwd:
