@@ -19,9 +19,12 @@
  * wanted otherwise. Fields called reserved must be 0.
  *
  * Threads: a station has a sending side (shmbus_send, _send_all) and a
- * receiving side (shmbus_receive, _peek, _release, _arm, _disarm, _wait), and
- * each is for one thread at a time. Both may be used at once. shmbus_get_*()
- * may be called by any thread at any time between open and close.
+ * receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait),
+ * and each is for one thread at a time. Both may be used at once. shmbus_get_*()
+ * and shmbus_station_bus() may be called by any thread at any time between open
+ * and close; shmbus_close, _detach and _forget when no other thread uses what
+ * they free. The others, shmbus_complete() among them, share nothing, and are
+ * for any thread.
  *
  * Processes: what was opened belongs to the process that opened it. After
  * fork() the child may use exec, or shmbus_forget() and shmbus_close(), and
@@ -98,7 +101,7 @@ struct shmbus_conf {
  */
 int shmbus_create(const char *path, const struct shmbus_conf *conf);
 
-/* Remove the file of a bus. -EBUSY: living ports are on it; -EMEDIUMTYPE: it is no bus. */
+/* Remove the file of a bus. -EBUSY: living ports are on it; else as shmbus_open and unlink(2). */
 int shmbus_remove(const char *path);
 
 /* ---- a bus, looked at */
@@ -109,7 +112,8 @@ struct shmbus;
  * Open a bus to look at it. Needs permission to read the file only, changes
  * nothing, and nobody notices. -ENOENT: no file; -EMEDIUMTYPE: not a bus;
  * -EPROTO: of a version that this library does not know; -ENODATA: truncated,
- * or not ready yet.
+ * or not ready yet; -ENOMEM; else what open(2) and mmap(2) say. shmbus_close
+ * takes NULL, too.
  */
 int shmbus_open(struct shmbus **bus, const char *path);
 void shmbus_close(struct shmbus *bus);
@@ -138,6 +142,7 @@ struct shmbus_info {
 	char path[4096];
 };
 
+/* 0, or what fstat(2) says. */
 int shmbus_get_info(struct shmbus *bus, struct shmbus_info *info);
 
 /* shmbus_peer_info.flags */
@@ -172,8 +177,8 @@ struct shmbus_peer_info {
 
 /*
  * The ports on the bus, by slot, up to n of them, those that died without
- * saying so among them. Returns how many there are, which may be more than n.
- * Of NetBSD's peers on a shmif bus nothing is known.
+ * saying so among them. Returns how many there are, which may be more than n;
+ * it never fails. Of NetBSD's peers on a shmif bus nothing is known.
  */
 int shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n);
 
@@ -201,7 +206,7 @@ struct shmbus_lane_info {
 	uint64_t reserved[4];
 };
 
-/* The rings, up to n of them. Returns how many there are. */
+/* The rings, up to n of them. Returns how many there are, or, on lanes, what mmap(2) says. */
 int shmbus_get_lanes(struct shmbus *bus, struct shmbus_lane_info *lanes, unsigned int n);
 
 /* ---- stations */
@@ -221,7 +226,8 @@ int shmbus_attach(struct shmbus_station **st, const char *path, const struct shm
 /*
  * Look on, without a place on the bus. Needs permission to read the file only,
  * and writes nothing, so no sender waits: what it is too slow for it misses,
- * and counts. Of conf's flags it heeds FILTER and OLDEST.
+ * and counts. Of conf's flags FILTER and OLDEST are for it; EXISTING is true of
+ * it anyway. -EINVAL: others, or conf makes no sense; else as shmbus_open.
  */
 int shmbus_monitor(struct shmbus_station **st, const char *path, const struct shmbus_conf *conf);
 
@@ -254,6 +260,7 @@ struct shmbus_self {
 	uint64_t reserved[4];
 };
 
+/* 0; it never fails. */
 int shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self);
 
 /* ---- send */
@@ -337,8 +344,9 @@ struct shmbus_view {
 };
 
 /*
- * Look at up to n frames where they lie, without a copy. Returns how many.
- * Until shmbus_release() nothing else is received.
+ * Look at up to n frames where they lie, without a copy. Returns how many, 0:
+ * none now; -ENODEV: the bus is gone. Until shmbus_release() nothing else is
+ * received.
  *
  * What is seen may be overwritten while it is looked at, by a sender that does
  * not wait, or by one that lies. So: read each byte once, believe nothing that
@@ -382,12 +390,17 @@ int shmbus_complete(const void *frame, uint32_t len, const struct shmbus_offload
  *	}
  *
  * -ENOTSUP: a monitor of a bus of lanes: senders do not know that it is there,
- * and ring for nobody. It looks now and then, as shmbus_wait does. The first
- * call takes a few milliseconds.
+ * and ring for nobody. It looks now and then, as shmbus_wait does. -EMFILE: too
+ * many inotify instances of this user's (fs.inotify.max_user_instances), or open
+ * files; else what inotify_init1(2) and inotify_add_watch(2) say. The first call
+ * takes a few milliseconds; those that follow cannot fail.
  */
 int shmbus_fd(struct shmbus_station *st);
 
-/* Going to sleep. 0: do so, what comes will wake you; 1: there is something already. */
+/*
+ * Going to sleep. 0: do so, what comes will wake you; 1: there is something
+ * already; below 0: as shmbus_fd, whose first call this may be.
+ */
 int shmbus_arm(struct shmbus_station *st);
 
 /* Awake again: nobody needs to wake this station. */
@@ -396,7 +409,8 @@ void shmbus_disarm(struct shmbus_station *st);
 /*
  * Sleep until there is something on the bus. 1: there is, though it may turn out
  * to be nothing for this station; 0: timeout_ms have passed (-1: never);
- * -EINTR: a signal; -ENODEV: the bus is gone.
+ * -EINTR: a signal; -ENODEV: the bus is gone; else as shmbus_fd, but for
+ * -ENOTSUP: a monitor of lanes naps instead.
  */
 int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 
@@ -420,6 +434,7 @@ struct shmbus_stats {
 	uint64_t reserved[4];
 };
 
+/* 0; it never fails. */
 int shmbus_get_stats(struct shmbus_station *st, struct shmbus_stats *stats);
 
 #ifdef __cplusplus
