@@ -26,6 +26,7 @@
 
 #define ADDRESSES_MAX 16
 #define MTU_MIN 68 /* of IPv4 */
+#define MTU_MIN_V6 1280u
 
 /* Room for the headers of a TCP packet whose length the kernel counts without them. */
 #define PACKET_LIMIT 65000
@@ -159,6 +160,22 @@ choose_mtu(const struct conf *conf, struct shmbus_station *st, uint32_t before, 
 	return -EINVAL;
 }
 
+/* IPv6 does not work with every MTU; the kernel only says that it is invalid. */
+static int
+check_addresses(const struct conf *conf, uint32_t mtu)
+{
+	unsigned int i;
+
+	for (i = 0; i < conf->n_addresses; i++) {
+		if (conf->addresses[i].family != AF_INET6 || mtu >= MTU_MIN_V6)
+			continue;
+		say("address=%s: IPv6 takes an MTU of %u at least; here it is %" PRIu32,
+		    conf->addresses[i].text, MTU_MIN_V6, mtu);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 /*
  * What the device has already is not set: then one that somebody has prepared
  * needs no privileges.
@@ -175,6 +192,8 @@ configure(const struct conf *conf, const char *name, struct shmbus_station *st, 
 		return ret;
 	tap_link_limit_packets(&link, PACKET_LIMIT);
 	ret = choose_mtu(conf, st, link.mtu, mtu);
+	if (ret == 0)
+		ret = check_addresses(conf, *mtu);
 	if (ret == 0 && *mtu != link.mtu)
 		ret = tap_link_set_mtu(&link, *mtu);
 	if (ret == 0 && conf->mac_given)

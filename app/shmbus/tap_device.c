@@ -52,19 +52,24 @@ tell_no_tun(int err)
 		say(TUN_PATH ": cannot open it for reading and writing: %s", strerror(err));
 }
 
+/* name: NULL: any */
 static void
 tell_no_device(const char *name, int err)
 {
+	char whose[64] = "";
+
+	if (name != NULL)
+		snprintf(whose, sizeof(whose), "name=%s: ", name);
 	if (err == EPERM)
-		say("name=%s: cannot make a tap device: it takes CAP_NET_ADMIN in the network "
-		    "namespace, or a device made for this user by ip tuntap add", name);
+		say("%scannot make a tap device: it takes CAP_NET_ADMIN in the network namespace, or "
+		    "the name of a device made for this user by ip tuntap add", whose);
 	else if (err == EBUSY)
-		say("name=%s: another program has this tap device", name);
+		say("%sanother program has this tap device", whose);
 	else if (err == EINVAL)
-		say("name=%s: cannot be a tap device with one queue: a device of another kind has "
-		    "this name, or it is no name for a device", name);
+		say("%scannot be a tap device with one queue: a device of another kind has this name, "
+		    "or it is no name for a device", whose);
 	else
-		say("name=%s: cannot make a tap device: %s", name, strerror(err));
+		say("%scannot make a tap device: %s", whose, strerror(err));
 }
 
 int
@@ -89,7 +94,7 @@ tap_device_open(struct tap_device *dev, const char *name)
 	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name != NULL ? name : "tap%d");
 	if (ioctl(dev->fd, TUNSETIFF, &ifr) != 0) {
 		ret = -errno;
-		tell_no_device(name != NULL ? name : "tap%d", -ret);
+		tell_no_device(name, -ret);
 		goto err_close;
 	}
 	memcpy(dev->name, ifr.ifr_name, sizeof(dev->name));

@@ -67,6 +67,13 @@ def test_live_bus_and_dead_port(bus):
     assert " dead " in shmbus("info", bus.path)[0]
 
 
+@pytest.mark.parametrize("command", ["info", "top", "dump", "check"])
+def test_no_file(folder, command):
+    path = os.path.join(folder, "nowhere")
+    _, err = shmbus(command, path, status=1)
+    assert err == f"shmbus {command}: path={path}: no such file; who only looks on does not create it\n"
+
+
 def test_shmif_with_a_port(make_bus):
     bus = make_bus(format="shmif")
     with checker(bus.vdev(), receive=True):

@@ -223,11 +223,13 @@ def test_bus_is_gone(bus, ns):
 
 def test_what_cannot_be(bus, ns):
     here = ["-N", ns.name]
-    assert "takes CAP_NET_ADMIN" in fails(
+    assert "shmbus tap: cannot make a tap device: it takes CAP_NET_ADMIN" in fails(
         bus.path, wrapper=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
     assert "netns=nowhere: cannot open /run/netns/nowhere" in fails(bus.path, "-N", "nowhere")
     assert "name=lo: cannot be a tap" in fails(bus.path, *here, "--name", "lo")
     assert "at most 15 bytes" in fails(bus.path, *here, "--name", "sixteen-letters-")
+    assert fails(bus.path, "-N", ns.name, "-m", 1000, "-a", "10.0.0.1/24", "-a", "fd00::1/64") == (
+        "shmbus tap: address=fd00::1/64: IPv6 takes an MTU of 1280 at least; here it is 1000\n")
     assert "so 65521 at most" in fails(bus.path, *here, "--mtu", 65522)
     shmbus("create", bus.path)
     os.truncate(bus.path, 100)

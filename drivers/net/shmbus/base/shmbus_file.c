@@ -179,7 +179,7 @@ open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
 	case -ENOENT:
 		if (f->readonly)
 			return shmbus_error_set(e, ret,
-				"path=%s: no such file; a read-only port does not create it", path);
+				"path=%s: no such file; who only looks on does not create it", path);
 		if (want == SHMBUS_FILE_OLD)
 			return shmbus_error_set(e, ret,
 				"path=%s: no such file; create the bus first", path);
