@@ -226,6 +226,10 @@ run(int n, char **operands, const void *c)
 	struct stat st;
 	int ret;
 
+	if (conf->json && conf->csv) {
+		say("--json and --csv are two formats; expected one of them");
+		return CMD_USAGE;
+	}
 	snprintf(path, sizeof(path), "/dev/shm/shmbus-bench-%ld", (long)getpid());
 	if (n == 1 && lstat(operands[0], &st) == 0) {
 		say("path=%s: exists, and was not touched; the bench makes a bus of its own", operands[0]);

@@ -13,8 +13,10 @@
 
 struct conf {
 	struct replay_conf replay;
-	bool paced; /* by --rate or --fast */
-	bool sped;  /* by --speed */
+	/* by which options it is told how fast: */
+	bool rated;
+	bool fast;
+	bool sped;
 };
 
 static int
@@ -22,19 +24,8 @@ take_rate(const char *value, void *conf)
 {
 	struct conf *c = conf;
 
-	c->paced = true;
+	c->rated = true;
 	return pace_parse(value, &c->replay.pace);
-}
-
-static int
-take_fast(const char *value, void *conf)
-{
-	struct conf *c = conf;
-
-	(void)value;
-	c->paced = true;
-	c->replay.pace.kind = PACE_FAST;
-	return 0;
 }
 
 static int
@@ -68,7 +59,7 @@ static const struct option_entry options[] = {
 	{ "rate", 'r', "RATE", "as 1000pps, 2.5Mpps, 100Mbps (default: as it was recorded)",
 	  .take = take_rate,
 	  .expects = "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
-	{ "fast", 'f', NULL, "as fast as possible", .take = take_fast },
+	{ "fast", 'f', NULL, "as fast as possible", .flag = offsetof(struct conf, fast) },
 	{ "speed", 's', "X", "X times as fast as it was recorded", .take = take_speed,
 	  .expects = "a number from 0.000001 to 1000000" },
 	{ "loop", 'l', "N", "N times, 0: until a signal (default 1)",
@@ -87,13 +78,20 @@ static enum cmd_status
 run(int n, char **operands, const void *c)
 {
 	const struct conf *conf = c;
+	struct replay_conf how = conf->replay;
 
 	(void)n;
-	if (conf->sped && conf->paced) {
+	if (conf->sped && (conf->rated || conf->fast)) {
 		say("--speed is of what was recorded; expected it without --rate and --fast");
 		return CMD_USAGE;
 	}
-	return replay(operands[0], operands[1], &conf->replay) == 0 ? CMD_DONE : CMD_FAILED;
+	if (conf->rated && conf->fast) {
+		say("--rate and --fast say different things; expected one of them");
+		return CMD_USAGE;
+	}
+	if (conf->fast)
+		how.pace.kind = PACE_FAST;
+	return replay(operands[0], operands[1], &how) == 0 ? CMD_DONE : CMD_FAILED;
 }
 
 const struct cmd cmd_replay = {

@@ -97,7 +97,9 @@ take_mac(const char *value, void *c)
 	uint8_t *m = conf->mac;
 	int end = 0;
 
-	if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3],
+	/* sscanf would also take signs, blanks and 0x. */
+	if (value[strspn(value, "0123456789abcdefABCDEF:")] != '\0' ||
+	    sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3],
 		   &m[4], &m[5], &end) != 6 || value[end] != '\0')
 		return -EINVAL;
 	if ((m[0] & 1) || memcmp(m, none, sizeof(none)) == 0)

@@ -91,7 +91,10 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 		say("%s wants a value", argv[optind - 1]);
 		return refuse(cmd);
 	case '?':
-		if (optopt != 0 && optopt < LONG_ONLY)
+		/* Both are known, so it is a switch with a value: "--help=3". */
+		if (optopt == 'h' || optopt >= LONG_ONLY)
+			say("'%s': this option takes no value", argv[optind - 1]);
+		else if (optopt != 0)
 			say("unknown option '-%c'", optopt);
 		else
 			say("unknown option '%s'", argv[optind - 1]);
@@ -224,7 +227,8 @@ options_seconds(const char *text, double min, double max, double *seconds)
 {
 	char *end;
 
-	if (text[0] < '0' || text[0] > '9')
+	/* strtod takes hexadecimal numbers, too. */
+	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "xX") != NULL)
 		return -EINVAL;
 	errno = 0;
 	*seconds = strtod(text, &end);

@@ -26,7 +26,7 @@ pace_parse(const char *text, struct pace *pace)
 	double rate;
 	char *unit;
 
-	if (text[0] < '0' || text[0] > '9')
+	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "xX") != NULL)
 		return -EINVAL;
 	errno = 0;
 	rate = strtod(text, &unit);

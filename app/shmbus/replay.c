@@ -218,6 +218,11 @@ wait_peers(struct replay *r)
 		say("%s", shmbus_error_text());
 		return ret;
 	}
+	if (r->conf->peers >= info.ports) {
+		say("wait-peers=%" PRIu32 ": the bus has places for %" PRIu32 " ports, so %" PRIu32
+		    " others at most", r->conf->peers, info.ports, info.ports - 1);
+		return -EINVAL;
+	}
 	wanted = info.format == SHMBUS_FORMAT_LANES ? up : SHMBUS_PEER_ALIVE;
 	peers = calloc(info.ports, sizeof(*peers));
 	if (peers == NULL) {

@@ -140,6 +140,8 @@ def test_worker_that_dies(folder):
     (("--size", "64,13"), "--size: '64,13'"),
     (("--cpus", "100000"), "--cpus: '100000'"),
     (("--burst", "257"), "--burst: '257'"),
+    (("--json", "--csv"), "--json and --csv are two formats; expected one of them"),
+    (("--json=3",), "'--json=3': this option takes no value"),
 ])
 def test_usage(options, said):
     _, err = shmbus("bench", *options, status=2)

@@ -175,7 +175,7 @@ test_what_is_a_rate(void **state)
 {
 	static const char *const wrong[] = {
 		"", "10", "pps", "-1pps", "0pps", "1e16pps", "10 pps", "10xpps", "10kk", "nanpps",
-		"infbps", "1e999bps",
+		"infbps", "1e999bps", "0x10pps", "0X1bps",
 	};
 	struct pace pace;
 	unsigned int i;

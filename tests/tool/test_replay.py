@@ -174,6 +174,14 @@ def test_errors(lanes, folder, source, frames):
         lanes.path, source, "--rate", "10", status=2)
     assert "without --rate and --fast" in fails(
         lanes.path, source, "--fast", "--speed", "2", status=2)
+    assert "--rate and --fast say different things" in fails(
+        lanes.path, source, "--rate", "1kpps", "--fast", status=2)
+    assert "--rate: '0x10pps' is not right" in fails(
+        lanes.path, source, "--rate", "0x10pps", status=2)
+    assert "--speed: '0x2' is not right" in fails(
+        lanes.path, source, "--speed", "0x2", status=2)
+    assert "wait-peers=32: the bus has places for 32 ports, so 31 others at most" in fails(
+        lanes.path, source, "--wait-peers", "32")
     # What there is of a capture that breaks off is sent all the same.
     with open(source, "r+b") as f:
         f.truncate(os.path.getsize(source) - 1)

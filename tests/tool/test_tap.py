@@ -252,7 +252,8 @@ def test_leaves_no_bus_when_it_fails(folder, ns, options):
 @pytest.mark.parametrize("option, value", [
     ("address", "10.0.0.1"), ("address", "10.0.0.1/33"), ("address", "fd00::1/129"),
     ("address", "x/24"), ("mtu", "67"), ("mtu", "1k"), ("mac", "01:00:00:00:00:01"),
-    ("mac", "00:00:00:00:00:00"), ("mac", "02:00:00:00:00:01:"), ("mac", "2"), ("name", ""),
+    ("mac", "00:00:00:00:00:00"), ("mac", "02:00:00:00:00:01:"), ("mac", "2"),
+    ("mac", "-2:0:0:0:0:1"), ("mac", "0x:0:0:0:0:1"), ("mac", "2: 0:0:0:0:1"), ("name", ""),
     ("netns", ""), ("format", "pcap")])
 def test_usage(bus, option, value):
     _, err = shmbus("tap", bus.path, f"--{option}={value}", status=2)
