@@ -45,6 +45,8 @@ def test_usage_errors(command):
         assert f"shmbus {command}: PATH" in err and "is missing" in err
     _, err = shmbus(command, "--frobnicate", "/nowhere", status=2)
     assert f"shmbus {command}: unknown option '--frobnicate'" in err
+    _, err = shmbus(command, "--help=3", status=2)
+    assert f"shmbus {command}: '--help=3': this option takes no value" in err
     _, err = shmbus(command, "-?", "/nowhere", status=2)
     assert f"shmbus {command}: unknown option '-?'" in err
 
@@ -97,3 +99,23 @@ def test_completion_of_files(folder):
     path = os.path.join(folder, "bus")
     open(path, "wb").close()
     assert complete("create", path[:-1]) == [path]
+    for words in (("dump", "-w"), ("dump", "--write"), ("replay", "--fast"), ("replay", path)):
+        assert complete(*words, path[:-1]) == [path]
+
+
+def values(command):
+    """Its options that take a value, short and long: [(option, what the help calls the value)]"""
+    out, _ = shmbus(command, "--help")
+    found = re.findall(r"^ +(?:(-\w), )?(--[a-z-]+) (\S+)", out.partition("\noptions:\n")[2], re.M)
+    return [(option, value) for short, long, value in found for option in (short, long) if option]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_completion_of_values(command):
+    """Formats are offered, files only where one is wanted."""
+    for option, value in values(command):
+        if value == "FORMAT":
+            formats = {"pcapng", "pcap"} if command == "dump" else {"lanes", "shmif"}
+            assert set(complete(command, option, "")) == formats, option
+        elif value not in ("FILE", "NETNS"):
+            assert complete(command, option, "/") == [], option
