@@ -20,6 +20,7 @@ from pcaps import mixture, read, source, write
 from process import Process
 from scapy.layers.inet import UDP
 from scapy.layers.l2 import Ether
+from tool import shmbus
 
 
 def run(argv, env=None):
@@ -291,3 +292,23 @@ def test_without_hugepages(bus, counts):
     finally:
         eal.remove_leftovers(prefix)
     counts("refused by EAL")
+
+
+def test_made_anew(make_bus, shared, prefix):
+    """The file is another bus by now: neither writes where the words of the old one were."""
+    bus = make_bus(ports=64, queues=8, lane_size=65536)
+    other = f"{bus.path}.other"
+    shmbus("create", other, "--ports", "4", "--lane-size", "64K")
+    with contextlib.ExitStack() as stack:
+        both = pair(stack, bus, shared, prefix)
+        with open(other, "rb") as f:
+            anew = f.read()
+        os.remove(other)
+        os.truncate(bus.path, 0)
+        with open(bus.path, "r+b") as f:
+            f.write(anew)
+        for pmd in reversed(both):
+            pmd.cmds("set link-down port 0", "set link-up port 0",
+                     "mac_addr set 0 02:00:00:00:00:01", "port 0 rxq 0 stop", "port 0 rxq 0 start")
+            with open(bus.path, "rb") as f:
+                assert f.read() == anew
