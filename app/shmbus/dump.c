@@ -39,6 +39,9 @@
 /* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
 #define PATIENCE_NS UINT64_C(2000000000)
 
+/* If others go on sending: in so many bursts each lane has its turn. A sender may lie. */
+#define PATIENCE_BURSTS 1000
+
 /* Between two messages about losses. */
 #define TELL_NS UINT64_C(1000000000)
 
@@ -57,7 +60,8 @@ struct dump {
 	uint64_t missed;
 	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
 	uint64_t told_ns;    /* the last message about losses */
-	uint64_t idle_ns;    /* since when nothing was to be had; 0: something was */
+	uint64_t since_ns;   /* since when nothing of what it is waiting for was to be had, */
+	unsigned int looks;  /* and how often it was not */
 	unsigned int bursts;
 	bool removed; /* and told so */
 	bool done;
@@ -101,6 +105,8 @@ take_frame(struct dump *d, const struct shmbus_rx *rx)
 	if (d->done)
 		return 0;
 	wanted = horizon_pass(d->horizon, &rx->meta, rx->len, &missed);
+	if (wanted)
+		d->looks = 0;
 	if (!wanted && missed == 0)
 		return 0;
 	number = count_frame(d, rx, missed, wanted);
@@ -186,6 +192,20 @@ wait_ms(struct dump *d, int ms)
 	return ret;
 }
 
+/* With a horizon: once more nothing before it has come. Enough of that, after so many looks? */
+static void
+lose_patience(struct dump *d, unsigned int looks)
+{
+	const uint64_t now = shmbus_clock_mono_ns();
+
+	if (d->looks++ == 0)
+		d->since_ns = now;
+	d->done = d->looks > looks && now - d->since_ns >= PATIENCE_NS;
+	if (d->done)
+		say("there is something more on the bus that cannot be read, as its writer has not "
+		    "finished it");
+}
+
 /* There is nothing to read now. */
 static int
 idle(struct dump *d)
@@ -201,18 +221,13 @@ idle(struct dump *d)
 		ret = wait_ms(d, WAIT_MS);
 		return ret < 0 ? ret : 0;
 	}
-	if (d->idle_ns == 0)
-		d->idle_ns = shmbus_clock_mono_ns();
 	ret = wait_ms(d, 0);
 	d->done = ret != 1;
 	if (d->done)
 		return ret;
 	/* Something that cannot be had now: a writer is at work, or died there. */
-	d->done = shmbus_clock_mono_ns() - d->idle_ns >= PATIENCE_NS;
-	if (d->done)
-		say("there is something more on the bus that cannot be read, as its writer has not "
-		    "finished it");
-	else
+	lose_patience(d, 1);
+	if (!d->done)
 		nanosleep(&nap, NULL);
 	return 0;
 }
@@ -229,12 +244,13 @@ burst(struct dump *d)
 	}
 	if (n == 0)
 		return idle(d);
-	d->idle_ns = 0;
 	for (i = 0; i < n; i++) {
 		ret = take_frame(d, &d->rx[i]);
 		if (ret != 0)
 			return ret;
 	}
+	if (horizon_is_set(d->horizon) && !horizon_reached(d->horizon) && !d->done)
+		lose_patience(d, PATIENCE_BURSTS);
 	if (++d->bursts % LOOK_EVERY == 0)
 		look_around(d);
 	/* With a horizon there is an end to the work. */

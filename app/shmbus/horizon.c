@@ -4,8 +4,9 @@
 
 /*
  * On lanes frames have numbers, each lane its own: the horizon is the number
- * behind the last one. On shmif they have none; there it is as far away as the
- * ring is long, which is never too near.
+ * behind the last one; but no lane holds more bytes than it is long, whatever
+ * number its owner gives. On shmif they have none; there it is as far away as
+ * the ring is long, which is never too near.
  */
 
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct horizon {
 	uint32_t n_lanes;
 	uint64_t *next; /* [lane] behind the last frame that was passed */
 	uint64_t *end;  /* [lane] */
+	uint64_t *room; /* [lane] for frames before the end; 0: it is reached */
 	struct shmbus_lane_info *rings; /* [lane] */
 	uint32_t left;  /* lanes that have not reached their end */
 	uint64_t bytes_left; /* shmif */
@@ -44,8 +46,9 @@ horizon_new(const struct shmbus_info *info)
 	h->n_lanes = h->lanes ? info->ports * info->queues : 1;
 	h->next = calloc(h->n_lanes, sizeof(*h->next));
 	h->end = calloc(h->n_lanes, sizeof(*h->end));
+	h->room = calloc(h->n_lanes, sizeof(*h->room));
 	h->rings = calloc(h->n_lanes, sizeof(*h->rings));
-	if (h->next == NULL || h->end == NULL || h->rings == NULL) {
+	if (h->next == NULL || h->end == NULL || h->room == NULL || h->rings == NULL) {
 		horizon_free(h);
 		return NULL;
 	}
@@ -59,6 +62,7 @@ horizon_free(struct horizon *h)
 		return;
 	free(h->next);
 	free(h->end);
+	free(h->room);
 	free(h->rings);
 	free(h);
 }
@@ -90,7 +94,10 @@ horizon_set(struct horizon *h, struct shmbus *bus)
 	for (i = 0; h->lanes && i < n && i < (int)h->n_lanes; i++) {
 		ring = &h->rings[i];
 		h->end[ring->lane] = ring->frames;
-		h->left += ring->held != 0 && h->next[ring->lane] < ring->frames;
+		if (ring->held == 0 || h->next[ring->lane] >= ring->frames)
+			continue;
+		h->room[ring->lane] = ring->size;
+		h->left++;
 	}
 	return 0;
 }
@@ -112,23 +119,49 @@ pass_shmif(struct horizon *h, uint32_t len)
 	return true;
 }
 
+static void
+reach_end(struct horizon *h, uint32_t lane)
+{
+	h->room[lane] = 0;
+	h->left--;
+}
+
+/* One more frame that lies before the lane's end. */
+static void
+pass_lane(struct horizon *h, uint32_t lane, uint32_t len)
+{
+	/* Of what was cut out of a packet the last one counts: it is no longer than the packet. */
+	const uint64_t bytes = h->cut ? 0 : len + UINT64_C(1);
+
+	if (h->room[lane] > bytes) {
+		h->room[lane] -= bytes;
+		if (h->next[lane] >= h->end[lane])
+			reach_end(h, lane);
+		return;
+	}
+	/* More than it can have held: its owner lies. */
+	h->end[lane] = 0;
+	if (h->room[lane] != 0)
+		reach_end(h, lane);
+}
+
 bool
 horizon_pass(struct horizon *h, const struct shmbus_meta *meta, uint32_t len, uint64_t *missed)
 {
 	const uint32_t lane = meta->slot * h->queues + meta->queue;
-	bool was_left;
 
 	if (!h->lanes)
 		return pass_shmif(h, len);
 	h->cut = (meta->flags & SHMBUS_META_SEGMENT) != 0;
-	was_left = h->next[lane] < h->end[lane];
 	h->next[lane] = meta->seq + 1;
 	if (!h->set)
 		return true;
-	if (was_left && h->next[lane] >= h->end[lane])
-		h->left--;
-	if (meta->seq < h->end[lane])
+	if (meta->seq < h->end[lane]) {
+		pass_lane(h, lane, len);
 		return true;
+	}
+	if (h->room[lane] != 0)
+		reach_end(h, lane);
 	/* What lies between the last frame on this side and this one may be on both sides. */
 	if (*missed > meta->seq - h->end[lane])
 		*missed -= meta->seq - h->end[lane];
