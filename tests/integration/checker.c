@@ -223,8 +223,12 @@ run(struct checker *c)
 		if (frames != c->sender.frames)
 			idle = 0;
 		/* There may be more of us than CPUs: let those run who have something to do. */
-		if (idle >= IDLE_POLLS)
-			sched_yield();
+		if (idle >= IDLE_POLLS) {
+			if (c->opt.sleep)
+				receiver_sleep(&c->opt, &c->receiver);
+			else
+				sched_yield();
+		}
 		now = now_ns();
 		if (now >= next) {
 			read_commands(c);
@@ -271,7 +275,7 @@ start_port(struct checker *c)
 	const struct options *opt = &c->opt;
 	const uint16_t n_rx = opt->receive ? opt->queues : 0;
 	const uint16_t n_tx = opt->send ? opt->queues : 0;
-	struct rte_eth_conf conf = { .rxmode.mtu = opt->mtu };
+	struct rte_eth_conf conf = { .rxmode.mtu = opt->mtu, .intr_conf.rxq = opt->sleep };
 	struct rte_eth_dev_info info;
 	int ret;
 
@@ -337,7 +341,8 @@ main(int argc, char **argv)
 	signal(SIGTERM, interrupt);
 	frame_init(c->opt.seed);
 	if (start_port(c) != 0 || (c->opt.send && !sender_init(&c->opt, c->pool)) ||
-	    (c->opt.receive && !receiver_init(&c->opt))) {
+	    (c->opt.receive && !receiver_init(&c->opt)) ||
+	    (c->opt.sleep && !receiver_prepare_sleep(&c->opt))) {
 		rte_eal_cleanup();
 		return EXIT_FAILURE;
 	}

@@ -16,13 +16,14 @@
 
 #define QUEUES_MAX 16
 #define BURST_MAX 512
-#define FLAGS 5 /* options that are no numbers */
+#define FLAGS 6 /* options that are no numbers */
 
 enum {
 	OPT_SEND = 256,
 	OPT_RECEIVE,
 	OPT_FAST_FREE,
 	OPT_WAIT,
+	OPT_SLEEP,
 	OPT_LENGTHS,
 	OPT_NUMBER, /* and all behind it: numbers[opt - OPT_NUMBER] */
 };
@@ -69,6 +70,7 @@ usage(void)
 		"  --segments N       mbufs per frame sent, at most (1)\n"
 		"  --fast-free        ask for the Tx offload MBUF_FAST_FREE\n"
 		"  --wait             do not send before the command go\n"
+		"  --sleep            receive only, on one queue: where nothing comes, until an interrupt\n"
 		"  --burst N          (32)\n"
 		"  --mtu N            (1500)\n"
 		"  --room N           bytes per mbuf (2048)\n"
@@ -135,6 +137,10 @@ check(const struct options *opt)
 		fprintf(stderr, "checker: nothing to do: expected --send, --receive or both\n");
 		return false;
 	}
+	if (opt->sleep && (opt->send || opt->queues != 1)) {
+		fprintf(stderr, "checker: --sleep: expected --receive alone, and one queue\n");
+		return false;
+	}
 	if (opt->id > UINT16_MAX - opt->queues) {
 		fprintf(stderr, "checker: --id %u: no room for %u streams\n", opt->id, opt->queues);
 		return false;
@@ -160,6 +166,7 @@ options_parse(struct options *opt, int argc, char **argv)
 		{ "receive", no_argument, NULL, OPT_RECEIVE },
 		{ "fast-free", no_argument, NULL, OPT_FAST_FREE },
 		{ "wait", no_argument, NULL, OPT_WAIT },
+		{ "sleep", no_argument, NULL, OPT_SLEEP },
 		{ "lengths", required_argument, NULL, OPT_LENGTHS },
 	};
 	unsigned int i;
@@ -182,6 +189,8 @@ options_parse(struct options *opt, int argc, char **argv)
 			opt->fast_free = true;
 		else if (c == OPT_WAIT)
 			opt->wait = true;
+		else if (c == OPT_SLEEP)
+			opt->sleep = true;
 		else if (c == OPT_LENGTHS)
 			good = take_lengths(opt, optarg);
 		else if (c >= OPT_NUMBER)

@@ -13,6 +13,7 @@ struct options {
 	bool receive;
 	bool fast_free;
 	bool wait;         /* with sending, for the command go */
+	bool sleep;        /* where nothing comes, until an interrupt */
 	uint16_t port;
 	uint16_t id;       /* of the first stream; one stream a Tx queue */
 	uint16_t queues;

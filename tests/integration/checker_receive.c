@@ -10,7 +10,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_hexdump.h>
@@ -130,6 +132,38 @@ be_slow(const struct options *opt, struct receiver *r)
 	nanosleep(&nap, NULL);
 	r->sleeps++;
 	until_sleep = chance_in(&luck, 1, 2 * opt->slow_every);
+}
+
+/* The standard input, beside the queue, so that commands are heard. */
+static bool
+watch_input(void)
+{
+	static struct rte_epoll_event event = { .epdata.event = EPOLLIN };
+
+	return rte_epoll_ctl(RTE_EPOLL_PER_THREAD, EPOLL_CTL_ADD, STDIN_FILENO, &event) == 0;
+}
+
+bool
+receiver_prepare_sleep(const struct options *opt)
+{
+	if (rte_eth_dev_rx_intr_ctl_q(opt->port, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD,
+				      NULL) == 0 &&
+	    watch_input())
+		return true;
+	fprintf(stderr, "checker: no interrupts\n");
+	return false;
+}
+
+void
+receiver_sleep(const struct options *opt, struct receiver *r)
+{
+	struct rte_epoll_event event;
+
+	if (rte_eth_dev_rx_intr_enable(opt->port, 0) != 0)
+		return;
+	rte_epoll_wait_interruptible(RTE_EPOLL_PER_THREAD, &event, 1, -1);
+	rte_eth_dev_rx_intr_disable(opt->port, 0);
+	r->sleeps++;
 }
 
 unsigned int
