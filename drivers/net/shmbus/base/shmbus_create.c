@@ -56,11 +56,13 @@ mark_creating(struct shmbus_bus *bus)
 	int ret;
 
 	if (!bus->file.hugetlb) {
+		SHMBUS_STEP(create_mark);
 		n = pwrite(bus->file.fd, &magic, sizeof(magic), 0);
 		if (n < 0)
 			return -errno;
 		return n == (ssize_t)sizeof(magic) ? 0 : -ENOSPC;
 	}
+	SHMBUS_STEP(create_mark);
 	if (ftruncate(bus->file.fd, (off_t)bus->file.page_size) != 0)
 		return -errno;
 	ret = shmbus_bus_allocate(bus, 0, bus->file.page_size);
@@ -76,6 +78,7 @@ mark_creating(struct shmbus_bus *bus)
 		return ret;
 	}
 	shmbus_guard_cover(guard, p, bus->file.page_size, PROT_READ | PROT_WRITE);
+	SHMBUS_STEP(create_mark);
 	memcpy(p, &magic, sizeof(magic));
 	shmbus_guard_end(guard);
 	munmap(p, bus->file.page_size);
@@ -103,7 +106,6 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 					strerror(-ret));
 	/* Before there is any memory in it. Ports may choose otherwise for the lanes they write. */
 	shmbus_numa_prefer_file(bus->file.fd, geo->file_size, (int)conf->numa - 1);
-	SHMBUS_STEP(create_mark);
 	ret = mark_creating(bus);
 	if (ret != 0)
 		goto err_space;

@@ -121,15 +121,24 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	clear_cursors(port);
 	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->pid, (uint32_t)getpid());
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->incarnation, shmbus_load(&entry->incarnation) + 1);
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->mac, mac_word(conf->mac));
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->n_txq, 0);
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->n_rxq, 0);
+	SHMBUS_STEP(attach_store_entry);
 	shmbus_store(&entry->attached_ns, shmbus_clock_real_ns());
-	for (i = 0; i < sizeof(conf->name); i++)
+	for (i = 0; i < sizeof(conf->name); i++) {
+		SHMBUS_STEP(attach_store_entry);
 		shmbus_store(&entry->name[i], (uint8_t)conf->name[i]);
-	for (i = 0; i < SHMBUS_QUEUES_MAX; i++)
+	}
+	for (i = 0; i < SHMBUS_QUEUES_MAX; i++) {
+		SHMBUS_STEP(attach_store_entry);
 		shmbus_store(&entry->sleeping[i], 0);
+	}
 	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
 	return 0;
 
@@ -163,6 +172,7 @@ shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq)
 
 	SHMBUS_STEP(port_store_queues);
 	shmbus_store(&entry->n_txq, n_txq);
+	SHMBUS_STEP(port_store_queues);
 	shmbus_store(&entry->n_rxq, n_rxq);
 	tell(port);
 }

@@ -255,7 +255,9 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 {
 	SHMBUS_STEP(reader_store_counts);
 	shmbus_store(&cursor->frames, r->frames);
+	SHMBUS_STEP(reader_store_counts);
 	shmbus_store(&cursor->bytes, r->bytes);
+	SHMBUS_STEP(reader_store_counts);
 	shmbus_store(&cursor->missed, shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
 	SHMBUS_STEP(reader_publish_cursor);

@@ -38,7 +38,7 @@
 	X(attach_slot_locked, LANES, STORE, "the slot's lock has been got") \
 	X(attach_allocate, LANES, STORE, "cursors and first lane get their memory") \
 	X(attach_clear_cursors, LANES, STORE, "the last owner's cursors are cleared") \
-	X(attach_store_entry, LANES, STORE, "the entry is filled in") \
+	X(attach_store_entry, LANES, STORE, "one more word of the entry is filled in") \
 	X(port_clear_cursor, LANES, STORE, "one more of the slot's cursors is cleared") \
 	X(port_store_queues, LANES, STORE, "the numbers of queues in use change") \
 	X(port_store_mac, LANES, STORE, "the address changes") \
@@ -53,7 +53,7 @@
 	X(writer_raise_head, LANES, STORE, "H1: what lies below may be overwritten from now on") \
 	X(writer_count_pause, LANES, STORE, "a burst that is cut short is counted") \
 	X(writer_copy, LANES, STORE, "one more frame is copied above tail") \
-	X(writer_store_header, LANES, STORE, "the record's header is written above tail") \
+	X(writer_store_header, LANES, STORE, "one more word of the record's header is written above tail") \
 	X(writer_store_mark, LANES, STORE, "the chunk's first record is marked") \
 	X(writer_store_bytes, LANES, STORE, "the bytes sent are counted") \
 	X(writer_store_stamp, LANES, STORE, "the next stamp gets its position") \
@@ -64,7 +64,7 @@
 	X(reader_look_at_tail, LANES, LOOK, "T2: is there anything?") \
 	X(reader_look_at_stamp, LANES, LOOK, "S2: was the stamp still that of the tail?") \
 	X(reader_validate, LANES, LOOK, "H2: was what has been copied still whole?") \
-	X(reader_store_counts, LANES, STORE, "the frames received are counted") \
+	X(reader_store_counts, LANES, STORE, "one more of the counts of frames received changes") \
 	X(reader_publish_cursor, LANES, STORE, "C1: what lies below pos may be overwritten") \
 	X(reader_place_cursor, LANES, STORE, "the cursor gets a position before it is active") \
 	X(reader_hold, LANES, STORE, "A1: the cursor becomes active") \

@@ -58,6 +58,7 @@ shmbus_wake_ring(const struct shmbus_bus *bus)
 		   SHMBUS_BELL_OFF + offsetof(struct shmbus_bell, rung)) == (ssize_t)sizeof(rung))
 		return 0;
 	/* hugetlbfs cannot be written to: IN_ATTRIB instead of IN_MODIFY. */
+	SHMBUS_STEP(wake_ring);
 	return futimens(bus->file.fd, NULL) == 0 ? 0 : -errno;
 }
 

@@ -144,8 +144,11 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	SHMBUS_STEP(writer_store_header);
 	shmbus_store(&burst->shape,
 		     len | (uint64_t)count << 32 | (uint64_t)data_off << 48);
+	SHMBUS_STEP(writer_store_header);
 	shmbus_store(&burst->seq, w->seq);
+	SHMBUS_STEP(writer_store_header);
 	shmbus_store(&burst->tstamp_ns, tstamp_ns);
+	SHMBUS_STEP(writer_store_header);
 	shmbus_store(&burst->pos, w->tail);
 	if (chunk != w->mark_chunk) {
 		w->mark_chunk = chunk;
