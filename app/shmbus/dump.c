@@ -303,6 +303,11 @@ begin(struct dump *d)
 		say("%s", shmbus_error_text());
 		return -EIO;
 	}
+	if (info.format == SHMBUS_FORMAT_SHMIF) {
+		/* Time since a sender came up is no time of day: no zone for us, nor for tcpdump. */
+		setenv("TZ", "UTC0", 1);
+		tzset();
+	}
 	d->senders = senders_new(bus, &info);
 	d->horizon = horizon_new(&info);
 	d->room = malloc((size_t)BURST * info.frame_max);

@@ -136,6 +136,14 @@ def test_version_2(make_bus, target, count, start, gen):
     assert dump(bus, target)[0].data() == wanted
 
 
+@pytest.mark.parametrize("options", [("--no-tcpdump",), ()])
+def test_uptime_has_no_zone(bus, options):
+    """Printed are hours, minutes and seconds since a sender came up, wherever that is."""
+    shmif_samples.forge(bus.path, shmif_samples.random_frames(3), version=2)
+    out, _ = shmbus("dump", *options, bus.path, env={**os.environ, "TZ": "UTC-9"})
+    assert re.findall(r"^(\d\d:\d\d:\d\d)\.", out, re.M) == ["00:00:00", "00:00:01", "00:00:02"]
+
+
 def test_version_2_is_not_joined(bus, source):
     shmif_samples.forge(bus.path, shmif_samples.random_frames(3), version=2)
     with open(bus.path, "rb") as f:
