@@ -64,7 +64,7 @@ static void
 print_ports(const struct bus_state *state)
 {
 	const struct shmbus_peer_info *p;
-	char name[BUS_STATE_NAME_LEN], mac[18], queues[24];
+	char name[BUS_STATE_NAME_LEN], mac[18], queues[24], tx[UNITS_LEN], rx[UNITS_LEN];
 	unsigned int i;
 
 	if (state->n_peers == 0) {
@@ -78,16 +78,19 @@ print_ports(const struct bus_state *state)
 			       bus_state_peer(state, &state->peers[i]));
 		return;
 	}
-	puts("\nport  name              pid      state    mac                queues pause"
-	     "    tx frames    rx frames       missed");
+	puts("\nport  name              pid      state    mac                queues link pause"
+	     "    tx frames   tx bytes    rx frames   rx bytes       missed");
 	for (i = 0; i < state->n_peers; i++) {
 		p = &state->peers[i];
 		snprintf(queues, sizeof(queues), "%" PRIu32 "/%" PRIu32, p->tx_queues, p->rx_queues);
-		printf("%4" PRIu32 "  %-16s  %-7" PRIu32 "  %-7s  %s  %-6s %-5s %12" PRIu64 " %12"
-		       PRIu64 " %12" PRIu64 "\n",
+		printf("%4" PRIu32 "  %-16s  %-7" PRIu32 "  %-7s  %s  %-6s %-4s %-5s %12" PRIu64 " %10s %12"
+		       PRIu64 " %10s %12" PRIu64 "\n",
 		       p->slot, bus_state_name(p, name), p->pid, bus_state_peer(state, p),
-		       bus_state_mac(p->mac, mac), queues, p->flags & SHMBUS_PEER_HOLDS ? "on" : "off",
-		       p->tx_frames, p->rx_frames, p->rx_missed);
+		       bus_state_mac(p->mac, mac), queues,
+		       p->flags & SHMBUS_PEER_LINK_UP ? "up" : "down",
+		       p->flags & SHMBUS_PEER_HOLDS ? "on" : "off",
+		       p->tx_frames, units_bytes(p->tx_bytes, tx),
+		       p->rx_frames, units_bytes(p->rx_bytes, rx), p->rx_missed);
 	}
 }
 

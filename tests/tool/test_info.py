@@ -4,6 +4,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -60,7 +61,8 @@ def test_live_bus_and_dead_port(bus):
         assert 0 < lane["held"] <= sent
         assert lane["generation"] == lane["tail"] // lane["size"]
         out, _ = shmbus("info", bus.path)
-        assert "b2:a0:00:00:00:01  0/1" in out
+        columns = re.search(r"^ .* b2:a0:00:00:00:01 +0/1 +(.*)$", out, re.M).group(1)
+        assert re.fullmatch(rf"up +on +0 +0 bytes +{sent} +[1-9][0-9.]* [KMG]iB +0", columns)
         rx.kill()
     dead = port_of(info(bus.path), port["pid"])
     assert (dead["state"], dead["alive"]) == ("dead", False)

@@ -116,7 +116,7 @@ def test_for_ever(lanes, source, frames):
     with start("replay", lanes.path, source, "--rate", "20kpps", "--loop", "0", text=True) as process:
         try:
             def several():
-                sent = re.search(r"replay .*?(\d+) +\d+ +\d+$", shmbus("info", lanes.path)[0], re.M)
+                sent = re.search(r"replay .* (\d+) +\S+ \S+ +\d+ +\S+ \S+ +\d+$", shmbus("info", lanes.path)[0], re.M)
                 return sent is not None and int(sent.group(1)) > 2 * len(frames)
             poll(several, "the third pass")
             process.send_signal(signal.SIGTERM)
