@@ -55,6 +55,8 @@ def look_on(bus):
     builddir = os.environ.get("shmbus_builddir", os.path.join(ROOT, "build"))
     program = os.path.join(builddir, "app", "shmbus", "shmbus")
     if not os.access(program, os.X_OK):
+        say()
+        say("Nobody looks on: the command shmbus is not built, as libpcap, jansson or libmnl is missing.")
         return
     for command in (["top", "--once", bus], ["dump", "--new", "--count", "3", "--no-tcpdump", bus]):
         say()
