@@ -29,7 +29,10 @@
 #define FRAMES 16
 #define BURST 32
 #define MBUFS 2047
-#define MTU 9000
+#define ROOM 1024 /* of an mbuf */
+/* With a header and room for two tags, which max_rx_pktlen counts with, an mbuf's; and several. */
+#define WHOLE_MTU (ROOM - RTE_ETHER_HDR_LEN - 8)
+#define SCATTERED_MTU 9000
 /* Mbufs that a queue keeps at most. */
 #define STASH_MAX SHMBUS_STASH
 #define RX_CKSUM (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | \
@@ -43,14 +46,16 @@ static const struct port {
 	uint64_t offloads;
 	uint16_t n_rxq;
 	bool filter; /* not promiscuous, and its own rules */
-	bool scatter;
+	uint16_t mtu;
 } ports[] = {
-	{ "ports=8,queues=2,lane_size=65536", 0, 1, false, false },
+	{ "ports=8,queues=2,lane_size=65536", 0, 1, false, WHOLE_MTU },
 	{ "queues=2", RX_CKSUM | RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_QINQ_STRIP, 1, false,
-	  false },
-	{ "queues=2", RX_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER, 1, false, true },
+	  WHOLE_MTU },
+	{ "queues=2", RX_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER, 1, false,
+	  SCATTERED_MTU },
 	{ "queues=2", RTE_ETH_RX_OFFLOAD_RSS_HASH | RTE_ETH_RX_OFFLOAD_VLAN_FILTER |
-	  RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_VLAN_STRIP, 2, true, true },
+	  RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_VLAN_STRIP, 2, true, SCATTERED_MTU },
+	{ "queues=2", 0, 1, false, SCATTERED_MTU },
 };
 #define PORTS RTE_DIM(ports)
 
@@ -68,7 +73,7 @@ static void
 setup_port(unsigned int i)
 {
 	const struct port *p = &ports[i];
-	struct rte_eth_conf conf = { .rxmode = { .mtu = MTU, .offloads = p->offloads } };
+	struct rte_eth_conf conf = { .rxmode = { .mtu = p->mtu, .offloads = p->offloads } };
 	struct rte_eth_dev_info info;
 	char name[32], args[4096 + 128];
 	uint16_t id, q;
@@ -127,7 +132,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	for (i = 0; i < RTE_DIM(args); i++)
 		eal[i] = args[i];
 	MUST(rte_eal_init((int)RTE_DIM(args), eal) >= 0);
-	t.pool = rte_pktmbuf_pool_create("pool", MBUFS, 0, 0, 1024 + RTE_PKTMBUF_HEADROOM,
+	t.pool = rte_pktmbuf_pool_create("pool", MBUFS, 0, 0, ROOM + RTE_PKTMBUF_HEADROOM,
 					 SOCKET_ID_ANY);
 	MUST(t.pool != NULL);
 	for (i = 0; i < PORTS; i++)
@@ -278,10 +283,9 @@ check_mbuf(const struct port *p, const struct rte_mbuf *m)
 		len += seg->data_len;
 	}
 	MUST(len == m->pkt_len && n == m->nb_segs);
-	MUST(n == 1 || p->scatter);
-	/* With room for two tags, which max_rx_pktlen counts with. */
+	MUST(n == 1 || p->mtu > WHOLE_MTU);
 	MUST(m->pkt_len <= (lro && (m->ol_flags & RTE_MBUF_F_RX_LRO) ? SHMBUS_FRAME_MAX :
-			    MTU + RTE_ETHER_HDR_LEN + 8));
+			    p->mtu + RTE_ETHER_HDR_LEN + 8));
 }
 
 static void
