@@ -17,6 +17,7 @@ class Link:
     sender: str
     receiver: str | None
     shmbus: bool = False  # needs the plugin
+    plugin: str | None = None  # this one
     first: str = "receiver"  # the side to start first
     eal_extra: tuple = ()
     memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
@@ -77,6 +78,16 @@ LINKS = {link.name: link for link in (
          sender="net_null0,copy=1,size={size}",
          receiver=None),
 )}
+
+def before(plugin):
+    """net_shmbus of another build, for what a change costs."""
+    return Link(
+        name="before",
+        about=f"net_shmbus, the same, by {plugin}",
+        sender="net_shmbus0,path={dir}/before",
+        receiver="net_shmbus0,path={dir}/before",
+        plugin=plugin)
+
 
 # What else net_memif offers, to see that the comparison is with it at its best (--memif-tuned).
 MEMIF_TUNED = {link.name: link for link in (

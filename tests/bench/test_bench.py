@@ -125,6 +125,8 @@ def test_memif_devices_are_a_pair():
     (["--cpus", "0,0"], "expected two different CPUs"),
     (["--latency", "--links", "null"], "nothing is left to measure"),
     (["--latency", "--pingpong", "/nonexistent"], "no /nonexistent"),
+    (["--before", "/nonexistent"], "--before /nonexistent: no such file"),
+    (["--latency", "--before", "/dev/null"], "--before: expected a measurement of throughput"),
 ])
 def test_usage(args, message):
     assert message in bench(*args, status=2)

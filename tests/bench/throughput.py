@@ -48,7 +48,8 @@ class Pair:
         for side in link.order():
             pmd = Testpmd([link.vdev(side, dir=bench.folder, size=size)],
                           lcores=eal.core_map(bench.cpus[0 if side == "sender" else 1]),
-                          memory=bench.memory, shmbus=link.shmbus, eal_extra=link.eal_extra,
+                          memory=bench.memory, shmbus=link.shmbus,
+                          plugins=[link.plugin] if link.plugin else (), eal_extra=link.eal_extra,
                           args=bench.testpmd_args, name=f"{link.name}-{side}")
             self.sides[side] = stack.enter_context(pmd)
         for side, pmd in self.sides.items():
