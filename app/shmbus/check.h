@@ -54,10 +54,4 @@ void check_cursors_look(struct shmbus_bus *bus, struct findings *f);
 /* Those of a slot whose lock the caller holds: none is active any more. */
 void check_cursors_clear(struct shmbus_bus *bus, uint32_t slot);
 
-static inline off_t
-check_slot_lock_off(const struct shmbus_geometry *geo, uint32_t slot)
-{
-	return (off_t)(geo->port_off + slot * sizeof(struct shmbus_port_entry));
-}
-
 #endif /* CHECK_H */

@@ -175,7 +175,7 @@ nobody_there(const struct shmbus_file *file, const struct shmbus_geometry *geo)
 	uint32_t slot;
 
 	for (slot = 0; slot < geo->ports; slot++)
-		if (shmbus_lock_try(file->fd, check_slot_lock_off(geo, slot)) != 0)
+		if (shmbus_lock_try(file->fd, shmbus_slot_lock_off(geo, slot)) != 0)
 			return false;
 	return true;
 }

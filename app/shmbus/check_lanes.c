@@ -212,7 +212,7 @@ check_lanes_mend(const char *path, struct shmbus_error *e)
 	if (ret != 0)
 		shmbus_error_set(e, ret, "path=%s: no space for its memory: %s", path, strerror(-ret));
 	for (slot = 0; slot < bus.geo.ports && ret == 0; slot++) {
-		lock = check_slot_lock_off(&bus.geo, slot);
+		lock = shmbus_slot_lock_off(&bus.geo, slot);
 		if (shmbus_lock_try(bus.file.fd, lock) != 0)
 			continue;
 		mend_slot(&bus, slot);

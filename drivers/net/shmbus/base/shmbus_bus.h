@@ -124,6 +124,13 @@ shmbus_lane_off(const struct shmbus_geometry *geo, uint32_t lane)
 	return geo->data_off + lane * geo->lane_size;
 }
 
+/* Where in the file the lock of a slot is: at its entry. */
+static inline off_t
+shmbus_slot_lock_off(const struct shmbus_geometry *geo, uint32_t slot)
+{
+	return (off_t)(geo->port_off + slot * sizeof(struct shmbus_port_entry));
+}
+
 static inline struct shmbus_bell *
 shmbus_bus_bell(const struct shmbus_bus *bus)
 {

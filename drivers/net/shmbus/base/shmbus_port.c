@@ -29,12 +29,6 @@
 #include "shmbus_port.h"
 #include "shmbus_step.h"
 
-static off_t
-slot_lock_off(const struct shmbus_bus *bus, uint32_t slot)
-{
-	return (off_t)(bus->geo.port_off + slot * sizeof(struct shmbus_port_entry));
-}
-
 static void
 tell(struct shmbus_port *port)
 {
@@ -96,7 +90,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	int ret;
 
 	for (slot = 0; slot < bus->geo.ports; slot++) {
-		ret = shmbus_lock_try(bus->file.fd, slot_lock_off(bus, slot));
+		ret = shmbus_lock_try(bus->file.fd, shmbus_slot_lock_off(&bus->geo, slot));
 		if (ret == 0)
 			break;
 		if (ret != -EAGAIN)
@@ -143,7 +137,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	return 0;
 
 err_unlock:
-	shmbus_lock_drop(bus->file.fd, slot_lock_off(bus, slot));
+	shmbus_lock_drop(bus->file.fd, shmbus_slot_lock_off(&bus->geo, slot));
 	return ret;
 }
 
@@ -154,7 +148,7 @@ shmbus_port_detach(struct shmbus_port *port)
 	clear_cursors(port);
 	shmbus_port_set_state(port, 0);
 	SHMBUS_STEP(detach_drop_slot);
-	shmbus_lock_drop(port->bus->file.fd, slot_lock_off(port->bus, port->slot));
+	shmbus_lock_drop(port->bus->file.fd, shmbus_slot_lock_off(&port->bus->geo, port->slot));
 }
 
 void
@@ -236,7 +230,7 @@ shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer
 bool
 shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot)
 {
-	return shmbus_lock_held_by_other(bus->file.fd, slot_lock_off(bus, slot));
+	return shmbus_lock_held_by_other(bus->file.fd, shmbus_slot_lock_off(&bus->geo, slot));
 }
 
 bool
