@@ -26,14 +26,11 @@ static uint64_t
 cpu_ns(struct courtesy *c)
 {
 	struct timespec t;
-	uint64_t own;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	own = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	/* When it has ended it takes no more. */
 	if (c->fed && clock_gettime(c->fed_clock, &t) == 0)
 		c->fed_cpu = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-	return own + c->fed_cpu;
+	return shmbus_clock_ns(CLOCK_THREAD_CPUTIME_ID) + c->fed_cpu;
 }
 
 /* Of one line: "cpu3 user nice system idle iowait ...", in ticks. */

@@ -13,10 +13,7 @@
 #include <string.h>
 
 #include "horizon.h"
-
-/* A record on shmif takes this besides the frame; in version 2 of it. */
-#define SHMIF_RECORD 24
-#define SHMIF_RECORD_OLD 12
+#include "shmbus_shmif_format.h"
 
 struct horizon {
 	bool set;
@@ -29,7 +26,7 @@ struct horizon {
 	struct shmbus_lane_info *rings; /* [lane] */
 	uint32_t left;  /* lanes that have not reached their end */
 	uint64_t bytes_left; /* shmif */
-	uint32_t record;     /* shmif */
+	uint32_t record;     /* shmif: bytes that one takes besides the frame */
 	bool cut; /* the last frame was cut out of a packet, and more of it may come */
 };
 
@@ -42,7 +39,8 @@ horizon_new(const struct shmbus_info *info)
 		return NULL;
 	h->lanes = info->format == SHMBUS_FORMAT_LANES;
 	h->queues = h->lanes ? info->queues : 1;
-	h->record = info->version == 2 ? SHMIF_RECORD_OLD : SHMIF_RECORD;
+	h->record = info->version == SHMBUS_SHMIF_VERSION_OLD ? SHMBUS_SHMIF_RECORD_OLD :
+		    (uint32_t)sizeof(struct shmbus_shmif_record);
 	h->n_lanes = h->lanes ? info->ports * info->queues : 1;
 	h->next = calloc(h->n_lanes, sizeof(*h->next));
 	h->end = calloc(h->n_lanes, sizeof(*h->end));
