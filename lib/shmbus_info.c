@@ -122,7 +122,8 @@ describe(const struct shmbus *bus, uint32_t slot, const struct shmbus_peer *peer
 {
 	memset(info, 0, sizeof(*info));
 	info->slot = slot;
-	info->flags = peer_flags(bus, slot, peer->state);
+	info->flags = peer->state & SHMBUS_PORT_ATTACHED ? peer_flags(bus, slot, peer->state) :
+							   SHMBUS_PEER_LEFT;
 	info->pid = peer->pid;
 	memcpy(info->mac, peer->mac, sizeof(info->mac));
 	info->tx_queues = peer->n_txq;
@@ -192,8 +193,6 @@ shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *own
 	if (!shmbus_port_owner(&bus->lanes, slot, &peer))
 		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": nobody has had it yet", slot);
 	describe(bus, slot, &peer, owner);
-	if (!(peer.state & SHMBUS_PORT_ATTACHED))
-		owner->flags = SHMBUS_PEER_LEFT;
 	return 0;
 }
 
