@@ -523,6 +523,16 @@ punch(const char *path, off_t off, off_t len)
 	close(fd);
 }
 
+/* One is restarted, and makes a bus; the other one is reset. */
+static void
+come_back(struct scene *s)
+{
+	assert_int_equal(rte_eth_dev_start(s->a), 0);
+	assert_int_equal(rte_eth_dev_reset(s->b), 0);
+	nic_start(s->b, &wants_events);
+	exchange(s->a, s->b);
+}
+
 /* There is memory enough, so nobody is told by a signal: but what makes it a bus is gone. */
 static void
 punched_header(const char *args)
@@ -539,10 +549,7 @@ punched_header(const char *args)
 	assert_true(rte_eth_dev_start(s.a) < 0);
 	assert_in_text(log_text(), "remove th");
 	assert_int_equal(unlink(s.path), 0);
-	assert_int_equal(rte_eth_dev_start(s.a), 0);
-	assert_int_equal(rte_eth_dev_reset(s.b), 0);
-	nic_start(s.b, &wants_events);
-	exchange(s.a, s.b);
+	come_back(&s);
 	end_scene(&s);
 }
 
@@ -558,10 +565,7 @@ punched_tables(void)
 	assert_told(&s.eb);
 	assert_int_equal(times("hole"), 2);
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
-	assert_int_equal(rte_eth_dev_start(s.a), 0);
-	assert_int_equal(rte_eth_dev_reset(s.b), 0);
-	nic_start(s.b, &wants_events);
-	exchange(s.a, s.b);
+	come_back(&s);
 	end_scene(&s);
 }
 
