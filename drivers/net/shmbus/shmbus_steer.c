@@ -2,11 +2,12 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+/* The table by which queues choose their frames: made, changed, freed. */
+
 #include <rte_malloc.h>
 
 #include "base/shmbus_clock.h"
-#include "shmbus_headers.h"
-#include "shmbus_steer.h"
+#include "shmbus_steer_table.h"
 #include "shmbus_wire.h"
 
 /* Tables that are kept for queues that are behind. */
@@ -14,22 +15,6 @@
 
 /* For how long a change waits for a queue's burst to end: its process may be stopped. */
 #define LOCK_NS UINT64_C(1000000000)
-
-struct shmbus_steer_table {
-	struct shmbus_steer_table *older;
-	bool rss;
-	bool spread;
-	bool isolated;
-	bool counts; /* some rule counts */
-	uint16_t n_queues;
-	uint32_t lane_queues; /* lanes of one sender */
-	uint32_t n_lanes;
-	uint32_t n_flows;
-	struct shmbus_toeplitz toeplitz;
-	uint16_t reta[SHMBUS_RSS_RETA];
-	struct rte_flow **flows; /* behind from */
-	uint64_t from[]; /* the position in each lane at which it begins to be in force */
-};
 
 static uint32_t
 count_flows(const struct rte_flow *flow)
@@ -370,143 +355,4 @@ shmbus_steer_close(struct rte_eth_dev *dev)
 	steer->active = false;
 	steer->marks = false;
 	steer->isolated = false;
-}
-
-bool
-shmbus_steer_enter(struct shmbus_rxq *q)
-{
-	if (unlikely(rte_spinlock_trylock(&q->steer_lock) == 0))
-		return false;
-	q->table = shmbus_priv(&rte_eth_devices[q->port_id])->steer.table;
-	return true;
-}
-
-void
-shmbus_steer_leave(struct shmbus_rxq *q)
-{
-	q->table = NULL;
-	rte_spinlock_unlock(&q->steer_lock);
-}
-
-/* The table that is in force for the frame. */
-static inline const struct shmbus_steer_table *
-choose_table(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
-{
-	const struct shmbus_steer_table *t = q->table;
-
-	while (unlikely(t->older != NULL) && (int64_t)(frame->pos - t->from[frame->lane]) < 0)
-		t = t->older;
-	return t;
-}
-
-bool
-shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
-{
-	return choose_table(q, frame)->isolated;
-}
-
-/* Where it goes if no rule says otherwise. */
-static uint16_t
-default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
-	      const struct shmbus_headers *h, struct shmbus_frame *frame)
-{
-	if (t->rss) {
-		if (shmbus_toeplitz_hash(&t->toeplitz, h, &frame->hash))
-			frame->found |= SHMBUS_FRAME_HASH;
-		return t->reta[frame->hash % SHMBUS_RSS_RETA];
-	}
-	if (t->spread) /* as it is without: shmbus_lanes.c */
-		return (frame->lane / t->lane_queues + frame->lane % t->lane_queues) % t->n_queues;
-	return q->queue_id;
-}
-
-/* By the first rule that ends the search. False: dropped. n_asked: rules up to that one. */
-static bool
-ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
-	  struct shmbus_frame *frame, uint16_t *queue, uint32_t *n_asked)
-{
-	const struct rte_flow *flow;
-	uint16_t target;
-	uint32_t i;
-
-	for (i = 0; i < t->n_flows; i++) {
-		flow = t->flows[i];
-		if (!shmbus_flow_matches(&flow->match, h))
-			continue;
-		frame->found |= flow->found;
-		if (flow->found & SHMBUS_FRAME_MARK)
-			frame->mark = flow->mark;
-		*n_asked = i + 1;
-		if (flow->fate == SHMBUS_FLOW_PASSTHRU)
-			continue;
-		if (flow->fate == SHMBUS_FLOW_DROP)
-			return false;
-		target = *queue;
-		if (flow->fate == SHMBUS_FLOW_QUEUE) {
-			target = flow->queues[0];
-		} else if (flow->fate == SHMBUS_FLOW_RSS) {
-			frame->found &= (uint8_t)~SHMBUS_FRAME_HASH;
-			if (shmbus_toeplitz_hash(&flow->toeplitz, h, &frame->hash))
-				frame->found |= SHMBUS_FRAME_HASH;
-			target = flow->n_queues != 0 ? flow->queues[frame->hash % flow->n_queues] :
-				 t->reta[frame->hash % SHMBUS_RSS_RETA];
-		}
-		/* A queue that was there when the rule was made may be there no more. */
-		if (target < t->n_queues)
-			*queue = target;
-		return true;
-	}
-	return !t->isolated;
-}
-
-static void
-count_hits(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
-	   const struct shmbus_headers *h, uint32_t n, uint32_t len)
-{
-	struct shmbus_flow_count *count;
-	struct rte_flow *flow;
-	uint32_t i;
-
-	for (i = 0; i < n; i++) {
-		flow = t->flows[i];
-		if (!flow->count || q->queue_id >= flow->n_counts ||
-		    !shmbus_flow_matches(&flow->match, h))
-			continue;
-		count = &flow->counts[q->queue_id];
-		count->hits++;
-		count->bytes += len;
-	}
-}
-
-bool
-shmbus_steer_takes(struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len, uint32_t len,
-		   struct shmbus_frame *frame)
-{
-	const struct shmbus_steer_table *t = choose_table(q, frame);
-	/* What parses headers wants an mbuf. */
-	const struct rte_mbuf m = {
-		.buf_addr = (void *)(uintptr_t)head,
-		.data_len = (uint16_t)head_len,
-		.pkt_len = head_len,
-		.nb_segs = 1,
-	};
-	struct shmbus_headers headers;
-	uint32_t n_asked = 0;
-	uint16_t queue;
-	bool wanted;
-
-	shmbus_headers_parse(&headers, &m);
-	frame->hash = 0;
-	queue = default_queue(q, t, &headers, frame);
-	wanted = ask_flows(t, &headers, frame, &queue, &n_asked);
-	/* What nobody takes one of the queues that see it counts. */
-	if (!wanted)
-		queue = t->spread ? 0 : q->queue_id;
-	if (!t->spread)
-		queue = q->queue_id;
-	if (queue != q->queue_id)
-		return false;
-	if (unlikely(t->counts))
-		count_hits(q, t, &headers, n_asked, len);
-	return wanted;
 }
