@@ -10,15 +10,12 @@ here only the streams of the honest senders are looked at.
 """
 
 import contextlib
-import json
-import os
 import signal
 
-import eal
 import tool
-from apps import checker, sanitizer_env, scaled
+from apps import checker, scaled
 from checker import stream
-from process import Process
+from liar import Liar
 
 # Longer than an honest receiver is ever put aside, short enough for what a liar holds up.
 PAUSE = {"pause_timeout_ms": 3000}
@@ -34,27 +31,6 @@ OWN = ("entry", "roster", "bell", "lane", "record", "cursor")
 ANY = {"lanes": (*OWN, "header"), "shmif": ("lock", "record", "header")}
 
 DAMAGED = 3  # how a checker ends that has seen damaged frames
-
-
-class Liar(Process):
-    """One liar, lying from start() to stop()."""
-
-    def __init__(self, whose, bus, seed, pause_us=0, field=None):
-        builddir = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
-        argv = [os.path.abspath(os.path.join(builddir, "tests", "stress", "liar")), whose, str(bus),
-                str(seed), str(pause_us)] + [field] * (field is not None)
-        super().__init__(argv, name=f"liar {whose} {seed}")
-
-    def start(self):
-        super().start()
-        self.wait_for(r"^lying\n", 60)
-        return self
-
-    def stop(self, timeout=60.0):
-        self.write("\n")
-        found = self.wait_for(r"^\{\"lies\".*\}\n", timeout)
-        self.lies = json.loads(found.group(0))["lies"]
-        return self.wait(timeout)
 
 
 class Dump:

@@ -17,7 +17,7 @@ import pcapng
 import pcaps
 import pytest
 from apps import cpu, receives_exactly, scaled, testpmd
-from process import cpu_seconds, poll
+from process import cpu_seconds, open_files, poll
 from tool import LIMIT_S, on_terminal, program, read_all, read_until, shmbus, start
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
@@ -25,12 +25,6 @@ import shmif_samples  # noqa: E402
 from shmif_file import DATA_SIZE, HEADER  # noqa: E402
 
 NUMBERS = re.compile(r"(\d+) frames captured, (\d+) filtered, (\d+) missed\n$")
-
-
-def open_files(pid):
-    """What a process has open besides its standard streams."""
-    folder = f"/proc/{pid}/fd"
-    return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if int(fd) > 2]
 
 
 def summary(err):

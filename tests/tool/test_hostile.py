@@ -4,16 +4,12 @@
 
 import os
 import subprocess
-import sys
 
-import eal
 import pcaps
 import pytest
 from apps import sanitizer_env
+from liar import Liar
 from tool import LIMIT_S, program, shmbus
-
-sys.path.append(os.path.join(eal.ROOT, "tests", "stress"))
-from test_liar import Liar  # noqa: E402
 
 LOOKS = [["info"], ["info", "--json"], ["check"], ["check", "--json"], ["top", "--once", "-i", "0.01"],
          ["dump", "-w", os.devnull]]

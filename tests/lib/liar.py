@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""Somebody who writes nonsense into a bus; see tests/stress/liar.c."""
+
+import json
+import os
+
+import eal
+from process import Process
+
+
+class Liar(Process):
+    """One liar, lying from start() to stop()."""
+
+    def __init__(self, whose, bus, seed, pause_us=0, field=None):
+        builddir = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
+        argv = [os.path.abspath(os.path.join(builddir, "tests", "stress", "liar")), whose, str(bus),
+                str(seed), str(pause_us)] + [field] * (field is not None)
+        super().__init__(argv, name=f"liar {whose} {seed}")
+
+    def start(self):
+        super().start()
+        self.wait_for(r"^lying\n", 60)
+        return self
+
+    def stop(self, timeout=60.0):
+        self.write("\n")
+        found = self.wait_for(r"^\{\"lies\".*\}\n", timeout)
+        self.lies = json.loads(found.group(0))["lies"]
+        return self.wait(timeout)
