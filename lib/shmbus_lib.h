@@ -27,9 +27,6 @@
 /* Frames that one peek shows at most. */
 #define SHMBUS_PEEK_MAX SHMBUS_BURST_FRAMES_MAX
 
-/* slot of nobody */
-#define SHMBUS_NO_SLOT UINT32_MAX
-
 struct shmbus {
 	enum shmbus_format format;
 	uint32_t slot; /* of the station whose bus this is; shmif: its number */

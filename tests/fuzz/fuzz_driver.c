@@ -22,7 +22,7 @@
 #include "base/shmbus_request.h"
 #include "base/shmbus_writer.h"
 #include "input.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 #include "unsteady.h"
 
 #define LANE SHMBUS_LANE_SIZE_MIN

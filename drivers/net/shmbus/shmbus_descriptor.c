@@ -9,7 +9,7 @@
  * taken is on the bus already and its mbuf free.
  */
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 static int
 count_waiting(const struct shmbus_rxq *q)

@@ -25,7 +25,7 @@
 #include "shmbus_limit.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 #define SHMBUS_DESC_DEFAULT 1024
 #define SHMBUS_BURST_DEFAULT 32

@@ -13,7 +13,7 @@
 #include <rte_ether.h>
 
 #include "shmbus_vlan.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* No address is 0, not even the one of zeros: that is an empty place. */
 static inline uint64_t

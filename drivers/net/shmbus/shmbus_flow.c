@@ -8,7 +8,7 @@
 
 #include "shmbus_flow.h"
 #include "shmbus_steer.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 bool
 shmbus_flow_chooses(const struct rte_flow *flow)

@@ -12,7 +12,7 @@
  * receiver says in its slot whether it is to be looked at.
  */
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 int
 shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)

@@ -9,7 +9,7 @@
 #include <rte_dev_info.h>
 #include <rte_string_fns.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 void
 shmbus_rxq_info_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_rxq_info *info)

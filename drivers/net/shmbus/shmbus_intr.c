@@ -24,7 +24,7 @@
 #include <rte_errno.h>
 #include <rte_interrupts.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* A port that only looks on cannot say that it sleeps. */
 static bool

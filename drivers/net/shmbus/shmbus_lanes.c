@@ -18,7 +18,7 @@
 
 #include "base/shmbus_port.h"
 #include "shmbus_pace.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* By sender, and by the sender's queue, over the Rx queues of this port. */
 static bool

@@ -15,7 +15,7 @@
 #include <rte_alarm.h>
 #include <rte_errno.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 #define WATCH_US (100 * 1000)
 

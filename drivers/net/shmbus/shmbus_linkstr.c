@@ -9,7 +9,7 @@
 #include <eal_export.h>
 
 #include "rte_pmd_shmbus.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 static int
 find_port(uint16_t port_id, struct rte_eth_dev **dev)

@@ -10,7 +10,7 @@
 
 #include <rte_power_intrinsics.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Not 0: it is no use to wait. */
 static int

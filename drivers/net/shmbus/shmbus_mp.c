@@ -20,7 +20,7 @@
 #include <rte_errno.h>
 #include <rte_string_fns.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 #define ACTION "net_shmbus_bus"   /* of the primary's */
 #define MOVE "net_shmbus_move"    /* of the secondaries' */

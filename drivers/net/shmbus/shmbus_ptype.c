@@ -10,7 +10,7 @@
  */
 
 #include "shmbus_headers.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 static const uint32_t supported[] = {
 	RTE_PTYPE_L2_ETHER,

@@ -12,7 +12,7 @@
 #include "shmbus_checksum.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 int
 shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,

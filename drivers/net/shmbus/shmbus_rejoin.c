@@ -19,7 +19,7 @@
 
 #include "base/shmbus_guard.h"
 #include "shmbus_steer.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Has the bus room for the queues that the application has configured? */
 static int

@@ -15,7 +15,7 @@
  * There is no way back but to another bus: shmbus_rejoin.c.
  */
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* True for whoever is the first to see it. */
 static bool

@@ -6,7 +6,7 @@
 
 #include "shmbus_headers.h"
 #include "shmbus_steer.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* The key of Microsoft's specification, which most drivers begin with. */
 static const uint8_t default_key[SHMBUS_RSS_KEY] = {

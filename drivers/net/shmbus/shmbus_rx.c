@@ -17,7 +17,7 @@
 #include "shmbus_pace.h"
 #include "shmbus_segment.h"
 #include "shmbus_steer.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* A look at who is on the bus after this many polls; idle ones count 16 times. */
 #define ROSTER_EVERY 256

@@ -21,7 +21,7 @@
 #include <ethdev_vdev.h>
 
 #include "shmbus_flow.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 static int
 refuse_dev(__rte_unused struct rte_eth_dev *dev)

@@ -22,7 +22,7 @@
 #include "shmbus_segment.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Pieces looked through in one call, should none of it be for us. */
 #define FETCHES 8

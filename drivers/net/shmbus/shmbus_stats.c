@@ -8,7 +8,7 @@
  * it from then on.
  */
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 static void
 count_rx(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_counts *counts)

@@ -8,7 +8,7 @@
 
 #include "base/shmbus_clock.h"
 #include "shmbus_steer_table.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Tables that are kept for queues that are behind. */
 #define CHAIN_MAX 16

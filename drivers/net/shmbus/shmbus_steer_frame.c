@@ -6,7 +6,7 @@
 
 #include "shmbus_headers.h"
 #include "shmbus_steer_table.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 bool
 shmbus_steer_enter(struct shmbus_rxq *q)

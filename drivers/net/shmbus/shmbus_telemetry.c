@@ -16,7 +16,7 @@
 #include <rte_telemetry.h>
 
 #include "base/shmbus_port.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Slots, or lanes, in one answer, of at most 16 KiB; a second parameter says where to begin. */
 #define ANSWER_MAX 48

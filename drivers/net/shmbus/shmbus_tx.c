@@ -16,7 +16,7 @@
 #include "shmbus_limit.h"
 #include "shmbus_mbuf.h"
 #include "shmbus_vlan.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* Frames in one record at most: the header has room for them before it is known how many fit. */
 #define RECORD_FRAMES 64u

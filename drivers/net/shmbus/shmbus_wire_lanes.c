@@ -15,7 +15,7 @@
 #include <rte_string_fns.h>
 
 #include "base/shmbus_port.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* The port as the bus core wants it. */
 static struct shmbus_port

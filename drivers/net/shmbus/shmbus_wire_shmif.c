@@ -15,7 +15,7 @@
 
 #include "base/shmbus_shmif_monitor.h"
 #include "shmbus_pace.h"
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* What holds of every port on such a bus, and of one on none. Is it on none? */
 static bool

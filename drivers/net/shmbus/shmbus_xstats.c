@@ -12,7 +12,7 @@
 
 #include <rte_string_fns.h>
 
-#include "shmbus_wire.h"
+#include "shmbus_ops.h"
 
 /* A counter by its name and its place in a structure. */
 struct xstat {

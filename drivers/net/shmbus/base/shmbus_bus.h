@@ -29,6 +29,9 @@ struct shmbus_bus_conf {
 	bool readonly;      /* look on only: no port can be attached, no lane written */
 };
 
+/* The slot of a station that is not a port. */
+#define SHMBUS_NO_SLOT UINT32_MAX
+
 struct shmbus_geometry {
 	uint32_t ports;
 	uint32_t queues;

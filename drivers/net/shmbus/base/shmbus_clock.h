@@ -5,6 +5,7 @@
 #ifndef SHMBUS_CLOCK_H
 #define SHMBUS_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -33,6 +34,36 @@ static inline uint64_t
 shmbus_clock_real_ns(void)
 {
 	return shmbus_clock_ns(CLOCK_REALTIME);
+}
+
+/*
+ * The processor's own counter, where it has one that every program may read:
+ * half the price of a clock. For spans of time within one thread; how many
+ * ticks make a second is the caller's knowledge. Never 0.
+ */
+static inline uint64_t
+shmbus_ticks(void)
+{
+#if defined(__x86_64__)
+	return __builtin_ia32_rdtsc() | 1;
+#elif defined(__aarch64__)
+	uint64_t ticks;
+
+	__asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+	return ticks | 1;
+#else
+	return shmbus_clock_mono_ns() | 1;
+#endif
+}
+
+/*
+ * Have span ticks passed since then? By difference: a counter that was set
+ * back, as in a machine that was restored, ends every span.
+ */
+static inline bool
+shmbus_ticks_passed(uint64_t since, uint64_t span)
+{
+	return shmbus_ticks() - since >= span;
 }
 
 #endif /* SHMBUS_CLOCK_H */

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include "shmbus_fate.h"
+#include "shmbus_lanes_rx.h"
+
+/* Arrays of one element per lane begin on cache lines of their own. */
+static size_t
+array(size_t n, size_t size)
+{
+	return SHMBUS_ALIGN(n * size);
+}
+
+size_t
+shmbus_lanes_rx_size(const struct shmbus_geometry *geo)
+{
+	return 2 * array(geo->lanes, sizeof(struct shmbus_reader)) +
+	       array(geo->lanes, sizeof(struct shmbus_backoff)) +
+	       array(geo->lanes, sizeof(uint16_t)) + array(geo->ports, sizeof(uint32_t));
+}
+
+static void *
+take(uint8_t **memory, size_t n, size_t size)
+{
+	void *p = *memory;
+
+	*memory += array(n, size);
+	return p;
+}
+
+void
+shmbus_lanes_rx_init(struct shmbus_lanes_rx *rx, const struct shmbus_geometry *geo, void *memory)
+{
+	uint8_t *p = memory;
+
+	rx->n_lanes = geo->lanes;
+	rx->readers = take(&p, geo->lanes, sizeof(struct shmbus_reader));
+	rx->restart_at = take(&p, geo->lanes, sizeof(struct shmbus_reader));
+	rx->backoffs = take(&p, geo->lanes, sizeof(struct shmbus_backoff));
+	rx->active = take(&p, geo->lanes, sizeof(uint16_t));
+	rx->roster = take(&p, geo->ports, sizeof(uint32_t));
+	rx->n_active = 0;
+	rx->conf.slot = SHMBUS_NO_SLOT;
+	rx->conf.n_queues = 1;
+}
+
+/* By sender, and by the sender's queue, over the Rx queues of the port. */
+static bool
+is_mine(const struct shmbus_lanes_rx *rx, uint32_t slot, uint32_t queue)
+{
+	if (slot == rx->conf.slot && !rx->conf.loopback)
+		return false;
+	return rx->conf.shared || (slot + queue) % rx->conf.n_queues == rx->conf.queue;
+}
+
+static bool
+lane_is_mine(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, uint32_t lane)
+{
+	return is_mine(rx, lane / bus->geo.queues, lane % bus->geo.queues);
+}
+
+/* The queue's part of something that all sharers have counted. */
+static uint64_t
+part_of(const struct shmbus_lanes_rx *rx, uint64_t n)
+{
+	/* If all have counted the same the parts add up to just that. */
+	return rx->conf.shared ? (n + rx->conf.queue) / rx->conf.n_queues : n;
+}
+
+void
+shmbus_lanes_rx_count(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_counts *counts)
+{
+	const struct shmbus_reader *r;
+
+	counts->missed += rx->past.missed;
+	counts->overruns += rx->past.overruns;
+	counts->corrupt += rx->past.corrupt;
+	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
+		counts->missed += part_of(rx, shmbus_counted(&r->missed));
+		counts->overruns += shmbus_counted(&r->overruns);
+		counts->corrupt += part_of(rx, shmbus_counted(&r->corrupt));
+	}
+}
+
+/* Keep what the readers counted before they begin anew. */
+static void
+fold(struct shmbus_lanes_rx *rx)
+{
+	struct shmbus_lanes_rx_counts sum = { .missed = 0 };
+	struct shmbus_reader *r;
+
+	shmbus_lanes_rx_count(rx, &sum);
+	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
+		shmbus_store(&r->missed, 0);
+		shmbus_store(&r->overruns, 0);
+		shmbus_store(&r->corrupt, 0);
+	}
+	rx->past = sum;
+}
+
+/* A station that looks on has no cursors. In a file that is another bus by now there are none. */
+static bool
+has_cursors(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
+{
+	return rx->conf.slot != SHMBUS_NO_SLOT && !shmbus_fate_lost(bus);
+}
+
+/* Put readers at the tails of all lanes, and cursors, which hold senders back from now on. */
+static void
+place(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, struct shmbus_reader *readers)
+{
+	const bool cursors = has_cursors(bus, rx);
+	struct shmbus_cursor *cursor;
+	uint32_t lane;
+
+	for (lane = 0; lane < rx->n_lanes; lane++) {
+		if (rx->conf.oldest)
+			shmbus_reader_start_oldest(bus, &readers[lane], lane);
+		else
+			shmbus_reader_start(bus, &readers[lane], lane);
+		if (!cursors)
+			continue;
+		cursor = shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, lane);
+		if (lane_is_mine(bus, rx, lane))
+			shmbus_reader_hold(bus, &readers[lane], cursor);
+		else
+			shmbus_reader_release(cursor);
+	}
+}
+
+/* The readers are in place; all else of the queue begins anew. */
+static void
+begin_polling(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	uint32_t lane;
+
+	for (lane = 0; lane < rx->n_lanes; lane++)
+		shmbus_backoff_start(&rx->backoffs[lane], rx->conf.backoff_ticks);
+	rx->n_active = 0;
+	rx->turn = 0;
+	rx->idle = 0;
+	/* The first look takes in every port. */
+	shmbus_port_roster_forget(bus, rx->roster);
+}
+
+void
+shmbus_lanes_rx_start(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx,
+		      const struct shmbus_lanes_rx_conf *conf)
+{
+	fold(rx);
+	rx->conf = *conf;
+	rx->restart_seen = shmbus_load(&rx->restart);
+	place(bus, rx, rx->readers);
+	begin_polling(bus, rx);
+}
+
+void
+shmbus_lanes_rx_prepare_restart(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	place(bus, rx, rx->restart_at);
+	/* R1 (lanes_rx_restart): with R2 */
+	shmbus_store_release(&rx->restart, shmbus_load(&rx->restart) + 1);
+}
+
+static void
+take_restart(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	uint32_t lane;
+
+	rx->restart_seen = shmbus_load_acquire(&rx->restart);
+	fold(rx);
+	for (lane = 0; lane < rx->n_lanes; lane++)
+		rx->readers[lane] = rx->restart_at[lane];
+	begin_polling(bus, rx);
+}
+
+void
+shmbus_lanes_rx_stop(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	uint32_t lane;
+
+	fold(rx);
+	rx->n_active = 0;
+	if (!has_cursors(bus, rx))
+		return;
+	for (lane = 0; lane < rx->n_lanes; lane++)
+		shmbus_reader_release(shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, lane));
+}
+
+/* Lanes in use, and lanes that were in use and hold what was not read yet. */
+static void
+list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_peer peer;
+	uint32_t slot, queue, lane, n_txq;
+	uint16_t n = 0;
+
+	for (slot = 0; slot < geo->ports; slot++) {
+		n_txq = shmbus_port_peer(bus, slot, &peer) ? peer.n_txq : 0;
+		for (queue = 0; queue < geo->queues; queue++) {
+			lane = slot * geo->queues + queue;
+			if (!is_mine(rx, slot, queue))
+				continue;
+			if (queue < n_txq ||
+			    rx->readers[lane].pos != shmbus_load(&shmbus_bus_lane(bus, lane)->tail))
+				rx->active[n++] = (uint16_t)lane;
+		}
+	}
+	rx->n_active = n;
+	rx->turn = 0;
+}
+
+void
+shmbus_lanes_rx_refresh(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	if (shmbus_port_roster_changed(bus, rx->roster))
+		list_active(bus, rx);
+}
+
+void
+shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	if (shmbus_lanes_rx_restarts(rx))
+		take_restart(bus, rx);
+	rx->idle = SHMBUS_ROSTER_EVERY;
+	shmbus_lanes_rx_refresh(bus, rx);
+}
+
+/*
+ * Not only the active lanes: a lane may be new, and the list older than what
+ * was sent.
+ */
+uint64_t
+shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
+{
+	uint64_t waiting = 0;
+	uint32_t lane;
+
+	for (lane = 0; lane < rx->n_lanes; lane++)
+		if (lane_is_mine(bus, rx, lane))
+			waiting += shmbus_reader_waiting(bus, &rx->readers[lane]);
+	return waiting;
+}
+
+bool
+shmbus_lanes_rx_pending(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
+{
+	uint32_t lane;
+
+	for (lane = 0; lane < rx->n_lanes; lane++)
+		if (lane_is_mine(bus, rx, lane) &&
+		    rx->readers[lane].pos != shmbus_load_acquire(&shmbus_bus_lane(bus, lane)->tail))
+			return true;
+	return false;
+}

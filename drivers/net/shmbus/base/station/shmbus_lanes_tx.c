@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include "shmbus_lanes_tx.h"
+
+static size_t
+size_of_cursors(const struct shmbus_geometry *geo)
+{
+	return SHMBUS_ALIGN(geo->ports * geo->queues * sizeof(struct shmbus_watch));
+}
+
+size_t
+shmbus_lanes_tx_size(const struct shmbus_geometry *geo)
+{
+	return size_of_cursors(geo) + SHMBUS_ALIGN(geo->ports * sizeof(struct shmbus_watched));
+}
+
+void
+shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geometry *geo, void *memory)
+{
+	tx->burst_max = shmbus_burst_max(geo);
+	tx->writer.watch = memory;
+	tx->waker.watched = (struct shmbus_watched *)(void *)
+			    ((uint8_t *)memory + size_of_cursors(geo));
+}
+
+void
+shmbus_lanes_tx_count(const struct shmbus_lanes_tx *tx, struct shmbus_lanes_tx_counts *counts)
+{
+	counts->pauses += tx->past.pauses + shmbus_counted(&tx->writer.pauses);
+	counts->timeouts += tx->past.timeouts + shmbus_counted(&tx->writer.timeouts);
+	counts->dead += tx->past.dead + shmbus_counted(&tx->writer.dead);
+}
+
+void
+shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, uint32_t slot,
+		      uint32_t queue, bool pause, uint64_t pause_timeout_ns)
+{
+	struct shmbus_lanes_tx_counts sum = { .pauses = 0 };
+
+	shmbus_lanes_tx_count(tx, &sum);
+	tx->past = sum;
+	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.watch, pause,
+			    pause_timeout_ns);
+	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.watched);
+}
