@@ -3,7 +3,8 @@
  */
 
 /*
- * Runs the finisher on frames from its input, for tests that know from elsewhere what must come out.
+ * Runs the finisher on frames from its input, for tests that know from
+ * elsewhere what must come out.
  *
  * A question is one byte for the function (f shmbus_finish, w shmbus_finish_whole, n
  * shmbus_tso_next, h shmbus_tso_head), the kinds, the request, room and length (32 bits each), and

@@ -123,7 +123,8 @@ def make_l4(rng, tcp):
         return UDP(**ports)
     options = rng.choice(([], [("NOP", None)] * rng.randrange(41),
                           [("MSS", 1460), ("SAckOK", b""), ("WScale", 7)],
-                          [("NOP", None), ("NOP", None), ("Timestamp", (rng.randrange(1 << 32), 7))]))
+                          [("NOP", None), ("NOP", None),
+                           ("Timestamp", (rng.randrange(1 << 32), 7))]))
     return TCP(**ports, seq=rng.choice((0xffffff00, rng.randrange(1 << 32))),
                ack=rng.randrange(1 << 32), flags=rng.randrange(512), window=rng.randrange(1 << 16),
                urgptr=rng.randrange(1 << 16), options=options)
@@ -191,9 +192,9 @@ class Packet:
             yield self.prefix + bytes(ip / tcp / Raw(chunk))
 
 
-def to_be_segmented(rng, v6, payload, segment):
+def to_be_segmented(rng, v6, length, segment):
     """A packet, and the frame that is to become the segments: no checksum, no length in it."""
-    packet = Packet(rng, v6, True, payload)
+    packet = Packet(rng, v6, True, rng.randbytes(length))
     frame = packet.spoiled(rng, packet.right())
     frame = replaced(frame, packet.l3_off + (4 if v6 else 2),
                      rng.choice((b"\0\0", b"\xff\xff", rng.randbytes(2))))
@@ -261,7 +262,7 @@ def test_segments(finisher, rng, v6, way):
         segment = rng.choice((1, 7, 536, 1448, 9000, 65535))
         length = rng.choice((0, 1, segment - 1, segment, segment + 1, 2 * segment,
                              rng.randrange(12 * segment + 1)))
-        packet, frame, request = to_be_segmented(rng, v6, rng.randbytes(min(length, 64000)), segment)
+        packet, frame, request = to_be_segmented(rng, v6, min(length, 64000), segment)
         kinds = L4_CKSUM if i % 3 else 0
         expected = list(packet.segments(segment))
         if not kinds:
@@ -274,8 +275,7 @@ def test_segments(finisher, rng, v6, way):
 def test_whole(finisher, rng, v6):
     """A packet that is not cut gets the lengths of the frame it came in."""
     for i in range(60):
-        packet, frame, request = to_be_segmented(rng, v6, rng.randbytes(rng.choice((0, 1, 3000, 60000))),
-                                                 1448)
+        packet, frame, request = to_be_segmented(rng, v6, rng.choice((0, 1, 3000, 60000)), 1448)
         expected = packet.right()
         if i % 3 == 0:
             expected = replaced(expected, packet.l4_sum, frame[packet.l4_sum:packet.l4_sum + 2])
@@ -284,7 +284,7 @@ def test_whole(finisher, rng, v6):
 
 def test_too_small(finisher, rng):
     """A room that does not do for the first segment, and one that just does."""
-    packet, frame, request = to_be_segmented(rng, False, rng.randbytes(100), 40)
+    packet, frame, request = to_be_segmented(rng, False, 100, 40)
     need = packet.data_off + 40
     expected = list(packet.segments(40))
     for way in ("n", "h"):
