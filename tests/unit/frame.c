@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "frame.h"
@@ -60,4 +61,15 @@ uint32_t
 dice_range(struct dice *d, uint32_t low, uint32_t high)
 {
 	return low + (uint32_t)(dice_throw(d) % ((uint64_t)high - low + 1));
+}
+
+uint8_t *
+frame_copy(const uint8_t *frame, uint32_t len)
+{
+	uint8_t *copy = malloc(len);
+
+	if (copy == NULL)
+		abort();
+	memcpy(copy, frame, len);
+	return copy;
 }

@@ -97,17 +97,20 @@ shmbus_finish_whole(uint8_t *frame, uint32_t len, const struct shmbus_request *r
 	       shmbus_finish(frame, len, req, kinds);
 }
 
+/* from: the header of the packet; to: the same bytes in a segment. */
 static void
-put_tcp(uint8_t *tcp, uint32_t done, bool last)
+put_tcp(uint8_t *to, const uint8_t *from, uint32_t done, bool last)
 {
-	const uint32_t seq = (shmbus_ip_get16(tcp + 4) << 16 | shmbus_ip_get16(tcp + 6)) + done;
+	const uint32_t seq = (shmbus_ip_get16(from + 4) << 16 | shmbus_ip_get16(from + 6)) + done;
+	uint32_t flags = from[13];
 
-	shmbus_ip_put16(tcp + 4, seq >> 16);
-	shmbus_ip_put16(tcp + 6, seq);
 	if (!last)
-		tcp[13] &= (uint8_t)~(TCP_FIN | TCP_PSH);
+		flags &= ~(TCP_FIN | TCP_PSH);
 	if (done != 0)
-		tcp[13] &= (uint8_t)~TCP_CWR;
+		flags &= ~TCP_CWR;
+	shmbus_ip_put16(to + 4, seq >> 16);
+	shmbus_ip_put16(to + 6, seq);
+	to[13] = (uint8_t)flags;
 }
 
 static void
@@ -128,9 +131,11 @@ int
 shmbus_tso_head(struct shmbus_tso *t, uint8_t *head, uint32_t room, const uint8_t **payload)
 {
 	const struct shmbus_request *req = &t->req;
+	const uint8_t *from = t->frame + req->l3_off;
+	const uint8_t *tcp = t->frame + req->l4_off;
 	const uint32_t len = shmbus_tso_len(t);
 	const uint32_t part = len - req->data_off;
-	uint8_t *at = head + req->l3_off;
+	uint8_t *to = head + req->l3_off;
 	struct shmbus_ip ip;
 	bool last;
 
@@ -138,18 +143,19 @@ shmbus_tso_head(struct shmbus_tso *t, uint8_t *head, uint32_t room, const uint8_
 		return t->done == SHMBUS_TSO_FINISHED ? 0 : -EINVAL;
 	if (req->data_off > room)
 		return -EMSGSIZE;
-	last = t->done + part == t->len - req->data_off;
-	memcpy(head, t->frame, req->data_off);
-	if (!shmbus_ip_read(&ip, at, (uint32_t)req->data_off - req->l3_off) ||
+	if (!shmbus_ip_read(&ip, from, (uint32_t)req->data_off - req->l3_off) ||
 	    !shmbus_ip_suits(&ip, req) ||
-	    (head[req->l4_off + 12] >> 4) * 4u != (uint32_t)req->data_off - req->l4_off ||
-	    !put_length(at, ip.v6, len - req->l3_off))
+	    (tcp[12] >> 4) * 4u != (uint32_t)req->data_off - req->l4_off)
+		return -EINVAL;
+	memcpy(head, t->frame, req->data_off);
+	if (!put_length(to, ip.v6, len - req->l3_off))
 		return -EINVAL;
 	if (!ip.v6) {
-		shmbus_ip_put16(at + 4, shmbus_ip_get16(at + 4) + t->done / req->segment);
-		put_ip_checksum(at, ip.len);
+		shmbus_ip_put16(to + 4, shmbus_ip_get16(from + 4) + t->done / req->segment);
+		put_ip_checksum(to, ip.len);
 	}
-	put_tcp(head + req->l4_off, t->done, last);
+	last = t->done + part == t->len - req->data_off;
+	put_tcp(head + req->l4_off, tcp, t->done, last);
 	*payload = t->frame + req->data_off + t->done;
 	if (t->kinds & SHMBUS_REQUEST_L4_CKSUM)
 		put_tcp_checksum(head, t, &ip, *payload, part);

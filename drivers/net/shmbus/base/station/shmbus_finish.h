@@ -21,7 +21,8 @@
  * over as many calls as the caller likes. Each segment gets the headers of the
  * packet, in which lengths, IPv4 identification, TCP sequence number and TCP
  * flags differ: FIN and PSH are for the last segment, CWR is for the first. A
- * packet without payload is one segment.
+ * packet without payload is one segment. Nothing is decided on bytes that are
+ * read back from a segment, so it may be made in memory that others can write.
  *
  * kinds says what of a request is to be done (SHMBUS_REQUEST_IP_CKSUM and
  * SHMBUS_REQUEST_L4_CKSUM). A receiver with checksum offload leaves the
