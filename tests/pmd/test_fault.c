@@ -30,7 +30,7 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-	{ "format=lanes,ports=4,queues=2,lane_size=64K", 2, true, 22, 30, 35 },
+	{ "format=lanes,ports=4,queues=2,lane_size=64K", 2, true, 22, 24, 35 },
 	{ "format=shmif", 1, false, 15, 12, 16 },
 };
 
@@ -258,7 +258,7 @@ start_nth(const struct shape *shape, const char *path, unsigned int n)
 			fail_msg("%s: %s failed, and nobody noticed", shape->args, call);
 		/* No events will come: that is said. */
 		if (call != NULL && strcmp(call, "rte_eal_alarm_set") == 0)
-			assert_non_null(strstr(log_text(), "is not watched"));
+			assert_non_null(strstr(log_text(), "is not polled"));
 	} else {
 		assert_non_null(call);
 		if (ret != -fault_errno())
@@ -321,7 +321,8 @@ rejoin_nth(const struct shape *shape, const char *path, unsigned int n)
 			fail_msg("%s: %s failed, and nobody noticed", shape->args, call);
 	} else {
 		assert_non_null(call);
-		if (ret != -fault_errno())
+		/* If the locks of secondary processes cannot be asked for, there may be one. */
+		if (ret != -fault_errno() && !(ret == -EBUSY && strcmp(call, "fcntl64") == 0))
 			fail_msg("%s failed with %d, and starting with %d", call, fault_errno(), ret);
 		assert_false(nic_is_up(port));
 		ret = rte_eth_dev_start(port);

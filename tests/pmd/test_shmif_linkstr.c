@@ -207,10 +207,12 @@ test_errors(void **state)
 	assert_int_equal(linkstr_get(a, text, strlen(here)), -ENAMETOOLONG);
 	assert_int_equal(linkstr_get(a, text, strlen(here) + 1), 0);
 	assert_string_equal(text, here);
-	/* Lanes: has a name, and no way to change it. */
+	/* A port on lanes cannot go to a bus of another format. It stays where it is. */
 	assert_linkstr(b, lanes);
-	assert_int_equal(linkstr_set(b, here), -ENOTSUP);
-	assert_int_equal(linkstr_unset(b), -ENOTSUP);
+	log_begin();
+	assert_int_equal(linkstr_set(b, here), -EMEDIUMTYPE);
+	assert_in_text(log_text(), here);
+	log_end();
 	assert_linkstr(b, lanes);
 	/* No port of that number, any more. */
 	nic_remove(b);

@@ -510,32 +510,39 @@ test_with_vlan(void **state)
 	}
 }
 
-/* Overtaken in the middle of a packet: its rest is lost, and nothing else is wrong. */
+/*
+ * Overtaken in the middle of a packet: the packet has left its lane, so all of
+ * its segments come, and what follows is lost as ever.
+ */
 static void
 test_overtaken(void **state)
 {
 	struct packet_conf conf = { .l4 = PACKET_TCP, .payload = 10000 };
 	struct rte_mbuf *pkts[3];
-	unsigned int i;
+	unsigned int i, n;
 	struct pair p;
 
 	(void)state;
 	start(&p, "lane_size=64K,pause=off", 0, 0);
 	send_tso(p.a, &conf, 1000, TCP_ACK);
-	assert_int_equal(receive(p.b, 0, pkts, 3), 3);
-	for (i = 0; i < 3; i++) {
-		make_segment(1000, i * 1000);
-		packet_assert(pkts[i], expected.bytes, expected.len);
-		rte_pktmbuf_free(pkts[i]);
+	/* Twice around, before the rest of it is asked for. */
+	for (i = 0; i < 10; i += n) {
+		n = receive(p.b, 0, pkts, (uint16_t)RTE_MIN(3u, 10 - i));
+		assert_int_equal(n, RTE_MIN(3u, 10 - i));
+		for (n = 0; n < RTE_MIN(3u, 10 - i); n++) {
+			make_segment(1000, (i + n) * 1000);
+			packet_assert(pkts[n], expected.bytes, expected.len);
+			rte_pktmbuf_free(pkts[n]);
+		}
+		if (i == 0)
+			send_frames(p.a, 0, 1500, 0, 100);
 	}
-	/* Twice around. */
-	send_frames(p.a, 0, 1500, 0, 100);
 	while (receive(p.b, 0, pkts, 1) != 0) {
 		assert_int_equal(pkts[0]->pkt_len, 1500);
 		rte_pktmbuf_free(pkts[0]);
 	}
 	assert_true(stats_of(p.b).imissed > 0);
-	assert_int_equal(stats_of(p.b).imissed + stats_of(p.b).ipackets - 3, 101);
+	assert_int_equal(stats_of(p.b).imissed + stats_of(p.b).ipackets - 10, 100);
 	assert_int_equal(stats_of(p.b).ierrors, 0);
 	send_tso(p.a, &conf, 1000, TCP_ACK);
 	expect_segments(p.b, 1000, 32);

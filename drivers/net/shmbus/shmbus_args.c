@@ -25,7 +25,7 @@ struct key {
 	const char *name;
 	int (*parse)(const char *value, struct shmbus_args *args);
 	const char *expects;
-	enum shmbus_format only; /* SHMBUS_FORMAT_AUTO: every format has it */
+	enum shmbus_wire_format only; /* SHMBUS_WIRE_AUTO: every format has it */
 };
 
 /* A whole decimal number up to max and nothing behind it. */
@@ -80,11 +80,11 @@ static int
 parse_format(const char *value, struct shmbus_args *args)
 {
 	if (strcmp(value, "auto") == 0)
-		args->format = SHMBUS_FORMAT_AUTO;
+		args->format = SHMBUS_WIRE_AUTO;
 	else if (strcmp(value, "lanes") == 0)
-		args->format = SHMBUS_FORMAT_LANES;
+		args->format = SHMBUS_WIRE_LANES;
 	else if (strcmp(value, "shmif") == 0)
-		args->format = SHMBUS_FORMAT_SHMIF;
+		args->format = SHMBUS_WIRE_SHMIF;
 	else
 		return -EINVAL;
 	return 0;
@@ -232,9 +232,9 @@ parse_lock_break(const char *value, struct shmbus_args *args)
 	return parse_u32(value, &args->lock_break_ms);
 }
 
-#define ANY SHMBUS_FORMAT_AUTO
-#define LANES SHMBUS_FORMAT_LANES
-#define SHMIF SHMBUS_FORMAT_SHMIF
+#define ANY SHMBUS_WIRE_AUTO
+#define LANES SHMBUS_WIRE_LANES
+#define SHMIF SHMBUS_WIRE_SHMIF
 
 static const struct key keys[] = {
 	{ "path", parse_path, "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes", ANY },
@@ -348,7 +348,7 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 	for (i = 0; i < list->count && ret == 0; i++)
 		ret = take_one(list->pairs[i].key, list->pairs[i].value, args);
 	rte_kvargs_free(list);
-	if (ret == 0 && args->path[0] == '\0' && args->format != SHMBUS_FORMAT_SHMIF) {
+	if (ret == 0 && args->path[0] == '\0' && args->format != SHMBUS_WIRE_SHMIF) {
 		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus");
 		ret = -EINVAL;
 	}
@@ -356,7 +356,7 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 }
 
 int
-shmbus_args_suit(const struct shmbus_args *args, enum shmbus_format format)
+shmbus_args_suit(const struct shmbus_args *args, enum shmbus_wire_format format)
 {
 	unsigned int i;
 

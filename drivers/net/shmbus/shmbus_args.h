@@ -13,6 +13,8 @@
 
 #include <rte_ether.h>
 
+#include "base/station/shmbus_wire.h"
+
 #define SHMBUS_PATH_DEFAULT "/dev/shm/shmbus"
 #define SHMBUS_PAUSE_TIMEOUT_MS_DEFAULT 1000
 #define SHMBUS_LOCK_BREAK_MS_DEFAULT 5000
@@ -25,15 +27,9 @@ enum shmbus_carrier {
 	SHMBUS_CARRIER_PEER, /* link up while another live port is there */
 };
 
-enum shmbus_format {
-	SHMBUS_FORMAT_AUTO, /* whatever the file is; a new one gets lanes */
-	SHMBUS_FORMAT_LANES,
-	SHMBUS_FORMAT_SHMIF,
-};
-
 struct shmbus_args {
 	char path[PATH_MAX]; /* "": on no bus yet, for shmif only */
-	enum shmbus_format format;
+	enum shmbus_wire_format format;
 	struct rte_ether_addr mac;
 	bool mac_given;
 	uint32_t ports; /* 0: not given; so for the next two */
@@ -59,6 +55,6 @@ struct shmbus_args {
 int shmbus_args_parse(struct shmbus_args *args, const char *params);
 
 /* Is there a key that a bus of this format knows nothing of? Logged. 0 or -EINVAL. */
-int shmbus_args_suit(const struct shmbus_args *args, enum shmbus_format format);
+int shmbus_args_suit(const struct shmbus_args *args, enum shmbus_wire_format format);
 
 #endif /* SHMBUS_ARGS_H */

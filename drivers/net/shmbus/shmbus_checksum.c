@@ -7,83 +7,53 @@
 
 #include "shmbus_checksum.h"
 #include "shmbus_headers.h"
+#include "shmbus_mbuf.h"
 #include "shmbus_vlan.h"
 
-#define IPV4_MIN 20u
-#define IPV6_LEN 40u
-
-/* Where the checksums stand. */
-#define IPV4_CKSUM_OFF 10u
-#define TCP_CKSUM_OFF 16u
+/* Where the checksum of UDP stands. */
 #define UDP_CKSUM_OFF 6u
-#define UDP_LEN_OFF 4u
 
-/* An IP header, copied. */
-struct ip_header {
-	uint8_t bytes[IPV6_LEN];
-	bool v6;
-	uint32_t len;     /* of an IPv4 header with its options, or of the fixed one of IPv6 */
-	uint32_t payload; /* bytes behind it, as it says */
+/* Headers of a segment that is made in several mbufs: more than IP and TCP can have. */
+#define HEAD_MAX 512u
+
+/* An IP header, and a copy of its bytes. */
+struct mbuf_ip {
+	struct shmbus_ip ip;
+	uint8_t bytes[SHMBUS_IPV6_LEN];
 };
 
-bool
-shmbus_chain_read(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len)
+static bool
+read_ip(const struct rte_mbuf *m, uint32_t off, struct mbuf_ip *ip)
 {
-	uint8_t *to = dst;
-	uint32_t part;
+	const uint32_t there = m->pkt_len > off ? m->pkt_len - off : 0;
 
-	for (; m != NULL; m = m->next) {
-		if (off >= m->data_len) {
-			off -= m->data_len;
-			continue;
-		}
-		part = RTE_MIN(m->data_len - off, len);
-		memcpy(to, rte_pktmbuf_mtod_offset(m, const uint8_t *, off), part);
-		to += part;
-		len -= part;
-		off = 0;
-		if (len == 0)
-			return true;
-	}
-	return len == 0;
+	return shmbus_chain_read(m, off, ip->bytes, RTE_MIN(there, SHMBUS_IPV6_LEN)) &&
+	       shmbus_ip_read(&ip->ip, ip->bytes, there);
 }
 
-bool
-shmbus_chain_write(struct rte_mbuf *m, uint32_t off, const void *src, uint32_t len)
-{
-	const uint8_t *from = src;
-	uint32_t part;
-
-	for (; m != NULL; m = m->next) {
-		if (off >= m->data_len) {
-			off -= m->data_len;
-			continue;
-		}
-		part = RTE_MIN(m->data_len - off, len);
-		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, off), from, part);
-		from += part;
-		len -= part;
-		off = 0;
-		if (len == 0)
-			return true;
-	}
-	return len == 0;
-}
-
+/* shmbus_ip_l4_len() of a frame in mbufs. */
 static uint32_t
-fold(uint32_t sum)
+l4_len(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off, uint32_t l4_off,
+       uint8_t l4)
 {
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (sum & 0xffff) + (sum >> 16);
+	const uint32_t there = m->pkt_len - l4_off;
+	uint8_t bytes[SHMBUS_UDP_LEN];
+
+	if (!shmbus_chain_read(m, l4_off, bytes, RTE_MIN(there, (uint32_t)sizeof(bytes))))
+		return 0;
+	return shmbus_ip_l4_len(ip, l4_off - l3_off, l4, bytes, there);
 }
 
-/* The sum of 16-bit words, some of which may lie in two segments. The chain is long enough. */
+/*
+ * The sum of bytes of a frame in mbufs, which has them. rte_raw_cksum_mbuf() of
+ * DPDK 22.11 is wrong where a segment of odd length is followed by another one.
+ */
 static uint32_t
 sum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 {
 	uint32_t sum = 0;
 	uint32_t done = 0;
-	uint32_t part, s;
+	uint32_t part;
 
 	for (; m != NULL && done < len; m = m->next) {
 		if (off >= m->data_len) {
@@ -91,121 +61,15 @@ sum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len)
 			continue;
 		}
 		part = RTE_MIN(m->data_len - off, len - done);
-		s = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), part);
-		/* A segment that begins in the middle of a word: its bytes are the others' turn. */
-		if (done & 1)
-			s = rte_bswap16((uint16_t)s);
-		sum = fold(sum + s);
+		sum = shmbus_ip_sum_append(sum, done,
+			shmbus_ip_sum(rte_pktmbuf_mtod_offset(m, const uint8_t *, off), part));
 		done += part;
 		off = 0;
 	}
 	return sum;
 }
 
-/* False if there is no IP header, or one that is longer than what there is. */
-static bool
-read_ip(const struct rte_mbuf *m, uint32_t off, struct ip_header *ip)
-{
-	const uint32_t there = m->pkt_len > off ? m->pkt_len - off : 0;
-	const uint32_t n = RTE_MIN(there, IPV6_LEN);
-	uint32_t total;
-
-	if (n < IPV4_MIN || !shmbus_chain_read(m, off, ip->bytes, n))
-		return false;
-	switch (ip->bytes[0] >> 4) {
-	case 4:
-		ip->v6 = false;
-		ip->len = (ip->bytes[0] & 0xfu) * 4;
-		total = ip->bytes[2] << 8 | ip->bytes[3];
-		ip->payload = total > ip->len ? total - ip->len : 0;
-		return ip->len >= IPV4_MIN && ip->len <= there;
-	case 6:
-		ip->v6 = true;
-		ip->len = IPV6_LEN;
-		ip->payload = ip->bytes[4] << 8 | ip->bytes[5];
-		return n == IPV6_LEN;
-	default:
-		return false;
-	}
-}
-
-/*
- * The bytes that the checksum of TCP or UDP covers: not what pads the frame,
- * nor what IP has behind a datagram. 0: the lengths make no sense.
- */
-static uint32_t
-l4_extent(const struct rte_mbuf *m, const struct ip_header *ip, uint32_t l3_off, uint32_t l4_off,
-	  uint8_t l4)
-{
-	const uint32_t before = l4_off - l3_off - ip->len; /* extension headers of IPv6 */
-	const uint32_t l4_min = l4 == SHMBUS_REQUEST_TCP ? SHMBUS_TCP_MIN : SHMBUS_UDP_LEN;
-	uint32_t len, udp;
-	uint8_t word[2];
-
-	if (ip->payload < before + l4_min)
-		return 0;
-	len = ip->payload - before;
-	if (len > m->pkt_len - l4_off)
-		return 0;
-	if (l4 == SHMBUS_REQUEST_TCP)
-		return len;
-	if (!shmbus_chain_read(m, l4_off + UDP_LEN_OFF, word, sizeof(word)))
-		return 0;
-	udp = word[0] << 8 | word[1];
-	return udp >= SHMBUS_UDP_LEN && udp <= len ? udp : 0;
-}
-
-static uint32_t
-sum_pseudo(const struct ip_header *ip, uint8_t l4, uint32_t len)
-{
-	const uint32_t addresses = ip->v6 ? rte_raw_cksum(ip->bytes + 8, 32) :
-				   rte_raw_cksum(ip->bytes + 12, 8);
-
-	return fold(addresses + rte_cpu_to_be_16(l4) + rte_cpu_to_be_16((uint16_t)len));
-}
-
-/* Does the IP header fit the request, which is valid? */
-static bool
-suits(const struct ip_header *ip, const struct shmbus_request *req)
-{
-	const uint32_t len = req->l4_off - req->l3_off;
-
-	if (ip->v6)
-		return len >= IPV6_LEN && !(req->flags & SHMBUS_REQUEST_IP_CKSUM);
-	return len == ip->len;
-}
-
-bool
-shmbus_checksum_finish(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
-{
-	static const uint16_t none;
-	uint32_t len, field;
-	struct ip_header ip;
-	uint16_t sum;
-
-	if (!read_ip(m, req->l3_off, &ip) || !suits(&ip, req))
-		return false;
-	/* A packet that is or was to be cut up has a new length, whatever was asked for. */
-	if (!ip.v6 && (kinds & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_SEGMENT))) {
-		field = req->l3_off + IPV4_CKSUM_OFF;
-		shmbus_chain_write(m, field, &none, sizeof(none));
-		sum = (uint16_t)~sum_chain(m, req->l3_off, ip.len);
-		shmbus_chain_write(m, field, &sum, sizeof(sum));
-	}
-	if (kinds & SHMBUS_REQUEST_L4_CKSUM) {
-		len = l4_extent(m, &ip, req->l3_off, req->l4_off, req->l4);
-		if (len == 0)
-			return false;
-		field = req->l4_off + (req->l4 == SHMBUS_REQUEST_TCP ? TCP_CKSUM_OFF : UDP_CKSUM_OFF);
-		shmbus_chain_write(m, field, &none, sizeof(none));
-		sum = (uint16_t)~fold(sum_chain(m, req->l4_off, len) + sum_pseudo(&ip, req->l4, len));
-		/* In UDP 0 says that there is no checksum. */
-		if (sum == 0 && req->l4 == SHMBUS_REQUEST_UDP)
-			sum = 0xffff;
-		shmbus_chain_write(m, field, &sum, sizeof(sum));
-	}
-	return true;
-}
+/* ---- received frames */
 
 static uint64_t
 rx_l4_offload(uint8_t l4)
@@ -213,27 +77,124 @@ rx_l4_offload(uint8_t l4)
 	return l4 == SHMBUS_REQUEST_TCP ? RTE_ETH_RX_OFFLOAD_TCP_CKSUM : RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 }
 
+uint8_t
+shmbus_checksum_kinds(const struct shmbus_rxq *q, const struct shmbus_request *req)
+{
+	uint8_t kinds = req->flags & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM);
+
+	if (q->offloads & rx_l4_offload(req->l4))
+		kinds &= (uint8_t)~SHMBUS_REQUEST_L4_CKSUM;
+	return kinds;
+}
+
+/* Tell the application what was left out. */
+static void
+tell_kinds(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
+{
+	if (req->flags & ~kinds & SHMBUS_REQUEST_L4_CKSUM)
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+}
+
+static bool
+finish(uint8_t *bytes, uint32_t len, const struct shmbus_request *req, uint8_t kinds)
+{
+	if (req->flags & SHMBUS_REQUEST_SEGMENT)
+		return shmbus_finish_whole(bytes, len, req, kinds);
+	return kinds == 0 || shmbus_finish(bytes, len, req, kinds);
+}
+
+static void
+tell_whole(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
+{
+	tell_kinds(m, req, kinds);
+	if (req->flags & SHMBUS_REQUEST_SEGMENT) {
+		m->ol_flags |= RTE_MBUF_F_RX_LRO;
+		m->tso_segsz = req->segment;
+	}
+}
+
 bool
 shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 		       const struct shmbus_request *req)
 {
-	uint8_t kinds = req->flags;
+	const uint8_t kinds = shmbus_checksum_kinds(q, req);
 
-	if ((kinds & SHMBUS_REQUEST_L4_CKSUM) && (q->offloads & rx_l4_offload(req->l4))) {
-		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
-		kinds &= ~SHMBUS_REQUEST_L4_CKSUM;
+	tell_whole(m, req, kinds);
+	return finish(rte_pktmbuf_mtod(m, uint8_t *), m->pkt_len, req, kinds);
+}
+
+int
+shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
+		      const struct shmbus_request *req, struct rte_mbuf **m)
+{
+	const uint8_t kinds = shmbus_checksum_kinds(q, req);
+
+	if (shmbus_fill_stash(q, 1) == 0)
+		return -ENOMEM;
+	/* Before it goes into mbufs: if there are not enough, it is done once more, and nothing changes. */
+	if (!finish(bytes, len, req, kinds))
+		return -EINVAL;
+	*m = q->stash[--q->n_stash];
+	shmbus_init_mbuf(q, *m, 0);
+	if (!shmbus_append(q, *m, bytes, len)) {
+		shmbus_put_back(q, m, 1);
+		return -ENOMEM;
 	}
-	return kinds == 0 || shmbus_checksum_finish(m, req, kinds);
+	tell_whole(*m, req, kinds);
+	return 0;
+}
+
+/* A segment whose headers and payload do not fit one mbuf. */
+static int
+segment_in_chain(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf *m)
+{
+	const struct shmbus_tso before = *tso;
+	uint8_t head[HEAD_MAX];
+	const uint8_t *payload;
+	int len;
+
+	len = shmbus_tso_head(tso, head, sizeof(head), &payload);
+	if (len <= 0)
+		return -EINVAL;
+	shmbus_init_mbuf(q, m, 0);
+	if (shmbus_append(q, m, head, tso->req.data_off) &&
+	    shmbus_append(q, m, payload, (uint32_t)len - tso->req.data_off))
+		return 0;
+	*tso = before;
+	return -ENOMEM;
+}
+
+int
+shmbus_checksum_segment(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf **m)
+{
+	int ret;
+
+	if (shmbus_fill_stash(q, 1) == 0)
+		return -ENOMEM;
+	*m = q->stash[--q->n_stash];
+	if (shmbus_tso_len(tso) <= q->room) {
+		shmbus_init_mbuf(q, *m, 0);
+		ret = shmbus_tso_next(tso, rte_pktmbuf_mtod(*m, uint8_t *), q->room);
+		(*m)->pkt_len = (uint32_t)ret;
+		(*m)->data_len = (uint16_t)ret;
+		ret = ret > 0 ? 0 : -EINVAL;
+	} else {
+		ret = segment_in_chain(q, tso, *m);
+	}
+	if (ret != 0)
+		shmbus_put_back(q, m, 1);
+	else
+		tell_kinds(*m, &tso->req, tso->kinds);
+	return ret;
 }
 
 static uint64_t
-verify_l4(const struct rte_mbuf *m, const struct ip_header *ip, uint32_t l3_off, uint32_t l4_off,
+verify_l4(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off, uint32_t l4_off,
 	  uint8_t l4)
 {
+	const uint32_t len = l4_len(m, ip, l3_off, l4_off, l4);
 	uint16_t field;
-	uint32_t len;
 
-	len = l4_extent(m, ip, l3_off, l4_off, l4);
 	if (len == 0)
 		return RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
 	if (l4 == SHMBUS_REQUEST_UDP) {
@@ -243,7 +204,7 @@ verify_l4(const struct rte_mbuf *m, const struct ip_header *ip, uint32_t l3_off,
 		if (field == 0)
 			return ip->v6 ? RTE_MBUF_F_RX_L4_CKSUM_BAD : RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
 	}
-	if (fold(sum_chain(m, l4_off, len) + sum_pseudo(ip, l4, len)) != 0xffff)
+	if (shmbus_ip_fold(sum_chain(m, l4_off, len) + shmbus_ip_sum_pseudo(ip, l4, len)) != 0xffff)
 		return RTE_MBUF_F_RX_L4_CKSUM_BAD;
 	return RTE_MBUF_F_RX_L4_CKSUM_GOOD;
 }
@@ -252,18 +213,18 @@ void
 shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 {
 	struct shmbus_headers h;
-	struct ip_header ip;
+	struct mbuf_ip ip;
 	uint8_t l4;
 
 	shmbus_headers_parse(&h, m);
 	if (!RTE_ETH_IS_IPV4_HDR(h.ptype) && !RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
-	if (!read_ip(m, h.l3_off, &ip) || ip.v6 != !!RTE_ETH_IS_IPV6_HDR(h.ptype))
+	if (!read_ip(m, h.l3_off, &ip) || ip.ip.v6 != !!RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
 	/* IPv6 has no sum that could be wrong. */
 	if ((q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) &&
 	    (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == 0)
-		m->ol_flags |= ip.v6 || sum_chain(m, h.l3_off, ip.len) == 0xffff ?
+		m->ol_flags |= ip.ip.v6 || sum_chain(m, h.l3_off, ip.ip.len) == 0xffff ?
 			       RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
 
 	/* A fragment has no checksum of its own, and is of a type of its own. */
@@ -274,10 +235,12 @@ shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 	else
 		return;
 	if (!(q->offloads & rx_l4_offload(l4)) || (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != 0 ||
-	    h.l4_off - h.l3_off < ip.len || h.l4_off > m->pkt_len)
+	    h.l4_off - h.l3_off < ip.ip.len || h.l4_off > m->pkt_len)
 		return;
-	m->ol_flags |= verify_l4(m, &ip, h.l3_off, h.l4_off, l4);
+	m->ol_flags |= verify_l4(m, &ip.ip, h.l3_off, h.l4_off, l4);
 }
+
+/* ---- frames to be sent */
 
 /* The request that the flags of an mbuf make, with the queue's offloads. */
 static void
@@ -316,8 +279,8 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 			struct shmbus_request *req)
 {
 	const uint32_t outer = outer_len(m);
-	struct ip_header ip;
 	uint8_t tcp[SHMBUS_TCP_MIN];
+	struct mbuf_ip ip;
 
 	memset(req, 0, sizeof(*req));
 	read_wishes(q->offloads, m, req);
@@ -331,20 +294,21 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 		if (outer != 0)
 			return false;
 		/* The length changes, so the header's checksum does. */
-		if (!ip.v6)
+		if (!ip.ip.v6)
 			req->flags |= SHMBUS_REQUEST_IP_CKSUM;
 		req->data_off = (uint16_t)(req->l4_off + m->l4_len);
 		req->segment = m->tso_segsz;
 	}
-	if (!shmbus_request_valid(req, m->pkt_len) || !suits(&ip, req))
+	if (!shmbus_request_valid(req, m->pkt_len) || !shmbus_ip_suits(&ip.ip, req))
 		return false;
-	if ((req->flags & SHMBUS_REQUEST_SEGMENT) &&
-	    (!shmbus_chain_read(m, req->l4_off, tcp, sizeof(tcp)) ||
-	     (tcp[12] >> 4) * 4u != m->l4_len))
+	if (req->flags & SHMBUS_REQUEST_SEGMENT) {
+		if (!shmbus_chain_read(m, req->l4_off, tcp, sizeof(tcp)) ||
+		    (tcp[12] >> 4) * 4u != m->l4_len)
+			return false;
+	} else if ((req->flags & SHMBUS_REQUEST_L4_CKSUM) &&
+		   l4_len(m, &ip.ip, req->l3_off, req->l4_off, req->l4) == 0) {
 		return false;
-	if (!(req->flags & SHMBUS_REQUEST_SEGMENT) && (req->flags & SHMBUS_REQUEST_L4_CKSUM) &&
-	    l4_extent(m, &ip, req->l3_off, req->l4_off, req->l4) == 0)
-		return false;
+	}
 	req->l3_off += (uint16_t)growth;
 	req->l4_off += (uint16_t)growth;
 	if (!(req->flags & SHMBUS_REQUEST_SEGMENT))

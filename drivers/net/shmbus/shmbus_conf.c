@@ -3,12 +3,17 @@
  */
 
 /*
- * What an application may ask for in struct rte_eth_conf and the port has not.
+ * What the application configures: struct rte_eth_conf, and flow control.
+ *
+ * What it may ask for in struct rte_eth_conf and the port has not:
  * ethdev compares offloads and types of RSS with what the port says it has, but
  * takes the rest as it is: without a word from here it would be ignored.
  */
 
-#include "shmbus_ethdev.h"
+#include "shmbus_announce.h"
+#include "shmbus_conf.h"
+#include "shmbus_priv.h"
+#include "shmbus_txq.h"
 
 static int
 check_speed(const struct rte_eth_dev *dev)
@@ -54,4 +59,88 @@ shmbus_conf_check(const struct rte_eth_dev *dev)
 	const int ret = check_speed(dev);
 
 	return ret != 0 ? ret : check_txmode(dev);
+}
+
+/*
+ * Flow control of Ethernet, in terms of a bus of lanes:
+ *
+ *   RX_PAUSE  heed pause frames: what this port sends waits for slow receivers
+ *   TX_PAUSE  send pause frames: what others send waits for this port
+ *
+ * There are no pause frames. A sender sees how far each receiver is, and a
+ * receiver says in its slot whether it is to be looked at.
+ */
+
+static bool
+has_pause(const struct shmbus_priv *priv)
+{
+	return priv->format == SHMBUS_WIRE_LANES && !priv->args.readonly;
+}
+
+int
+shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+
+	if (!has_pause(priv))
+		return -ENOTSUP;
+	memset(conf, 0, sizeof(*conf));
+	conf->pause_time = (uint16_t)RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX);
+	conf->mac_ctrl_frame_fwd = 1; /* whatever comes is a frame like any other */
+	if (priv->args.pause)
+		conf->mode = priv->lanes.holds ? RTE_ETH_FC_FULL : RTE_ETH_FC_RX_PAUSE;
+	else
+		conf->mode = priv->lanes.holds ? RTE_ETH_FC_TX_PAUSE : RTE_ETH_FC_NONE;
+	return 0;
+}
+
+/* What is there to be set besides the mode and the time? Nothing. */
+static int
+check(const struct rte_eth_dev *dev, const struct rte_eth_fc_conf *conf)
+{
+	const char *what;
+
+	if (conf->high_water != 0 || conf->low_water != 0)
+		what = "high_water and low_water";
+	else if (conf->send_xon != 0)
+		what = "send_xon";
+	else if (conf->autoneg != 0)
+		what = "autoneg";
+	else
+		return 0;
+	SHMBUS_LOG(ERR, "port %u: flow control has no %s; they must be 0", dev->data->port_id, what);
+	return -ENOTSUP;
+}
+
+int
+shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_txq *q;
+	uint16_t i;
+	bool pause;
+	int ret;
+
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
+	if (!has_pause(priv))
+		return -ENOTSUP;
+	ret = check(dev, conf);
+	if (ret != 0)
+		return ret;
+	pause = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_RX_PAUSE;
+	priv->args.pause = pause;
+	/* None given: as it is. A time that get could not tell stays, if it is given back unchanged. */
+	if (pause && conf->pause_time != 0 &&
+	    conf->pause_time != RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX))
+		priv->args.pause_timeout_ms = conf->pause_time;
+	priv->lanes.holds = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_TX_PAUSE;
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		q = dev->data->tx_queues[i];
+		if (q != NULL)
+			shmbus_writer_set_pause(&q->lanes.writer, priv->args.pause,
+				(uint64_t)priv->args.pause_timeout_ms * 1000 * 1000);
+	}
+	shmbus_announce_state_now(dev);
+	return 0;
 }

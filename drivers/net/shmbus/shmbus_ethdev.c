@@ -21,11 +21,23 @@
 #include "base/shmbus_clock.h"
 #include "base/shmbus_guard.h"
 #include "shmbus_checksum.h"
+#include "shmbus_conf.h"
+#include "shmbus_announce.h"
+#include "shmbus_ethdev.h"
+#include "shmbus_filter.h"
 #include "shmbus_flow.h"
+#include "shmbus_info.h"
+#include "shmbus_intr.h"
 #include "shmbus_limit.h"
+#include "shmbus_link.h"
+#include "shmbus_mp.h"
+#include "shmbus_ops.h"
+#include "shmbus_ptype.h"
+#include "shmbus_queue.h"
+#include "shmbus_relink.h"
+#include "shmbus_stats.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
-#include "shmbus_ops.h"
 
 #define SHMBUS_DESC_DEFAULT 1024
 #define SHMBUS_BURST_DEFAULT 32
@@ -38,7 +50,7 @@ shmbus_dev_configure(struct rte_eth_dev *dev)
 	ret = shmbus_conf_check(dev);
 	if (ret != 0)
 		return ret;
-	ret = shmbus_rejoin_if_lost(dev);
+	ret = shmbus_relink_if_lost(dev);
 	if (ret != 0)
 		return ret;
 	return shmbus_rss_configure(dev);
@@ -49,7 +61,9 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 {
 	int ret;
 
-	ret = shmbus_rejoin_if_lost(dev);
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
+	ret = shmbus_relink_if_lost(dev);
 	if (ret != 0)
 		return ret;
 	ret = shmbus_intr_open(dev);
@@ -57,7 +71,7 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 		return ret;
 	ret = shmbus_queues_start(dev);
 	if (ret != 0) {
-		shmbus_intr_stop(dev);
+		shmbus_intr_close(dev);
 		return ret;
 	}
 	shmbus_link_start(dev);
@@ -72,47 +86,52 @@ shmbus_dev_stop(struct rte_eth_dev *dev)
 	shmbus_link_stop(dev);
 	shmbus_intr_tell(dev);
 	shmbus_queues_stop(dev);
-	shmbus_queues_update(dev);
-	shmbus_wire(dev)->ops->stopped(dev);
+	shmbus_announce_stop(dev);
 	shmbus_intr_stop(dev);
 	return 0;
 }
 
-int
-shmbus_dev_close(struct rte_eth_dev *dev)
+static void
+close_primary(struct rte_eth_dev *dev)
 {
-	struct shmbus_wire *wire = shmbus_wire(dev);
 	uint16_t i;
 
-	if (wire == NULL)
+	if (dev->data->dev_started)
+		shmbus_dev_stop(dev);
+	shmbus_link_close(dev);
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		shmbus_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		shmbus_tx_queue_release(dev, i);
+	shmbus_steer_close(dev);
+	shmbus_wire_leave(shmbus_wire(dev), shmbus_priv(dev)->args.unlink);
+	shmbus_mp_unserve(dev);
+	/* Part of dev_private, which ethdev frees by itself. */
+	dev->data->mac_addrs = NULL;
+}
+
+static int
+shmbus_dev_close(struct rte_eth_dev *dev)
+{
+	struct shmbus_local *local = dev->process_private;
+
+	if (local == NULL)
 		return 0;
 	shmbus_guard_renew();
-	if (rte_eal_process_type() == RTE_PROC_PRIMARY) {
-		if (dev->data->dev_started)
-			shmbus_dev_stop(dev);
-		for (i = 0; i < dev->data->nb_rx_queues; i++)
-			shmbus_rx_queue_release(dev, i);
-		for (i = 0; i < dev->data->nb_tx_queues; i++)
-			shmbus_tx_queue_release(dev, i);
-		shmbus_steer_close(dev);
-		wire->ops->leave(wire, shmbus_priv(dev));
-		shmbus_mp_unserve();
-		/* Part of dev_private, which ethdev frees by itself. */
-		dev->data->mac_addrs = NULL;
-	} else {
-		shmbus_intr_close(dev);
-		shmbus_mp_unlisten();
-		shmbus_add(&shmbus_priv(dev)->secondaries, UINT32_MAX);
-	}
-	shmbus_telemetry_lock();
+	if (shmbus_is_primary())
+		close_primary(dev);
+	shmbus_intr_close(dev);
+	shmbus_mp_lock_ports();
 	dev->process_private = NULL;
-	shmbus_telemetry_unlock();
-	wire->ops->close(wire);
-	free(wire);
+	shmbus_mp_unlock_ports();
+	shmbus_wire_close(&local->wire);
+	if (local->presence >= 0)
+		close(local->presence);
+	free(local);
 	return 0;
 }
 
-int
+static int
 shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
@@ -124,7 +143,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = priv->max_frame;
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
-	info->max_rx_queues = wire->ops->max_queues(wire);
+	info->max_rx_queues = (uint16_t)shmbus_wire_max_queues(wire);
 	info->max_tx_queues = priv->args.readonly ? 0 : info->max_rx_queues;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_RSS_HASH |
 				SHMBUS_RX_CHECKSUMS | SHMBUS_VLAN_RX_OFFLOADS;
@@ -138,7 +157,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
 	/* A shmif bus has no long frames, and times of clocks that nobody knows. */
-	if (priv->format == SHMBUS_FORMAT_LANES) {
+	if (priv->format == SHMBUS_WIRE_LANES) {
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_TCP_LRO;
 		info->max_lro_pkt_size = priv->max_frame;
 	}
@@ -157,6 +176,8 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 static int
 shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 {
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	dev->data->mtu = mtu; /* ethdev has checked it against dev_infos */
 	shmbus_queues_update(dev);
 	if (dev->data->dev_started)
@@ -165,16 +186,16 @@ shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 }
 
 /* The clock of the Rx timestamps. */
-int
+static int
 shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock)
 {
-	if (shmbus_priv(dev)->format != SHMBUS_FORMAT_LANES)
+	if (shmbus_priv(dev)->format != SHMBUS_WIRE_LANES)
 		return -ENOTSUP; /* there are none */
 	*clock = shmbus_clock_real_ns();
 	return 0;
 }
 
-static const struct eth_dev_ops shmbus_ops = {
+static const struct eth_dev_ops primary_ops = {
 	.dev_configure = shmbus_dev_configure,
 	.dev_start = shmbus_dev_start,
 	.dev_stop = shmbus_dev_stop,
@@ -232,13 +253,70 @@ static const struct eth_dev_ops shmbus_ops = {
 	.xstats_reset = shmbus_xstats_reset,
 };
 
+/*
+ * In a secondary process. What changes the port says no there. Where ethdev acts
+ * before it asks the driver, so that a refusal would come too late (it lets go
+ * of queues, takes the burst functions away, forgets an address), there is no
+ * operation at all, and the application is told -ENOTSUP.
+ */
+const struct eth_dev_ops shmbus_secondary_ops = {
+	.dev_start = shmbus_dev_start,
+	.dev_close = shmbus_dev_close,
+	.dev_infos_get = shmbus_dev_infos_get,
+	.dev_set_link_up = shmbus_set_link_up,
+	.dev_set_link_down = shmbus_set_link_down,
+	.link_update = shmbus_link_update,
+	.mtu_set = shmbus_mtu_set,
+	.read_clock = shmbus_read_clock,
+	.promiscuous_enable = shmbus_promiscuous_enable,
+	.promiscuous_disable = shmbus_promiscuous_disable,
+	.allmulticast_enable = shmbus_allmulticast_enable,
+	.allmulticast_disable = shmbus_allmulticast_disable,
+	.mac_addr_set = shmbus_mac_addr_set,
+	.mac_addr_add = shmbus_mac_addr_add,
+	.set_mc_addr_list = shmbus_set_mc_addr_list,
+	.vlan_filter_set = shmbus_vlan_filter_set,
+	.vlan_offload_set = shmbus_vlan_offload_set,
+	.dev_supported_ptypes_get = shmbus_supported_ptypes_get,
+	.dev_ptypes_set = shmbus_ptypes_set,
+	.rss_hash_update = shmbus_rss_hash_update,
+	.rss_hash_conf_get = shmbus_rss_hash_conf_get,
+	.reta_update = shmbus_reta_update,
+	.reta_query = shmbus_reta_query,
+	.flow_ops_get = shmbus_flow_ops_get,
+	.get_monitor_addr = shmbus_get_monitor_addr,
+	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
+	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
+	.rx_queue_start = shmbus_rx_queue_start,
+	.rx_queue_stop = shmbus_rx_queue_stop,
+	.tx_queue_start = shmbus_tx_queue_start,
+	.tx_queue_stop = shmbus_tx_queue_stop,
+	.tx_done_cleanup = shmbus_tx_done_cleanup,
+	.rxq_info_get = shmbus_rxq_info_get,
+	.txq_info_get = shmbus_txq_info_get,
+	.rx_burst_mode_get = shmbus_rx_burst_mode_get,
+	.tx_burst_mode_get = shmbus_tx_burst_mode_get,
+	.flow_ctrl_get = shmbus_flow_ctrl_get,
+	.flow_ctrl_set = shmbus_flow_ctrl_set,
+	.fw_version_get = shmbus_fw_version_get,
+	.get_reg = shmbus_get_reg,
+	.eth_dev_priv_dump = shmbus_priv_dump,
+	.set_queue_rate_limit = shmbus_set_queue_rate_limit,
+	.stats_get = shmbus_stats_get,
+	.stats_reset = shmbus_stats_reset,
+	.xstats_get = shmbus_xstats_get,
+	.xstats_get_names = shmbus_xstats_get_names,
+	.xstats_reset = shmbus_xstats_reset,
+};
+
 void
 shmbus_set_fast_path(struct rte_eth_dev *dev)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const struct shmbus_ops *ops = shmbus_ops(dev);
 
-	dev->rx_pkt_burst = wire->ops->rx_burst;
-	dev->tx_pkt_burst = wire->ops->tx_burst;
+	dev->rx_pkt_burst = ops->rx_burst;
+	dev->tx_pkt_burst = shmbus_priv(dev)->args.readonly ? rte_eth_pkt_burst_dummy :
+							       ops->tx_burst;
 	dev->tx_pkt_prepare = shmbus_tx_prepare;
 	dev->rx_queue_count = shmbus_rx_queue_count;
 	dev->rx_descriptor_status = shmbus_rx_descriptor_status;
@@ -248,7 +326,7 @@ shmbus_set_fast_path(struct rte_eth_dev *dev)
 bool
 shmbus_is_our_port(const struct rte_eth_dev *dev)
 {
-	return dev->dev_ops == &shmbus_ops || dev->dev_ops == &shmbus_secondary_ops;
+	return dev->dev_ops == &primary_ops || dev->dev_ops == &shmbus_secondary_ops;
 }
 
 /* b2:a0 is locally administered; the rest is by chance. */
@@ -268,85 +346,79 @@ choose_numa_node(const struct shmbus_args *args, const struct rte_vdev_device *v
 	return vdev->device.numa_node >= 0 ? vdev->device.numa_node : (int)rte_socket_id();
 }
 
-/* The format that was asked for, or that the file has. */
-static enum shmbus_format
-choose_format(const struct shmbus_args *args)
+static void
+init_priv(struct shmbus_priv *priv, const struct shmbus_args *args,
+	  enum shmbus_wire_format format, const struct rte_vdev_device *vdev)
 {
-	if (args->format != SHMBUS_FORMAT_AUTO)
-		return args->format;
-	return shmbus_shmif_recognise(args->path) ? SHMBUS_FORMAT_SHMIF : SHMBUS_FORMAT_LANES;
+	priv->args = *args;
+	priv->format = format;
+	if (format == SHMBUS_WIRE_SHMIF)
+		priv->shmif.sender = rte_rand();
+	else
+		priv->lanes.holds = !args->readonly;
+	priv->numa_node = choose_numa_node(args, vdev);
+	shmbus_link_init(priv);
+	rte_spinlock_init(&priv->queues_lock);
+	rte_spinlock_init(&priv->steer.lock);
+	if (args->mac_given)
+		priv->macs[0] = args->mac;
+	else
+		random_mac(&priv->macs[0]);
+	shmbus_filter_init(priv);
+	shmbus_ptypes_init(priv);
 }
 
 static int
 probe_primary(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
-	enum shmbus_format format;
-	struct shmbus_error error;
+	enum shmbus_wire_format format;
+	struct shmbus_local *local;
 	struct rte_eth_dev *dev;
 	struct shmbus_args args;
-	struct shmbus_priv *priv;
-	struct shmbus_wire *wire;
 	int ret;
 
 	ret = shmbus_args_parse(&args, rte_vdev_device_args(vdev));
 	if (ret != 0)
 		return ret;
-	format = choose_format(&args);
+	format = shmbus_wire_find_format(args.path, args.format);
 	ret = shmbus_args_suit(&args, format);
 	if (ret != 0)
 		return ret;
-	wire = calloc(1, sizeof(*wire));
-	if (wire == NULL)
+	local = calloc(1, sizeof(*local));
+	if (local == NULL)
 		return -ENOMEM;
-	wire->ops = shmbus_wire_ops(format, args.readonly);
-	dev = rte_eth_vdev_allocate(vdev, sizeof(*priv));
+	dev = rte_eth_vdev_allocate(vdev, sizeof(struct shmbus_priv));
 	if (dev == NULL) {
 		ret = -ENOMEM;
 		goto err_free;
 	}
-	priv = shmbus_priv(dev);
-	priv->args = args;
-	priv->format = format;
-	priv->sender = rte_rand();
-	priv->holds = true;
-	priv->numa_node = choose_numa_node(&args, vdev);
-	rte_spinlock_init(&priv->link_lock);
-	rte_spinlock_init(&priv->queues_lock);
-	rte_spinlock_init(&priv->steer.lock);
-	if (args.mac_given)
-		priv->macs[0] = args.mac;
-	else
-		random_mac(&priv->macs[0]);
-	shmbus_filter_init(priv);
-	shmbus_ptypes_init(priv);
-	ret = shmbus_mp_serve();
+	init_priv(shmbus_priv(dev), &args, format, vdev);
+	dev->process_private = local;
+	ret = shmbus_mp_serve(dev);
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "%s: cannot serve secondary processes: %s", name, rte_strerror(-ret));
 		goto err_release;
 	}
-	ret = wire->ops->join(wire, priv, name, &error);
-	if (ret != 0) {
-		SHMBUS_LOG(ERR, "%s: %s", name, error.text);
+	ret = shmbus_relink_join(dev, &local->wire);
+	if (ret != 0)
 		goto err_unserve;
-	}
-
-	dev->process_private = wire;
-	dev->data->mac_addrs = priv->macs;
+	dev->data->mac_addrs = shmbus_priv(dev)->macs;
 	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS: that knows of 16 queues only. */
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	dev->data->promiscuous = 0;
-	dev->dev_ops = &shmbus_ops;
+	dev->dev_ops = &primary_ops;
 	shmbus_set_fast_path(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;
 
 err_unserve:
-	shmbus_mp_unserve();
+	shmbus_mp_unserve(dev);
 err_release:
+	dev->process_private = NULL;
 	rte_eth_dev_release_port(dev);
 err_free:
-	free(wire);
+	free(local);
 	return ret;
 }
 
@@ -355,10 +427,7 @@ shmbus_probe(struct rte_vdev_device *vdev)
 {
 	int ret;
 
-	if (rte_eal_process_type() == RTE_PROC_SECONDARY)
-		ret = shmbus_secondary_probe(vdev);
-	else
-		ret = probe_primary(vdev);
+	ret = shmbus_is_primary() ? probe_primary(vdev) : shmbus_secondary_probe(vdev);
 	/* EAL takes that for a device that is there already, and goes on as if all were well. */
 	return ret == -EEXIST ? -EINVAL : ret;
 }

@@ -12,8 +12,11 @@
 
 #include <rte_ether.h>
 
+#include "shmbus_announce.h"
+#include "shmbus_filter.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
 #include "shmbus_vlan.h"
-#include "shmbus_ops.h"
 
 /* No address is 0, not even the one of zeros: that is an empty place. */
 static inline uint64_t
@@ -23,6 +26,12 @@ key_of(const uint8_t *addr)
 
 	memcpy(&key, addr, RTE_ETHER_ADDR_LEN);
 	return key | UINT64_C(1) << 63;
+}
+
+uint64_t
+shmbus_filter_own(const struct shmbus_priv *priv)
+{
+	return shmbus_load(&priv->filter.unicast[0]) & ~(UINT64_C(1) << 63);
 }
 
 static int
@@ -110,9 +119,12 @@ shmbus_filter_init(struct shmbus_priv *priv)
 int
 shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	/* ethdev stores it in mac_addrs[0] once this has returned. */
-	shmbus_wire(dev)->ops->set_mac(dev, mac->addr_bytes);
+	shmbus_announce_mac(dev, mac->addr_bytes);
 	unicast_set(&shmbus_priv(dev)->filter, 0, key_of(mac->addr_bytes));
+	shmbus_queues_update(dev);
 	return 0;
 }
 
@@ -120,6 +132,8 @@ int
 shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
 		    uint32_t pool)
 {
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	/* A pool is one of VMDq's. Multicast has a list of its own. */
 	if (index >= SHMBUS_UNICAST_MAX || pool != 0 || rte_is_multicast_ether_addr(mac))
 		return -EINVAL;
@@ -167,6 +181,8 @@ shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, ui
 	struct shmbus_filter *f = &shmbus_priv(dev)->filter;
 	uint32_t i, used;
 
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	if (n > SHMBUS_MULTICAST_MAX)
 		return -ENOSPC;
 	for (i = 0; i < n; i++)

@@ -7,8 +7,8 @@
 #include <rte_malloc.h>
 
 #include "shmbus_flow.h"
+#include "shmbus_priv.h"
 #include "shmbus_steer.h"
-#include "shmbus_ops.h"
 
 bool
 shmbus_flow_chooses(const struct rte_flow *flow)
@@ -41,8 +41,7 @@ make_flow(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 	  const struct rte_flow_item *items, const struct rte_flow_action *actions,
 	  struct rte_flow_error *error)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-	const uint16_t n_counts = wire->ops->max_queues(wire);
+	const uint16_t n_counts = (uint16_t)shmbus_wire_max_queues(shmbus_wire(dev));
 	struct rte_flow *flow;
 
 	flow = rte_zmalloc("shmbus_flow", sizeof(*flow) + n_counts * sizeof(flow->counts[0]),
@@ -173,6 +172,9 @@ int
 shmbus_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops)
 {
 	RTE_SET_USED(dev);
+	/* Positive: rte_flow takes it as it is for rte_errno, and negates it. */
+	if (!shmbus_is_primary())
+		return -SHMBUS_REFUSED;
 	*ops = &flow_ops;
 	return 0;
 }

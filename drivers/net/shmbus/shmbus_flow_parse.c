@@ -13,6 +13,7 @@
 
 #include "shmbus_flow.h"
 #include "shmbus_headers.h"
+#include "shmbus_priv.h"
 #include "shmbus_steer.h"
 
 /* Items by which rules match. What there is behind hdr_len is told apart by parse_extra(). */

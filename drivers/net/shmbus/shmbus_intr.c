@@ -12,6 +12,9 @@
  * (base/shmbus_wake.h). On a shmif bus, as NetBSD's peers do it, a sender
  * wakes all after each burst, but with wake=never nobody.
  *
+ * A port that only looks on may sleep on a shmif bus, where senders wake all
+ * that sleep.
+ *
  * EAL watches the descriptors for edges: a queue is woken once for each time
  * that its interrupt was enabled, with rte_eth_dev_rx_intr_enable().
  *
@@ -24,30 +27,25 @@
 #include <rte_errno.h>
 #include <rte_interrupts.h>
 
+#include "shmbus_announce.h"
+#include "shmbus_intr.h"
 #include "shmbus_ops.h"
+#include "shmbus_rxq.h"
 
-/* A port that only looks on cannot say that it sleeps. */
+/* A port on lanes that only looks on cannot say that it sleeps. On shmif no port says so. */
 static bool
 is_wanted(const struct rte_eth_dev *dev)
 {
-	return dev->data->dev_conf.intr_conf.rxq != 0 && !shmbus_priv(dev)->args.readonly;
+	return dev->data->dev_conf.intr_conf.rxq != 0 &&
+	       !(shmbus_priv(dev)->args.readonly && shmbus_priv(dev)->format == SHMBUS_WIRE_LANES);
 }
 
+/* Make one descriptor of this process readable. Nobody else is woken. */
 static void
-wake(const struct rte_eth_dev *dev)
+wake_self(const struct rte_eth_dev *dev, uint16_t id)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-
-	wire->ops->wake(wire);
-}
-
-static void
-set_asleep(const struct rte_eth_dev *dev, uint16_t id, bool asleep)
-{
-	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
-
-	if (ops->rxq_sleep != NULL)
-		ops->rxq_sleep(dev, id, asleep);
+	shmbus_wake_self(rte_intr_efds_index_get(dev->intr_handle, id),
+			 shmbus_wire_file(shmbus_wire(dev))->fd);
 }
 
 static void
@@ -66,7 +64,7 @@ open_queues(struct rte_intr_handle *handle, const struct shmbus_wire *wire, uint
 	int fd;
 
 	for (i = 0; i < n; i++) {
-		fd = shmbus_wake_watch(wire->ops->fd(wire));
+		fd = shmbus_wake_watch(shmbus_wire_file(wire)->fd);
 		if (fd < 0) {
 			close_queues(handle, i);
 			return fd;
@@ -96,6 +94,7 @@ shmbus_intr_open(struct rte_eth_dev *dev)
 	struct rte_intr_handle *handle;
 	int ret;
 
+	shmbus_intr_close(dev);
 	if (!is_wanted(dev))
 		return 0;
 	handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
@@ -121,17 +120,22 @@ err_free:
 void
 shmbus_intr_tell(struct rte_eth_dev *dev)
 {
-	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
-
-	if (dev->intr_handle != NULL && ops->use_intr != NULL)
-		ops->use_intr(dev, dev->data->dev_started);
+	if (dev->intr_handle != NULL)
+		shmbus_announce_intr(dev, dev->data->dev_started);
 }
 
 void
 shmbus_intr_wake(const struct rte_eth_dev *dev)
 {
-	if (dev->intr_handle != NULL)
-		wake(dev);
+	uint16_t i;
+
+	if (dev->intr_handle == NULL)
+		return;
+	for (i = 0; i < rte_intr_nb_efd_get(dev->intr_handle); i++)
+		wake_self(dev, i);
+	/* Queues of the port that are used, and asleep, in other processes. */
+	if (!shmbus_priv(dev)->args.readonly)
+		shmbus_wire_wake(shmbus_wire(dev));
 }
 
 void
@@ -142,8 +146,11 @@ shmbus_intr_stop(struct rte_eth_dev *dev)
 	if (dev->intr_handle == NULL)
 		return;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		set_asleep(dev, i, false);
-	shmbus_intr_close(dev);
+		shmbus_announce_sleep(dev, i, false);
+	/* The descriptors stay until the next start, or the port is closed: a thread that was woken
+	 * finds an event only if its descriptor is still there.
+	 */
+	shmbus_intr_wake(dev);
 }
 
 void
@@ -166,9 +173,7 @@ is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 	/* Then nothing is received. shmbus_set_link_up() wakes. */
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return false;
-	if (shmbus_load(&q->restart) != q->restart_seen)
-		return true;
-	return shmbus_wire(dev)->ops->rxq_pending(dev, q);
+	return shmbus_ops(dev)->rxq_pending(dev, q);
 }
 
 /* A secondary's handle is of when it attached; the port may have been configured anew. */
@@ -184,14 +189,15 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 {
 	struct shmbus_rxq *q = dev->data->rx_queues[id];
 
-	if (!has_descriptor(dev, id))
+	if (!has_descriptor(dev, id) || q == NULL)
 		return -ENOTSUP;
 	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
-	set_asleep(dev, id, true);
-	/* Who wakes it may be new: on lanes the next poll looks who is on the bus. */
-	q->idle = 0;
+	shmbus_announce_sleep(dev, id, true);
+	/* The sender that wakes it may be new: the next poll looks at the roster. */
+	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
+		q->lanes.idle = 0;
 	if (is_pending(dev, q))
-		wake(dev);
+		wake_self(dev, id);
 	return 0;
 }
 
@@ -200,6 +206,6 @@ shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 {
 	if (!has_descriptor(dev, id))
 		return -ENOTSUP;
-	set_asleep(dev, id, false);
+	shmbus_announce_sleep(dev, id, false);
 	return 0;
 }

@@ -4,7 +4,10 @@
 
 #include <rte_cycles.h>
 
+#include "base/shmbus_clock.h"
 #include "shmbus_limit.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
 
 /* Bytes in a second at one Mbit/s */
 #define MBIT 125000
@@ -14,6 +17,8 @@ shmbus_set_queue_rate_limit(struct rte_eth_dev *dev, uint16_t id, uint32_t mbps)
 {
 	struct shmbus_txq *q;
 
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	if (id >= dev->data->nb_tx_queues || dev->data->tx_queues[id] == NULL)
 		return -EINVAL;
 	q = dev->data->tx_queues[id];
@@ -26,17 +31,22 @@ shmbus_set_queue_rate_limit(struct rte_eth_dev *dev, uint16_t id, uint32_t mbps)
 uint16_t
 shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	const uint64_t depth = rte_get_tsc_hz() / 1000 * SHMBUS_LIMIT_MS;
+	const int64_t depth = (int64_t)(rte_get_tsc_hz() / 1000 * SHMBUS_LIMIT_MS);
 	const uint64_t cost = shmbus_load(&q->limit.cost);
-	const uint64_t now = rte_rdtsc();
+	const uint64_t now = shmbus_ticks();
 	struct shmbus_limit *limit = &q->limit;
-	uint64_t paid;
+	const uint64_t passed = now - limit->seen_tsc;
+	int64_t debt;
 	uint16_t n;
 
-	if ((int64_t)(now - limit->paid_tsc) > (int64_t)depth)
-		limit->paid_tsc = now - depth;
-	paid = limit->paid_tsc;
-	for (n = 0; n < nb_pkts && (int64_t)(now - paid) >= 0; n++)
-		paid += pkts[n]->pkt_len * cost >> SHMBUS_LIMIT_SHIFT;
+	/* By difference, and bounded: a counter that was set back pays every debt. */
+	if (passed >= (uint64_t)(limit->debt + depth))
+		limit->debt = -depth;
+	else
+		limit->debt -= (int64_t)passed;
+	limit->seen_tsc = now;
+	debt = limit->debt;
+	for (n = 0; n < nb_pkts && debt <= 0; n++)
+		debt += (int64_t)(pkts[n]->pkt_len * cost >> SHMBUS_LIMIT_SHIFT);
 	return n;
 }

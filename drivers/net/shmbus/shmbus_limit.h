@@ -10,31 +10,34 @@
  *
  * Theory of operation
  *
- * What has been sent is paid for with time: paid_tsc moves on by what the
- * bytes take at the limit, and as long as it lies in the future nothing is
- * sent. A queue that has not sent for long may make up for SHMBUS_LIMIT_MS of
- * it, not more. So the last frame of a burst may come too early by its own
- * length, but not the one after; over time the rate is exact.
+ * Bytes that were sent are a debt, in the time that they take at the limit.
+ * Time that passes pays it; as long as there is a debt nothing is sent. A queue
+ * that has not sent for long saves up SHMBUS_LIMIT_MS of time, not more. So the
+ * last frame of a burst may come too early by its own length, but not the one
+ * after; over time the rate is exact.
  *
  * A queue without a limit never comes here: it is a bit of shmbus_txq.flags
  * that the bursts look at anyway.
  */
 
-#include "shmbus_ethdev.h"
+#include "shmbus_txq.h"
+
+struct rte_eth_dev;
+struct rte_mbuf;
 
 /* What a queue may make up for: its thread may have been off the processor for that long. */
 #define SHMBUS_LIMIT_MS 10
 
 int shmbus_set_queue_rate_limit(struct rte_eth_dev *dev, uint16_t id, uint32_t mbps);
 
-/* How many of the frames may be sent now. */
+/* Returns how many of the frames may be sent now. */
 uint16_t shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 /* So many bytes were sent. */
 static inline void
 shmbus_limit_pay(struct shmbus_txq *q, uint64_t bytes)
 {
-	q->limit.paid_tsc += bytes * shmbus_load(&q->limit.cost) >> SHMBUS_LIMIT_SHIFT;
+	q->limit.debt += (int64_t)(bytes * shmbus_load(&q->limit.cost) >> SHMBUS_LIMIT_SHIFT);
 }
 
 #endif /* SHMBUS_LIMIT_H */

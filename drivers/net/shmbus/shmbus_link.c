@@ -3,21 +3,40 @@
  */
 
 /*
- * Link status.
+ * The link.
+ *
+ * Theory of operation
  *
  * Up while the port is started, not set down, its bus is there, and, with
- * carrier=peer, while another live port is on it. What has become of the bus,
- * and who is alive, is asked of the kernel: when the application asks for the
- * link, and every WATCH_US in the background, so that the events for a change
- * come by themselves.
+ * carrier=peer, while another live port is on it. What has become of the bus
+ * file, and which ports live, is asked of the kernel: when the application asks
+ * for the link, and every POLL_US by the link poll, in EAL's interrupt thread.
+ *
+ *   bus file   first seen by       what follows
+ *   nameless   the link poll, or   a line in the log; all goes on
+ *   gone       a call that asks    a line in the log, queues and link down,
+ *              for the link        by the poll the events LSC and RMV, once
+ *
+ * There is no way back but to another bus: shmbus_relink.c.
+ *
+ * Events come from the interrupt thread alone, one in each run of the poll, as
+ * its last act: an application may stop, start or close the port in a callback,
+ * and what was true of the port before a callback is not looked at behind it.
+ * A call that changes the link (link up and down, start and stop) has the poll
+ * run at once. After a stop the poll runs once more, for the event, and ends.
  */
 
 #include <rte_alarm.h>
 #include <rte_errno.h>
 
-#include "shmbus_ops.h"
+#include "shmbus_announce.h"
+#include "shmbus_intr.h"
+#include "shmbus_link.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
 
-#define WATCH_US (100 * 1000)
+#define POLL_US (100 * 1000)
+#define AT_ONCE_US 1
 
 static bool
 has_carrier(const struct rte_eth_dev *dev)
@@ -25,19 +44,19 @@ has_carrier(const struct rte_eth_dev *dev)
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
-	if (wire->ops->fd(wire) < 0 || shmbus_load(&priv->fate) == SHMBUS_FATE_GONE)
+	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
 		return false;
-	return priv->args.carrier == SHMBUS_CARRIER_BUS || wire->ops->count_peers(wire, priv) != 0;
+	return priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_wire_count_peers(wire) != 0;
 }
 
 /*
  * Work out the link. True if it changed. Several threads may come here: the
- * application's and the alarm's.
+ * application's and the interrupt thread.
  */
 static bool
 refresh(struct rte_eth_dev *dev)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_link *l = &shmbus_priv(dev)->link;
 	struct rte_eth_link link = {
 		.link_speed = RTE_ETH_SPEED_NUM_100G,
 		.link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
@@ -45,121 +64,215 @@ refresh(struct rte_eth_dev *dev)
 	};
 	bool changed;
 
-	rte_spinlock_lock(&priv->link_lock);
-	if (dev->data->dev_started && !priv->link_down && has_carrier(dev))
+	rte_spinlock_lock(&l->lock);
+	if (dev->data->dev_started && !l->set_down && has_carrier(dev))
 		link.link_status = RTE_ETH_LINK_UP;
 	changed = link.link_status != dev->data->dev_link.link_status;
+	l->changes_due += changed && dev->data->dev_conf.intr_conf.lsc;
 	rte_eth_linkstatus_set(dev, &link);
-	rte_spinlock_unlock(&priv->link_lock);
+	rte_spinlock_unlock(&l->lock);
 	return changed;
 }
 
-static void
-refresh_and_tell(struct rte_eth_dev *dev)
+/* ---- the bus file */
+
+/* True for the first that sees it. */
+static bool
+take_note(struct shmbus_link *l, uint32_t status)
 {
-	if (refresh(dev) && dev->data->dev_conf.intr_conf.lsc)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
+	bool news;
+
+	rte_spinlock_lock(&l->lock);
+	news = status > shmbus_load(&l->status);
+	if (news) {
+		shmbus_store(&l->status, status);
+		l->removal_due |= status == SHMBUS_FATE_GONE;
+	}
+	rte_spinlock_unlock(&l->lock);
+	return news;
+}
+
+bool
+shmbus_link_is_gone(struct rte_eth_dev *dev)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_error why;
+	uint32_t status;
+
+	if (shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
+		return true;
+	if (!shmbus_wire_is_open(wire)) /* on no bus */
+		return false;
+	status = shmbus_wire_status(wire, &why);
+	if (take_note(&priv->link, status)) {
+		if (status == SHMBUS_FATE_GONE)
+			SHMBUS_LOG(ERR, "%s: path=%s: %s; restart the port", dev->data->name,
+				   priv->args.path, why.text);
+		else
+			SHMBUS_LOG(WARNING, "%s: path=%s: %s", dev->data->name, priv->args.path,
+				   why.text);
+		shmbus_queues_update(dev);
+	}
+	return status == SHMBUS_FATE_GONE;
+}
+
+void
+shmbus_link_set_status(struct rte_eth_dev *dev, uint32_t status)
+{
+	struct shmbus_link *l = &shmbus_priv(dev)->link;
+
+	rte_spinlock_lock(&l->lock);
+	shmbus_store(&l->status, status);
+	l->removal_due = false;
+	rte_spinlock_unlock(&l->lock);
+}
+
+/* ---- events */
+
+/* Is there an event to tell of? It counts as told from now on. */
+static bool
+take_event(struct rte_eth_dev *dev, enum rte_eth_event_type *event)
+{
+	struct shmbus_link *l = &shmbus_priv(dev)->link;
+	bool found = true;
+
+	rte_spinlock_lock(&l->lock);
+	if (l->changes_due != 0) {
+		l->changes_due--;
+		*event = RTE_ETH_EVENT_INTR_LSC;
+	} else {
+		found = l->removal_due && dev->data->dev_conf.intr_conf.rmv;
+		l->removal_due = false;
+		*event = RTE_ETH_EVENT_INTR_RMV;
+	}
+	rte_spinlock_unlock(&l->lock);
+	return found;
 }
 
 static void
-watch(void *arg)
+have_poll(struct rte_eth_dev *dev, rte_eal_alarm_callback poll, uint64_t us)
+{
+	const int ret = rte_eal_alarm_set(us, poll, dev);
+
+	if (ret != 0)
+		SHMBUS_LOG(WARNING, "port %u: its link is not polled, there will be no events: %s",
+			   dev->data->port_id, rte_strerror(-ret));
+}
+
+static void
+poll_once(void *arg)
+{
+	struct rte_eth_dev *dev = arg;
+	enum rte_eth_event_type event;
+
+	if (dev->data->dev_started)
+		shmbus_link_is_gone(dev);
+	refresh(dev);
+	if (!take_event(dev, &event))
+		return;
+	/* Before the callback: it may stop the port, and even close it. */
+	have_poll(dev, poll_once, AT_ONCE_US);
+	rte_eth_dev_callback_process(dev, event, NULL);
+}
+
+static void
+poll_link(void *arg)
 {
 	struct rte_eth_dev *dev = arg;
 
-	const bool lsc = dev->data->dev_conf.intr_conf.lsc;
-	bool changed, removed;
-
-	/* First: an application may stop the port in its callback, and even close it. */
-	if (shmbus_priv(dev)->watching)
-		rte_eal_alarm_set(WATCH_US, watch, dev);
-	shmbus_removal_look(dev);
-	removed = shmbus_removal_due(dev);
-	changed = refresh(dev);
-	if (changed && lsc)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_LSC, NULL);
-	if (removed)
-		rte_eth_dev_callback_process(dev, RTE_ETH_EVENT_INTR_RMV, NULL);
+	if (shmbus_priv(dev)->link.polls)
+		have_poll(dev, poll_link, POLL_US);
+	poll_once(dev);
 }
+
+/* Wait for a run that is under way, unless this is called by it, in a callback. */
+static void
+end_polls(struct rte_eth_dev *dev)
+{
+	shmbus_priv(dev)->link.polls = false;
+	rte_eal_alarm_cancel(poll_link, dev);
+	rte_eal_alarm_cancel(poll_once, dev);
+}
+
+/* ---- operations */
 
 int
 shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	RTE_SET_USED(wait_to_complete);
-	shmbus_removal_look(dev);
+	shmbus_link_is_gone(dev);
 	return refresh(dev) ? 0 : -1;
-}
-
-static void
-publish_state(struct rte_eth_dev *dev)
-{
-	shmbus_wire(dev)->ops->set_state(dev);
 }
 
 int
 shmbus_set_link_up(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
-	struct shmbus_rxq *q;
-	uint16_t i;
 
-	if (!priv->link_down)
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
+	if (!priv->link.set_down)
 		return 0;
-	/* What was sent meanwhile was not for us: begin where the bus is now. */
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		q = dev->data->rx_queues[i];
-		if (q == NULL || dev->data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
-			continue;
-		shmbus_wire(dev)->ops->rxq_mark(dev, q);
-		shmbus_store_release(&q->restart, shmbus_load(&q->restart) + 1);
-	}
-	priv->link_down = false;
-	/* In this order, as in shmbus_queues_start. */
-	publish_state(dev);
+	priv->link.set_down = false;
+	/* The state first, as senders heed cursors only of a port that says to have some: else
+	 * what is sent in between could be overwritten unread. Then the cursors, where the bus is
+	 * now: what was sent meanwhile was not for this port. Then the queues.
+	 */
+	shmbus_announce_state_now(dev);
+	shmbus_queues_restart(dev);
 	shmbus_queues_update(dev);
-	/* What comes from now on is received, and nobody looked for it before. */
+	/* What comes from now on is received, and no queue that sleeps looked for it before. */
 	shmbus_intr_wake(dev);
-	refresh_and_tell(dev);
+	refresh(dev);
+	if (dev->data->dev_started)
+		have_poll(dev, poll_once, AT_ONCE_US);
 	return 0;
 }
 
 int
 shmbus_set_link_down(struct rte_eth_dev *dev)
 {
-	shmbus_priv(dev)->link_down = true;
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
+	shmbus_priv(dev)->link.set_down = true;
 	shmbus_queues_update(dev);
-	publish_state(dev);
-	refresh_and_tell(dev);
+	shmbus_announce_state(dev);
+	refresh(dev);
+	if (dev->data->dev_started)
+		have_poll(dev, poll_once, AT_ONCE_US);
 	return 0;
+}
+
+void
+shmbus_link_init(struct shmbus_priv *priv)
+{
+	rte_spinlock_init(&priv->link.lock);
 }
 
 void
 shmbus_link_start(struct rte_eth_dev *dev)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
-	int ret;
-
 	dev->data->dev_started = 1; /* as ethdev does when dev_start has returned */
-	publish_state(dev);
-	refresh_and_tell(dev);
-	if (priv->watching)
-		return;
-	ret = rte_eal_alarm_set(WATCH_US, watch, dev);
-	priv->watching = ret == 0;
-	if (ret != 0)
-		SHMBUS_LOG(WARNING, "port %u: its link is not watched, there will be no events: %s",
-			   dev->data->port_id, rte_strerror(-ret));
+	shmbus_announce_state(dev);
+	refresh(dev);
+	shmbus_priv(dev)->link.polls = true;
+	have_poll(dev, poll_link, AT_ONCE_US);
 }
 
 void
 shmbus_link_stop(struct rte_eth_dev *dev)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
-
-	if (priv->watching) {
-		priv->watching = false;
-		rte_eal_alarm_cancel(watch, dev);
-	}
+	end_polls(dev);
+	shmbus_priv(dev)->link.removal_due = false;
 	dev->data->dev_started = 0;
-	publish_state(dev);
-	refresh_and_tell(dev);
+	shmbus_announce_state(dev);
+	refresh(dev);
+	have_poll(dev, poll_once, AT_ONCE_US);
+}
+
+void
+shmbus_link_close(struct rte_eth_dev *dev)
+{
+	end_polls(dev);
 }

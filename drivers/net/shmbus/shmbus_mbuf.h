@@ -12,7 +12,10 @@
  * used yet. They are as a pool gives them: next NULL, nb_segs 1, refcnt 1.
  */
 
-#include "shmbus_ethdev.h"
+#include <ethdev_driver.h>
+
+#include "shmbus_rxq.h"
+#include "shmbus_txq.h"
 
 /* Have n mbufs in the stash, or as many as the pool has. */
 static inline uint16_t
@@ -52,12 +55,17 @@ shmbus_init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
 /* Mbufs that were taken for frames that are none: back into the stash or the pool. */
 void shmbus_put_back(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n);
 
-/* A frame into a chain of mbufs, the first of which is there. False: no more mbufs. */
-bool shmbus_copy_scattered(struct shmbus_rxq *q, struct rte_mbuf *head, const uint8_t *frame,
-			   uint32_t len);
+/*
+ * Append bytes to a frame in mbufs, all of which but the last are full. False:
+ * no more mbufs, and some of the bytes are there.
+ */
+bool shmbus_append(struct shmbus_rxq *q, struct rte_mbuf *head, const uint8_t *from, uint32_t len);
 
 /* A chain of mbufs into one piece. False if it is not as long as it says. */
 bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
+
+/* Bytes at an offset of a chain. False if it ends before them. */
+bool shmbus_chain_read(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len);
 
 /* Free what was sent: flags of the Tx queue; chains: some of them may be chains. */
 static __rte_always_inline void

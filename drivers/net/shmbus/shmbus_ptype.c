@@ -10,7 +10,9 @@
  */
 
 #include "shmbus_headers.h"
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_ptype.h"
+#include "shmbus_queue.h"
 
 static const uint32_t supported[] = {
 	RTE_PTYPE_L2_ETHER,
@@ -40,7 +42,8 @@ use_ptypes(struct rte_eth_dev *dev, uint32_t mask)
 const uint32_t *
 shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n)
 {
-	if (!shmbus_priv(dev)->ptypes_set)
+	/* Not if a secondary process asks: that one changes nothing. */
+	if (!shmbus_priv(dev)->ptypes_set && shmbus_is_primary())
 		use_ptypes(dev, LAYERS);
 	*n = RTE_DIM(supported);
 	return supported;
@@ -49,6 +52,8 @@ shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n)
 int
 shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask)
 {
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	shmbus_priv(dev)->ptypes_set = true;
 	use_ptypes(dev, mask);
 	return 0;

@@ -2,17 +2,55 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Queues: set up, start, stop, release. What they do is in shmbus_rx.c and shmbus_tx.c. */
+/*
+ * Queues.
+ *
+ * A queue that could not be set up is NULL in dev->data, also on a port that is
+ * started: ethdev lets go of the old queue before it asks for the new one. So
+ * whoever goes through the queues takes NULL for none.
+ */
 
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_malloc.h>
 #include <rte_mbuf_dyn.h>
+#include <rte_errno.h>
 
+#include "shmbus_announce.h"
 #include "shmbus_checksum.h"
+#include "shmbus_filter.h"
+#include "shmbus_intr.h"
+#include "shmbus_link.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
+#include "shmbus_stats.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
-#include "shmbus_ops.h"
+
+/* ---- setup and release */
+
+static int
+no_bus(const struct rte_eth_dev *dev, const char *kind, uint16_t id)
+{
+	SHMBUS_LOG(ERR, "path=%s: the bus is gone, there is none for %s queue %u; stop and start or"
+		" reset the port first", shmbus_priv(dev)->args.path, kind, id);
+	return -EIO;
+}
+
+/* On a bus of lanes the memory of a queue depends on the bus. */
+static bool
+has_bus(const struct rte_eth_dev *dev)
+{
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+
+	return wire->format == SHMBUS_WIRE_SHMIF || shmbus_wire_is_open(wire);
+}
+
+static void *
+queue_memory(size_t size, int socket)
+{
+	return rte_zmalloc_socket("shmbus_queue", size, RTE_CACHE_LINE_SIZE, socket);
+}
 
 int
 shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
@@ -24,22 +62,23 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		.port = dev->data->port_id,
 		.refcnt = 1,
 	};
-	const uint16_t room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
+	const struct shmbus_ops *ops = shmbus_ops(dev);
 	struct shmbus_rxq *q;
-	int ret;
+	int ret = -ENOMEM;
 
+	if (!has_bus(dev))
+		return no_bus(dev, "Rx", id);
 	q = rte_zmalloc_socket("shmbus_rxq", sizeof(*q), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (q == NULL)
 		return -ENOMEM;
 	q->port_id = dev->data->port_id;
 	q->queue_id = id;
 	q->pool = pool;
-	q->room = room;
+	q->room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	q->offloads = conf->offloads | dev->data->dev_conf.rxmode.offloads;
 	q->nb_desc = nb_desc;
 	q->drop_en = conf->rx_drop_en;
 	q->deferred = conf->rx_deferred_start != 0;
-	q->sharers = 1;
 	rte_spinlock_init(&q->steer_lock);
 	if (rte_pktmbuf_priv_flags(pool) & RTE_PKTMBUF_POOL_F_PINNED_EXT_BUF)
 		q->mbuf_flags = RTE_MBUF_F_EXTERNAL;
@@ -49,28 +88,34 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		ret = -rte_errno;
 		SHMBUS_LOG(ERR, "port %u: mbufs have no room for a timestamp: %s",
 			   dev->data->port_id, rte_strerror(rte_errno));
-		rte_free(q);
-		return ret;
+		goto err_free;
 	}
-	ret = shmbus_wire(dev)->ops->rxq_create(dev, q, (int)socket);
-	if (ret != 0) {
-		rte_free(q);
-		return ret;
-	}
+	q->memory = queue_memory(ops->rxq_size(shmbus_wire(dev)), (int)socket);
+	if (q->memory == NULL)
+		goto err_free;
+	ops->rxq_use(q, shmbus_wire(dev), q->memory);
 	dev->data->rx_queues[id] = q;
 	shmbus_queues_update(dev);
 	if (dev->data->dev_started)
 		shmbus_scatter_update(dev);
 	return 0;
+
+err_free:
+	rte_free(q);
+	return ret;
 }
 
 int
 shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 		      const struct rte_eth_txconf *conf)
 {
+	const struct shmbus_ops *ops = shmbus_ops(dev);
 	struct shmbus_txq *q;
 	int ret;
 
+	if (!has_bus(dev) || (shmbus_wire(dev)->format == SHMBUS_WIRE_LANES &&
+			      shmbus_wire_is_lost(shmbus_wire(dev))))
+		return no_bus(dev, "Tx", id);
 	q = rte_zmalloc_socket("shmbus_txq", sizeof(*q), RTE_CACHE_LINE_SIZE, (int)socket);
 	if (q == NULL)
 		return -ENOMEM;
@@ -79,8 +124,10 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	q->offloads = conf->offloads | dev->data->dev_conf.txmode.offloads;
 	q->nb_desc = nb_desc;
 	q->deferred = conf->tx_deferred_start != 0;
-	ret = shmbus_wire(dev)->ops->txq_create(dev, q, (int)socket);
+	q->memory = queue_memory(ops->txq_size(shmbus_wire(dev)), (int)socket);
+	ret = q->memory != NULL ? ops->txq_use(q, shmbus_wire(dev), q->memory) : -ENOMEM;
 	if (ret != 0) {
+		rte_free(q->memory);
 		rte_free(q);
 		return ret;
 	}
@@ -91,7 +138,7 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	return 0;
 }
 
-/* From here on the link watch does not look at the queue. */
+/* From here on the link poll does not look at the queue. */
 static void
 take_out(struct rte_eth_dev *dev, void **place)
 {
@@ -113,7 +160,7 @@ shmbus_rx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	shmbus_stats_retire_rx(dev, q);
 	if (q->n_stash != 0)
 		rte_mempool_put_bulk(q->pool, (void **)q->stash, q->n_stash);
-	shmbus_wire(dev)->ops->rxq_free(q);
+	rte_free(q->memory);
 	rte_free(q);
 }
 
@@ -126,8 +173,142 @@ shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 		return;
 	take_out(dev, &dev->data->tx_queues[id]);
 	shmbus_stats_retire_tx(dev, q);
-	shmbus_wire(dev)->ops->txq_free(q);
+	rte_free(q->memory);
 	rte_free(q);
+}
+
+/* ---- another bus */
+
+/* Memory for a queue of the new bus. NULL for a queue that is none. */
+static int
+get_memory(const void *queue, size_t size, int socket, void **memory)
+{
+	*memory = queue != NULL ? queue_memory(size, socket) : NULL;
+	return queue != NULL && *memory == NULL ? -ENOMEM : 0;
+}
+
+static void
+free_memory(void **memory, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		rte_free(memory[i]);
+}
+
+static void
+use_memory(struct rte_eth_dev *dev, struct shmbus_wire *wire, void **rx)
+{
+	struct shmbus_rxq *q;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		if (q == NULL)
+			continue;
+		rte_free(q->memory);
+		q->memory = rx[i];
+		shmbus_ops(dev)->rxq_use(q, wire, q->memory);
+	}
+}
+
+int
+shmbus_queues_fit(struct rte_eth_dev *dev, struct shmbus_wire *wire)
+{
+	const struct shmbus_ops *ops = shmbus_ops(dev);
+	const int socket = dev->data->numa_node;
+	const uint16_t n_rx = dev->data->nb_rx_queues;
+	const uint16_t n_tx = dev->data->nb_tx_queues;
+	void *rx[SHMBUS_QUEUES_MAX] = { NULL };
+	void *tx[SHMBUS_QUEUES_MAX] = { NULL };
+	struct shmbus_txq *q;
+	uint16_t i;
+	int ret = 0;
+
+	for (i = 0; i < n_rx && ret == 0; i++)
+		ret = get_memory(dev->data->rx_queues[i], ops->rxq_size(wire), socket, &rx[i]);
+	for (i = 0; i < n_tx && ret == 0; i++)
+		ret = get_memory(dev->data->tx_queues[i], ops->txq_size(wire), socket, &tx[i]);
+	for (i = 0; i < n_tx && ret == 0; i++) {
+		q = dev->data->tx_queues[i];
+		if (q == NULL)
+			continue;
+		ret = ops->txq_use(q, wire, tx[i]);
+		if (ret != 0)
+			break;
+		rte_free(q->memory);
+		q->memory = tx[i];
+		tx[i] = NULL;
+	}
+	if (ret != 0) {
+		free_memory(rx, n_rx);
+		free_memory(tx, n_tx);
+		return ret;
+	}
+	use_memory(dev, wire, rx);
+	return 0;
+}
+
+/* ---- what the data path is to do */
+
+static uint32_t
+rx_flags(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, bool down)
+{
+	const struct rte_eth_dev_data *data = dev->data;
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const uint64_t offloads = data->dev_conf.rxmode.offloads;
+	uint32_t flags = 0;
+
+	if (!data->promiscuous)
+		flags |= SHMBUS_RX_FILTER;
+	if ((offloads & RTE_ETH_RX_OFFLOAD_SCATTER) || q->max_len > q->room)
+		flags |= SHMBUS_RX_SCATTER;
+	if ((offloads & SHMBUS_VLAN_RX_STRIP) ||
+	    (q->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)) ||
+	    priv->ptypes != 0 || priv->steer.marks || q->hash_wanted)
+		flags |= SHMBUS_RX_COMPLETE;
+	if (priv->steer.active)
+		flags |= SHMBUS_RX_STEER;
+	if (priv->steer.spread)
+		flags |= SHMBUS_RX_SHARED;
+	if (down || data->rx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)
+		flags |= SHMBUS_RX_DOWN;
+	return flags;
+}
+
+static void
+update_rxq(const struct rte_eth_dev *dev, struct shmbus_rxq *q, uint32_t max_len, bool down)
+{
+	const struct rte_eth_rxmode *rxmode = &dev->data->dev_conf.rxmode;
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+
+	q->max_len = max_len;
+	q->max_lro = RTE_MIN(rxmode->max_lro_pkt_size, priv->max_frame);
+	q->hash_wanted = priv->rss.on && (rxmode->offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
+	q->own_mac = rxmode->offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER ? 0 :
+		     shmbus_filter_own(priv);
+	/* R4 (rxq_flags): with R3 */
+	shmbus_store_release(&q->flags, rx_flags(dev, q, down));
+}
+
+static void
+update_txq(const struct rte_eth_dev *dev, struct shmbus_txq *q, uint32_t max_len, bool down)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+	uint32_t flags = shmbus_load(&q->flags) & SHMBUS_TX_FAST_FREE;
+
+	if (priv->args.quiet)
+		flags |= SHMBUS_TX_QUIET;
+	if ((dev->data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
+	    (q->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
+		flags |= SHMBUS_TX_OFFLOADS;
+	if (shmbus_load(&q->limit.cost) != 0)
+		flags |= SHMBUS_TX_LIMITED;
+	if (down || dev->data->tx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)
+		flags |= SHMBUS_TX_DOWN;
+	q->max_len = max_len;
+	q->max_whole = priv->format == SHMBUS_WIRE_LANES ? priv->max_frame : SHMBUS_FRAME_MAX;
+	shmbus_store(&q->flags, flags);
 }
 
 void
@@ -136,66 +317,17 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 	const struct rte_eth_dev_data *data = dev->data;
 	struct shmbus_priv *priv = shmbus_priv(dev);
 	const uint32_t max_len = RTE_MIN(data->mtu + priv->overhead, priv->max_frame);
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-	struct shmbus_rxq *rxq;
-	struct shmbus_txq *txq;
-	uint32_t flags;
+	const bool down = priv->link.set_down || !shmbus_wire_is_open(shmbus_wire(dev)) ||
+			  shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE;
 	uint16_t i;
-	bool down;
 
-	/* A secondary that has been left behind (shmbus_mp.c) does not know of the port's bus. */
-	if (wire->ops->fd(wire) < 0 && rte_eal_process_type() != RTE_PROC_PRIMARY)
-		return;
 	rte_spinlock_lock(&priv->queues_lock);
-	down = priv->link_down || wire->ops->fd(wire) < 0 ||
-	       shmbus_load(&priv->fate) == SHMBUS_FATE_GONE;
-	for (i = 0; i < data->nb_rx_queues; i++) {
-		rxq = data->rx_queues[i];
-		if (rxq == NULL)
-			continue;
-		flags = 0;
-		if (!data->promiscuous)
-			flags |= SHMBUS_RX_CLASSIFY;
-		if ((data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER) ||
-		    max_len > rxq->room)
-			flags |= SHMBUS_RX_SCATTER;
-		if ((data->dev_conf.rxmode.offloads & SHMBUS_VLAN_RX_STRIP) ||
-		    (rxq->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)))
-			flags |= SHMBUS_RX_COMPLETE;
-		if ((data->dev_conf.lpbk_mode != 0 || priv->args.readonly) &&
-		    priv->format == SHMBUS_FORMAT_SHMIF)
-			flags |= SHMBUS_RX_LOOPBACK;
-		rxq->hash_wanted = priv->rss.on && (data->dev_conf.rxmode.offloads &
-						    RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
-		if (priv->steer.active)
-			flags |= SHMBUS_RX_STEER | SHMBUS_RX_CLASSIFY;
-		if (priv->ptypes != 0 || priv->steer.marks || rxq->hash_wanted)
-			flags |= SHMBUS_RX_COMPLETE;
-		if (down || data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
-			flags |= SHMBUS_RX_DOWN;
-		rxq->max_len = max_len;
-		rxq->max_lro = RTE_MIN(data->dev_conf.rxmode.max_lro_pkt_size, priv->max_frame);
-		shmbus_store(&rxq->flags, flags);
-	}
-	for (i = 0; i < data->nb_tx_queues; i++) {
-		txq = data->tx_queues[i];
-		if (txq == NULL)
-			continue;
-		flags = shmbus_load(&txq->flags) & SHMBUS_TX_FAST_FREE;
-		if (priv->args.quiet)
-			flags |= SHMBUS_TX_QUIET;
-		if ((data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
-		    (txq->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
-			flags |= SHMBUS_TX_OFFLOADS;
-		if (shmbus_load(&txq->limit.cost) != 0)
-			flags |= SHMBUS_TX_LIMITED;
-		if (down || data->tx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
-			flags |= SHMBUS_TX_DOWN;
-		txq->max_len = max_len;
-		txq->max_whole = priv->format == SHMBUS_FORMAT_LANES ? priv->max_frame :
-				 SHMBUS_FRAME_MAX;
-		shmbus_store(&txq->flags, flags);
-	}
+	for (i = 0; i < data->nb_rx_queues; i++)
+		if (data->rx_queues[i] != NULL)
+			update_rxq(dev, data->rx_queues[i], max_len, down);
+	for (i = 0; i < data->nb_tx_queues; i++)
+		if (data->tx_queues[i] != NULL)
+			update_txq(dev, data->tx_queues[i], max_len, down);
 	rte_spinlock_unlock(&priv->queues_lock);
 }
 
@@ -219,6 +351,8 @@ shmbus_scatter_update(struct rte_eth_dev *dev)
 	}
 }
 
+/* ---- start and stop */
+
 /* ethdev does not ask whether every queue that was configured was set up, too. */
 static bool
 queues_complete(const struct rte_eth_dev_data *data)
@@ -239,23 +373,35 @@ start_rxq(struct rte_eth_dev *dev, uint16_t id)
 {
 	struct shmbus_rxq *q = dev->data->rx_queues[id];
 
-	shmbus_wire(dev)->ops->rxq_start(dev, q);
-	q->restart_seen = shmbus_load(&q->restart);
+	q->held.len = 0;
+	if (shmbus_wire_is_open(shmbus_wire(dev)))
+		shmbus_ops(dev)->rxq_start(dev, q);
 	dev->data->rx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
 }
 
 static void
 start_txq(struct rte_eth_dev *dev, uint16_t id)
 {
-	shmbus_wire(dev)->ops->txq_start(dev, dev->data->tx_queues[id]);
+	if (shmbus_wire_is_open(shmbus_wire(dev)))
+		shmbus_ops(dev)->txq_start(dev, dev->data->tx_queues[id]);
 	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
+}
+
+static void
+stop_rxq(struct rte_eth_dev *dev, uint16_t id)
+{
+	struct shmbus_rxq *q = dev->data->rx_queues[id];
+
+	if (q == NULL)
+		return;
+	shmbus_ops(dev)->rxq_stop(dev, q);
+	q->held.len = 0;
 }
 
 int
 shmbus_queues_start(struct rte_eth_dev *dev)
 {
 	struct rte_eth_dev_data *data = dev->data;
-	const struct shmbus_wire_ops *ops = shmbus_wire(dev)->ops;
 	const struct shmbus_rxq *rxq;
 	const struct shmbus_txq *txq;
 	uint16_t i;
@@ -268,7 +414,7 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	ret = shmbus_steer_start(dev);
 	if (ret != 0)
 		return ret;
-	ops->prepare(dev);
+	shmbus_announce_start(dev);
 	for (i = 0; i < data->nb_tx_queues; i++) {
 		txq = data->tx_queues[i];
 		if (!txq->deferred)
@@ -291,11 +437,26 @@ shmbus_queues_stop(struct rte_eth_dev *dev)
 	uint16_t i;
 
 	for (i = 0; i < data->nb_rx_queues; i++) {
-		shmbus_wire(dev)->ops->rxq_stop(dev, data->rx_queues[i]);
+		stop_rxq(dev, i);
 		data->rx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
 	}
 	for (i = 0; i < data->nb_tx_queues; i++)
 		data->tx_queue_state[i] = RTE_ETH_QUEUE_STATE_STOPPED;
+	shmbus_queues_update(dev);
+}
+
+void
+shmbus_queues_restart(struct rte_eth_dev *dev)
+{
+	struct shmbus_rxq *q;
+	uint16_t i;
+
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		q = dev->data->rx_queues[i];
+		if (q != NULL && dev->data->rx_queue_state[i] == RTE_ETH_QUEUE_STATE_STARTED &&
+		    shmbus_wire_is_open(shmbus_wire(dev)))
+			shmbus_ops(dev)->rxq_restart(dev, q);
+	}
 }
 
 /*
@@ -307,7 +468,7 @@ shmbus_queues_stop(struct rte_eth_dev *dev)
 int
 shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 {
-	if (shmbus_removal_look(dev))
+	if (shmbus_link_is_gone(dev) || dev->data->rx_queues[id] == NULL)
 		return -EIO;
 	start_rxq(dev, id);
 	shmbus_queues_update(dev);
@@ -321,14 +482,14 @@ shmbus_rx_queue_stop(struct rte_eth_dev *dev, uint16_t id)
 {
 	dev->data->rx_queue_state[id] = RTE_ETH_QUEUE_STATE_STOPPED;
 	shmbus_queues_update(dev);
-	shmbus_wire(dev)->ops->rxq_stop(dev, dev->data->rx_queues[id]);
+	stop_rxq(dev, id);
 	return 0;
 }
 
 int
 shmbus_tx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 {
-	if (shmbus_removal_look(dev))
+	if (shmbus_link_is_gone(dev) || dev->data->tx_queues[id] == NULL)
 		return -EIO;
 	start_txq(dev, id);
 	shmbus_queues_update(dev);

@@ -5,8 +5,8 @@
 #include <rte_thash.h>
 
 #include "shmbus_headers.h"
+#include "shmbus_priv.h"
 #include "shmbus_steer.h"
-#include "shmbus_ops.h"
 
 /* The key of Microsoft's specification, which most drivers begin with. */
 static const uint8_t default_key[SHMBUS_RSS_KEY] = {
@@ -150,6 +150,8 @@ shmbus_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 {
 	struct shmbus_rss rss = shmbus_priv(dev)->rss;
 
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	if (!key_fits(dev, conf))
 		return -EINVAL;
 	shmbus_toeplitz_set(&rss.toeplitz, conf->rss_hf,
@@ -179,6 +181,8 @@ shmbus_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *con
 	struct shmbus_rss rss = shmbus_priv(dev)->rss;
 	unsigned int i, group, bit;
 
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	if (size != SHMBUS_RSS_RETA)
 		return -EINVAL;
 	for (i = 0; i < SHMBUS_RSS_RETA; i++) {

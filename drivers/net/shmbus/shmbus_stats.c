@@ -9,17 +9,20 @@
  */
 
 #include "shmbus_ops.h"
+#include "shmbus_rxq.h"
+#include "shmbus_stats.h"
+#include "shmbus_txq.h"
 
 static void
 count_rx(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbus_counts *counts)
 {
-	const struct shmbus_wire *wire = shmbus_wire(dev);
-
 	counts->ipackets += q->stats.packets;
 	counts->ibytes += q->stats.bytes;
 	counts->filtered += q->stats.filtered;
 	counts->rx_too_long += q->stats.too_long;
-	wire->ops->count_rx(wire, q, counts);
+	/* Refused by this queue alone, not by all that read the lane. */
+	counts->corrupt += q->stats.refused;
+	shmbus_ops(dev)->rxq_count(q, counts);
 }
 
 static void
@@ -28,7 +31,7 @@ count_tx(const struct rte_eth_dev *dev, const struct shmbus_txq *q, struct shmbu
 	counts->opackets += q->stats.packets;
 	counts->obytes += q->stats.bytes;
 	counts->oerrors += q->stats.dropped;
-	shmbus_wire(dev)->ops->count_tx(q, counts);
+	shmbus_ops(dev)->txq_count(q, counts);
 }
 
 void

@@ -7,8 +7,9 @@
 #include <rte_malloc.h>
 
 #include "base/shmbus_clock.h"
-#include "shmbus_steer_table.h"
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
+#include "shmbus_steer.h"
 
 /* Tables that are kept for queues that are behind. */
 #define CHAIN_MAX 16
@@ -30,8 +31,8 @@ static struct shmbus_steer_table *
 table_new(const struct rte_eth_dev *dev)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const bool lanes = priv->format == SHMBUS_FORMAT_LANES;
-	const uint32_t n_lanes = lanes ? shmbus_process_bus(dev)->geo.lanes : 0;
+	const struct shmbus_wire *wire = shmbus_wire(dev);
+	const uint32_t n_lanes = wire->format == SHMBUS_WIRE_LANES ? wire->lanes.geo.lanes : 0;
 	const uint32_t n_flows = count_flows(priv->steer.flows);
 	struct shmbus_steer_table *t;
 	struct rte_flow *flow;
@@ -44,7 +45,7 @@ table_new(const struct rte_eth_dev *dev)
 	t->spread = priv->steer.spread;
 	t->isolated = priv->steer.isolated;
 	t->n_queues = dev->data->nb_rx_queues;
-	t->lane_queues = lanes ? shmbus_process_bus(dev)->geo.queues : 1;
+	t->lane_queues = RTE_MAX(shmbus_wire_max_queues(wire), 1u);
 	t->n_lanes = n_lanes;
 	t->toeplitz = priv->rss.toeplitz;
 	memcpy(t->reta, priv->rss.reta, sizeof(t->reta));
@@ -115,7 +116,7 @@ lock_queues(struct rte_eth_dev *dev)
 static uint64_t
 unread(const struct shmbus_rxq *q, uint32_t lane)
 {
-	const struct shmbus_reader *r = &q->readers[lane];
+	const struct shmbus_reader *r = &q->lanes.readers[lane];
 
 	return r->left != 0 ? r->pos + r->len : r->pos;
 }
@@ -135,7 +136,7 @@ find_extent(const struct rte_eth_dev *dev, uint32_t lane, uint64_t *low, uint64_
 		q = dev->data->rx_queues[i];
 		if (q == NULL || dev->data->rx_queue_state[i] != RTE_ETH_QUEUE_STATE_STARTED)
 			continue;
-		pos = q->readers[lane].pos;
+		pos = q->lanes.readers[lane].pos;
 		if (first || (int64_t)(pos - *low) < 0)
 			*low = pos;
 		pos = unread(q, lane);

@@ -5,8 +5,8 @@
 /* Frame by frame: is it for this queue? By the table that is in force for it. */
 
 #include "shmbus_headers.h"
-#include "shmbus_steer_table.h"
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_steer.h"
 
 bool
 shmbus_steer_enter(struct shmbus_rxq *q)
@@ -35,12 +35,6 @@ choose_table(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
 	return t;
 }
 
-bool
-shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
-{
-	return choose_table(q, frame)->isolated;
-}
-
 /* Where it goes if no rule says otherwise. */
 static uint16_t
 default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
@@ -51,15 +45,15 @@ default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
 			frame->found |= SHMBUS_FRAME_HASH;
 		return t->reta[frame->hash % SHMBUS_RSS_RETA];
 	}
-	if (t->spread) /* as it is without: shmbus_lanes.c */
+	if (t->spread) /* as it is without: base/station/shmbus_lanes_rx.c */
 		return (frame->lane / t->lane_queues + frame->lane % t->lane_queues) % t->n_queues;
 	return q->queue_id;
 }
 
-/* By the first rule that ends the search. False: dropped. n_asked: rules up to that one. */
+/* By the first rule that ends the search. False: dropped. */
 static bool
 ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
-	  struct shmbus_frame *frame, uint16_t *queue, uint32_t *n_asked)
+	  struct shmbus_frame *frame, uint16_t *queue)
 {
 	const struct rte_flow *flow;
 	uint16_t target;
@@ -72,7 +66,7 @@ ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 		frame->found |= flow->found;
 		if (flow->found & SHMBUS_FRAME_MARK)
 			frame->mark = flow->mark;
-		*n_asked = i + 1;
+		frame->n_asked = t->counts ? i + 1 : 0;
 		if (flow->fate == SHMBUS_FLOW_PASSTHRU)
 			continue;
 		if (flow->fate == SHMBUS_FLOW_DROP)
@@ -95,18 +89,38 @@ ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 	return !t->isolated;
 }
 
+/* The headers in bytes that lie in one piece. What parses them wants an mbuf. */
 static void
-count_hits(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
-	   const struct shmbus_headers *h, uint32_t n, uint32_t len)
+parse(struct shmbus_headers *h, const uint8_t *head, uint32_t head_len)
 {
+	const struct rte_mbuf m = {
+		.buf_addr = (void *)(uintptr_t)head,
+		.data_len = (uint16_t)head_len,
+		.pkt_len = head_len,
+		.nb_segs = 1,
+	};
+
+	shmbus_headers_parse(h, &m);
+}
+
+void
+shmbus_steer_count(const struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
+		   uint32_t len, const struct shmbus_frame *frame)
+{
+	const struct shmbus_steer_table *t;
 	struct shmbus_flow_count *count;
+	struct shmbus_headers h;
 	struct rte_flow *flow;
 	uint32_t i;
 
-	for (i = 0; i < n; i++) {
+	if (q->table == NULL)
+		return;
+	t = choose_table(q, frame);
+	parse(&h, head, head_len);
+	for (i = 0; i < frame->n_asked && i < t->n_flows; i++) {
 		flow = t->flows[i];
 		if (!flow->count || q->queue_id >= flow->n_counts ||
-		    !shmbus_flow_matches(&flow->match, h))
+		    !shmbus_flow_matches(&flow->match, &h))
 			continue;
 		count = &flow->counts[q->queue_id];
 		count->hits++;
@@ -115,34 +129,33 @@ count_hits(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
 }
 
 bool
-shmbus_steer_takes(struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len, uint32_t len,
-		   struct shmbus_frame *frame)
+shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
+{
+	return choose_table(q, frame)->isolated;
+}
+
+enum shmbus_verdict
+shmbus_steer_decide(const struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
+		    struct shmbus_frame *frame)
 {
 	const struct shmbus_steer_table *t = choose_table(q, frame);
-	/* What parses headers wants an mbuf. */
-	const struct rte_mbuf m = {
-		.buf_addr = (void *)(uintptr_t)head,
-		.data_len = (uint16_t)head_len,
-		.pkt_len = head_len,
-		.nb_segs = 1,
-	};
 	struct shmbus_headers headers;
-	uint32_t n_asked = 0;
 	uint16_t queue;
 	bool wanted;
 
-	shmbus_headers_parse(&headers, &m);
+	parse(&headers, head, head_len);
 	frame->hash = 0;
+	frame->n_asked = 0;
 	queue = default_queue(q, t, &headers, frame);
-	wanted = ask_flows(t, &headers, frame, &queue, &n_asked);
-	/* What nobody takes one of the queues that see it counts. */
+	wanted = ask_flows(t, &headers, frame, &queue);
+	/* A frame that no queue takes is counted by one of those that see it. */
 	if (!wanted)
 		queue = t->spread ? 0 : q->queue_id;
 	if (!t->spread)
 		queue = q->queue_id;
-	if (queue != q->queue_id)
-		return false;
-	if (unlikely(t->counts))
-		count_hits(q, t, &headers, n_asked, len);
-	return wanted;
+	if (queue != q->queue_id) {
+		frame->n_asked = 0;
+		return SHMBUS_FRAME_OTHERS;
+	}
+	return wanted ? SHMBUS_FRAME_TAKE : SHMBUS_FRAME_DROP;
 }

@@ -4,7 +4,7 @@
 
 /*
  * What the telemetry socket tells of ports and their buses. The commands run
- * in a thread of EAL's, while ports may come and go: shmbus_telemetry_lock.
+ * in a thread of EAL's, while ports may come and go: shmbus_mp_lock_ports.
  */
 
 #include <ctype.h>
@@ -15,25 +15,12 @@
 #include <rte_string_fns.h>
 #include <rte_telemetry.h>
 
-#include "base/shmbus_port.h"
+#include "shmbus_ethdev.h"
+#include "shmbus_mp.h"
 #include "shmbus_ops.h"
 
 /* Slots, or lanes, in one answer, of at most 16 KiB; a second parameter says where to begin. */
 #define ANSWER_MAX 48
-
-static rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
-
-void
-shmbus_telemetry_lock(void)
-{
-	rte_spinlock_lock(&lock);
-}
-
-void
-shmbus_telemetry_unlock(void)
-{
-	rte_spinlock_unlock(&lock);
-}
 
 /* "PORT" or "PORT,FIRST". NULL: there is no such port of this driver. The lock is held. */
 static const struct rte_eth_dev *
@@ -103,14 +90,14 @@ tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	clean(path);
 	rte_tel_data_add_dict_string(d, "name", dev->data->name);
 	rte_tel_data_add_dict_string(d, "path", path);
-	rte_tel_data_add_dict_string(d, "format", wire->ops->name);
-	rte_tel_data_add_dict_uint(d, "version", wire->ops->version(wire));
+	rte_tel_data_add_dict_string(d, "format", shmbus_ops(dev)->name);
+	rte_tel_data_add_dict_uint(d, "version", shmbus_wire_version(wire));
 	add_mac(d, &priv->macs[0]);
-	if (priv->format == SHMBUS_FORMAT_LANES && !priv->args.readonly)
+	if (priv->format == SHMBUS_WIRE_LANES && priv->slot != SHMBUS_NO_SLOT)
 		rte_tel_data_add_dict_uint(d, "slot", priv->slot);
 	rte_tel_data_add_dict_string(d, "readonly", priv->args.readonly ? "yes" : "no");
 	rte_tel_data_add_dict_string(d, "started", dev->data->dev_started ? "yes" : "no");
-	rte_tel_data_add_dict_string(d, "link_set_down", priv->link_down ? "yes" : "no");
+	rte_tel_data_add_dict_string(d, "link_set_down", priv->link.set_down ? "yes" : "no");
 	rte_tel_data_add_dict_uint(d, "rx_queues", dev->data->nb_rx_queues);
 	rte_tel_data_add_dict_uint(d, "tx_queues", dev->data->nb_tx_queues);
 	rte_tel_data_add_dict_uint(d, "mtu", dev->data->mtu);
@@ -129,9 +116,9 @@ tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d
 	uint32_t slot, n = 0;
 	bool self;
 
-	rte_tel_data_add_dict_uint(d, "count", wire->ops->count_peers(wire, priv));
+	rte_tel_data_add_dict_uint(d, "count", shmbus_wire_count_peers(wire));
 	/* Ports on a shmif bus know nothing of each other. */
-	if (priv->format != SHMBUS_FORMAT_LANES)
+	if (priv->format != SHMBUS_WIRE_LANES || !shmbus_wire_is_open(wire))
 		return;
 	for (slot = first; slot < bus->geo.ports && n < ANSWER_MAX; slot++) {
 		if (!shmbus_port_peer(bus, slot, &peer))
@@ -209,14 +196,14 @@ static void
 tell_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
-	const int fd = wire->ops->fd(wire);
+	const int fd = shmbus_wire_file(wire)->fd;
 	struct stat st;
 
 	if (fd < 0) /* on none */
 		return;
 	if (fstat(fd, &st) == 0)
 		rte_tel_data_add_dict_uint(d, "memory", (uint64_t)st.st_blocks * 512);
-	if (shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES)
+	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
 		tell_lanes(&wire->lanes, first, d);
 	else
 		tell_ring(&wire->shmif, d);
@@ -229,13 +216,13 @@ answer(const char *params, struct rte_tel_data *d,
 	const struct rte_eth_dev *dev;
 	uint32_t first;
 
-	shmbus_telemetry_lock();
+	shmbus_mp_lock_ports();
 	dev = find_port(params, &first);
 	if (dev != NULL) {
 		rte_tel_data_start_dict(d);
 		tell(dev, first, d);
 	}
-	shmbus_telemetry_unlock();
+	shmbus_mp_unlock_ports();
 	return dev != NULL ? 0 : -EINVAL;
 }
 

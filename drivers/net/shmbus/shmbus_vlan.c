@@ -16,6 +16,9 @@
 
 #include <rte_ether.h>
 
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
+#include "shmbus_rxq.h"
 #include "shmbus_vlan.h"
 
 #define TYPE_OFF (2 * RTE_ETHER_ADDR_LEN)
@@ -40,7 +43,7 @@ shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	RTE_SET_USED(dev);
 	RTE_SET_USED(vlan_id);
 	RTE_SET_USED(on);
-	return 0;
+	return shmbus_is_primary() ? 0 : SHMBUS_REFUSED;
 }
 
 /* ethdev has written dev_conf already, but for what the queues tell of themselves. */
@@ -52,6 +55,8 @@ shmbus_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 	uint16_t i;
 
 	RTE_SET_USED(mask);
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
 	for (i = 0; i < dev->data->nb_rx_queues; i++) {
 		q = dev->data->rx_queues[i];
 		if (q != NULL)

@@ -12,7 +12,7 @@
  * is part of the frame, so both formats carry it, and peers see it as it is.
  */
 
-#include "shmbus_ethdev.h"
+#include <ethdev_driver.h>
 
 #define SHMBUS_VLAN_RX_OFFLOADS (RTE_ETH_RX_OFFLOAD_VLAN_FILTER | \
 	RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_QINQ_STRIP)

@@ -12,7 +12,8 @@
 
 #include <rte_string_fns.h>
 
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_stats.h"
 
 /* A counter by its name and its place in a structure. */
 struct xstat {
@@ -57,7 +58,7 @@ static const struct xstat shmif_table[] = {
 static const struct xstat *
 format_table(const struct rte_eth_dev *dev, unsigned int *n)
 {
-	const bool lanes = shmbus_priv(dev)->format == SHMBUS_FORMAT_LANES;
+	const bool lanes = shmbus_priv(dev)->format == SHMBUS_WIRE_LANES;
 
 	*n = lanes ? RTE_DIM(lanes_table) : RTE_DIM(shmif_table);
 	return lanes ? lanes_table : shmif_table;
@@ -129,7 +130,6 @@ int
 shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const unsigned int all = count_xstats(dev);
 	struct shmbus_rxq_counts rx;
 	struct shmbus_txq_counts tx;
@@ -154,7 +154,7 @@ shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 	k += get_port(&xstats[k], priv, &now, port_table, RTE_DIM(port_table));
 	table = format_table(dev, &n_table);
 	k += get_port(&xstats[k], priv, &now, table, n_table);
-	xstats[k].value = wire->ops->count_peers(wire, priv);
+	xstats[k].value = shmbus_wire_count_peers(shmbus_wire(dev));
 	for (i = 0; i < all; i++)
 		xstats[i].id = i;
 	return (int)all;

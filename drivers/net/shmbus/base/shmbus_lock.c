@@ -65,3 +65,11 @@ shmbus_lock_held_by_other(int fd, off_t off)
 	 */
 	return lock_op(fd, F_OFD_GETLK, F_RDLCK, off, &lock) != 0 || lock.l_type != F_UNLCK;
 }
+
+bool
+shmbus_lock_shared_by_other(int fd, off_t off)
+{
+	struct flock lock;
+
+	return lock_op(fd, F_OFD_GETLK, F_WRLCK, off, &lock) != 0 || lock.l_type != F_UNLCK;
+}

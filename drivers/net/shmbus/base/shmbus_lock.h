@@ -26,4 +26,7 @@ void shmbus_lock_drop(int fd, off_t off);
 /* Does another open file description hold it? One system call. */
 bool shmbus_lock_held_by_other(int fd, off_t off);
 
+/* The same, where a shared lock counts, too. */
+bool shmbus_lock_shared_by_other(int fd, off_t off);
+
 #endif /* SHMBUS_LOCK_H */

@@ -16,10 +16,19 @@
 /* Instead of membarrier(2): more than any store takes to be seen. */
 #define SETTLE_NS (10 * 1000 * 1000)
 
+/* Watch the file that is open, whatever its name leads to now. The watch's number, or -1. */
+static int
+add_watch(int in, int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return inotify_add_watch(in, name, IN_MODIFY | IN_ATTRIB);
+}
+
 int
 shmbus_wake_watch(int fd)
 {
-	char name[32];
 	int in, ret;
 
 	in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -27,9 +36,7 @@ shmbus_wake_watch(int fd)
 		return -errno;
 	if (fd < 0)
 		return in;
-	/* The file that is open, whatever its name leads to now. */
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	if (inotify_add_watch(in, name, IN_MODIFY | IN_ATTRIB) < 0) {
+	if (add_watch(in, fd) < 0) {
 		ret = -errno;
 		close(in);
 		return ret;
@@ -45,6 +52,18 @@ shmbus_wake_drain(int fd)
 	/* What is read is all there is, unless it is all that can be read. */
 	while (read(fd, events, sizeof(events)) == (ssize_t)sizeof(events))
 		;
+}
+
+void
+shmbus_wake_self(int in, int fd)
+{
+	const int watch = fd < 0 ? -1 : add_watch(in, fd); /* the one that is there */
+
+	/* A watch that is removed leaves an event. What happens before it is there again is
+	 * not missed, as the descriptor is readable.
+	 */
+	if (watch >= 0 && inotify_rm_watch(in, watch) == 0)
+		add_watch(in, fd);
 }
 
 int

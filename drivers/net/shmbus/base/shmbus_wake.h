@@ -99,6 +99,13 @@ int shmbus_wake_watch(int fd);
 /* Forget what it was told; without this the next time would not be an edge. */
 void shmbus_wake_drain(int fd);
 
+/*
+ * Make a descriptor readable that watches the file open as fd, without a change
+ * of the file. For a station that may not write it, or wants to wake itself
+ * alone. fd -1: nothing.
+ */
+void shmbus_wake_self(int in, int fd);
+
 /* Wake all who watch the file. */
 int shmbus_wake_ring(const struct shmbus_bus *bus);
 

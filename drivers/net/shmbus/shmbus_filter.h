@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_FILTER_H
+#define SHMBUS_FILTER_H
+
+/* Which frames are for the port, by address and VLAN. */
+
+#include <ethdev_driver.h>
+
+struct shmbus_priv;
+
+int shmbus_promiscuous_enable(struct rte_eth_dev *dev);
+int shmbus_promiscuous_disable(struct rte_eth_dev *dev);
+int shmbus_allmulticast_enable(struct rte_eth_dev *dev);
+int shmbus_allmulticast_disable(struct rte_eth_dev *dev);
+int shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac);
+int shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_t index,
+			uint32_t pool);
+void shmbus_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
+int shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, uint32_t n);
+
+/* The port has the address macs[0], and no other yet. */
+void shmbus_filter_init(struct shmbus_priv *priv);
+
+/* Returns whether a frame that begins with these bytes is for this port. */
+bool shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
+
+/* Returns the first of the port's addresses, as the first 8 bytes of a frame to it, the last two 0. */
+uint64_t shmbus_filter_own(const struct shmbus_priv *priv);
+
+#endif /* SHMBUS_FILTER_H */

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * From one bus to another.
+ *
+ * Theory of operation
+ *
+ * One mechanism, relink(), serves a port that is started, configured or reset
+ * after its bus has gone, and rte_pmd_shmbus_linkstr_set() and _unset().
+ *
+ *   port is on      another path       the same path   no path
+ *   a bus           join, then leave   leave, join     leave
+ *   a bus, gone     leave, join        leave, join     leave
+ *   no bus          join               -               -
+ *
+ * A bus that is gone is left first, as the new one may be in the same file,
+ * emptied and made anew. Else the port leaves its bus when it has another one:
+ * if that cannot be joined nothing has changed. A port that had to leave and may
+ * not join, or whose new bus lacks queues, is on no bus: its wire is closed, its
+ * queues are down.
+ *
+ * Queues keep what they have counted, and all else that the application has
+ * configured. Their memory depends on the geometry of a bus of lanes: it is made
+ * anew for the new bus, which must have as many queues.
+ *
+ * A port that a secondary process shares stays where it is: that process has
+ * the old bus mapped, and uses the memory of the queues.
+ */
+
+#include <rte_errno.h>
+#include <rte_string_fns.h>
+
+#include <eal_export.h>
+
+#include "base/shmbus_guard.h"
+#include "rte_pmd_shmbus.h"
+#include "shmbus_ethdev.h"
+#include "shmbus_link.h"
+#include "shmbus_mp.h"
+#include "shmbus_priv.h"
+#include "shmbus_queue.h"
+#include "shmbus_relink.h"
+#include "shmbus_steer.h"
+
+/* ---- the two halves of it */
+
+static void
+leave(const struct shmbus_priv *priv, struct shmbus_wire *wire)
+{
+	shmbus_wire_leave(wire, priv->args.unlink);
+	shmbus_wire_close(wire);
+}
+
+static void
+set_limits(struct shmbus_priv *priv, const struct shmbus_wire *wire)
+{
+	priv->max_frame = shmbus_wire_frame_max(wire);
+	priv->overhead = priv->format == SHMBUS_WIRE_LANES ? SHMBUS_OVERHEAD : RTE_ETHER_HDR_LEN;
+}
+
+static void
+tell_joined(const char *name, const struct shmbus_wire *wire)
+{
+	const char *path = shmbus_wire_file(wire)->path;
+	const char *created = shmbus_wire_is_new(wire) ? ", which it created" : "";
+
+	if (wire->readonly)
+		SHMBUS_LOG(INFO, "%s: looks on at %s", name, path);
+	else if (wire->format == SHMBUS_WIRE_SHMIF)
+		SHMBUS_LOG(INFO, "%s: number %u of this driver's ports on the shmif bus %s%s", name,
+			   wire->slot, path, created);
+	else
+		SHMBUS_LOG(INFO, "%s: port %u of %u on %s%s", name, wire->slot,
+			   wire->lanes.geo.ports, path,
+			   wire->took_over ? ", taken over from a dead port" : created);
+}
+
+int
+shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	const struct shmbus_args *args = &priv->args;
+	struct shmbus_wire_conf conf = {
+		.bus = {
+			.path = args->path,
+			.ports = args->ports,
+			.queues = args->queues,
+			.lane_size = args->lane_size,
+			.mode = args->mode,
+		},
+		.format = priv->format,
+		.port = { .numa_node = priv->numa_node },
+		.sender = priv->format == SHMBUS_WIRE_SHMIF ? priv->shmif.sender : 0,
+	};
+	struct shmbus_error error;
+	int ret;
+
+	shmbus_wire_init(wire, priv->format);
+	if (args->path[0] == '\0') {
+		priv->slot = SHMBUS_NO_SLOT;
+		if (priv->format == SHMBUS_WIRE_SHMIF)
+			set_limits(priv, wire);
+		SHMBUS_LOG(INFO, "%s: on no bus yet", dev->data->name);
+		return 0;
+	}
+	memcpy(conf.port.mac, priv->macs[0].addr_bytes, sizeof(conf.port.mac));
+	rte_strscpy(conf.port.name, dev->data->name, sizeof(conf.port.name));
+	if (args->readonly)
+		ret = shmbus_wire_look(wire, &conf, &error);
+	else
+		ret = shmbus_wire_attach(wire, &conf, &error);
+	if (ret != 0) {
+		SHMBUS_LOG(ERR, "%s: %s", dev->data->name, error.text);
+		return ret;
+	}
+	priv->slot = wire->slot;
+	set_limits(priv, wire);
+	tell_joined(dev->data->name, wire);
+	return 0;
+}
+
+/* Has the bus room for the queues that the application has set up? */
+static int
+check_queues(const struct rte_eth_dev *dev, const struct shmbus_wire *wire)
+{
+	const struct rte_eth_dev_data *data = dev->data;
+	const uint32_t max = shmbus_wire_max_queues(wire);
+	uint16_t i, n = 0;
+
+	for (i = 0; i < data->nb_rx_queues; i++)
+		if (data->rx_queues[i] != NULL)
+			n = i + 1;
+	for (i = 0; i < data->nb_tx_queues; i++)
+		if (data->tx_queues[i] != NULL)
+			n = RTE_MAX(n, i + 1);
+	if (n <= max)
+		return 0;
+	SHMBUS_LOG(ERR, "%s: path=%s: this bus has queues=%u, and the port %u; the port is on no bus"
+		" now. rte_eth_dev_reset() and fewer queues would do", data->name,
+		shmbus_priv(dev)->args.path, max, n);
+	return -ENOSPC;
+}
+
+/* ---- relink */
+
+/* The port is on the bus of fresh, or on no bus if that lacks what the queues want. */
+static int
+settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_wire *wire = shmbus_wire(dev);
+	int ret = 0;
+
+	if (shmbus_wire_is_open(fresh)) {
+		ret = check_queues(dev, fresh);
+		if (ret == 0)
+			ret = shmbus_queues_fit(dev, fresh);
+		if (ret != 0)
+			leave(priv, fresh);
+	}
+	leave(priv, wire);
+	if (ret != 0 || !shmbus_wire_is_open(fresh))
+		priv->slot = SHMBUS_NO_SLOT;
+	/* The geometry of the last bus stays: limits of a port that is on none. */
+	if (shmbus_wire_is_open(fresh))
+		*wire = *fresh;
+	shmbus_link_set_status(dev, ret == 0 ? SHMBUS_FATE_WELL : SHMBUS_FATE_GONE);
+	return ret;
+}
+
+/* To the bus that priv->args.path leads to; "": to none. */
+static int
+relink(struct rte_eth_dev *dev, bool leave_first)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_wire fresh;
+	int ret;
+
+	ret = shmbus_mp_lock_wire(dev);
+	if (ret != 0)
+		return ret;
+	if (leave_first) {
+		leave(priv, shmbus_wire(dev));
+		shmbus_link_set_status(dev, SHMBUS_FATE_GONE);
+	}
+	ret = shmbus_relink_join(dev, &fresh);
+	if (ret == 0)
+		ret = settle(dev, &fresh);
+	shmbus_mp_unlock_wire();
+	shmbus_queues_update(dev);
+	return ret;
+}
+
+int
+shmbus_relink_if_lost(struct rte_eth_dev *dev)
+{
+	const struct shmbus_priv *priv = shmbus_priv(dev);
+
+	shmbus_guard_renew();
+	shmbus_link_is_gone(dev);
+	return shmbus_load(&priv->link.status) == SHMBUS_FATE_WELL ? 0 : relink(dev, true);
+}
+
+int
+shmbus_dev_reset(struct rte_eth_dev *dev)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	uint16_t i;
+
+	if (!shmbus_is_primary())
+		return SHMBUS_REFUSED;
+	if (shmbus_mp_has_secondaries(dev)) {
+		shmbus_mp_tell_shared(dev);
+		return -EBUSY;
+	}
+	shmbus_guard_renew();
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		shmbus_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		shmbus_tx_queue_release(dev, i);
+	shmbus_steer_close(dev);
+	priv->link.set_down = false;
+	return relink(dev, true);
+}
+
+/* ---- rte_pmd_shmbus.h */
+
+static int
+find_port(uint16_t port_id, struct rte_eth_dev **dev)
+{
+	if (!rte_eth_dev_is_valid_port(port_id))
+		return -ENODEV;
+	*dev = &rte_eth_devices[port_id];
+	if ((*dev)->dev_ops == NULL || (*dev)->process_private == NULL ||
+	    !shmbus_is_our_port(*dev))
+		return -ENODEV;
+	return 0;
+}
+
+static int
+relink_stopped(uint16_t port_id, const char *path)
+{
+	char before[PATH_MAX];
+	struct rte_eth_dev *dev;
+	struct shmbus_priv *priv;
+	int ret;
+
+	ret = find_port(port_id, &dev);
+	if (ret != 0)
+		return ret;
+	if (!shmbus_is_primary())
+		return -ENOTSUP;
+	if (dev->data->dev_started)
+		return -EBUSY;
+	if (path == NULL)
+		return -EINVAL;
+	priv = shmbus_priv(dev);
+	if (strlen(path) >= sizeof(priv->args.path))
+		return -ENAMETOOLONG;
+	rte_strscpy(before, priv->args.path, sizeof(before));
+	rte_strscpy(priv->args.path, path, sizeof(priv->args.path));
+	ret = relink(dev, shmbus_link_is_gone(dev) || strcmp(path, before) == 0);
+	/* A port that has not moved is where it was. */
+	if (ret != 0 && shmbus_wire_is_open(shmbus_wire(dev)))
+		rte_strscpy(priv->args.path, before, sizeof(priv->args.path));
+	return ret;
+}
+
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_pmd_shmbus_linkstr_set, 26.11)
+int
+rte_pmd_shmbus_linkstr_set(uint16_t port_id, const char *path)
+{
+	return relink_stopped(port_id, path != NULL && path[0] != '\0' ? path : NULL);
+}
+
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_pmd_shmbus_linkstr_get, 26.11)
+int
+rte_pmd_shmbus_linkstr_get(uint16_t port_id, char *path, size_t size)
+{
+	struct rte_eth_dev *dev;
+	int ret;
+
+	ret = find_port(port_id, &dev);
+	if (ret != 0)
+		return ret;
+	if (path == NULL)
+		return -EINVAL;
+	return rte_strscpy(path, shmbus_priv(dev)->args.path, size) < 0 ? -ENAMETOOLONG : 0;
+}
+
+RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_pmd_shmbus_linkstr_unset, 26.11)
+int
+rte_pmd_shmbus_linkstr_unset(uint16_t port_id)
+{
+	return relink_stopped(port_id, "");
+}

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Receive from lanes.
+ *
+ * Theory of operation
+ *
+ * Lane by lane, record by record: frames are copied into mbufs, and the commit
+ * (shmbus_reader_commit) says whether they were whole. If not the mbufs go back
+ * to the stash, as if nothing had happened, and the frames are counted as
+ * missed. All else happens to the copies (shmbus_frame.h).
+ *
+ * A record is copied by one of two functions. copy_plain() knows frames that
+ * fit one mbuf and bear no request. At the first frame that it does not know
+ * copy_any() goes on, which knows all.
+ *
+ * A frame that is to be delivered in segments, or one whose request wants all
+ * of it in one piece that no mbuf has, is held: copied into memory of the
+ * queue's own, and committed, so its lane is free again. It is delivered from
+ * there, over as many polls as it takes, before anything else.
+ */
+
+#include "base/shmbus_copy.h"
+#include "shmbus_checksum.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_priv.h"
+#include "shmbus_bursts.h"
+#include "shmbus_steer.h"
+
+/* Flags with which the second loop has something to do. */
+#define SORT (SHMBUS_RX_FILTER | SHMBUS_RX_STEER | SHMBUS_RX_COMPLETE)
+/* Flags with which copy_plain() will not do. */
+#define NOT_PLAIN (SHMBUS_RX_SCATTER | SHMBUS_RX_SHARED | SHMBUS_RX_REQUESTS)
+
+/* What was copied of one record, before the commit. */
+struct copied {
+	uint16_t n;        /* mbufs */
+	bool held;         /* and a frame that is held */
+	bool corrupt;      /* what comes next makes no sense */
+	bool not_plain;    /* copy_any() is to go on */
+	bool no_mbuf;
+	uint32_t bytes;
+	uint32_t too_long;
+	uint32_t filtered;
+};
+
+/* The bytes of a frame from done on, which is a multiple of lines, or all of it. */
+static inline void
+copy_frame(const struct shmbus_rxq *q, uint8_t *dst, const uint8_t *frame, uint32_t done,
+	   uint32_t len)
+{
+	/* Whole lines are faster, where the mbuf has room for them. */
+	if (likely(SHMBUS_ALIGN(len) <= q->room))
+		shmbus_copy_lines(dst + done, frame + done, len - done);
+	else
+		memcpy(dst + done, frame + done, len - done);
+}
+
+static inline void
+copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
+	   struct rte_mbuf **pkts, uint16_t n, struct copied *copied)
+{
+	struct rte_mbuf **stash = &q->stash[q->n_stash];
+	const uint8_t *frame;
+	uint32_t len;
+	uint16_t i, k;
+
+	for (i = 0, k = 0; i < n; i++) {
+		len = shmbus_reader_next(r, walk, &frame);
+		if (unlikely(len == 0)) {
+			copied->not_plain = true;
+			break;
+		}
+		if (unlikely(len > q->max_len || len > q->room)) {
+			copied->too_long++;
+			continue;
+		}
+		k++;
+		pkts[k - 1] = stash[-k];
+		shmbus_init_mbuf(q, pkts[k - 1], len);
+		copy_frame(q, rte_pktmbuf_mtod(pkts[k - 1], uint8_t *), frame, 0, len);
+		copied->bytes += len;
+	}
+	copied->n = k;
+	q->n_stash -= k;
+}
+
+/* ---- frames of all kinds */
+
+/* Where a frame goes. */
+enum place {
+	PLACE_MBUF,
+	PLACE_CHAIN,
+	PLACE_HELD_WHOLE,
+	PLACE_HELD_SEGMENTS,
+	PLACE_NONE, /* it is longer than the queue delivers */
+};
+
+/* Does the queue want a packet that is to be segmented in one piece? */
+static bool
+wants_whole(const struct shmbus_rxq *q, uint32_t len, uint32_t flags)
+{
+	return (q->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO) && len <= q->max_lro &&
+	       (len <= q->room || (flags & SHMBUS_RX_SCATTER));
+}
+
+/* Can the request of a frame in a chain be done in the chain's first mbuf? */
+static bool
+is_done_in_head(const struct shmbus_rxq *q, const struct shmbus_request *req)
+{
+	return req->l4_off <= q->room && req->l3_off + SHMBUS_IPV6_LEN <= q->room &&
+	       (shmbus_checksum_kinds(q, req) & SHMBUS_REQUEST_L4_CKSUM) == 0;
+}
+
+static enum place
+place_of(const struct shmbus_rxq *q, uint32_t len, const struct shmbus_request *req, uint32_t flags)
+{
+	const bool segment = req->flags & SHMBUS_REQUEST_SEGMENT;
+	uint32_t delivered;
+
+	if (len > SHMBUS_FRAME_MAX)
+		return PLACE_NONE;
+	if (segment && !wants_whole(q, len, flags)) {
+		delivered = RTE_MIN(len, (uint32_t)req->data_off + req->segment);
+		if (delivered <= q->max_len &&
+		    (delivered <= q->room || (flags & SHMBUS_RX_SCATTER)))
+			return PLACE_HELD_SEGMENTS;
+		return PLACE_NONE;
+	}
+	if (!segment && len > q->max_len)
+		return PLACE_NONE;
+	if (len <= q->room)
+		return PLACE_MBUF;
+	if (!(flags & SHMBUS_RX_SCATTER))
+		return PLACE_NONE;
+	return req->flags == 0 || is_done_in_head(q, req) ? PLACE_CHAIN : PLACE_HELD_WHOLE;
+}
+
+/* Where the head of a frame is copied to be decided on: to where the frame goes, if it fits. */
+static uint8_t *
+early_place(const struct shmbus_rxq *q, struct rte_mbuf *m, bool held)
+{
+	if (held || m == NULL || q->room < SHMBUS_FRAME_HEAD)
+		return q->held.bytes;
+	m->data_off = RTE_PKTMBUF_HEADROOM;
+	return rte_pktmbuf_mtod(m, uint8_t *);
+}
+
+/*
+ * Where several queues read the same lanes: copy the head of the frame to where
+ * the rest of it goes, or into held, and decide. False: the queue is done with
+ * the frame.
+ */
+static bool
+decide_early(struct shmbus_rxq *q, uint8_t *head, const uint8_t *from, uint32_t len,
+	     struct shmbus_frame *frame, struct copied *copied)
+{
+	const uint32_t head_len = RTE_MIN(len, SHMBUS_FRAME_HEAD);
+
+	shmbus_copy_lines(head, from, head_len);
+	shmbus_frame_decide(q, head, head_len, frame);
+	copied->filtered += frame->verdict == SHMBUS_FRAME_FILTERED;
+	/* A frame that is dropped is dropped after the commit, if it is to be counted. */
+	return frame->verdict == SHMBUS_FRAME_TAKE ||
+	       (frame->verdict == SHMBUS_FRAME_DROP && frame->n_asked != 0);
+}
+
+/* The frame into an mbuf, or into the first of a chain that begins with it. False: no mbufs. */
+static bool
+copy_to_mbufs(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uint32_t len,
+	      uint32_t done, enum place place)
+{
+	if (place == PLACE_MBUF) {
+		shmbus_init_mbuf(q, m, len);
+		copy_frame(q, rte_pktmbuf_mtod(m, uint8_t *), from, done, len);
+		return true;
+	}
+	shmbus_init_mbuf(q, m, done);
+	return shmbus_append(q, m, from + done, len - done);
+}
+
+static void
+hold(struct shmbus_rxq *q, const uint8_t *from, uint32_t len, uint32_t done,
+     const struct shmbus_frame *frame, bool segments)
+{
+	struct shmbus_held *h = &q->held;
+
+	shmbus_copy_lines(h->bytes + done, from + done, len - done);
+	h->len = len;
+	h->segments = segments;
+	h->frame = *frame;
+	h->tso = (struct shmbus_tso){
+		.frame = h->bytes,
+		.len = len,
+		.req = frame->request,
+		.kinds = shmbus_checksum_kinds(q, &frame->request),
+	};
+}
+
+/* One frame more. False: go on with it at the next poll, or not at all. */
+static bool
+copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
+	 struct rte_mbuf **pkts, uint32_t flags, struct shmbus_frame *frame,
+	 struct copied *copied)
+{
+	const struct shmbus_walk before = *walk;
+	const uint8_t *from;
+	struct rte_mbuf *m;
+	enum place place;
+	uint32_t len, done = 0;
+	bool held;
+
+	*frame = (struct shmbus_frame){
+		.tstamp_ns = r->tstamp_ns,
+		.pos = r->pos,
+		.lane = r->lane,
+	};
+	len = shmbus_reader_next_any(r, walk, &from, &frame->request);
+	if (unlikely(len == 0)) {
+		*walk = before;
+		copied->corrupt = true;
+		return false;
+	}
+	place = place_of(q, len, &frame->request, flags);
+	held = place == PLACE_HELD_WHOLE || place == PLACE_HELD_SEGMENTS;
+	/* What is before it is delivered first. */
+	if (held && copied->n != 0)
+		goto later;
+	m = shmbus_fill_stash(q, 1) != 0 ? q->stash[q->n_stash - 1] : NULL;
+	if (flags & SHMBUS_RX_SHARED) {
+		done = RTE_MIN(len, SHMBUS_FRAME_HEAD);
+		if (!decide_early(q, early_place(q, m, held), from, len, frame, copied))
+			return true;
+	}
+	if (unlikely(place == PLACE_NONE)) {
+		copied->too_long++;
+		return true;
+	}
+	if (unlikely(m == NULL)) {
+		copied->no_mbuf = true;
+		goto later;
+	}
+	if (held) {
+		hold(q, from, len, done, frame, place == PLACE_HELD_SEGMENTS);
+		copied->held = true;
+		return false;
+	}
+	q->n_stash--;
+	if (done != 0 && early_place(q, m, held) == q->held.bytes) {
+		/* What was decided on lies elsewhere: the rest goes there, too, and then all of it. */
+		if (len > done)
+			shmbus_copy_lines(q->held.bytes + done, from + done, len - done);
+		from = q->held.bytes;
+		done = 0;
+	}
+	if (unlikely(!copy_to_mbufs(q, m, from, len, done, place))) {
+		shmbus_put_back(q, &m, 1);
+		copied->no_mbuf = true;
+		goto later;
+	}
+	pkts[copied->n++] = m;
+	return true;
+
+later:
+	*walk = before;
+	return false;
+}
+
+/* ---- records, lanes and bursts */
+
+/* A frame that is held, into up to n mbufs. */
+static uint16_t
+deliver_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_t flags)
+{
+	struct shmbus_held *h = &q->held;
+	struct shmbus_frame frame = h->frame;
+	uint16_t got = 0;
+	int ret = 0;
+
+	while (got < n && h->len != 0) {
+		ret = h->segments ? shmbus_checksum_segment(q, &h->tso, &pkts[got]) :
+				    shmbus_checksum_whole(q, h->bytes, h->len, &h->frame.request,
+							  &pkts[got]);
+		if (ret == -ENOMEM)
+			break;
+		if (ret != 0)
+			q->stats.refused++;
+		else
+			got++;
+		if (ret != 0 || !h->segments || shmbus_tso_len(&h->tso) == 0)
+			h->len = 0;
+	}
+	/* What the request asks for is done. */
+	frame.request.flags = 0;
+	return shmbus_frames_sort(q, pkts, got, &frame, 0, flags);
+}
+
+/* The same as copy_plain() for frames of all kinds, and all that follows. */
+static __rte_noinline uint16_t
+rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	      struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t flags, bool *more)
+{
+	struct shmbus_frame frames[SHMBUS_STASH];
+	struct copied copied = { .n = 0 };
+	struct shmbus_walk walk;
+	uint16_t i, got;
+
+	n = RTE_MIN(n, (uint16_t)SHMBUS_STASH);
+	shmbus_reader_walk(bus, r, &walk);
+	for (i = 0; i < n; i++)
+		if (!copy_one(q, r, &walk, pkts, flags, &frames[copied.n], &copied))
+			break;
+	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
+		shmbus_put_back(q, pkts, copied.n);
+		q->held.len = 0;
+		return 0;
+	}
+	q->stats.too_long += copied.too_long;
+	q->stats.filtered += copied.filtered;
+	if (unlikely(copied.corrupt))
+		shmbus_reader_give_up(r);
+	*more = !copied.no_mbuf;
+	got = shmbus_frames_sort(q, pkts, copied.n, frames, 1, flags);
+	if (copied.held && shmbus_frame_accept(q, q->held.bytes, q->held.len, &q->held.frame)) {
+		got += deliver_held(q, &pkts[got], room - got, flags);
+		*more = q->held.len == 0;
+	} else {
+		q->held.len = 0;
+	}
+	return got;
+}
+
+/*
+ * Up to n frames of one record into pkts, which has room for room of them, as a
+ * frame may become several. *more: the lane may have more for this poll.
+ */
+static inline uint16_t
+rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	  struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t *flags, bool *more)
+{
+	struct copied copied = { .n = 0 };
+	const uint64_t pos = r->pos;
+	struct shmbus_walk walk;
+
+	*more = true;
+	if (unlikely(*flags & NOT_PLAIN))
+		return rx_record_any(bus, q, r, pkts, n, room, *flags, more);
+	shmbus_reader_walk(bus, r, &walk);
+	n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
+	if (unlikely(n == 0)) {
+		*more = false;
+		return 0;
+	}
+	copy_plain(q, r, &walk, pkts, n, &copied);
+	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
+		shmbus_put_back(q, pkts, copied.n);
+		return 0;
+	}
+	q->stats.too_long += copied.too_long;
+	if (unlikely(copied.not_plain))
+		*flags |= SHMBUS_RX_REQUESTS;
+	if (unlikely(*flags & SORT)) {
+		const struct shmbus_frame frame = {
+			.tstamp_ns = r->tstamp_ns,
+			.pos = pos,
+			.lane = r->lane,
+		};
+
+		return shmbus_frames_sort(q, pkts, copied.n, &frame, 0, *flags);
+	}
+	q->stats.packets += copied.n;
+	q->stats.bytes += copied.bytes;
+	return copied.n;
+}
+
+/* All that a lane has, up to nb_pkts. */
+static __rte_always_inline uint16_t
+rx_lane(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	struct shmbus_backoff *backoff = &q->lanes.backoffs[r->lane];
+	const uint64_t pos = r->pos;
+	unsigned int tries = SHMBUS_STASH;
+	uint16_t got = 0;
+	uint16_t n;
+	bool more;
+
+	if (shmbus_backoff_waits(backoff))
+		return 0;
+	/* A hostile writer could keep this loop busy: so many records, no more. */
+	do {
+		n = RTE_MIN(shmbus_reader_peek(bus, r), (uint32_t)(nb_pkts - got));
+		if (n == 0)
+			break;
+		got += rx_record(bus, q, r, &pkts[got], n, nb_pkts - got, &flags, &more);
+	} while (more && got < nb_pkts && --tries != 0);
+	shmbus_backoff_note(backoff, got, nb_pkts);
+	if (r->pos != pos)
+		shmbus_lanes_rx_publish(bus, &q->lanes, r);
+	return got;
+}
+
+static __rte_always_inline uint16_t
+rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	struct shmbus_bus *bus = &shmbus_port_wire(q->port_id)->lanes;
+	struct shmbus_lanes_rx *rx = &q->lanes;
+	struct shmbus_reader *r;
+	uint16_t got = 0;
+	uint16_t i;
+
+	if (unlikely(shmbus_lanes_rx_due(rx))) {
+		if (shmbus_lanes_rx_restarts(rx))
+			q->held.len = 0;
+		shmbus_lanes_rx_attend(bus, rx);
+	}
+	if (unlikely(q->held.len != 0))
+		got = deliver_held(q, pkts, nb_pkts, flags);
+	for (i = 0; i < rx->n_active && got < nb_pkts && q->held.len == 0; i++) {
+		r = shmbus_lanes_rx_reader(bus, rx, shmbus_lanes_rx_turn(rx));
+		if (likely(r != NULL))
+			got += rx_lane(bus, q, r, &pkts[got], nb_pkts - got, flags);
+	}
+	shmbus_lanes_rx_polled(rx, got);
+	return got;
+}
+
+static __rte_noinline uint16_t
+rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	uint16_t got;
+
+	if (!shmbus_steer_enter(q))
+		return 0;
+	got = rx_lanes(q, pkts, nb_pkts, flags);
+	shmbus_steer_leave(q);
+	return got;
+}
+
+uint16_t
+shmbus_rx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_rxq *q = queue;
+	/* R3 (rxq_flags): with R4: a link that is up again comes with its restart. */
+	const uint32_t flags = shmbus_load_acquire(&q->flags);
+
+	if (likely((flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER)) == 0))
+		return rx_lanes(q, pkts, nb_pkts, flags);
+	return flags & SHMBUS_RX_DOWN ? 0 : rx_steered(q, pkts, nb_pkts, flags);
+}

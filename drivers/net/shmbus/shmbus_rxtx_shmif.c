@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Receive from and transmit to a shmif bus.
+ *
+ * The ring is read and written in pieces, by way of memory of the queue's own
+ * (base/station/shmbus_shmif_rx.h, base/shmbus_shmif_writer.h): the bus's lock
+ * is held for one copy each, in which nothing can fault, and never while mbufs
+ * are touched. Where the lock is not to be had in a bounded time the burst ends;
+ * nothing sleeps.
+ */
+
+#include "base/shmbus_clock.h"
+#include "base/shmbus_copy.h"
+#include "shmbus_bursts.h"
+#include "shmbus_checksum.h"
+#include "shmbus_limit.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_priv.h"
+#include "shmbus_steer.h"
+#include "shmbus_vlan.h"
+
+/* Between two lines in the log about broken locks. */
+#define LOG_EVERY_NS UINT64_C(1000000000)
+
+static inline uint64_t
+broken(const struct shmbus_shmif_watch *watch)
+{
+	return shmbus_counted(&watch->broken_ours) + shmbus_counted(&watch->broken_foreign);
+}
+
+/* Tell people that a lock was broken, but not at any rate that a peer may choose. */
+static __rte_noinline void
+tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now,
+	    struct shmbus_shmif_told *told)
+{
+	const uint64_t ns = shmbus_clock_mono_ns();
+
+	if (told->since_ns != 0 && ns - told->since_ns < LOG_EVERY_NS)
+		return;
+	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: of dead ports of this driver %" PRIu64
+		   " times, of others that held it for too long %" PRIu64, bus->file.path,
+		   shmbus_counted(&now->broken_ours), shmbus_counted(&now->broken_foreign));
+	told->since_ns = ns;
+	told->broken = broken(now);
+}
+
+static inline void
+tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
+     struct shmbus_shmif_told *told)
+{
+	if (unlikely(broken(watch) != told->broken))
+		tell_broken(bus, watch, told);
+}
+
+/* ---- receive */
+
+/* A frame of the queue's own piece into mbufs. False: there are not enough. */
+static inline bool
+copy_frame(struct shmbus_rxq *q, const struct shmbus_shmif_frame *frame, struct rte_mbuf **m)
+{
+	if (unlikely(shmbus_fill_stash(q, 1) == 0))
+		return false;
+	*m = q->stash[--q->n_stash];
+	if (likely(frame->len <= q->room)) {
+		shmbus_init_mbuf(q, *m, frame->len);
+		shmbus_copy_exact(rte_pktmbuf_mtod(*m, uint8_t *), frame->data, frame->len);
+		return true;
+	}
+	shmbus_init_mbuf(q, *m, 0);
+	if (shmbus_append(q, *m, frame->data, frame->len))
+		return true;
+	shmbus_put_back(q, m, 1);
+	return false;
+}
+
+/* Frames of the piece into mbufs, up to n. False: no mbuf is left. */
+static bool
+copy_piece(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **pkts,
+	   uint16_t n, uint32_t flags, uint16_t *copied)
+{
+	struct shmbus_shmif_reader *r = &q->shmif.reader;
+	struct shmbus_shmif_frame frame;
+	uint32_t before;
+
+	*copied = 0;
+	while (*copied < n && shmbus_shmif_has_next(r)) {
+		before = r->off;
+		if (!shmbus_shmif_rx_next(bus, &q->shmif, &frame))
+			continue;
+		if (unlikely(frame.len > q->max_len ||
+			     (frame.len > q->room && !(flags & SHMBUS_RX_SCATTER)))) {
+			q->stats.too_long++;
+			continue;
+		}
+		if (unlikely(!copy_frame(q, &frame, &pkts[*copied]))) {
+			r->off = before;
+			return false;
+		}
+		++*copied;
+	}
+	return true;
+}
+
+static uint16_t
+rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	/* The time in a record is of the sender's own clock, and comparable with no other. */
+	static const struct shmbus_frame unknown;
+	const struct shmbus_shmif *bus = &shmbus_port_wire(q->port_id)->shmif;
+	unsigned int fetches = SHMBUS_SHMIF_FETCHES;
+	uint16_t got = 0;
+	bool more = true;
+	uint16_t n;
+
+	if (unlikely(shmbus_shmif_rx_restarts(&q->shmif)))
+		shmbus_shmif_rx_take_restart(&q->shmif);
+	while (more && got < nb_pkts && shmbus_shmif_rx_has_next(bus, &q->shmif, &fetches)) {
+		more = copy_piece(q, bus, &pkts[got], nb_pkts - got, flags, &n);
+		got += shmbus_frames_sort(q, &pkts[got], n, &unknown, 0, flags);
+	}
+	shmbus_backoff_note(&q->shmif.backoff, got, nb_pkts);
+	tell(bus, &q->shmif.reader.watch, &q->told);
+	return got;
+}
+
+uint16_t
+shmbus_rx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_rxq *q = queue;
+	/* R3 (rxq_flags): with R4 */
+	const uint32_t flags = shmbus_load_acquire(&q->flags);
+	uint16_t got;
+
+	if (likely(!(flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER))))
+		return rx_pieces(q, pkts, nb_pkts, flags);
+	if ((flags & SHMBUS_RX_DOWN) || !shmbus_steer_enter(q))
+		return 0;
+	got = rx_pieces(q, pkts, nb_pkts, flags);
+	shmbus_steer_leave(q);
+	return got;
+}
+
+/* ---- transmit */
+
+/* Frames that were put together, and not sent yet. */
+struct burst {
+	uint16_t taken; /* mbufs: frames in the burst, dropped ones, and the one being segmented */
+	uint16_t dropped;
+	uint16_t frames;
+	uint64_t bytes;
+	bool chains;
+	struct shmbus_tso tso; /* len 0: no packet is being segmented */
+};
+
+/* What the burst's memory held before a frame that turned out not to be one. */
+struct place {
+	uint32_t len;
+	uint32_t last;
+};
+
+static inline struct place
+place_of(const struct shmbus_shmif_writer *w)
+{
+	return (struct place){ .len = w->len, .last = w->last };
+}
+
+static inline void
+go_back(struct shmbus_shmif_writer *w, struct place place)
+{
+	w->len = place.len;
+	w->last = place.last;
+}
+
+static inline bool
+is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth)
+{
+	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len - growth;
+}
+
+/* Do here, on the frame as it will be sent, what no receiver on such a bus would do. */
+static bool
+finish(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth, uint8_t *at)
+{
+	struct shmbus_request req;
+
+	return shmbus_checksum_request(q, m, growth, &req) &&
+	       (req.flags == 0 || shmbus_finish(at, m->pkt_len + growth, &req, req.flags));
+}
+
+/* The packet, flat and with its tags, into memory of the queue's own. False: it is none. */
+static bool
+begin_segments(struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t tags, struct shmbus_tso *tso)
+{
+	const uint32_t growth = shmbus_vlan_growth(tags);
+	struct shmbus_request req;
+
+	if (m->pkt_len > q->max_whole - growth || m->pkt_len < RTE_ETHER_HDR_LEN ||
+	    !shmbus_checksum_request(q, m, growth, &req) ||
+	    !shmbus_copy_chain(q->flat + growth, m))
+		return false;
+	if (growth != 0)
+		shmbus_vlan_insert(q->flat, m, tags);
+	*tso = (struct shmbus_tso){
+		.frame = q->flat,
+		.len = m->pkt_len + growth,
+		.req = req,
+		.kinds = req.flags,
+	};
+	return true;
+}
+
+/* Segments as long as the burst has room. False: it has not, or the packet is none (tso.len 0). */
+static bool
+add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
+{
+	struct shmbus_tso *tso = &burst->tso;
+	struct place place;
+	uint32_t len;
+	uint8_t *at;
+
+	while ((len = shmbus_tso_len(tso)) != 0) {
+		place = place_of(&q->shmif);
+		at = shmbus_shmif_add(&q->shmif, sender, len);
+		if (at == NULL)
+			return false;
+		if (shmbus_tso_next(tso, at, len) != (int)len) {
+			go_back(&q->shmif, place);
+			tso->len = 0;
+			return false;
+		}
+		burst->frames++;
+		burst->bytes += len;
+	}
+	tso->len = 0;
+	return true;
+}
+
+/* One mbuf. False: the burst is full, and the mbuf is not taken. */
+static __rte_always_inline bool
+add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const uint64_t offloads,
+	  struct burst *burst)
+{
+	const struct place place = place_of(&q->shmif);
+	uint32_t growth = 0;
+	uint64_t tags = 0;
+	uint8_t *at;
+	bool good;
+
+	if (offloads != 0) {
+		tags = shmbus_vlan_wanted(offloads, m);
+		growth = shmbus_vlan_growth(tags);
+	}
+	if (unlikely(!is_legal(q, m, growth))) {
+		burst->dropped++;
+		return true;
+	}
+	at = shmbus_shmif_add(&q->shmif, sender, m->pkt_len + growth);
+	if (at == NULL)
+		return false;
+	good = true;
+	if (likely(m->nb_segs == 1))
+		shmbus_copy_exact(at + growth, rte_pktmbuf_mtod(m, const uint8_t *), m->pkt_len);
+	else
+		good = shmbus_copy_chain(at + growth, m);
+	if (offloads != 0 && tags != 0 && good)
+		shmbus_vlan_insert(at, m, tags);
+	if (offloads != 0 && (m->ol_flags & SHMBUS_TX_WISHES) && good)
+		good = finish(q, m, growth, at);
+	if (unlikely(!good)) {
+		go_back(&q->shmif, place);
+		burst->dropped++;
+		return true;
+	}
+	burst->frames++;
+	burst->bytes += m->pkt_len + growth;
+	return true;
+}
+
+/* As many as a burst takes. offloads: of Tx, those that change frames. */
+static __rte_always_inline void
+fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
+	   const uint64_t offloads, struct burst *burst)
+{
+	struct rte_mbuf *m;
+
+	for (; burst->taken < n; burst->taken++) {
+		m = pkts[burst->taken];
+		burst->chains |= m->nb_segs != 1;
+		if (offloads == 0 || !(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) ||
+		    !(offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)) {
+			if (!add_frame(q, sender, m, offloads, burst))
+				return;
+			continue;
+		}
+		if (!begin_segments(q, m, shmbus_vlan_wanted(offloads, m), &burst->tso)) {
+			burst->dropped++;
+			continue;
+		}
+		if (!add_segments(q, sender, burst)) {
+			if (burst->tso.len != 0) {
+				burst->taken++; /* it is flat by now; the rest of it comes next */
+				return;
+			}
+			burst->dropped++;
+		}
+	}
+}
+
+static __rte_noinline void
+fill_burst_offload(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
+		   struct burst *burst)
+{
+	/* The rest of a packet comes first. */
+	if (burst->tso.len != 0 && !add_segments(q, sender, burst)) {
+		if (burst->tso.len != 0)
+			return;
+		burst->dropped++;
+	}
+	fill_burst(q, sender, pkts, n, rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads,
+		   burst);
+}
+
+static inline uint16_t
+tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	const struct shmbus_shmif *bus = &shmbus_port_wire(q->port_id)->shmif;
+	struct burst burst = { .tso.len = 0 };
+	bool chains = false;
+	bool begun = false; /* a packet of which segments are on the bus already */
+	bool wake = false;
+	uint16_t done = 0;
+
+	while (done < nb_pkts || burst.tso.len != 0) {
+		burst = (struct burst){ .tso = burst.tso };
+		shmbus_shmif_begin(&q->shmif, shmbus_clock_mono_ns());
+		if (unlikely(flags & SHMBUS_TX_OFFLOADS))
+			fill_burst_offload(q, bus->sender, &pkts[done], nb_pkts - done, &burst);
+		else
+			fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, 0, &burst);
+		chains |= burst.chains;
+		if (q->shmif.len != 0 && shmbus_shmif_send(bus, &q->shmif) != 0) {
+			/* A packet that was begun cannot be begun again: its rest is lost. */
+			q->stats.dropped += begun;
+			break;
+		}
+		wake |= q->shmif.len != 0;
+		begun = burst.tso.len != 0;
+		done += burst.taken;
+		q->stats.packets += burst.frames;
+		q->stats.bytes += burst.bytes;
+		q->stats.dropped += burst.dropped;
+	}
+	if (wake && !(flags & SHMBUS_TX_QUIET))
+		shmbus_shmif_wake(bus);
+	tell(bus, &q->shmif.watch, &q->told);
+	shmbus_free_sent(flags, chains, pkts, done);
+	return done;
+}
+
+static __rte_noinline uint16_t
+tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	const uint64_t bytes = q->stats.bytes;
+	uint16_t sent;
+
+	sent = tx_burst(q, pkts, shmbus_limit_allows(q, pkts, nb_pkts), flags);
+	shmbus_limit_pay(q, q->stats.bytes - bytes);
+	return sent;
+}
+
+uint16_t
+shmbus_tx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+
+	if (unlikely(flags & (SHMBUS_TX_DOWN | SHMBUS_TX_LIMITED)))
+		return flags & SHMBUS_TX_DOWN ? 0 : tx_burst_limited(q, pkts, nb_pkts, flags);
+	return tx_burst(q, pkts, nb_pkts, flags);
+}

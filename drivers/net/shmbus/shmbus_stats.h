@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_STATS_H
+#define SHMBUS_STATS_H
+
+/* Statistics, and the extended ones. */
+
+#include <ethdev_driver.h>
+
+struct shmbus_counts;
+struct shmbus_rxq;
+struct shmbus_rxq_counts;
+struct shmbus_txq;
+struct shmbus_txq_counts;
+
+int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
+		     struct eth_queue_stats *qstats);
+int shmbus_stats_reset(struct rte_eth_dev *dev);
+
+/* All that the port and its queues have counted, no reset subtracted. */
+void shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts);
+
+/* Since the last reset. */
+void shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts);
+void shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts);
+
+void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
+void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
+
+/* shmbus_xstats.c */
+int shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n);
+int shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names,
+			    unsigned int n);
+int shmbus_xstats_reset(struct rte_eth_dev *dev);
+
+#endif /* SHMBUS_STATS_H */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * Transmit to the queue's lane.
+ *
+ * A burst becomes one record, or several if it is long, or if a frame in it
+ * must be dropped. What the lane has no room for stays with the application,
+ * as with a NIC whose ring is full.
+ */
+
+#include "base/shmbus_clock.h"
+#include "base/shmbus_copy.h"
+#include "shmbus_bursts.h"
+#include "shmbus_checksum.h"
+#include "shmbus_limit.h"
+#include "shmbus_mbuf.h"
+#include "shmbus_priv.h"
+#include "shmbus_vlan.h"
+
+/* Bits of shmbus_txq.flags. */
+#define NOT_PLAIN (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS | SHMBUS_TX_LIMITED)
+
+/* What an mbuf becomes on the bus. */
+struct frame {
+	uint32_t len; /* 0: it cannot be sent */
+	uint32_t growth; /* of it, VLAN tags */
+	uint64_t tags;
+	struct shmbus_request req;
+};
+
+static __rte_noinline void
+plan_offloads(const struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t offloads,
+	      struct frame *f)
+{
+	uint32_t max = q->max_len;
+
+	f->tags = shmbus_vlan_wanted(offloads, m);
+	f->growth = shmbus_vlan_growth(f->tags);
+	f->req.flags = 0;
+	/* No place for a tag, or a lie: the sum must not wrap. */
+	if (f->tags != 0 && (f->len < RTE_ETHER_HDR_LEN || f->len > SHMBUS_FRAME_MAX)) {
+		f->len = 0;
+		return;
+	}
+	f->len += f->growth;
+	if (m->ol_flags & SHMBUS_TX_WISHES) {
+		if (!shmbus_checksum_request(q, m, f->growth, &f->req))
+			max = 0;
+		else if (f->req.flags & SHMBUS_REQUEST_SEGMENT)
+			max = q->max_whole;
+	}
+	if (f->len > max)
+		f->len = 0;
+}
+
+/*
+ * Fill a record. offloads: of Tx, those that change frames. True: the next
+ * frame cannot be sent.
+ */
+static __rte_always_inline bool
+fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_record *rec,
+	    struct rte_mbuf **pkts, uint32_t nb_pkts, const uint64_t offloads, bool *chains)
+{
+	struct frame f = { .growth = 0, .tags = 0, .req.flags = 0 };
+	struct rte_mbuf *m;
+	uint32_t i, extent;
+	uint8_t *at;
+
+	for (i = 0; i < nb_pkts; i++) {
+		m = pkts[i];
+		f.len = m->pkt_len;
+		if (offloads != 0)
+			plan_offloads(q, m, offloads, &f);
+		else if (unlikely(f.len > q->max_len))
+			f.len = 0;
+		if (unlikely(f.len == 0)) {
+			*chains |= m->nb_segs != 1;
+			return true;
+		}
+		extent = (uint32_t)SHMBUS_ALIGN(f.len);
+		if (offloads != 0 && f.req.flags != 0)
+			extent = shmbus_request_extent(f.len);
+		at = shmbus_record_add(bus, &q->lanes, rec, extent);
+		if (unlikely(at == NULL))
+			return false;
+		if (likely(m->nb_segs == 1)) {
+			shmbus_copy_exact(at + f.growth, rte_pktmbuf_mtod(m, const uint8_t *),
+					  f.len - f.growth);
+		} else {
+			*chains = true;
+			if (unlikely(!shmbus_copy_chain(at + f.growth, m)))
+				return true;
+		}
+		if (offloads != 0 && f.tags != 0)
+			shmbus_vlan_insert(at, m, f.tags);
+		if (offloads != 0 && f.req.flags != 0)
+			shmbus_record_added_request(rec, f.len, &f.req);
+		else
+			shmbus_record_added(rec, f.len);
+	}
+	return false;
+}
+
+static __rte_always_inline uint16_t
+tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const uint32_t flags,
+	 const uint64_t offloads)
+{
+	struct shmbus_bus *bus = &shmbus_port_wire(q->port_id)->lanes;
+	struct shmbus_record rec = { .full = false };
+	uint16_t sent = 0;
+	uint16_t drops = 0;
+	bool chains = false;
+	uint64_t now;
+	bool drop;
+
+	/* The first use by this process maps the lane that the primary prepared. */
+	if (unlikely(!shmbus_lanes_tx_is_mapped(bus, &q->lanes)))
+		return 0;
+	now = shmbus_clock_real_ns();
+	do {
+		if (unlikely(!shmbus_record_begin(bus, &q->lanes, &rec,
+						  RTE_MIN((uint32_t)nb_pkts - sent,
+							  SHMBUS_RECORD_FRAMES))))
+			break;
+		drop = fill_record(bus, q, &rec, &pkts[sent],
+				   RTE_MIN((uint32_t)nb_pkts - sent, SHMBUS_RECORD_FRAMES), offloads,
+				   &chains);
+		shmbus_record_publish(bus, &q->lanes, &rec, now);
+		q->stats.bytes += rec.bytes;
+		sent += rec.count;
+		if (unlikely(drop)) {
+			drops++;
+			sent++; /* taken, but not sent */
+		}
+	} while (!rec.full && sent < nb_pkts);
+	shmbus_lanes_tx_sent(bus, &q->lanes);
+	q->stats.packets += (uint16_t)(sent - drops);
+	q->stats.dropped += drops;
+	shmbus_free_sent(flags, chains, pkts, sent);
+	return sent;
+}
+
+/* The same with what the plain path does not ask for. */
+static __rte_noinline uint16_t
+tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	return tx_burst(q, pkts, nb_pkts, flags,
+			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads);
+}
+
+static __rte_noinline uint16_t
+tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	const uint64_t bytes = q->stats.bytes;
+	uint16_t sent;
+
+	nb_pkts = shmbus_limit_allows(q, pkts, nb_pkts);
+	if (nb_pkts == 0)
+		return 0;
+	sent = tx_burst_offload(q, pkts, nb_pkts, flags);
+	shmbus_limit_pay(q, q->stats.bytes - bytes);
+	return sent;
+}
+
+uint16_t
+shmbus_tx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
+{
+	struct shmbus_txq *q = queue;
+	const uint32_t flags = shmbus_load(&q->flags);
+
+	if (unlikely(nb_pkts == 0 || (flags & NOT_PLAIN))) {
+		if (nb_pkts == 0 || (flags & SHMBUS_TX_DOWN))
+			return 0;
+		if (flags & SHMBUS_TX_LIMITED)
+			return tx_burst_limited(q, pkts, nb_pkts, flags);
+		return tx_burst_offload(q, pkts, nb_pkts, flags);
+	}
+	return tx_burst(q, pkts, nb_pkts, flags, 0);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_TXQ_H
+#define SHMBUS_TXQ_H
+
+/* A Tx queue. */
+
+#include <rte_common.h>
+
+#include "base/shmbus_shmif_writer.h"
+#include "base/station/shmbus_lanes_tx.h"
+#include "shmbus_log.h"
+
+/* Bits of shmbus_txq.flags. */
+#define SHMBUS_TX_FAST_FREE (1u << 0)
+#define SHMBUS_TX_DOWN (1u << 1)
+#define SHMBUS_TX_QUIET (1u << 2)    /* wake nobody */
+#define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may ask for something: shmbus_checksum.h, _vlan.h */
+#define SHMBUS_TX_LIMITED (1u << 4)  /* shmbus_limit.h */
+
+struct shmbus_txq_stats {
+	uint64_t packets;
+	uint64_t bytes;
+	uint64_t dropped;
+};
+
+/* A rate limit, see shmbus_limit.h. */
+struct shmbus_limit {
+	shmbus_a64 cost; /* of a byte, in cycles << SHMBUS_LIMIT_SHIFT; 0: no limit. By any thread. */
+	uint64_t seen_tsc;
+	int64_t debt; /* cycles that must pass before the next frame; below 0: saved up */
+};
+#define SHMBUS_LIMIT_SHIFT 16
+
+/* Its thread writes all of it but flags and limit.cost. */
+struct __rte_cache_aligned shmbus_txq {
+	shmbus_a32 flags;
+	uint16_t port_id;
+	uint16_t queue_id;
+	uint32_t max_len;
+	uint32_t max_whole; /* longest frame that is sent for others to segment */
+	struct shmbus_txq_stats stats;
+	struct shmbus_limit limit;
+
+	/* As it was set up: */
+	uint64_t offloads;
+	uint16_t nb_desc;
+	bool deferred; /* not started with the port */
+
+	void *memory; /* of what follows */
+	union {
+		struct shmbus_lanes_tx lanes;
+		struct {
+			struct shmbus_shmif_writer shmif;
+			uint8_t *flat; /* SHMBUS_FRAME_MAX bytes: a packet that is being segmented */
+			struct shmbus_shmif_told told;
+		};
+	};
+};
+
+#endif /* SHMBUS_TXQ_H */
