@@ -129,6 +129,10 @@ look_at_words(const struct shmbus_shmif_words *w, struct findings *f)
 		findings_add(f, &header, FIELD(first), "first", w->first, "%u at most", DATA);
 	if (w->last > DATA)
 		findings_add(f, &header, FIELD(last), "last", w->last, "%u at most", DATA);
+	if (f->n == before && shmbus_shmif_first_is_last(w))
+		findings_add(f, &header, FIELD(first), "first, where last is, too,", w->first,
+			     "where an older record begins than at %u; in a new ring %u, and last 0",
+			     w->last, DATA);
 	return f->n == before ? 0 : -EILSEQ;
 }
 
@@ -341,9 +345,10 @@ mend_times(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s)
 static void
 mend_ring(const struct shmbus_shmif *bus, uint8_t *copy)
 {
+	const struct shmbus_shmif_words w = shmbus_shmif_words(bus);
 	struct shmbus_shmif_state s;
 
-	if (shmbus_shmif_load(bus, &s) == 0) {
+	if (!shmbus_shmif_first_is_last(&w) && shmbus_shmif_work_out(bus, &w, &s) == 0) {
 		shmbus_shmif_get(bus, s.first, copy, (uint32_t)(s.end - s.first));
 		if (look_at_records(bus, copy, &s, s.first, NULL)) {
 			mend_times(bus, &s);

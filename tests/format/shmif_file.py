@@ -150,6 +150,11 @@ class Shmif:
 # What must be true of a bus whenever its lock is free
 
 
+def _is_begun_anew(bus):
+    """A repair can make a ring that is as a new bus's, but for the generation."""
+    return bus.first == DATA_SIZE and bus.record(0).len == 0
+
+
 def _header_problems(bus):
     if bus.magic != MAGIC:
         yield f"magic {bus.magic:#x}"
@@ -161,8 +166,10 @@ def _header_problems(bus):
         yield f"last {bus.last} is beyond the data"
     if bus.gen == 0 and bus.first != DATA_SIZE:
         yield f"first {bus.first} in a bus that was never full"
-    if bus.gen != 0 and bus.first >= DATA_SIZE:
+    if bus.gen != 0 and bus.first >= DATA_SIZE and not _is_begun_anew(bus):
         yield f"first {bus.first} is beyond the data"
+    if bus.first == bus.last or (bus.first == 0 and bus.last == DATA_SIZE):
+        yield f"first and last are both {bus.last}"
 
 
 def _record_problems(record, zero_padding):
@@ -188,7 +195,7 @@ def _chain_problems(bus, zero_padding):
     if bus.gen == 0 and held >= DATA_SIZE:
         yield "the newest record reaches the end, but the generation is 0"
     # The oldest record only gives way to one that is written on top of it.
-    if bus.gen != 0 and DATA_SIZE - held >= RECORD.size + FRAME_MAX:
+    if bus.gen != 0 and not _is_begun_anew(bus) and DATA_SIZE - held >= RECORD.size + FRAME_MAX:
         yield f"first is too far on: only {held} bytes are held"
 
 

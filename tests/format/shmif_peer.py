@@ -242,11 +242,15 @@ class Peer:
         self._step(half)
 
     def _clear(self, off, length):
-        """Move `first` on until none of these bytes belong to a record. They do not wrap."""
+        """Move `first` on until none of these bytes belong to a record. They do not wrap.
+
+        NetBSD's condition: an oldest record that begins up to a header's size before the bytes has
+        to go as well. There is none in a ring in good order, as it would be the newest.
+        """
         end = off + length
         if length and end == DATA_SIZE:
             end += 1  # for first when that is DATA_SIZE
-        while off <= self.bus.first < end:
+        while off <= self.bus.first + RECORD.size and end > self.bus.first:
             first = self.bus.first
             self.bus.first = wrap(first + self.bus.record(first).size)
 
@@ -269,6 +273,8 @@ class Peer:
         bus = self.bus
         if self.gen == bus.gen and self.off == bus.end():
             return None
+        if bus.first == bus.last:
+            raise Panic(f"first and last are both {bus.last}")
         if self._is_overtaken():
             self.overruns += 1
             self._go_to_first()

@@ -6,11 +6,14 @@ Nobody on a shmif bus waits for slow receivers, so whoever wants to lose nothing
 far they have come before it sends more.
 """
 
+import contextlib
+import random
 import struct
 import time
 
 from process import clock
-from shmif_file import DATA_SIZE, FRAME_MAX, RECORD
+from shmif_file import DATA_SIZE, FRAME_MAX, FRAME_MIN, RECORD, check
+from shmif_peer import Peer
 
 LIMIT_S = 120
 IN_FLIGHT = DATA_SIZE // 4 // (RECORD.size + FRAME_MAX)  # the longest frames fill a quarter
@@ -75,3 +78,31 @@ def receive_until(peer, enough):
             return frames
         if not peer.wait_for_wake(LIMIT_S):
             raise TimeoutError(f"nobody woke us behind {len(frames)} frames")
+
+
+def exchange_lap(path, *olds):
+    """Peers that come, and those that were there, exchange more than a data area of frames.
+
+    None is lost, and in the end all of the ring is in good order.
+    """
+    luck = random.Random(path)
+    with contextlib.ExitStack() as stack:
+        peers = [*olds, *(stack.enter_context(Peer(path, lock_limit=LIMIT_S)) for _ in range(2))]
+        bus = peers[-1].bus
+        assert bus.first != bus.last
+        for peer in peers:
+            peer.receive()
+        overruns = [peer.overruns for peer in peers]
+        sent = number = 0
+        while sent <= DATA_SIZE + FRAME_MAX:
+            # Many short ones take their time, and are no harder.
+            frame = luck.randbytes(luck.choice((FRAME_MIN, 60, 1000, FRAME_MAX)))
+            sender = peers[number % len(peers)]
+            sender.send([frame])
+            for peer in peers:
+                assert peer.receive() == ([] if peer is sender else [frame])
+            assert bus.first != bus.last
+            sent += RECORD.size + len(frame)
+            number += 1
+        check(bus)
+        assert [peer.overruns for peer in peers] == overruns

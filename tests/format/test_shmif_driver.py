@@ -15,7 +15,7 @@ from shmif_file import DATA_SIZE, FRAME_MAX, FRAME_MIN, RECORD, Shmif, check
 from shmif_peer import STEPS, Peer
 from shmif_samples import SAMPLES, random_frames, write_sample
 from shmif_traffic import (
-    IN_FLIGHT, LIMIT_S, checker_frame, parse_checker_frame, receive_until, send_paced)
+    IN_FLIGHT, LIMIT_S, checker_frame, exchange_lap, parse_checker_frame, receive_until, send_paced)
 
 OUR_MAC = bytes.fromhex("020000000001")
 
@@ -368,6 +368,7 @@ def test_others_after_a_dead_peer(step, path):
         assert [parse_checker_frame(frame)[1] for frame in heard] == [0]
         assert listener.overruns == 0
         check(peer.bus, zeros)
+        exchange_lap(path, listener)
 
 
 @pytest.mark.parametrize("left", [100000, 300, 10])
@@ -404,3 +405,62 @@ def test_lock_of_a_dead_peer(step, left, path):
         assert frames[-1] == held[-1] and frames == held[len(held) - len(frames):]
         gone = sum(RECORD.size + len(frame) for frame in held[:len(held) - len(frames)])
         assert gone < sent + len(dead) + 2 * (RECORD.size + FRAME_MAX)
+    exchange_lap(path)
+
+
+def break_chain(bus):
+    records = list(bus.records())
+    bus.data[records[5].off:records[5].off + 4] = b"\xff" * 4
+
+
+def put_first_at_last(bus):
+    bus.first = bus.last
+
+
+def put_last_beyond(bus):
+    bus.last = DATA_SIZE + 1
+
+
+@pytest.mark.parametrize("damage", [break_chain, put_first_at_last, put_last_beyond])
+def test_ring_begun_anew(damage, path):
+    """It is the ring of a new bus: peers that were there go on, and others come."""
+    with checker(vdev(path, lock_break_ms=300), send=True, wait=True, count=3) as tx, \
+            joined(path) as listener, joined(path) as peer:
+        fill_to(peer, DATA_SIZE - 100000)
+        fill_to(peer, DATA_SIZE - 100)
+        fill_to(peer, 50000)
+        listener.receive()
+        gen = peer.bus.gen
+        peer.hold_lock()
+        damage(peer.bus)
+        tx.go()
+        assert tx.result()["sent"] == 3
+        assert (peer.bus.gen, peer.bus.first) == (gen + 2, DATA_SIZE)
+        check(peer.bus, zeros)
+        assert [parse_checker_frame(frame)[1] for frame in listener.receive()] == list(range(3))
+        exchange_lap(path, listener, peer)
+
+
+def test_new_bus_of_a_dead_peer(path):
+    """It died with the lock before it, or anybody, had sent anything: nothing has to be repaired."""
+    with joined(path) as peer, \
+            checker(vdev(path, lock_break_ms=300), send=True, wait=True, count=1) as tx:
+        peer.hold_lock()
+        tx.go()
+        assert tx.result()["sent"] == 1
+        assert (peer.bus.gen, peer.bus.first, peer.bus.last) == (0, DATA_SIZE, RECORD.size)
+        check(peer.bus, zeros)
+        assert len(peer.receive()) == 1
+        exchange_lap(path, peer)
+
+
+def test_port_comes_to_first_at_last(path):
+    """No peer leaves such a bus, and none of NetBSD's survives it: a port that comes repairs it."""
+    with joined(path) as listener:
+        fill_to(listener, 50000)
+        listener.bus.first = listener.bus.last
+        with checker(vdev(path), send=True, count=1) as tx:
+            assert tx.result()["sent"] == 1
+        check(listener.bus, zeros)
+        assert len(listener.receive()) == 1
+        exchange_lap(path, listener)

@@ -179,6 +179,29 @@ def test_generation_and_first(name, path):
         assert problems(bus)[0] == f"first {DATA_SIZE} is beyond the data"
 
 
+def test_begun_anew(path):
+    """As a new bus, but in a generation that is not 0; and then filled."""
+    with Peer(path) as peer:
+        peer.bus.gen = 7
+        check(peer.bus)
+        peer.gen = 7
+        peer.send([bytes(1000)] * 10)
+        check(peer.bus)
+        peer.bus.data[0] = 14
+        assert f"first {DATA_SIZE} is beyond the data" in problems(peer.bus)
+        peer.bus.data[0] = 0
+        peer.send([bytes(1000)] * (DATA_SIZE // 1024 + 1))
+        assert (peer.bus.gen, peer.bus.first < DATA_SIZE) == (8, True)
+        check(peer.bus)
+
+
+@samples
+def test_first_is_last(name, path):
+    with open_sample(name, path, writable=True) as bus:
+        bus.first = bus.last
+        assert f"first and last are both {bus.last}" in problems(bus)
+
+
 def test_record_over_the_end_without_generation(path):
     """The writer died, or forgot it."""
     with Peer(path) as peer:

@@ -11,7 +11,8 @@ import struct
 import pytest
 
 from process import clock
-from shmif_file import DATA_SIZE, FILE_SIZE, FRAME_MAX, HEADER, MAGIC, RECORD, Shmif, check, wrap
+from shmif_file import (
+    DATA_SIZE, FILE_SIZE, FRAME_MAX, HEADER, MAGIC, RECORD, Shmif, ShmifError, check, wrap)
 from shmif_peer import STEPS, LockHeld, Panic, Peer
 from shmif_samples import forge, random_frames
 
@@ -151,10 +152,12 @@ def test_every_position(gen, start, path):
     """Whoever stands at a record hears it and what follows; all others begin at the oldest."""
     frames = [frame_of(60 + n, n) for n in range(20)]
     with Peer(path) as peer:
-        peer.bus.gen = gen
-        peer.bus.first = peer.bus.last = start
-        peer.bus.data[start:start + 4] = bytes(min(4, DATA_SIZE - start))
-        peer.bus.gen = (gen + (start + HEAD >= DATA_SIZE)) % 2 ** 64
+        # two records of no bytes: NetBSD does not go on behind a single one
+        peer.bus.first = start
+        peer.bus.last = wrap(start + HEAD)
+        for i in range(2 * HEAD):
+            peer.bus.data[wrap(start + i)] = 0
+        peer.bus.gen = (gen + (start + 2 * HEAD >= DATA_SIZE)) % 2 ** 64
         positions = []
         for frame in frames:
             lap = (peer.bus.gen, peer.bus.end())
@@ -326,6 +329,29 @@ def test_lock_of_another_value(path):
         peer.bus.lock = 0
         with pytest.raises(Panic, match="the lock was 0"):
             peer.drop_lock()
+
+
+def test_first_is_last(path):
+    """Senders take old bytes for a record behind an empty one; receivers panic with the lock."""
+    with Peer(path) as peer:
+        peer.bus.first = 0
+        peer.bus.data[24 + HEAD:24 + HEAD + 24] = b"\xee" * 24
+        peer.bus.data[24:28] = struct.pack("=I", 5000)
+        peer.send([bytes(60)], wake=False)
+        assert peer.bus.first == 24 + HEAD + 5000
+        with pytest.raises(ShmifError):
+            check(peer.bus)
+    os.unlink(path)
+    with Peer(path) as one, Peer(path, lock_limit=0.01) as two:
+        one.receive()
+        two.receive()
+        one.send([bytes(60)])
+        one.bus.first = one.bus.last
+        with pytest.raises(ShmifError, match="both 24"):
+            check(one.bus)
+        with pytest.raises(Panic, match="both 24"):
+            two.receive()
+        assert one.bus.lock == 1
 
 
 def test_frame_that_is_too_long(path):

@@ -260,6 +260,7 @@ static void
 recover(void)
 {
 	struct shmbus_shmif_state state;
+	struct shmbus_shmif_words words;
 	struct side *tx = &sides[0];
 	struct side *rx = &sides[1];
 	unsigned int tries;
@@ -271,9 +272,12 @@ recover(void)
 		/* A lock that is signed by a live port only that port can free. */
 		shmbus_shmif_lock_watch(&rx->bus, &rx->r.watch);
 	}
-	if (shmbus_shmif_load(&tx->bus, &state) != 0)
+	words = shmbus_shmif_words(&tx->bus);
+	if (shmbus_shmif_load(&tx->bus, &state) != 0 || shmbus_shmif_first_is_last(&words))
 		shmbus_shmif_repair(&tx->bus, 0);
 	MUST(shmbus_shmif_load(&tx->bus, &state) == 0);
+	words = shmbus_shmif_words(&tx->bus);
+	MUST(!shmbus_shmif_first_is_last(&words));
 	shmbus_shmif_unlock(&tx->bus, &tx->w.watch, state.end);
 	shmbus_shmif_reader_start(&rx->bus, &rx->r, 1);
 	shmbus_shmif_begin(&tx->w, 1000);

@@ -77,6 +77,31 @@ astray(void *arg)
 	store_len(bus, 1000, 0xffffffff);
 }
 
+/* The oldest record is in the way of the next one, and has no length. */
+static void
+full_and_broken(void *arg)
+{
+	const struct shmbus_shmif *bus = arg;
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	uint32_t len;
+
+	memcpy(&len, shmbus_shmif_data(bus) + shmbus_load(&h->last), sizeof(len));
+	shmbus_store(&h->first, shmbus_load(&h->last) + RECORD + len + 10);
+	store_len(bus, shmbus_load(&h->first), 0xffffffff);
+	shmbus_store(&h->gen, 1);
+}
+
+/* Just then the stranger puts it right. What a death leaves later is told in tests/unit. */
+static void
+be_whole(void *arg)
+{
+	const struct shmbus_shmif *bus = arg;
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+
+	shmbus_store(&h->first, DATA);
+	shmbus_store(&h->gen, 0);
+}
+
 static void
 nonsense(void *arg)
 {
@@ -125,10 +150,12 @@ static const struct forgery {
 	{ SHMBUS_STEP_shmif_blank, half_written, 0, NULL },
 	{ SHMBUS_STEP_shmif_repair_last, half_written, 0, NULL },
 	{ SHMBUS_STEP_shmif_repair_gen, at_the_end, 0, NULL },
+	{ SHMBUS_STEP_shmif_anew_begin, astray, 0, NULL },
 	{ SHMBUS_STEP_shmif_anew_record, astray, 0, NULL },
+	{ SHMBUS_STEP_shmif_anew_gen, astray, 0, NULL },
 	{ SHMBUS_STEP_shmif_anew_first, astray, 0, NULL },
 	{ SHMBUS_STEP_shmif_anew_last, astray, 0, NULL },
-	{ SHMBUS_STEP_shmif_anew_gen, astray, 0, NULL },
+	{ SHMBUS_STEP_shmif_ask_repair, full_and_broken, SHMBUS_STEP_shmif_ask_repair, be_whole },
 };
 
 /* Send until it dies, or has got over it. */

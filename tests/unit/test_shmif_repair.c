@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "shmif_side.h"
+#include "shmif_netbsd.h"
 #include "tmpdir.h"
 
 /* What NetBSD does, in this order. died_after: the last one that was done. */
@@ -29,6 +29,7 @@ enum step {
 
 struct bus {
 	struct side tx, rx, slow;
+	struct netbsd kernel; /* it has read all, too */
 	char *path;
 };
 
@@ -44,7 +45,7 @@ bus_start(struct bus *b, uint32_t end)
 	side_join(&b->slow, b->path, 4);
 	b->rx.expect_sender = 1;
 	b->slow.expect_sender = 1;
-	forge_ring(&b->tx, 8, (end + DATA - 1300 * 1000) % DATA);
+	forge_ring(&b->tx, 8, (end + 2 * DATA - 1300 * 1000) % DATA);
 	shmbus_shmif_reader_start(&b->rx.bus, &b->rx.r, SHMBUS_SHMIF_START_MS);
 	for (at = 0; at < 1300; at++) {
 		if (at == 1290) {
@@ -60,11 +61,30 @@ bus_start(struct bus *b, uint32_t end)
 	assert_int_equal(b->rx.seq, 1300);
 	assert_int_equal(b->rx.jumped + b->rx.r.overruns, 0);
 	b->rx.empty = 0;
+	assert_int_equal(shmbus_shmif_header(&b->tx.bus)->last, (end + DATA - 1000) % DATA);
+	netbsd_join(&b->kernel, &b->tx.bus, 50);
+	assert_int_equal(netbsd_receive(&b->kernel), 1);
 }
 
+/* A bus to which nobody has written yet. */
+static void
+bus_start_new(struct bus *b)
+{
+	b->path = tmpdir_new_path();
+	side_join(&b->tx, b->path, 1);
+	side_join(&b->rx, b->path, 2);
+	side_join(&b->slow, b->path, 4);
+	b->rx.expect_sender = 1;
+	b->slow.expect_sender = 1;
+	netbsd_join(&b->kernel, &b->tx.bus, 50);
+	assert_int_equal(netbsd_receive(&b->kernel), 0);
+}
+
+/* Whatever was repaired, from then on all kinds of peers use the ring. */
 static void
 bus_stop(struct bus *b)
 {
+	netbsd_lap(&b->kernel, &b->tx, &b->rx);
 	side_leave(&b->tx);
 	side_leave(&b->rx);
 	side_leave(&b->slow);
@@ -325,12 +345,176 @@ test_anew(void **state)
 		side_send_one(&b.tx, 60);
 		assert_int_equal(b.tx.w.watch.broken_foreign, 1);
 		assert_int_equal(ring_records(&b.tx.bus), 2);
+		assert_int_equal(shmbus_shmif_header(&b.tx.bus)->first, DATA);
+		assert_int_equal(shmbus_shmif_header(&b.tx.bus)->last, RECORD);
 		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
 		assert_int_equal(b.rx.jumped, 0);
 		assert_int_equal(b.rx.empty, 1);
 		receive_tail(&b.slow, &b.tx);
 		side_send_one(&b.tx, 60);
 		assert_int_equal(receive_tail(&b.slow, &b.tx), 1);
+		bus_stop(&b);
+	}
+}
+
+/* Begun anew, and nothing sent since: the ring of a new bus, for which NetBSD's kernels care. */
+static void
+test_anew_is_new(void **state)
+{
+	static const struct shmbus_shmif_record nothing = { .len = 0 };
+	struct shmbus_shmif_header *h;
+	unsigned int i;
+	uint64_t gen;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		bus_start(&b, 300000);
+		h = shmbus_shmif_header(&b.tx.bus);
+		switch (i) {
+		case 0:
+			shmbus_store(&h->first, shmbus_load(&h->last));
+			break;
+		case 1: /* as if it were new, but there is a frame */
+			shmbus_store(&h->first, 0);
+			shmbus_store(&h->last, 0);
+			break;
+		case 2:
+			shmbus_store(&h->first, DATA);
+			shmbus_store(&h->last, DATA);
+			break;
+		default:
+			shmbus_store(&h->last, UINT32_MAX);
+			break;
+		}
+		gen = shmbus_load(&h->gen);
+		shmbus_store(&h->lock, 1);
+		b.rx.r.watch.break_ns = MS;
+		side_lock(&b.rx);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+		assert_int_equal(shmbus_load(&h->first), DATA);
+		assert_int_equal(shmbus_load(&h->last), 0);
+		assert_int_equal(shmbus_load(&h->gen), gen + 2);
+		assert_memory_equal(shmbus_shmif_data(&b.tx.bus), &nothing, RECORD);
+		bus_stop(&b);
+	}
+}
+
+/* gen is nonsense: no kernel can go on, but those that come up can. */
+static void
+test_anew_without_gen(void **state)
+{
+	struct shmbus_shmif_header *h;
+	struct bus b;
+
+	(void)state;
+	bus_start(&b, 300000);
+	h = shmbus_shmif_header(&b.tx.bus);
+	shmbus_store(&h->gen, UINT64_MAX);
+	shmbus_store(&h->lock, 1);
+	b.rx.r.watch.break_ns = MS;
+	side_lock(&b.rx);
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	assert_int_equal(shmbus_load(&h->first), DATA);
+	assert_int_equal(shmbus_load(&h->last), 0);
+	assert_true(shmbus_load(&h->gen) != 0);
+	netbsd_join(&b.kernel, &b.tx.bus, 50);
+	b.kernel.gen = 0;
+	bus_stop(&b);
+}
+
+/* A kernel died with the lock before anything was ever sent: the bus stays as it is. */
+static void
+test_new_bus(void **state)
+{
+	static uint8_t before[DATA];
+	struct shmbus_shmif_header *h;
+	unsigned int step, known;
+	struct bus b;
+
+	(void)state;
+	for (step = STEP_LOCK; step <= STEP_LAST; step++) {
+		for (known = 0; known < 2; known++) {
+			bus_start_new(&b);
+			h = shmbus_shmif_header(&b.tx.bus);
+			memcpy(before, shmbus_shmif_data(&b.tx.bus), DATA);
+			netbsd_dies(&b, (enum step)step);
+			b.rx.r.watch.break_ns = MS;
+			if (!known)
+				b.rx.r.watch.known_end = 0;
+			side_lock(&b.rx);
+			assert_int_equal(b.rx.r.watch.broken_foreign, 1);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			assert_int_equal(shmbus_load(&h->gen), 0);
+			assert_int_equal(shmbus_load(&h->first), DATA);
+			/* An empty record may take the place of a frame that was not begun. */
+			assert_int_equal(shmbus_load(&h->last), step == STEP_LAST ? RECORD : 0);
+			assert_memory_equal(before, shmbus_shmif_data(&b.tx.bus), DATA);
+			bus_stop(&b);
+		}
+	}
+}
+
+/* The same on a ring that was begun anew, where old bytes lie behind the first record. */
+static void
+test_new_ring(void **state)
+{
+	static const uint32_t lens[] = { 0, 100, 1514, 1515, UINT32_MAX };
+	struct shmbus_shmif_header *h;
+	unsigned int step, i;
+	uint64_t gen;
+	struct bus b;
+
+	(void)state;
+	for (step = STEP_LOCK; step <= STEP_LAST; step++) {
+		for (i = 0; i < DIM(lens); i++) {
+			bus_start(&b, 300000);
+			h = shmbus_shmif_header(&b.tx.bus);
+			shmbus_store(&h->first, shmbus_load(&h->last));
+			shmbus_store(&h->lock, 1);
+			b.rx.r.watch.break_ns = MS;
+			side_lock(&b.rx);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			gen = shmbus_load(&h->gen);
+			memcpy(shmbus_shmif_data(&b.tx.bus) + RECORD, &lens[i], 4);
+			netbsd_dies(&b, (enum step)step);
+			b.rx.r.watch.known_end = 0;
+			side_lock(&b.rx);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			assert_int_equal(shmbus_load(&h->gen), gen);
+			assert_int_equal(shmbus_load(&h->first), DATA);
+			if (step == STEP_LOCK || lens[i] > 1514)
+				assert_int_equal(shmbus_load(&h->last), 0);
+			bus_stop(&b);
+		}
+	}
+}
+
+/* Two records, and the newest cannot be whole: the oldest must not be left alone. */
+static void
+test_two_records(void **state)
+{
+	static const uint32_t ends[] = { 300000, DATA - 100, DATA - 10, 0 };
+	static const uint32_t too_long = 1515;
+	struct shmbus_shmif_header *h;
+	unsigned int i;
+	struct bus b;
+
+	(void)state;
+	for (i = 0; i < DIM(ends); i++) {
+		bus_start(&b, 300000);
+		h = shmbus_shmif_header(&b.tx.bus);
+		forge_ring(&b.tx, 20, ends[i]);
+		side_send_one(&b.tx, 700);
+		if (i == 0)
+			shmbus_shmif_put(&b.tx.bus, 300000, &too_long, 4);
+		if (i == 3)
+			netbsd_dies(&b, STEP_LAST);
+		shmbus_store(&h->lock, 1);
+		b.rx.r.watch.break_ns = MS;
+		b.rx.r.watch.known_end = 0;
+		side_lock(&b.rx);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
 		bus_stop(&b);
 	}
 }
@@ -368,6 +552,8 @@ test_doubt_of_all_lengths(void **state)
 	assert_int_equal(b.rx.jumped + b.rx.r.overruns + b.rx.r.corrupt, 0);
 	assert_int_equal(b.slow.jumped, 1514 - FRAME_MIN - 8 + 1);
 	assert_int_equal(b.slow.r.overruns + b.slow.r.corrupt, 0);
+	/* The ring was forged since, in an older generation. */
+	netbsd_join(&b.kernel, &b.tx.bus, 50);
 	bus_stop(&b);
 }
 
@@ -381,6 +567,11 @@ main(void)
 		cmocka_unit_test(test_unknown_near_the_end),
 		cmocka_unit_test(test_stale_length),
 		cmocka_unit_test(test_anew),
+		cmocka_unit_test(test_anew_is_new),
+		cmocka_unit_test(test_anew_without_gen),
+		cmocka_unit_test(test_new_bus),
+		cmocka_unit_test(test_new_ring),
+		cmocka_unit_test(test_two_records),
 		cmocka_unit_test(test_doubt_of_all_lengths),
 	};
 

@@ -232,20 +232,29 @@ take_back(struct shmbus_shmif *bus)
 	shmbus_shmif_close(bus);
 }
 
+/* Does the header make sense, to NetBSD as well? */
+static bool
+makes_sense(const struct shmbus_shmif *bus)
+{
+	const struct shmbus_shmif_words w = shmbus_shmif_words(bus);
+	struct shmbus_shmif_state s;
+
+	return shmbus_shmif_work_out(bus, &w, &s) == 0 && !shmbus_shmif_first_is_last(&w);
+}
+
 /*
- * A header that no peer leaves, however it dies: somebody wrote there who does
- * not know the format. Those who are on the bus do not touch it, as he may not
- * have finished; a port that comes begins the ring anew.
+ * A header that no peer leaves, however it dies, was written by a program that
+ * does not know the format. The ports on the bus do not touch it, as that
+ * program may not have finished; a port that comes begins the ring anew.
  */
 static void
 mend(const struct shmbus_shmif *bus)
 {
 	struct shmbus_shmif_watch watch = { .break_ns = 0 };
-	struct shmbus_shmif_state s;
 
-	if (shmbus_shmif_load(bus, &s) == 0 || !shmbus_shmif_lock(bus, &watch))
+	if (makes_sense(bus) || !shmbus_shmif_lock(bus, &watch))
 		return;
-	if (shmbus_shmif_load(bus, &s) != 0)
+	if (!makes_sense(bus))
 		shmbus_shmif_repair(bus, 0);
 	shmbus_shmif_unlock(bus, &watch, 0);
 }

@@ -401,6 +401,14 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 }
 
 void
+shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus)
+{
+	SHMBUS_STEP(shmif_ask_repair);
+	shmbus_store_release(&shmbus_shmif_header(bus)->spare,
+			     INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id);
+}
+
+void
 shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last)
 {
 	/* gen is what it will be; what it is now is one less. */

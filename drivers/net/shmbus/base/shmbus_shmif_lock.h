@@ -99,6 +99,12 @@ void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_wat
  */
 void shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus);
 
+/*
+ * For shmbus_shmif_append: from here until this port publishes or lets the lock
+ * go, the ring must be repaired if the port dies.
+ */
+void shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus);
+
 /* For shmbus_shmif_publish: last and gen are about to become so, and have. */
 void shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last);
 void shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus);

@@ -12,17 +12,24 @@
  * record is in doubt, all before it is whole, and gen is in doubt if the
  * newest record could reach the end.
  *
- * If the ring ends where it is known to have ended, nothing was begun. Else
- * first to last is walked. If the walk comes to last, the record there may be
- * one that is half-written, or one that others have read already, and stand
- * behind. Both are served if its bytes become records too short for a frame,
- * which every receiver skips. Where it cannot be whole the record before it
- * becomes the newest.
+ * If the ring ends where it is known to have ended, or is that of a new bus,
+ * nothing was begun. Else first to last is walked. If the walk comes to last,
+ * the record there may be one that is half-written, or one that others have
+ * read already, and stand behind. Both are served if its bytes become records
+ * too short for a frame, which every receiver skips. Where it cannot be whole
+ * the record before it becomes the newest.
  *
  * gen is then right as it is, unless the doubtful record lies so near the end
  * that it may have been counted: a position that is known from before decides
  * that. Where nothing is known, or the walk goes astray, gen goes up by two:
  * that is what no reader can have followed, so all begin again at first.
+ *
+ * A ring that makes no sense is begun anew, as NetBSD makes a new bus: first
+ * is the size of the data, last is 0, and an empty record stands there. first
+ * must not be last. A NetBSD kernel that receives asserts this; and a kernel
+ * that sends clears the ring of each record that begins up to 24 bytes before
+ * the bytes it writes, so it would take old bytes for the record after an
+ * empty one that is both first and last.
  */
 
 #include "shmbus_shmif_repair.h"
@@ -31,6 +38,8 @@
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
+/* As last: the ring is being begun anew. */
+#define NO_OFFSET UINT32_MAX
 /* The longest record that receivers skip. */
 #define SKIPPED_MAX (RECORD + SHMBUS_SHMIF_FRAME_MIN - 1)
 
@@ -97,7 +106,12 @@ blank(const struct shmbus_shmif *bus, uint32_t last, uint32_t room)
 	return last + (n - 1) * share + (n - 1 < rest ? n - 1 : rest);
 }
 
-/* An empty ring, as that of a new bus, which every reader has to begin with. */
+/*
+ * Begins the ring anew: the ring of a new bus, but in a generation that no
+ * reader can have followed. Until the last store last is no offset. So a ring
+ * that is half begun makes no sense to anybody, and the next repair begins it
+ * once more.
+ */
 static void
 start_anew(const struct shmbus_shmif *bus)
 {
@@ -105,50 +119,74 @@ start_anew(const struct shmbus_shmif *bus)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	const uint64_t gen = shmbus_load(&h->gen);
 
+	SHMBUS_STEP(shmif_anew_begin);
+	shmbus_store_release(&h->last, NO_OFFSET);
 	SHMBUS_STEP(shmif_anew_record);
 	shmbus_shmif_put(bus, 0, &nothing, RECORD);
-	SHMBUS_STEP(shmif_anew_first);
-	shmbus_store(&h->first, 0);
-	SHMBUS_STEP(shmif_anew_last);
-	shmbus_store(&h->last, 0);
+	/* Never 0: a NetBSD kernel that begins again at first asserts that. */
 	SHMBUS_STEP(shmif_anew_gen);
-	shmbus_store_release(&h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 0);
+	shmbus_store_release(&h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 2);
+	SHMBUS_STEP(shmif_anew_first);
+	shmbus_store_release(&h->first, DATA);
+	SHMBUS_STEP(shmif_anew_last);
+	shmbus_store_release(&h->last, 0);
+}
+
+/* Is this the ring of a new bus, or one begun anew, in which nothing was begun since? */
+static bool
+is_new(const struct shmbus_shmif *bus, uint32_t first, uint32_t last)
+{
+	uint32_t len;
+
+	/* A writer that comes back to 0 has moved first off the end before. */
+	if (first != DATA || last != 0)
+		return false;
+	shmbus_shmif_get(bus, 0, &len, sizeof(len));
+	return len == 0;
 }
 
 void
 shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	const uint64_t gen = shmbus_load(&h->gen);
-	const uint32_t first = shmbus_load(&h->first);
-	const uint32_t last = shmbus_load(&h->last);
+	const struct shmbus_shmif_words w = shmbus_shmif_words(bus);
 	const uint32_t known = known_end == 0 ? DATA : (uint32_t)(known_end % DATA);
 	struct shmbus_shmif_state s;
 	struct walked walked;
 	uint32_t newest;
 	uint64_t last_gen;
 
-	if (shmbus_shmif_load(bus, &s) == 0 && s.end == known_end)
+	if (!shmbus_shmif_first_is_last(&w) && shmbus_shmif_load(bus, &s) == 0 &&
+	    s.end == known_end)
 		return;
-	if (gen > SHMBUS_SHMIF_GEN_MAX - 2 || first > DATA || last > DATA ||
-	    first % DATA == last % DATA ||
-	    !walk(bus, first % DATA, last % DATA, known, &walked)) {
+	if (w.gen <= SHMBUS_SHMIF_GEN_MAX - 2 && is_new(bus, w.first, w.last))
+		return;
+	if (w.gen > SHMBUS_SHMIF_GEN_MAX - 2 || w.first > DATA || w.last > DATA ||
+	    w.first % DATA == w.last % DATA ||
+	    !walk(bus, w.first % DATA, w.last % DATA, known, &walked)) {
 		start_anew(bus);
 		return;
 	}
-	if (last + RECORD + SHMBUS_SHMIF_FRAME_MAX >= DATA) {
-		last_gen = gen + 2;
+	if (w.last + RECORD + SHMBUS_SHMIF_FRAME_MAX >= DATA) {
+		last_gen = w.gen + 2;
 		if (walked.known_dist != DATA)
 			last_gen = (known_end + walked.known_dist) / DATA - 1;
 		/* It was counted, so it is whole; unless it makes no sense. */
-		if (last_gen + 1 == gen && shmbus_shmif_load(bus, &s) == 0)
+		if (last_gen + 1 == w.gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
-		if (last_gen != gen) {
+		if (last_gen != w.gen) {
 			SHMBUS_STEP(shmif_repair_gen);
-			shmbus_store(&h->gen, gen + 2);
+			shmbus_store(&h->gen, w.gen + 2);
 		}
 	}
-	newest = blank(bus, last % DATA, DATA - walked.dist);
+	newest = blank(bus, w.last % DATA, DATA - walked.dist);
+	if (newest == DATA)
+		newest = walked.before;
+	/* The oldest record alone is left. In a new ring that is well: there first is DATA. */
+	if (newest == w.first) {
+		start_anew(bus);
+		return;
+	}
 	SHMBUS_STEP(shmif_repair_last);
-	shmbus_store_release(&h->last, newest != DATA ? newest : walked.before);
+	shmbus_store_release(&h->last, newest);
 }

@@ -97,7 +97,10 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 
 	while (clear - first > DATA) {
 		if (first >= s->last || read_len(bus, first, &len) != 0) {
-			/* The newest has been checked, by shmbus_shmif_load. */
+			/* The newest has been checked, by shmbus_shmif_load. Until another
+			 * one follows, NetBSD does not take a ring of this one alone.
+			 */
+			shmbus_shmif_lock_ask_repair(bus);
 			ret = -EILSEQ;
 			first = s->last;
 			break;

@@ -55,6 +55,18 @@ shmbus_shmif_words(const struct shmbus_shmif *bus)
 	return w;
 }
 
+/*
+ * True if first is last where it must not be, in a ring that is not new: a
+ * NetBSD kernel takes it for none. Only a new ring has one record, and first
+ * is DATA, the other name of 0, until a record reaches the end of the data.
+ */
+static inline bool
+shmbus_shmif_first_is_last(const struct shmbus_shmif_words *w)
+{
+	return w->first % SHMBUS_SHMIF_DATA == w->last % SHMBUS_SHMIF_DATA &&
+	       (w->first != SHMBUS_SHMIF_DATA || w->last != 0);
+}
+
 /* What the words mean. As shmbus_shmif_load, which reads them too. */
 int shmbus_shmif_work_out(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w,
 			  struct shmbus_shmif_state *s);

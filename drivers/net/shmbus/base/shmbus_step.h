@@ -106,6 +106,7 @@
 	X(shmif_break_late, SHMIF, REPAIR, "it was not: the signature is taken back") \
 	X(shmif_broken, SHMIF, REPAIR, "the ring has been repaired; said so next") \
 	/* the ring of a shmif bus: shmbus_shmif_ring.c */ \
+	X(shmif_ask_repair, SHMIF, REPAIR, "one record is to be left: who dies now is repaired after") \
 	X(shmif_raise_first, SHMIF, STORE, "N3, B1: the oldest records leave the ring") \
 	X(shmif_copy, SHMIF, STORE, "a burst is copied behind the newest record") \
 	X(shmif_copy_rest, SHMIF, STORE, "what the end of the data cut off is copied") \
@@ -116,10 +117,11 @@
 	X(shmif_intent_done, SHMIF, STORE, "last and gen are changed; said so next") \
 	/* repair of a ring that a NetBSD kernel left: shmbus_shmif_repair.c */ \
 	X(shmif_blank, SHMIF, REPAIR, "a record that is skipped takes the place of a doubtful one") \
+	X(shmif_anew_begin, SHMIF, REPAIR, "last becomes no offset: the ring is being begun anew") \
 	X(shmif_anew_record, SHMIF, REPAIR, "an empty record is written where the ring begins anew") \
-	X(shmif_anew_first, SHMIF, REPAIR, "first is set for a new ring") \
-	X(shmif_anew_last, SHMIF, REPAIR, "last is set for a new ring") \
 	X(shmif_anew_gen, SHMIF, REPAIR, "gen is raised for a new ring") \
+	X(shmif_anew_first, SHMIF, REPAIR, "first is set for a new ring") \
+	X(shmif_anew_last, SHMIF, REPAIR, "last is set: the ring is a new one") \
 	X(shmif_repair_gen, SHMIF, REPAIR, "gen is raised, as no reader can have followed") \
 	X(shmif_repair_last, SHMIF, REPAIR, "the newest record is one that is whole")
 
