@@ -22,6 +22,7 @@ typedef _Atomic uint8_t shmbus_a8;
 typedef _Atomic uint32_t shmbus_a32;
 typedef _Atomic uint64_t shmbus_a64;
 
+/* Stores into the shared file have a step as well: shmbus_step_store() in shmbus_step.h. */
 #define shmbus_load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define shmbus_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define shmbus_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)

@@ -253,15 +253,11 @@ void shmbus_reader_give_up(struct shmbus_reader *r);
 static inline void
 shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->frames, r->frames);
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->bytes, r->bytes);
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->missed, shmbus_counted(&r->missed));
+	shmbus_step_store(reader_store_counts, &cursor->frames, r->frames);
+	shmbus_step_store(reader_store_counts, &cursor->bytes, r->bytes);
+	shmbus_step_store(reader_store_counts, &cursor->missed, shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
-	SHMBUS_STEP(reader_publish_cursor);
-	shmbus_store_release(&cursor->pos, r->pos);
+	shmbus_step_store_release(reader_publish_cursor, &cursor->pos, r->pos);
 }
 
 /*

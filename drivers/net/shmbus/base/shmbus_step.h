@@ -5,15 +5,23 @@
 #ifndef SHMBUS_STEP_H
 #define SHMBUS_STEP_H
 
+#include "shmbus_atomic.h"
+
 /*
  * The steps of the protocols: every store into the shared file, and the looks
  * that are the other end of an edge, have a name and stand in this list.
  *
- * SHMBUS_STEP(name) stands directly before what it names (behind it, if the
- * name says that it has been done), so that a process that dies there has done
- * all that comes before, and not this. In a normal build it is nothing at all.
- * With SHMBUS_STEPS defined it calls shmbus_step(), which whoever builds the
- * core so supplies: tests stop, delay and kill processes in it.
+ * A word of the shared file is stored by shmbus_step_store() and its kin, which
+ * take the name of the step first. Nothing else in base stores there, so no
+ * store is without a name: shmbus_store() is for the words of one process
+ * (tests/stress/test_steps.py looks for others). A system call, a copy or a
+ * look has SHMBUS_STEP(name) directly before it (behind it, if the name says
+ * that it has been done).
+ *
+ * A process that dies at a step has done all that comes before, and not what
+ * the step names. In a normal build a step is nothing at all. With SHMBUS_STEPS
+ * defined it calls shmbus_step(), which the program that builds the core so
+ * supplies: tests stop, delay and kill processes in it.
  *
  * X(name, format, kind, what is about to happen)
  *   format  LANES, SHMIF; BOTH: in code that both use
@@ -136,5 +144,10 @@ void shmbus_step(enum shmbus_step step);
 #else
 #define SHMBUS_STEP(name) ((void)0)
 #endif
+
+#define shmbus_step_store(name, p, v) (SHMBUS_STEP(name), shmbus_store(p, v))
+#define shmbus_step_store_release(name, p, v) (SHMBUS_STEP(name), shmbus_store_release(p, v))
+#define shmbus_step_add(name, p, v) (SHMBUS_STEP(name), shmbus_add(p, v))
+#define shmbus_step_add_release(name, p, v) (SHMBUS_STEP(name), shmbus_add_release(p, v))
 
 #endif /* SHMBUS_STEP_H */

@@ -68,8 +68,7 @@ shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
 	const struct timespec settle = { .tv_nsec = SETTLE_NS };
 
 	/* W4 (wake_tell): with W5 in the senders, which look at the states then */
-	SHMBUS_STEP(wake_tell);
-	shmbus_add_release(&shmbus_bus_bell(bus)->changes, 1);
+	shmbus_step_add_release(wake_tell, &shmbus_bus_bell(bus)->changes, 1);
 	shmbus_fence_full();
 	/* Not one of the expedited kinds: it reaches all, also who has not registered. */
 	if (begins && syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
@@ -81,11 +80,9 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
 
-	SHMBUS_STEP(wake_count_sleep);
-	shmbus_add(&entry->sleeps, 1);
-	SHMBUS_STEP(wake_set_flag);
+	shmbus_step_add(wake_count_sleep, &entry->sleeps, 1);
 	/* W6 (wake_set_flag): with W7: who sees this flag sees this sleep counted */
-	shmbus_store_release(&entry->sleeping[rxq], 1);
+	shmbus_step_store_release(wake_set_flag, &entry->sleeping[rxq], 1);
 	/* W1 (wake_flag_set) */
 	SHMBUS_STEP(wake_flag_set);
 	shmbus_fence_full();
@@ -94,8 +91,7 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 void
 shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
-	SHMBUS_STEP(wake_clear_flag);
-	shmbus_store(&shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
+	shmbus_step_store(wake_clear_flag, &shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
 }
 
 void
