@@ -279,20 +279,20 @@ class LaneWriter:
             return frame + padding * (-len(frame) % LINE)
         return frame + padding * (-(len(frame) + REQUEST.size) % LINE) + REQUEST.pack(*request)
 
-    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None):
+    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None, spare_end=0):
         """Send the frames as one record; False if there is no room for it now.
 
         spare_lines: data_off lies so much higher than it must. padding: one byte, to fill up with.
-        requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
+        spare_end: the record has so many lines behind its last frame. requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
         """
         requests = requests or [None] * len(frames)
         data_off = up(BURST.size + 4 * len(frames), LINE) + spare_lines * LINE
         body = b"".join(self._lines(frame, request, padding)
                         for frame, request in zip(frames, requests))
-        length = data_off + len(body)
+        length = data_off + len(body) + spare_end * LINE
         if not all(0 < len(frame) <= self.geo.frame_max for frame in frames):
             raise ValueError("a frame is too long")
-        if len(frames) > 1 and length > self.geo.chunk:
+        if len(frames) > 1 and length > self.geo.burst_max:
             raise ValueError("more than a record of several frames may hold")
         if not self.make_room(length):
             self.pauses += 1

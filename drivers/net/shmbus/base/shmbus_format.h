@@ -220,6 +220,11 @@ struct shmbus_request {
 
 #define SHMBUS_BURST_FRAMES_MAX 1024
 
+/* The longest record. In a longer one, a descriptor with SHMBUS_DESC_REQUEST could be the length
+ * of a plain frame: the fast path looks for no flag, but for a length that the record has not.
+ */
+#define SHMBUS_RECORD_MAX (SHMBUS_DESC_REQUEST - SHMBUS_LINE)
+
 #define SHMBUS_AT(type, field, offset) \
 	static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")
 #define SHMBUS_SIZE(type, size) \

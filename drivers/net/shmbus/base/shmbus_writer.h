@@ -78,7 +78,9 @@ shmbus_frame_max(const struct shmbus_geometry *geo)
 static inline uint32_t
 shmbus_burst_max(const struct shmbus_geometry *geo)
 {
-	return (uint32_t)(geo->lane_size / SHMBUS_CHUNKS);
+	const uint64_t chunk = geo->lane_size / SHMBUS_CHUNKS;
+
+	return chunk < SHMBUS_RECORD_MAX ? (uint32_t)chunk : SHMBUS_RECORD_MAX;
 }
 
 /* Bytes from the start of a record to its first frame. */
