@@ -166,7 +166,7 @@ struct shmbus_lane_entry {
 	uint64_t reserved0[2];
 	/* One line: what a reader looks at after copying. */
 	shmbus_a64 head;    /* everything below may have been overwritten */
-	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only */
+	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only; may be behind */
 	uint64_t reserved1[6];
 	/* Two lines: where the first record of each chunk of the ring starts. */
 	shmbus_a64 mark[SHMBUS_CHUNKS];

@@ -59,7 +59,7 @@
 	X(writer_give_up_ring, LANES, REPAIR, "head, as the last owner left it, is nonsense") \
 	X(writer_look_at_cursors, LANES, LOOK, "A2, C2: how far may head be raised?") \
 	X(writer_raise_head, LANES, STORE, "H1: what lies below may be overwritten from now on") \
-	X(writer_count_pause, LANES, STORE, "a burst that is cut short is counted") \
+	X(writer_count_pause, LANES, STORE, "bursts that were cut short are counted") \
 	X(writer_copy, LANES, STORE, "one more frame is copied above tail") \
 	X(writer_store_header, LANES, STORE, "one more word of the record's header is written above tail") \
 	X(writer_store_mark, LANES, STORE, "the chunk's first record is marked") \

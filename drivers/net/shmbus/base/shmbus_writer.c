@@ -176,6 +176,9 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 			to = w->credit;
 	}
 	if (to != head) {
+		if (w->blocked != 0)
+			shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));
+		w->blocked = 0;
 		/* H1 (writer_raise_head): with H2 in the reader */
 		shmbus_step_store(writer_raise_head, &lane->head, to);
 		shmbus_fence_release();
@@ -186,6 +189,12 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 	if (w->limit - w->tail >= len)
 		return true;
 	shmbus_count(&w->pauses, 1);
-	shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));
+	w->blocked++;
+	/* The word lies beside head, which readers load at each commit, and a blocked
+	 * sender comes here as fast as it can spin. So the count is stored when head
+	 * moves, and meanwhile each time that it has doubled.
+	 */
+	if ((w->blocked & (w->blocked - 1)) == 0)
+		shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));
 	return false;
 }

@@ -60,6 +60,7 @@ struct shmbus_writer {
 	shmbus_a32 pause; /* any thread may change this one and the next */
 	shmbus_a64 pause_timeout_ns;
 	shmbus_a64 pauses;     /* times that a burst was cut short */
+	uint64_t blocked;      /* those since head was last raised */
 	shmbus_a64 timeouts;   /* cursors given up: stopped */
 	shmbus_a64 dead;       /* cursors given up: their owner died */
 	struct shmbus_watch *watch; /* [ports * queues] */
