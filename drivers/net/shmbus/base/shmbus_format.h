@@ -111,7 +111,8 @@ struct shmbus_header {
 
 struct shmbus_bell {
 	/* One line, which every sender looks at after every burst. Ports add one,
-	 * atomically, when they begin or cease to use interrupts.
+	 * atomically, when they begin or cease to use interrupts, or take over the
+	 * slot of a dead one that used them.
 	 */
 	shmbus_a32 changes;
 	uint32_t reserved0[15];

@@ -84,7 +84,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		   const struct shmbus_port_conf *conf, struct shmbus_error *e)
 {
 	struct shmbus_port_entry *entry;
-	uint32_t slot, i;
+	uint32_t slot, i, left;
 	int ret;
 
 	for (slot = 0; slot < bus->geo.ports; slot++) {
@@ -108,7 +108,8 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		goto err_unlock;
 
 	entry = shmbus_bus_port(bus, slot);
-	port->took_over = shmbus_load(&entry->state) != 0;
+	left = shmbus_load(&entry->state);
+	port->took_over = left != 0;
 	SHMBUS_STEP(attach_clear_cursors);
 	clear_cursors(port);
 	shmbus_step_store(attach_store_entry, &entry->pid, (uint32_t)getpid());
@@ -125,6 +126,11 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		shmbus_step_store(attach_store_entry, &entry->sleeping[i], 0);
 	}
 	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
+	/* W4 (attach_end_intr): with W5 in the senders, which look at the states then. If this
+	 * process dies before, they find out by themselves (shmbus_wake.h).
+	 */
+	if (left & SHMBUS_PORT_RX_INTR)
+		shmbus_step_add_release(attach_end_intr, &shmbus_bus_bell(bus)->changes, 1);
 	return 0;
 
 err_unlock:

@@ -47,6 +47,7 @@
 	X(attach_allocate, LANES, STORE, "cursors and first lane get their memory") \
 	X(attach_clear_cursors, LANES, STORE, "the last owner's cursors are cleared") \
 	X(attach_store_entry, LANES, STORE, "one more word of the entry is filled in") \
+	X(attach_end_intr, LANES, STORE, "W4: the slot's dead owner used interrupts: it does no longer") \
 	X(port_clear_cursor, LANES, STORE, "one more of the slot's cursors is cleared") \
 	X(port_store_queues, LANES, STORE, "the numbers of queues in use change") \
 	X(port_store_mac, LANES, STORE, "the address changes") \

@@ -11,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shmbus_port.h"
 #include "shmbus_wake.h"
+
+/* A sender that watches ports asks whether they live, each time that it has looked so often. */
+#define ASK_EVERY 4096
 
 /* Instead of membarrier(2): more than any store takes to be seen. */
 #define SETTLE_NS (10 * 1000 * 1000)
@@ -132,6 +136,26 @@ find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t change
 	w->quiet_at = w->n == 0 ? changes : UINT64_MAX;
 }
 
+/* Forgets the ports that are dead, and those that use no interrupts and died before they said so. */
+static void
+forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
+{
+	const uint32_t own = w->lane / bus->geo.queues;
+	uint32_t i, slot, n = 0;
+
+	for (i = 0; i < w->n; i++) {
+		slot = w->watched[i].slot;
+		if (!(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_RX_INTR))
+			continue;
+		/* A process does not see the locks of its own port. */
+		if (slot == own || shmbus_port_alive(bus, slot))
+			w->watched[n++] = w->watched[i];
+	}
+	w->n = n;
+	if (n == 0)
+		w->quiet_at = w->seen_at;
+}
+
 /* Does one of the port's queues sleep that reads this lane, and was not rung for? */
 static bool
 sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_watched *watched)
@@ -167,6 +191,8 @@ shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 
 	if (changes != w->seen_at)
 		find_users(bus, w, changes);
+	else if (++w->looks % ASK_EVERY == 0)
+		forget_dead(bus, w);
 	if (w->n == 0)
 		return;
 	/* W2 (wake_look_at_flags): with W1 */
