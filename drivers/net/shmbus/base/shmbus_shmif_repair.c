@@ -107,12 +107,10 @@ start_anew(const struct shmbus_shmif *bus)
 
 	SHMBUS_STEP(shmif_anew_record);
 	shmbus_shmif_put(bus, 0, &nothing, RECORD);
-	SHMBUS_STEP(shmif_anew_first);
-	shmbus_store(&h->first, 0);
-	SHMBUS_STEP(shmif_anew_last);
-	shmbus_store(&h->last, 0);
-	SHMBUS_STEP(shmif_anew_gen);
-	shmbus_store_release(&h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 0);
+	shmbus_step_store(shmif_anew_first, &h->first, 0);
+	shmbus_step_store(shmif_anew_last, &h->last, 0);
+	shmbus_step_store_release(shmif_anew_gen, &h->gen,
+				  gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 0);
 }
 
 void
@@ -144,11 +142,10 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		if (last_gen + 1 == gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
 		if (last_gen != gen) {
-			SHMBUS_STEP(shmif_repair_gen);
-			shmbus_store(&h->gen, gen + 2);
+			shmbus_step_store(shmif_repair_gen, &h->gen, gen + 2);
 		}
 	}
 	newest = blank(bus, last % DATA, DATA - walked.dist);
-	SHMBUS_STEP(shmif_repair_last);
-	shmbus_store_release(&h->last, newest != DATA ? newest : walked.before);
+	shmbus_step_store_release(shmif_repair_last, &h->last,
+				  newest != DATA ? newest : walked.before);
 }

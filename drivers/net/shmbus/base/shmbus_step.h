@@ -150,5 +150,7 @@ void shmbus_step(enum shmbus_step step);
 #define shmbus_step_store_release(name, p, v) (SHMBUS_STEP(name), shmbus_store_release(p, v))
 #define shmbus_step_add(name, p, v) (SHMBUS_STEP(name), shmbus_add(p, v))
 #define shmbus_step_add_release(name, p, v) (SHMBUS_STEP(name), shmbus_add_release(p, v))
+#define shmbus_step_swap_acquire(name, p, from, to) \
+	(SHMBUS_STEP(name), shmbus_swap_acquire(p, from, to))
 
 #endif /* SHMBUS_STEP_H */
