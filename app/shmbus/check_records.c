@@ -87,6 +87,8 @@ look_at_header(const struct lane *l, struct record *r)
 		findings_add(l->f, &r->place, 0, "len", r->len,
 			     "a multiple of %d above data_off, %u, and up to the tail, %" PRIu64,
 			     SHMBUS_LINE, r->data_off, avail);
+	else if (r->len > SHMBUS_RECORD_MAX)
+		findings_add(l->f, &r->place, 0, "len", r->len, "at most %u", SHMBUS_RECORD_MAX);
 	else if (r->count < 1 || r->count > SHMBUS_BURST_FRAMES_MAX)
 		findings_add(l->f, &r->place, 4, "count", r->count, "1 to %d",
 			     SHMBUS_BURST_FRAMES_MAX);

@@ -28,6 +28,7 @@ LANE_SIZE_MIN = 1 << 16
 LANE_SIZE_MAX = 1 << 30
 FRAME_MAX = 65535
 BURST_FRAMES_MAX = 1024
+RECORD_MAX = (1 << 24) - LINE
 
 # magic, version, ports, queues, reserved, lane_size, six offsets and sizes, created_ns, id
 HEADER = struct.Struct("=8sIIII8Q16s")
@@ -98,6 +99,7 @@ class Geometry:
         self.lanes = ports * queues
         self.lane_size = lane_size
         self.chunk = lane_size // CHUNKS
+        self.burst_max = min(self.chunk, RECORD_MAX)
         self.frame_max = min(FRAME_MAX, lane_size // 4 - 2 * LINE)
         self.roster_off = 4096
         self.port_off = up(self.roster_off + 4 * ports, 4096)

@@ -17,10 +17,10 @@ from lanes_file import (
     ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, HEADER, HEADER_SIZE,
     L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC, MAGIC_CREATING,
     MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME, P_PID, P_STATE,
-    REQUEST, RX_CURSORS, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
+    REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
     locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
-from lanes_sleep import Waker
+from lanes_sleep import Waker, tell_changed
 
 ATTACH_LOCK = 0
 
@@ -110,7 +110,8 @@ class Member:
         self._allocate_lane(0)
         self._clear_cursors()
         off = self.geo.port(slot)
-        self.took_over = self.bus.state(slot) != 0
+        left = self.bus.state(slot)
+        self.took_over = left != 0
         self.bus.u32[(off + P_PID) // 4] = os.getpid()
         incarnation = (off + P_INCARNATION) // 8
         self.bus.u64[incarnation] = (self.bus.u64[incarnation] + 1) & MASK64
@@ -119,6 +120,8 @@ class Member:
         self.bus.view[off + P_NAME:off + P_NAME + 64] = name.encode()[:63].ljust(64, b"\0")
         self._tell_queues(0, 0)
         self._tell_state(ATTACHED)
+        if left & RX_INTR:
+            tell_changed(self.bus)
 
     def _allocate_lane(self, queue):
         os.posix_fallocate(self.bus.fd, self.geo.ring(self.slot * self.geo.queues + queue),
@@ -279,20 +282,21 @@ class LaneWriter:
             return frame + padding * (-len(frame) % LINE)
         return frame + padding * (-(len(frame) + REQUEST.size) % LINE) + REQUEST.pack(*request)
 
-    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None):
+    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None, spare_end=0):
         """Send the frames as one record; False if there is no room for it now.
 
         spare_lines: data_off lies so much higher than it must. padding: one byte, to fill up with.
+        spare_end: the record has so many lines behind its last frame.
         requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
         """
         requests = requests or [None] * len(frames)
         data_off = up(BURST.size + 4 * len(frames), LINE) + spare_lines * LINE
         body = b"".join(self._lines(frame, request, padding)
                         for frame, request in zip(frames, requests))
-        length = data_off + len(body)
+        length = data_off + len(body) + spare_end * LINE
         if not all(0 < len(frame) <= self.geo.frame_max for frame in frames):
             raise ValueError("a frame is too long")
-        if len(frames) > 1 and length > self.geo.chunk:
+        if len(frames) > 1 and length > self.geo.burst_max:
             raise ValueError("more than a record of several frames may hold")
         if not self.make_room(length):
             self.pauses += 1

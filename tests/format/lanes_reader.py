@@ -14,8 +14,8 @@ import sys
 from collections import namedtuple
 
 from lanes_file import (
-    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, IP_CKSUM, L4_CKSUM, LINE, MASK64, REQUEST,
-    SEGMENT, TCP, UDP, Bus, BusError, above, up)
+    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, IP_CKSUM, L4_CKSUM, LINE, MASK64, RECORD_MAX,
+    REQUEST, SEGMENT, TCP, UDP, Bus, BusError, above, up)
 
 Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data request", defaults=[None])
 Request = namedtuple("Request", "flags l4 l3_off l4_off data_off segment")
@@ -127,7 +127,7 @@ class LaneReader:
         shape, seq, tstamp_ns, pos = BURST.unpack(
             self.bus.ring_bytes(self.lane, self.pos, BURST.size))
         length, count, data_off = shape & 0xffffffff, shape >> 32 & 0xffff, shape >> 48
-        if (pos != self.pos or length > avail or length % LINE or data_off % LINE
+        if (pos != self.pos or length > min(avail, RECORD_MAX) or length % LINE or data_off % LINE
                 or data_off >= length or not 1 <= count <= BURST_FRAMES_MAX
                 or BURST.size + 4 * count > data_off):
             return None

@@ -15,9 +15,11 @@ from scapy.packet import Raw
 import sample_frames as fr
 from apps import testpmd
 from ends import check_held, generator, laps, send
-from lanes_file import CHUNKS, IP_CKSUM, L4_CKSUM, MAGIC, Bus, BusError, Geometry
+from lanes_file import (
+    CHUNKS, IP_CKSUM, L4_CKSUM, LINE, MAGIC, RECORD_MAX, Bus, BusError, Geometry)
 from lanes_file import TCP as TCP_PROTO
 from lanes_file import UDP as UDP_PROTO
+from lanes_port import Member
 from lanes_reader import LaneReader, held_frames
 from process import poll
 
@@ -115,6 +117,22 @@ def test_requests(path, folder):
             flags = IP_CKSUM | L4_CKSUM if number % 3 else L4_CKSUM
             assert frame.request == (flags, UDP_PROTO if number % 2 else TCP_PROTO, 14,
                                      34 if number % 3 else 54, 0, 0)
+
+
+def test_longest_record(path):
+    """A record is shorter than 16 MiB; the reader refuses a longer one, and goes on behind it."""
+    geo = Geometry(ports=2, queues=1, lane_size=1 << 26)
+    frame = bytes(range(100))
+    most = RECORD_MAX // LINE - 3  # lines behind the header and the frame
+    with Member(path, geo) as member:
+        reader = LaneReader(member.bus, 0)
+        for spare_end, expected in ((most, [frame]), (most + 1, []), (0, [frame]), (2 * most, [])):
+            for requests in (None, [(IP_CKSUM, 0, 14, 34, 0, 0)]):
+                before = reader.corrupt
+                member.lane(0).send([frame], requests=requests, spare_end=spare_end)
+                assert [got.data for got in reader.receive_all()] == expected
+                assert reader.corrupt - before == (not expected)
+                assert reader.pos == member.lane(0).tail
 
 
 def test_several_lanes(path, folder):

@@ -8,7 +8,7 @@ import re
 import sample_frames as fr
 from busfile import Bus as BusFile
 from ends import generator
-from lanes_file import B_CHANGES, RX_INTR
+from lanes_file import ATTACHED, B_CHANGES, RX_INTR
 from lanes_port import Member
 from lanes_sleep import Sleeper
 from test_format_port import GEO
@@ -41,6 +41,31 @@ def test_driver_wakes_us(path, folder):
         member.bus.u32[B_CHANGES // 4] += 1
         sleeper.close()
         assert receiver.missed == 0
+
+
+def test_the_dead_are_forgotten(path, folder):
+    """Who takes over a slot whose dead owner used interrupts counts a change: we, and testpmd."""
+    with Member(path, GEO) as watcher:
+        def dies():
+            member = Member(path, GEO)
+            member.start(n_txq=0, n_rxq=1)
+            sleeper = Sleeper(member.bus, member.slot, 0)
+            before = member.bus.u32[B_CHANGES // 4]
+            sleeper.close()
+            member.close()
+            assert watcher.bus.state(1) & RX_INTR
+            return before
+
+        before = dies()
+        with Member(path, GEO) as heir:
+            assert (heir.slot, heir.took_over) == (1, True)
+            assert heir.bus.u32[B_CHANGES // 4] == before + 1
+        before = dies()
+        pcap = os.path.join(folder, "in.pcap")
+        fr.write_pcap(pcap, fr.make_frames(fr.random_lengths(10)))
+        with generator(path, [pcap]):
+            assert watcher.bus.state(1) & (ATTACHED | RX_INTR) == ATTACHED
+            assert watcher.bus.u32[B_CHANGES // 4] == before + 1
 
 
 def test_we_wake_the_driver(program, folder):  # noqa: F811

@@ -8,6 +8,10 @@
  * a queue reads all is more than it does; it makes both wait for both.) The port
  * begins to use interrupts while the senders are sending.
  *
+ * With DEATHS the port's slot had an owner before, which used interrupts, or began
+ * to, and died; and perhaps another one, which died while it took over. Senders
+ * ask now and then whether the port lives that they watch, and forget a dead one.
+ *
  * The bell is inotify's: what was rung stays until it is drained, and all who
  * watch hear it. It is not counted on to bring anything but the wake-up.
  *
@@ -25,6 +29,9 @@
 #endif
 #ifndef RECORDS
 #define RECORDS 2
+#endif
+#ifndef DEATHS
+#define DEATHS 0
 #endif
 
 #define TAIL(s) (s)
@@ -47,6 +54,9 @@
 
 bool rung[QUEUES];
 bool began;
+#if DEATHS
+bool owned; /* the slot's lock is held: the kernel knows at once */
+#endif
 
 inline ring()
 {
@@ -99,6 +109,28 @@ proctype sender(byte s)
 				}
 			:: else
 			fi;
+#if DEATHS
+			/* forget_dead(): each time or never, as it likes */
+			if
+			:: watches ->
+				load(SENDER(s), STATE, flag);
+				if
+#ifndef NO_ASK
+				:: !flag || !owned ->
+#else
+				:: true ->
+#endif
+#ifdef QUIET_AT_NEWEST
+					load(SENDER(s), CHANGES, changes);
+					seen_at = changes + 1;
+#endif
+					watches = false
+				:: true
+				fi;
+				flag = 0
+			:: true
+			fi;
+#endif
 			if
 			:: watches ->
 #ifndef NO_W2
@@ -155,6 +187,27 @@ proctype queue(byte q)
 
 	if
 	:: q == 0 ->
+#if DEATHS
+		/* The slot's lock orders its owners, so they are one thread here. */
+		owned = true;
+		store(QUEUE(q), STATE, 1);
+		if
+		:: add_one_release(QUEUE(q), CHANGES) /* wake_tell */
+		:: true
+		fi;
+		owned = false;
+#ifndef LOCK_LATE
+		owned = true;
+#endif
+		store(QUEUE(q), STATE, 0);
+		if
+		:: add_one_release(QUEUE(q), CHANGES) /* attach_end_intr */
+		:: owned = false; /* the next one finds nothing to be counted */
+#ifndef LOCK_LATE
+			owned = true
+#endif
+		fi;
+#endif
 		/* port_store_state, then shmbus_wake_tell() */
 		store(QUEUE(q), STATE, 1);
 #ifndef NO_W4
@@ -171,6 +224,9 @@ proctype queue(byte q)
 		fence_full(SENDER(1));
 #endif
 		fence_full(QUEUE(q));
+#endif
+#if DEATHS && defined(LOCK_LATE)
+		owned = true;
 #endif
 		began = true
 	:: else -> began; fence_full(QUEUE(q)) /* the application's own matter */

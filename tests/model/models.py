@@ -58,8 +58,8 @@ MODELS = {
             "RECORDS=4 READERS=2 SC ONE_CURSOR": "kept",
         }),
     "lanes_wake": Model(
-        bounds=["RECORDS=3"],
-        long=["RECORDS=1 SENDERS=2"],
+        bounds=["RECORDS=3", "RECORDS=2 DEATHS=1"],
+        long=["RECORDS=1 SENDERS=2", "RECORDS=3 DEATHS=1"],
         mutations={
             "RECORDS=3 NO_W1": STUCK,
             "RECORDS=3 NO_W2": STUCK,
@@ -69,6 +69,9 @@ MODELS = {
             "RECORDS=3 NO_MEMBARRIER": STUCK,
             "RECORDS=3 NO_SLEEPS": STUCK,
             "RECORDS=3 NO_LOOK": STUCK,
+            "RECORDS=2 DEATHS=1 NO_ASK": STUCK,
+            "RECORDS=2 DEATHS=1 LOCK_LATE": STUCK,
+            "RECORDS=2 DEATHS=1 QUIET_AT_NEWEST": STUCK,
         },
         # W1 and W2 order the count of sleeps, too.
         spare=["RECORDS=3 NO_W6", "RECORDS=3 NO_W7"]),

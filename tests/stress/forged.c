@@ -188,7 +188,7 @@ die_shmif(void *arg)
 	shmbus_shmif_close(&bus);
 }
 
-/* A port whose lane's last owner left a head that cannot be. */
+/* A port in a slot whose last owner died, used interrupts, and left a head that cannot be. */
 static void
 die_lanes(void *arg)
 {
@@ -202,8 +202,10 @@ die_lanes(void *arg)
 	struct shmbus_error e;
 
 	(void)arg;
-	if (shmbus_bus_open(&bus, &conf, &e) != 0 ||
-	    shmbus_port_attach(&port, &bus, &port_conf, &e) != 0)
+	if (shmbus_bus_open(&bus, &conf, &e) != 0)
+		_exit(1);
+	shmbus_store(&shmbus_bus_port(&bus, 0)->state, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_RX_INTR);
+	if (shmbus_port_attach(&port, &bus, &port_conf, &e) != 0)
 		_exit(1);
 	shmbus_file_unlock(&bus.file);
 	shmbus_store(&shmbus_bus_lane(&bus, 2 * port.slot)->head, 1);
@@ -219,7 +221,7 @@ scene_forged(enum shmbus_step step)
 	unsigned int i;
 
 	unlink(scene_path());
-	if (step == SHMBUS_STEP_writer_give_up_ring) {
+	if (board->format == STRESS_LANES) {
 		scene_start(m, die_lanes, NULL, step, 1);
 		return scene_end(m, step);
 	}

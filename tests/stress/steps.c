@@ -60,6 +60,7 @@ step_place(enum shmbus_step step)
 	case SHMBUS_STEP_shmif_inherit:
 		return PLACE_HEIR;
 	case SHMBUS_STEP_shmif_drop_claim:
+	case SHMBUS_STEP_attach_end_intr:
 		return PLACE_FORGED;
 	case SHMBUS_STEP_reader_look_at_roster:
 		return PLACE_DRIVER;

@@ -233,6 +233,22 @@ def test_lanes_numbers(folder):
     frames_pass(path)
 
 
+def test_record_of_16_megabytes(folder):
+    """No record is that long, though the ring has room for it."""
+    path = os.path.join(folder, "bus")
+    most = lf.RECORD_MAX // lf.LINE - 3
+    with Member(path, lf.Geometry(ports=2, queues=1, lane_size=1 << 26)) as member:
+        member.lane(0).send([bytes(100)], spare_end=most)
+        member.lane(0).send([bytes(100)])
+    clean(path)
+    with Member(path) as member:
+        member.lane(0).send([bytes(100)], spare_end=most + 1)
+        member.lane(0).send([bytes(100)])
+    found = check(path, status=1)
+    assert [(one["what"].partition(":")[2], one["value"]) for one in found] == [
+        (" len", str(lf.RECORD_MAX + lf.LINE))]
+
+
 def test_mark_within_a_record(folder):
     path = os.path.join(folder, "bus")
     make_lanes(path)

@@ -340,6 +340,48 @@ test_longer_than_the_ring(void **state)
 	assert_recovers(w);
 }
 
+/*
+ * In a record of 16 MiB and more, the descriptor of a frame with a request would
+ * be the length of a plain frame that fits. So no record is that long.
+ */
+static void
+test_longer_than_a_descriptor_can_say(void **state)
+{
+	static const uint32_t lens[] = {
+		SHMBUS_RECORD_MAX, SHMBUS_RECORD_MAX + SHMBUS_LINE, 2 * SHMBUS_RECORD_MAX,
+	};
+	struct shmbus_request req;
+	struct shmbus_walk walk;
+	struct wire *w = *state;
+	const uint8_t *frame;
+	struct shmbus_burst *burst;
+	uint8_t *record;
+	unsigned int i;
+
+	for (i = 0; i < DIM(lens); i++) {
+		wire_start(w, UINT64_C(1) << 26, false, 0);
+		assert_true(shmbus_writer_room(&w->a.bus, &w->tx.w, lens[i]));
+		record = shmbus_writer_record(&w->a.bus, &w->tx.w);
+		shmbus_store(&shmbus_burst_desc(record)[0], 100 | SHMBUS_DESC_REQUEST);
+		shmbus_request_store(record + 64 + 128, &honest);
+		shmbus_writer_publish(&w->a.bus, &w->tx.w, record, 1, 64, lens[i], 100, 0);
+		burst = (struct shmbus_burst *)(void *)record;
+		assert_int_equal(shmbus_load(&burst->shape), shape(lens[i], 1, 64));
+		if (lens[i] <= SHMBUS_RECORD_MAX) {
+			assert_int_equal(shmbus_reader_peek(&w->b.bus, &w->rx.r), 1);
+			shmbus_reader_walk(&w->b.bus, &w->rx.r, &walk);
+			assert_int_equal(shmbus_reader_next(&w->rx.r, &walk, &frame), 0);
+			assert_int_equal(shmbus_reader_next_any(&w->rx.r, &walk, &frame, &req), 100);
+			assert_int_equal(req.flags, honest.flags);
+			assert_int_equal(w->rx.r.corrupt, 0);
+		} else {
+			assert_int_equal(shmbus_reader_peek(&w->b.bus, &w->rx.r), 0);
+			assert_int_equal(w->rx.r.corrupt, 1);
+		}
+		wire_stop(w);
+	}
+}
+
 static void
 test_tail_not_on_a_line(void **state)
 {
@@ -613,6 +655,7 @@ main(void)
 		T(test_request_beyond_the_record),
 		T(test_too_many_frames),
 		T(test_longer_than_the_ring),
+		T(test_longer_than_a_descriptor_can_say),
 		T(test_tail_not_on_a_line),
 		T(test_begin_not_on_a_line),
 		T(test_tail_anywhere),

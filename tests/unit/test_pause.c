@@ -79,6 +79,41 @@ test_blocked_when_full(void **state)
 	assert_true(transmitter_send_one(&w->tx, 1000));
 }
 
+/*
+ * The count of pauses lies beside head, which readers look at. A sender that is
+ * held back stores it seldom, and never less than half of it.
+ */
+static void
+test_pauses_are_stored_seldom(void **state)
+{
+	struct shmbus_lane_entry *entry;
+	struct wire *w = *state;
+	uint64_t before, stores = 0;
+	unsigned int i, round;
+
+	wire_start(w, LANE, true, FOREVER_MS);
+	entry = station_entry(&w->a, 0);
+	for (round = 1; round <= 3; round++) {
+		fill_up(w, 1000);
+		stores = 0;
+		for (i = 0; i < 10000; i++) {
+			before = shmbus_load(&entry->pauses);
+			assert_false(transmitter_send_one(&w->tx, 1000));
+			stores += shmbus_load(&entry->pauses) != before;
+			assert_true(shmbus_load(&entry->pauses) > w->tx.w.pauses / 2);
+		}
+		/* At the second, the fourth, ... of 10001. */
+		assert_int_equal(stores, 13);
+		assert_true(shmbus_load(&entry->pauses) < w->tx.w.pauses);
+		/* All of it, when head moves. */
+		receiver_drain(&w->rx);
+		assert_true(transmitter_send_one(&w->tx, 1000));
+		assert_int_equal(w->tx.w.pauses, round * 10001);
+		assert_int_equal(shmbus_load(&entry->pauses), round * 10001);
+		receiver_drain(&w->rx);
+	}
+}
+
 static void
 test_released_by_reading(void **state)
 {
@@ -549,6 +584,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(test_blocked_when_full),
+		T(test_pauses_are_stored_seldom),
 		T(test_released_by_reading),
 		T(test_stopped_reader_delays_once),
 		T(test_no_patience),

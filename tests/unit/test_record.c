@@ -209,6 +209,19 @@ test_longest_over_the_end(void **state)
 	assert_int_equal(w->rx.missed + w->rx.r.missed + w->rx.r.corrupt + w->rx.refused, 0);
 }
 
+/* A sixteenth of the ring, and less than what a descriptor's flag could be taken for. */
+static void
+test_burst_max(void **state)
+{
+	struct shmbus_geometry geo = { .lane_size = SHMBUS_LANE_SIZE_MIN };
+
+	(void)state;
+	for (; geo.lane_size < UINT64_C(1) << 28; geo.lane_size *= 2)
+		assert_int_equal(shmbus_burst_max(&geo), geo.lane_size / 16);
+	for (; geo.lane_size <= SHMBUS_LANE_SIZE_MAX; geo.lane_size *= 2)
+		assert_int_equal(shmbus_burst_max(&geo), (1 << 24) - 64);
+}
+
 /* Near the end of a large ring, at the end of its first lap. */
 static void
 large_lane(struct wire *w, uint64_t size)
@@ -314,6 +327,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_in_parts, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_ring_end, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_longest_over_the_end, wire_setup, wire_teardown),
+		cmocka_unit_test(test_burst_max),
 		cmocka_unit_test_setup_teardown(test_lane_of_64_megabytes, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_lane_of_1_gigabyte, wire_setup, wire_teardown),
 		cmocka_unit_test_setup_teardown(test_two_readers, wire_setup, wire_teardown),

@@ -188,6 +188,179 @@ test_dead_sleeper(void **state)
 	pair_stop(&p);
 }
 
+/* Bursts after which a sender has forgotten a dead port that used interrupts. */
+#define FORGOTTEN_AFTER 5000
+
+/* A process with a port that uses interrupts, until it is killed. */
+static int
+user(struct child *c, void *arg)
+{
+	struct station st;
+
+	station_join(&st, arg, 0, 0, 0);
+	station_announce(&st, 0, 1);
+	use_interrupts(&st, true);
+	child_tell(c, st.port.slot);
+	pause();
+	return 0;
+}
+
+/* Start one and kill it; gives its slot. It counts as a user of interrupts as long as none asks. */
+static uint32_t
+user_dies(struct pair *p)
+{
+	struct child c;
+	uint32_t slot;
+
+	child_start(&c, user, p->w.path);
+	slot = (uint32_t)child_answer(&c);
+	assert_int_equal(rings_for_one(p), 0);
+	assert_int_equal(p->waker.quiet_at, UINT64_MAX);
+	child_kill(&c);
+	assert_int_equal(rings_for_one(p), 0);
+	assert_int_equal(p->waker.quiet_at, UINT64_MAX);
+	return slot;
+}
+
+static uint32_t
+changes(struct pair *p)
+{
+	return shmbus_load(&shmbus_bus_bell(&p->w.a.bus)->changes);
+}
+
+/* Does the sender find out that nobody uses interrupts, in time? Nothing is rung for. */
+static void
+assert_gets_quiet(struct pair *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < FORGOTTEN_AFTER && p->waker.quiet_at != changes(p); i++)
+		assert_int_equal(rings_for_one(p), 0);
+	assert_int_equal(p->waker.quiet_at, changes(p));
+}
+
+/* The slot's next owner uses interrupts and is woken, at each of its sleeps. */
+static void
+assert_heir_is_woken(struct pair *p, struct station *heir)
+{
+	const uint32_t slot = heir->port.slot;
+	unsigned int i;
+	int fd;
+
+	fd = shmbus_wake_watch(heir->bus.file.fd);
+	assert_true(fd >= 0);
+	station_announce(heir, 0, 1);
+	shmbus_store(&shmbus_bus_cursor(&heir->bus, slot, 0, p->waker.lane)->state,
+		     SHMBUS_CURSOR_ACTIVE);
+	use_interrupts(heir, true);
+	for (i = 0; i < 3; i++) {
+		shmbus_wake_drain(fd);
+		shmbus_wake_sleep(&heir->bus, slot, 0);
+		assert_int_equal(rings_for_one(p), 1);
+		assert_true(readable(fd, 0));
+		shmbus_wake_rise(&heir->bus, slot, 0);
+	}
+	use_interrupts(heir, false);
+	shmbus_store(&shmbus_bus_cursor(&heir->bus, slot, 0, p->waker.lane)->state, 0);
+	assert_int_equal(rings_for_one(p), 0);
+	close(fd);
+}
+
+/* A port killed while it uses interrupts costs the fence for a while only. */
+static void
+test_dead_user_is_forgotten(void **state)
+{
+	struct station heir;
+	struct pair p;
+	uint32_t slot;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p);
+	for (i = 0; i < 3; i++) {
+		slot = user_dies(&p);
+		assert_gets_quiet(&p);
+		/* That is not said in the file; somebody's change makes it watched once more. */
+		shmbus_wake_tell(&p.w.b.bus, false);
+		assert_int_equal(rings_for_one(&p), 0);
+		assert_int_equal(p.waker.quiet_at, UINT64_MAX);
+		assert_gets_quiet(&p);
+		station_join(&heir, p.w.path, 0, 0, 0);
+		assert_int_equal(heir.port.slot, slot);
+		assert_heir_is_woken(&p, &heir);
+		assert_int_equal(p.waker.quiet_at, changes(&p));
+		station_leave(&heir, false);
+	}
+	pair_stop(&p);
+}
+
+/* The take-over of its slot is a change. */
+static void
+test_heir_counts_a_change(void **state)
+{
+	struct station heir;
+	struct pair p;
+	uint32_t before;
+
+	(void)state;
+	pair_start(&p);
+	user_dies(&p);
+	before = changes(&p);
+	station_join(&heir, p.w.path, 0, 0, 0);
+	assert_true(heir.port.took_over);
+	assert_int_equal(changes(&p), before + 1);
+	assert_int_equal(rings_for_one(&p), 0);
+	assert_int_equal(p.waker.quiet_at, changes(&p));
+	assert_heir_is_woken(&p, &heir);
+	station_die(&heir);
+	/* One that used none leaves nothing to be counted. */
+	before = changes(&p);
+	station_join(&heir, p.w.path, 0, 0, 0);
+	assert_true(heir.port.took_over);
+	assert_int_equal(changes(&p), before);
+	station_leave(&heir, false);
+	pair_stop(&p);
+}
+
+/* The heir died, too, before it counted. */
+static void
+test_heir_counts_no_change(void **state)
+{
+	struct pair p;
+	uint32_t slot;
+
+	(void)state;
+	pair_start(&p);
+	slot = user_dies(&p);
+	shmbus_store(&shmbus_bus_port(&p.w.a.bus, slot)->state, SHMBUS_PORT_ATTACHED);
+	assert_gets_quiet(&p);
+	pair_stop(&p);
+}
+
+/* Who lives is not forgotten, nor that it was rung for; not even the sender's own port. */
+static void
+test_living_user_is_not_forgotten(void **state)
+{
+	struct pair p;
+	unsigned int i;
+
+	(void)state;
+	pair_start(&p);
+	use_interrupts(&p.w.b, true);
+	use_interrupts(&p.w.a, true);
+	user_dies(&p);
+	assert_int_equal(p.waker.n, 3);
+	fall_asleep(&p);
+	assert_int_equal(rings_for_one(&p), 1);
+	for (i = 0; i < 2 * FORGOTTEN_AFTER; i++)
+		assert_int_equal(rings_for_one(&p), 0);
+	assert_int_equal(p.waker.n, 2);
+	assert_int_equal(p.waker.quiet_at, UINT64_MAX);
+	fall_asleep(&p);
+	assert_int_equal(rings_for_one(&p), 1);
+	pair_stop(&p);
+}
+
 /* Whatever a port says of itself, nothing else happens than that it is rung for. */
 static void
 test_hostile(void **state)
@@ -524,6 +697,10 @@ main(void)
 		cmocka_unit_test(test_once_for_each_sleep),
 		cmocka_unit_test(test_only_for_its_readers),
 		cmocka_unit_test(test_dead_sleeper),
+		cmocka_unit_test(test_dead_user_is_forgotten),
+		cmocka_unit_test(test_heir_counts_a_change),
+		cmocka_unit_test(test_heir_counts_no_change),
+		cmocka_unit_test(test_living_user_is_not_forgotten),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_ring),
 		cmocka_unit_test(test_hugetlbfs),

@@ -16,18 +16,28 @@
  */
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef _Atomic uint8_t shmbus_a8;
 typedef _Atomic uint32_t shmbus_a32;
 typedef _Atomic uint64_t shmbus_a64;
 
+/* Stores into the shared file have a step as well: shmbus_step_store() in shmbus_step.h. */
 #define shmbus_load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define shmbus_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define shmbus_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
 #define shmbus_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define shmbus_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define shmbus_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
+
+/* Stores to if from is there. True, and an acquire, if so. */
+static inline bool
+shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
+{
+	return atomic_compare_exchange_strong_explicit(p, &from, to, memory_order_acquire,
+						       memory_order_relaxed);
+}
 
 /* A counter that one thread has for itself, and at which others of its process look. */
 #define shmbus_counted(p) atomic_load_explicit((p), memory_order_relaxed)

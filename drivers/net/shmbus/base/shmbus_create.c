@@ -37,8 +37,7 @@ write_header(struct shmbus_bus *bus)
 		memcpy(header->id, &header->created_ns, sizeof(header->created_ns));
 	memcpy(bus->id, header->id, sizeof(bus->id));
 	/* M1 (create_magic): publishes the header to M2 in shmbus_bus.c and shmbus_fate.c. */
-	SHMBUS_STEP(create_magic);
-	shmbus_store_release(&header->magic, SHMBUS_MAGIC);
+	shmbus_step_store_release(create_magic, &header->magic, SHMBUS_MAGIC);
 }
 
 /*

@@ -111,7 +111,8 @@ struct shmbus_header {
 
 struct shmbus_bell {
 	/* One line, which every sender looks at after every burst. Ports add one,
-	 * atomically, when they begin or cease to use interrupts.
+	 * atomically, when they begin or cease to use interrupts, or take over the
+	 * slot of a dead one that used them.
 	 */
 	shmbus_a32 changes;
 	uint32_t reserved0[15];
@@ -166,7 +167,7 @@ struct shmbus_lane_entry {
 	uint64_t reserved0[2];
 	/* One line: what a reader looks at after copying. */
 	shmbus_a64 head;    /* everything below may have been overwritten */
-	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only */
+	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only; may be behind */
 	uint64_t reserved1[6];
 	/* Two lines: where the first record of each chunk of the ring starts. */
 	shmbus_a64 mark[SHMBUS_CHUNKS];
@@ -219,6 +220,11 @@ struct shmbus_request {
 };
 
 #define SHMBUS_BURST_FRAMES_MAX 1024
+
+/* The longest record. In a longer one, a descriptor with SHMBUS_DESC_REQUEST could be the length
+ * of a plain frame: the fast path looks for no flag, but for a length that the record has not.
+ */
+#define SHMBUS_RECORD_MAX (SHMBUS_DESC_REQUEST - SHMBUS_LINE)
 
 #define SHMBUS_AT(type, field, offset) \
 	static_assert(offsetof(struct type, field) == (offset), #type "." #field " moved")

@@ -35,8 +35,7 @@ tell(struct shmbus_port *port)
 	shmbus_a32 *change = &shmbus_bus_roster(port->bus)[port->slot];
 
 	/* P1 (port_tell): publishes the entry to P2 in the readers. */
-	SHMBUS_STEP(port_tell);
-	shmbus_store_release(change, shmbus_load(change) + 1);
+	shmbus_step_store_release(port_tell, change, shmbus_load(change) + 1);
 }
 
 static uint64_t
@@ -58,8 +57,7 @@ clear_cursors(struct shmbus_port *port)
 
 	cursor = shmbus_bus_cursor(port->bus, port->slot, 0, 0);
 	for (i = 0; i < geo->queues * geo->lanes; i++) {
-		SHMBUS_STEP(port_clear_cursor);
-		shmbus_store(&cursor[i].state, 0);
+		shmbus_step_store(port_clear_cursor, &cursor[i].state, 0);
 	}
 }
 
@@ -86,7 +84,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		   const struct shmbus_port_conf *conf, struct shmbus_error *e)
 {
 	struct shmbus_port_entry *entry;
-	uint32_t slot, i;
+	uint32_t slot, i, left;
 	int ret;
 
 	for (slot = 0; slot < bus->geo.ports; slot++) {
@@ -110,30 +108,29 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		goto err_unlock;
 
 	entry = shmbus_bus_port(bus, slot);
-	port->took_over = shmbus_load(&entry->state) != 0;
+	left = shmbus_load(&entry->state);
+	port->took_over = left != 0;
 	SHMBUS_STEP(attach_clear_cursors);
 	clear_cursors(port);
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->pid, (uint32_t)getpid());
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->incarnation, shmbus_load(&entry->incarnation) + 1);
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->mac, mac_word(conf->mac));
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->n_txq, 0);
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->n_rxq, 0);
-	SHMBUS_STEP(attach_store_entry);
-	shmbus_store(&entry->attached_ns, shmbus_clock_real_ns());
+	shmbus_step_store(attach_store_entry, &entry->pid, (uint32_t)getpid());
+	shmbus_step_store(attach_store_entry, &entry->incarnation,
+			  shmbus_load(&entry->incarnation) + 1);
+	shmbus_step_store(attach_store_entry, &entry->mac, mac_word(conf->mac));
+	shmbus_step_store(attach_store_entry, &entry->n_txq, 0);
+	shmbus_step_store(attach_store_entry, &entry->n_rxq, 0);
+	shmbus_step_store(attach_store_entry, &entry->attached_ns, shmbus_clock_real_ns());
 	for (i = 0; i < sizeof(conf->name); i++) {
-		SHMBUS_STEP(attach_store_entry);
-		shmbus_store(&entry->name[i], (uint8_t)conf->name[i]);
+		shmbus_step_store(attach_store_entry, &entry->name[i], (uint8_t)conf->name[i]);
 	}
 	for (i = 0; i < SHMBUS_QUEUES_MAX; i++) {
-		SHMBUS_STEP(attach_store_entry);
-		shmbus_store(&entry->sleeping[i], 0);
+		shmbus_step_store(attach_store_entry, &entry->sleeping[i], 0);
 	}
 	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
+	/* W4 (attach_end_intr): with W5 in the senders, which look at the states then. If this
+	 * process dies before, they find out by themselves (shmbus_wake.h).
+	 */
+	if (left & SHMBUS_PORT_RX_INTR)
+		shmbus_step_add_release(attach_end_intr, &shmbus_bus_bell(bus)->changes, 1);
 	return 0;
 
 err_unlock:
@@ -154,8 +151,7 @@ shmbus_port_detach(struct shmbus_port *port)
 void
 shmbus_port_set_state(struct shmbus_port *port, uint32_t state)
 {
-	SHMBUS_STEP(port_store_state);
-	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->state, state);
+	shmbus_step_store(port_store_state, &shmbus_bus_port(port->bus, port->slot)->state, state);
 	tell(port);
 }
 
@@ -164,18 +160,15 @@ shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(port->bus, port->slot);
 
-	SHMBUS_STEP(port_store_queues);
-	shmbus_store(&entry->n_txq, n_txq);
-	SHMBUS_STEP(port_store_queues);
-	shmbus_store(&entry->n_rxq, n_rxq);
+	shmbus_step_store(port_store_queues, &entry->n_txq, n_txq);
+	shmbus_step_store(port_store_queues, &entry->n_rxq, n_rxq);
 	tell(port);
 }
 
 void
 shmbus_port_set_mac(struct shmbus_port *port, const uint8_t mac[6])
 {
-	SHMBUS_STEP(port_store_mac);
-	shmbus_store(&shmbus_bus_port(port->bus, port->slot)->mac, mac_word(mac));
+	shmbus_step_store(port_store_mac, &shmbus_bus_port(port->bus, port->slot)->mac, mac_word(mac));
 	tell(port);
 }
 

@@ -231,10 +231,8 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	uint64_t before, head;
 	unsigned int i;
 
-	SHMBUS_STEP(reader_place_cursor);
-	shmbus_store(&cursor->pos, r->pos);
-	SHMBUS_STEP(reader_hold);
-	shmbus_store_release(&cursor->state, SHMBUS_CURSOR_ACTIVE);
+	shmbus_step_store(reader_place_cursor, &cursor->pos, r->pos);
+	shmbus_step_store_release(reader_hold, &cursor->state, SHMBUS_CURSOR_ACTIVE);
 	/* A1 (reader_hold): with A2 in the writer. The writer either sees this cursor when it
 	 * looks next, or it has published more before: then that is where
 	 * reading begins.
@@ -243,8 +241,7 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	for (i = 0; i < HOLD_TRIES; i++) {
 		before = r->pos;
 		shmbus_reader_start(bus, r, r->lane);
-		SHMBUS_STEP(reader_move_cursor);
-		shmbus_store_release(&cursor->pos, r->pos);
+		shmbus_step_store_release(reader_move_cursor, &cursor->pos, r->pos);
 		/* A1 again. A writer that ran a whole lap meanwhile took the cursor
 		 * for that of a lapped reader, and went on.
 		 */
@@ -258,6 +255,5 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 void
 shmbus_reader_release(struct shmbus_cursor *cursor)
 {
-	SHMBUS_STEP(reader_release);
-	shmbus_store_release(&cursor->state, 0);
+	shmbus_step_store_release(reader_release, &cursor->state, 0);
 }

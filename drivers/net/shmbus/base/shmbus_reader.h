@@ -112,9 +112,9 @@ shmbus_reader_open(const struct shmbus_bus *bus, struct shmbus_reader *r)
 	data_off = (uint16_t)(shape >> 48);
 	r->rec_seq = shmbus_load(&burst->seq);
 	r->tstamp_ns = shmbus_load(&burst->tstamp_ns);
-	if (shmbus_load(&burst->pos) != r->pos || len > avail || len % SHMBUS_LINE != 0 ||
-	    data_off >= len || data_off % SHMBUS_LINE != 0 || count == 0 ||
-	    count > SHMBUS_BURST_FRAMES_MAX ||
+	if (shmbus_load(&burst->pos) != r->pos || len > avail || len > SHMBUS_RECORD_MAX ||
+	    len % SHMBUS_LINE != 0 || data_off >= len || data_off % SHMBUS_LINE != 0 ||
+	    count == 0 || count > SHMBUS_BURST_FRAMES_MAX ||
 	    sizeof(*burst) + count * sizeof(uint32_t) > data_off)
 		return false;
 	r->len = len;
@@ -163,7 +163,7 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
 	const uint32_t word = shmbus_load(&desc[walk->next]);
 
-	/* A flag makes the length too large too. */
+	/* A flag makes the length too large too: no record is as long (SHMBUS_RECORD_MAX). */
 	if (word == 0 || word > r->len - walk->off)
 		return 0;
 	*frame = walk->record + walk->off;
@@ -253,15 +253,11 @@ void shmbus_reader_give_up(struct shmbus_reader *r);
 static inline void
 shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->frames, r->frames);
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->bytes, r->bytes);
-	SHMBUS_STEP(reader_store_counts);
-	shmbus_store(&cursor->missed, shmbus_counted(&r->missed));
+	shmbus_step_store(reader_store_counts, &cursor->frames, r->frames);
+	shmbus_step_store(reader_store_counts, &cursor->bytes, r->bytes);
+	shmbus_step_store(reader_store_counts, &cursor->missed, shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
-	SHMBUS_STEP(reader_publish_cursor);
-	shmbus_store_release(&cursor->pos, r->pos);
+	shmbus_step_store_release(reader_publish_cursor, &cursor->pos, r->pos);
 }
 
 /*

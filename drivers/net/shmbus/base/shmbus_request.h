@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "shmbus_format.h"
+#include "shmbus_step.h"
 
 /* TCP's header is 20 to 60 bytes long, UDP's 8; an IP header is at least 20. */
 #define SHMBUS_IP_MIN 20
@@ -45,8 +46,8 @@ shmbus_request_store(uint8_t *end, const struct shmbus_request *req)
 	uint64_t words[2];
 
 	memcpy(words, req, sizeof(words));
-	shmbus_store(&to[0], words[0]);
-	shmbus_store(&to[1], words[1]);
+	shmbus_step_store(writer_copy, &to[0], words[0]);
+	shmbus_step_store(writer_copy, &to[1], words[1]);
 }
 
 static inline void

@@ -31,26 +31,16 @@
 /* No offset of a record: the ring is being repaired. */
 #define LAST_REPAIR LAST_MASK
 
-static bool
-swap(shmbus_a32 *word, uint32_t from, uint32_t to)
-{
-	return atomic_compare_exchange_strong_explicit(word, &from, to, memory_order_acquire,
-						       memory_order_relaxed);
-}
-
 /* The claim is ours: take the lock, or drop the claim. */
 static bool
 lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
 	/* L1 (shmif_lock): with L2 in unlock */
-	SHMBUS_STEP(shmif_lock);
-	if (swap(&h->lock, 0, 1)) {
-		SHMBUS_STEP(shmif_hold);
-		shmbus_store(&h->spare, bus->id | HELD);
+	if (shmbus_step_swap_acquire(shmif_lock, &h->lock, 0, 1)) {
+		shmbus_step_store(shmif_hold, &h->spare, bus->id | HELD);
 		return true;
 	}
-	SHMBUS_STEP(shmif_drop_claim);
-	shmbus_store(&h->spare, 0);
+	shmbus_step_store(shmif_drop_claim, &h->spare, 0);
 	return false;
 }
 
@@ -70,8 +60,8 @@ try_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h, uint3
 	shmbus_fence_acquire();
 	if (shmbus_load(&h->lock) != 0)
 		return false;
-	SHMBUS_STEP(shmif_claim);
-	return swap(&h->spare, spare, bus->id) && lock_claimed(bus, h);
+	return shmbus_step_swap_acquire(shmif_claim, &h->spare, spare, bus->id) &&
+	       lock_claimed(bus, h);
 }
 
 static bool
@@ -81,8 +71,8 @@ try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 
 	if ((spare | shmbus_load(&h->lock)) != 0)
 		return try_watched(bus, h, spare);
-	SHMBUS_STEP(shmif_claim);
-	return swap(&h->spare, 0, bus->id) && lock_claimed(bus, h);
+	return shmbus_step_swap_acquire(shmif_claim, &h->spare, 0, bus->id) &&
+	       lock_claimed(bus, h);
 }
 
 /* How long a lock with this spare word must be stuck before it may be taken; 0: for ever. */
@@ -144,11 +134,9 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 		shmbus_shmif_repair(bus, known_end);
 		return;
 	}
-	SHMBUS_STEP(shmif_redo_last);
-	shmbus_store_release(&h->last, last);
+	shmbus_step_store_release(shmif_redo_last, &h->last, last);
 	if ((gen & 1) == ((spare >> GEN_SHIFT) & 1)) {
-		SHMBUS_STEP(shmif_redo_gen);
-		shmbus_store_release(&h->gen, gen + 1);
+		shmbus_step_store_release(shmif_redo_gen, &h->gen, gen + 1);
 	}
 }
 
@@ -164,8 +152,7 @@ watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_
 	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) & LAST_MASK);
 	const uint32_t word = WATCHED | ours | nonce << LAST_SHIFT | bus->id;
 
-	SHMBUS_STEP(shmif_watch);
-	if (swap(&shmbus_shmif_header(bus)->spare, w->spare, word))
+	if (shmbus_step_swap_acquire(shmif_watch, &shmbus_shmif_header(bus)->spare, w->spare, word))
 		w->word = word;
 }
 
@@ -175,18 +162,16 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
 	/* Should we die over it, the next one has to do the same again. */
-	SHMBUS_STEP(shmif_break_sign);
-	if (!swap(&h->spare, w->spare, INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
+	if (!shmbus_step_swap_acquire(shmif_break_sign, &h->spare, w->spare,
+				      INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
 	if (shmbus_load(&h->lock) != w->lock || shmbus_load(&h->first) != w->first ||
 	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
-		SHMBUS_STEP(shmif_break_late);
-		shmbus_store(&h->spare, 0);
+		shmbus_step_store(shmif_break_late, &h->spare, 0);
 		return false;
 	}
 	shmbus_shmif_repair(bus, w->known_end);
-	SHMBUS_STEP(shmif_broken);
-	shmbus_store_release(&h->spare, bus->id | HELD);
+	shmbus_step_store_release(shmif_broken, &h->spare, bus->id | HELD);
 	shmbus_count(&w->broken_foreign, 1);
 	return true;
 }
@@ -197,8 +182,8 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	SHMBUS_STEP(shmif_take_nonsense);
-	if (!swap(&h->spare, w->spare, bus->id | (w->lock != 0 ? HELD : 0)))
+	if (!shmbus_step_swap_acquire(shmif_take_nonsense, &h->spare, w->spare,
+				      bus->id | (w->lock != 0 ? HELD : 0)))
 		return false;
 	shmbus_count(&w->broken_foreign, 1);
 	return w->lock != 0 || lock_claimed(bus, h);
@@ -210,14 +195,12 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	SHMBUS_STEP(shmif_take_watched);
-	if (!swap(&h->spare, w->spare, bus->id))
+	if (!shmbus_step_swap_acquire(shmif_take_watched, &h->spare, w->spare, bus->id))
 		return false;
 	/* NetBSD's after all, and slow. */
 	if (shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
-	SHMBUS_STEP(shmif_hold);
-	shmbus_store(&h->spare, bus->id | HELD);
+	shmbus_step_store(shmif_hold, &h->spare, bus->id | HELD);
 	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
@@ -252,9 +235,9 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 		/* Held by it, or by NetBSD? */
 		watch_lock(bus, w, OURS);
 	} else {
-		SHMBUS_STEP(shmif_take_over);
 		/* A lock that is free leaves nothing to be finished. */
-		taken = swap(&h->spare, w->spare, w->lock != 0 ? (w->spare & ~ID) | bus->id : bus->id);
+		taken = shmbus_step_swap_acquire(shmif_take_over, &h->spare, w->spare, w->lock != 0 ?
+						 (w->spare & ~ID) | bus->id : bus->id);
 	}
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
@@ -263,8 +246,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 	if (w->lock == 0 || shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
-	SHMBUS_STEP(shmif_taken_over);
-	shmbus_store_release(&h->spare, bus->id | HELD);
+	shmbus_step_store_release(shmif_taken_over, &h->spare, bus->id | HELD);
 	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
@@ -333,13 +315,10 @@ unlock(const struct shmbus_shmif *bus)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	SHMBUS_STEP(shmif_unhold);
-	shmbus_store_release(&h->spare, bus->id);
+	shmbus_step_store_release(shmif_unhold, &h->spare, bus->id);
 	/* L2 (shmif_unlock): with L1 */
-	SHMBUS_STEP(shmif_unlock);
-	shmbus_store_release(&h->lock, 0);
-	SHMBUS_STEP(shmif_unclaim);
-	shmbus_store_release(&h->spare, 0);
+	shmbus_step_store_release(shmif_unlock, &h->lock, 0);
+	shmbus_step_store_release(shmif_unclaim, &h->spare, 0);
 }
 
 void
@@ -378,8 +357,8 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 		return;
 	/* What may have been a dead port's lock is that of a claim, as it was. */
 	if (is_watch(spare)) {
-		SHMBUS_STEP(shmif_inherit);
-		if (!swap(&h->spare, spare, spare & OURS ? bus->id : 0) || !(spare & OURS))
+		if (!shmbus_step_swap_acquire(shmif_inherit, &h->spare, spare,
+					      spare & OURS ? bus->id : 0) || !(spare & OURS))
 			return;
 	}
 	/* Signed as a breaker, it may have been late: the lock is free, and the ring is right. */
@@ -396,8 +375,7 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 		}
 		nanosleep(&nap, NULL);
 	}
-	SHMBUS_STEP(shmif_inherit);
-	shmbus_store_release(&h->spare, 0);
+	shmbus_step_store_release(shmif_inherit, &h->spare, 0);
 }
 
 void
@@ -412,15 +390,13 @@ void
 shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last)
 {
 	/* gen is what it will be; what it is now is one less. */
-	SHMBUS_STEP(shmif_intent);
-	shmbus_store_release(&shmbus_shmif_header(bus)->spare,
-			     INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
-			     last << LAST_SHIFT | bus->id);
+	shmbus_step_store_release(shmif_intent, &shmbus_shmif_header(bus)->spare,
+				  INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
+				  last << LAST_SHIFT | bus->id);
 }
 
 void
 shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus)
 {
-	SHMBUS_STEP(shmif_intent_done);
-	shmbus_store_release(&shmbus_shmif_header(bus)->spare, bus->id | HELD);
+	shmbus_step_store_release(shmif_intent_done, &shmbus_shmif_header(bus)->spare, bus->id | HELD);
 }

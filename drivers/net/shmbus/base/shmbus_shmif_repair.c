@@ -119,17 +119,13 @@ start_anew(const struct shmbus_shmif *bus)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	const uint64_t gen = shmbus_load(&h->gen);
 
-	SHMBUS_STEP(shmif_anew_begin);
-	shmbus_store_release(&h->last, NO_OFFSET);
+	shmbus_step_store_release(shmif_anew_begin, &h->last, NO_OFFSET);
 	SHMBUS_STEP(shmif_anew_record);
 	shmbus_shmif_put(bus, 0, &nothing, RECORD);
 	/* Never 0: a NetBSD kernel that begins again at first asserts that. */
-	SHMBUS_STEP(shmif_anew_gen);
-	shmbus_store_release(&h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 2);
-	SHMBUS_STEP(shmif_anew_first);
-	shmbus_store_release(&h->first, DATA);
-	SHMBUS_STEP(shmif_anew_last);
-	shmbus_store_release(&h->last, 0);
+	shmbus_step_store_release(shmif_anew_gen, &h->gen, gen <= SHMBUS_SHMIF_GEN_MAX - 2 ? gen + 2 : 2);
+	shmbus_step_store_release(shmif_anew_first, &h->first, DATA);
+	shmbus_step_store_release(shmif_anew_last, &h->last, 0);
 }
 
 /* Is this the ring of a new bus, or one begun anew, in which nothing was begun since? */
@@ -175,8 +171,7 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		if (last_gen + 1 == w.gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
 		if (last_gen != w.gen) {
-			SHMBUS_STEP(shmif_repair_gen);
-			shmbus_store(&h->gen, w.gen + 2);
+			shmbus_step_store(shmif_repair_gen, &h->gen, w.gen + 2);
 		}
 	}
 	newest = blank(bus, w.last % DATA, DATA - walked.dist);
@@ -187,6 +182,5 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		start_anew(bus);
 		return;
 	}
-	SHMBUS_STEP(shmif_repair_last);
-	shmbus_store_release(&h->last, newest);
+	shmbus_step_store_release(shmif_repair_last, &h->last, newest);
 }

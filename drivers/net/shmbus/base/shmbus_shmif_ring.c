@@ -110,8 +110,7 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 	if (first != s->first) {
 		s->first = first;
 		/* N3 (shmif_raise_first): with it a monitor sees last and gen no older than it. */
-		SHMBUS_STEP(shmif_raise_first);
-		shmbus_store_release(&h->first, offset_of(first));
+		shmbus_step_store_release(shmif_raise_first, &h->first, offset_of(first));
 	}
 	/* B1 (shmif_raise_first): before its bytes are overwritten, a record is no longer in the
 	 * ring; also where another one has raised first as far as this.
@@ -143,17 +142,14 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	/* All of the records lies in the ring before it is said to. */
 	shmbus_fence_release();
 	if (gen == shmbus_load(&h->gen)) {
-		SHMBUS_STEP(shmif_store_last);
-		shmbus_store(&h->last, last);
+		shmbus_step_store(shmif_store_last, &h->last, last);
 		return;
 	}
 	/* Two words must change. Say beforehand to what, so that whoever finds
 	 * the lock of a dead port can finish the change.
 	 */
 	shmbus_shmif_lock_intent(bus, gen, last);
-	SHMBUS_STEP(shmif_wrap_last);
-	shmbus_store_release(&h->last, last);
-	SHMBUS_STEP(shmif_wrap_gen);
-	shmbus_store_release(&h->gen, gen);
+	shmbus_step_store_release(shmif_wrap_last, &h->last, last);
+	shmbus_step_store_release(shmif_wrap_gen, &h->gen, gen);
 	shmbus_shmif_lock_intent_done(bus);
 }

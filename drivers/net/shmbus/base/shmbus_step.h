@@ -5,15 +5,23 @@
 #ifndef SHMBUS_STEP_H
 #define SHMBUS_STEP_H
 
+#include "shmbus_atomic.h"
+
 /*
  * The steps of the protocols: every store into the shared file, and the looks
  * that are the other end of an edge, have a name and stand in this list.
  *
- * SHMBUS_STEP(name) stands directly before what it names (behind it, if the
- * name says that it has been done), so that a process that dies there has done
- * all that comes before, and not this. In a normal build it is nothing at all.
- * With SHMBUS_STEPS defined it calls shmbus_step(), which whoever builds the
- * core so supplies: tests stop, delay and kill processes in it.
+ * A word of the shared file is stored by shmbus_step_store() and its kin, which
+ * take the name of the step first. Nothing else in base stores there, so no
+ * store is without a name: shmbus_store() is for the words of one process
+ * (tests/stress/test_steps.py looks for others). A system call, a copy or a
+ * look has SHMBUS_STEP(name) directly before it (behind it, if the name says
+ * that it has been done).
+ *
+ * A process that dies at a step has done all that comes before, and not what
+ * the step names. In a normal build a step is nothing at all. With SHMBUS_STEPS
+ * defined it calls shmbus_step(), which the program that builds the core so
+ * supplies: tests stop, delay and kill processes in it.
  *
  * X(name, format, kind, what is about to happen)
  *   format  LANES, SHMIF; BOTH: in code that both use
@@ -39,6 +47,7 @@
 	X(attach_allocate, LANES, STORE, "cursors and first lane get their memory") \
 	X(attach_clear_cursors, LANES, STORE, "the last owner's cursors are cleared") \
 	X(attach_store_entry, LANES, STORE, "one more word of the entry is filled in") \
+	X(attach_end_intr, LANES, STORE, "W4: the slot's dead owner used interrupts: it does no longer") \
 	X(port_clear_cursor, LANES, STORE, "one more of the slot's cursors is cleared") \
 	X(port_store_queues, LANES, STORE, "the numbers of queues in use change") \
 	X(port_store_mac, LANES, STORE, "the address changes") \
@@ -51,7 +60,7 @@
 	X(writer_give_up_ring, LANES, REPAIR, "head, as the last owner left it, is nonsense") \
 	X(writer_look_at_cursors, LANES, LOOK, "A2, C2: how far may head be raised?") \
 	X(writer_raise_head, LANES, STORE, "H1: what lies below may be overwritten from now on") \
-	X(writer_count_pause, LANES, STORE, "a burst that is cut short is counted") \
+	X(writer_count_pause, LANES, STORE, "bursts that were cut short are counted") \
 	X(writer_copy, LANES, STORE, "one more frame is copied above tail") \
 	X(writer_store_header, LANES, STORE, "one more word of the record's header is written above tail") \
 	X(writer_store_mark, LANES, STORE, "the chunk's first record is marked") \
@@ -138,5 +147,12 @@ void shmbus_step(enum shmbus_step step);
 #else
 #define SHMBUS_STEP(name) ((void)0)
 #endif
+
+#define shmbus_step_store(name, p, v) (SHMBUS_STEP(name), shmbus_store(p, v))
+#define shmbus_step_store_release(name, p, v) (SHMBUS_STEP(name), shmbus_store_release(p, v))
+#define shmbus_step_add(name, p, v) (SHMBUS_STEP(name), shmbus_add(p, v))
+#define shmbus_step_add_release(name, p, v) (SHMBUS_STEP(name), shmbus_add_release(p, v))
+#define shmbus_step_swap_acquire(name, p, from, to) \
+	(SHMBUS_STEP(name), shmbus_swap_acquire(p, from, to))
 
 #endif /* SHMBUS_STEP_H */

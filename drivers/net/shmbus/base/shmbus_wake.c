@@ -11,7 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shmbus_port.h"
 #include "shmbus_wake.h"
+
+/* A sender that watches ports asks whether they live, each time that it has looked so often. */
+#define ASK_EVERY 4096
 
 /* Instead of membarrier(2): more than any store takes to be seen. */
 #define SETTLE_NS (10 * 1000 * 1000)
@@ -87,8 +91,7 @@ shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
 	const struct timespec settle = { .tv_nsec = SETTLE_NS };
 
 	/* W4 (wake_tell): with W5 in the senders, which look at the states then */
-	SHMBUS_STEP(wake_tell);
-	shmbus_add_release(&shmbus_bus_bell(bus)->changes, 1);
+	shmbus_step_add_release(wake_tell, &shmbus_bus_bell(bus)->changes, 1);
 	shmbus_fence_full();
 	/* Not one of the expedited kinds: it reaches all, also who has not registered. */
 	if (begins && syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
@@ -100,11 +103,9 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
 	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
 
-	SHMBUS_STEP(wake_count_sleep);
-	shmbus_add(&entry->sleeps, 1);
-	SHMBUS_STEP(wake_set_flag);
+	shmbus_step_add(wake_count_sleep, &entry->sleeps, 1);
 	/* W6 (wake_set_flag): with W7: who sees this flag sees this sleep counted */
-	shmbus_store_release(&entry->sleeping[rxq], 1);
+	shmbus_step_store_release(wake_set_flag, &entry->sleeping[rxq], 1);
 	/* W1 (wake_flag_set) */
 	SHMBUS_STEP(wake_flag_set);
 	shmbus_fence_full();
@@ -113,8 +114,7 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 void
 shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 {
-	SHMBUS_STEP(wake_clear_flag);
-	shmbus_store(&shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
+	shmbus_step_store(wake_clear_flag, &shmbus_bus_port(bus, slot)->sleeping[rxq], 0);
 }
 
 void
@@ -155,6 +155,26 @@ find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t change
 	w->quiet_at = w->n == 0 ? changes : UINT64_MAX;
 }
 
+/* Forgets the ports that are dead, and those that use no interrupts and died before they said so. */
+static void
+forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
+{
+	const uint32_t own = w->lane / bus->geo.queues;
+	uint32_t i, slot, n = 0;
+
+	for (i = 0; i < w->n; i++) {
+		slot = w->watched[i].slot;
+		if (!(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_RX_INTR))
+			continue;
+		/* A process does not see the locks of its own port. */
+		if (slot == own || shmbus_port_alive(bus, slot))
+			w->watched[n++] = w->watched[i];
+	}
+	w->n = n;
+	if (n == 0)
+		w->quiet_at = w->seen_at;
+}
+
 /* Does one of the port's queues sleep that reads this lane, and was not rung for? */
 static bool
 sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_watched *watched)
@@ -190,6 +210,8 @@ shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 
 	if (changes != w->seen_at)
 		find_users(bus, w, changes);
+	else if (++w->looks % ASK_EVERY == 0)
+		forget_dead(bus, w);
 	if (w->n == 0)
 		return;
 	/* W2 (wake_look_at_flags): with W1 */

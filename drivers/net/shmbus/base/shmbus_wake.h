@@ -28,8 +28,8 @@
  *
  * Once for each sleep: a sender remembers the count of sleeps that it last
  * rang for, and rings again when there is a later one. A port that died in its
- * sleep costs every sender one system call, and from then on nothing but
- * looking, until its slot is taken by another.
+ * sleep costs every sender one ring, and then nothing but looking, until it is
+ * forgotten (below).
  *
  * No fence where nobody sleeps: the count of changes in the bell says when a
  * port has begun to use interrupts, or ceased to. As long as it stands where
@@ -45,6 +45,18 @@
  * The compiler must keep the load behind the store: a fence for it alone.
  * A system without membarrier(2) gives the stores time instead: no processor
  * keeps one for milliseconds.
+ *
+ * Dead ports: a port that is killed while it uses interrupts counts nothing, and
+ * all senders would take the fenced way for good. So a sender on that way asks
+ * the kernel every 4096th time whether the ports live that it watches, and
+ * forgets the dead ones. With none left it is where it was before any port used
+ * interrupts, at the count of changes that it saw last. That is safe: a dead
+ * port does not sleep. The slot's next owner has the slot's lock before its state
+ * has the bit, so it counts as alive; it counts a change when it takes over the
+ * slot, another one when it begins to use interrupts, and then has its fence in
+ * every thread before its first sleep, as any port that begins. A sender that has
+ * forgotten the dead one, and loads the count of changes before that fence, has
+ * stored its tail before it, too (W3).
  *
  * Words that several write: changes (all ports), sleeps (all queues of a
  * port). They are only ever added to, and a lie in them costs time only.
@@ -67,6 +79,7 @@ struct shmbus_waker {
 	uint64_t quiet_at; /* changes, when nobody was found to be watched; UINT64_MAX: somebody was */
 	uint64_t seen_at;  /* changes, when was last looked who is */
 	uint64_t rings;
+	uint32_t looks; /* since the start, modulo 2^32 */
 	uint32_t lane;
 	uint32_t n;
 	struct shmbus_watched *watched; /* [ports] */

@@ -43,8 +43,7 @@ take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
 	if (w->tail - head > w->size || (head & w->chunk_mask) != 0) {
 		/* Not what an honest owner leaves: give up what the ring holds. */
 		head = w->tail & ~w->chunk_mask;
-		SHMBUS_STEP(writer_give_up_ring);
-		shmbus_store(&lane->head, head);
+		shmbus_step_store(writer_give_up_ring, &lane->head, head);
 	}
 	w->limit = head + w->size;
 }
@@ -177,9 +176,11 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 			to = w->credit;
 	}
 	if (to != head) {
+		if (w->blocked != 0)
+			shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));
+		w->blocked = 0;
 		/* H1 (writer_raise_head): with H2 in the reader */
-		SHMBUS_STEP(writer_raise_head);
-		shmbus_store(&lane->head, to);
+		shmbus_step_store(writer_raise_head, &lane->head, to);
 		shmbus_fence_release();
 		w->limit = to + w->size;
 		if (!pause)
@@ -188,7 +189,12 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 	if (w->limit - w->tail >= len)
 		return true;
 	shmbus_count(&w->pauses, 1);
-	SHMBUS_STEP(writer_count_pause);
-	shmbus_store(&lane->pauses, shmbus_counted(&w->pauses));
+	w->blocked++;
+	/* The word lies beside head, which readers load at each commit, and a blocked
+	 * sender comes here as fast as it can spin. So the count is stored when head
+	 * moves, and meanwhile each time that it has doubled.
+	 */
+	if ((w->blocked & (w->blocked - 1)) == 0)
+		shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));
 	return false;
 }

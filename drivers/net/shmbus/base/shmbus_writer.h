@@ -60,6 +60,7 @@ struct shmbus_writer {
 	shmbus_a32 pause; /* any thread may change this one and the next */
 	shmbus_a64 pause_timeout_ns;
 	shmbus_a64 pauses;     /* times that a burst was cut short */
+	uint64_t blocked;      /* those since head was last raised */
 	shmbus_a64 timeouts;   /* cursors given up: stopped */
 	shmbus_a64 dead;       /* cursors given up: their owner died */
 	struct shmbus_watch *watch; /* [ports * queues] */
@@ -78,7 +79,9 @@ shmbus_frame_max(const struct shmbus_geometry *geo)
 static inline uint32_t
 shmbus_burst_max(const struct shmbus_geometry *geo)
 {
-	return (uint32_t)(geo->lane_size / SHMBUS_CHUNKS);
+	const uint64_t chunk = geo->lane_size / SHMBUS_CHUNKS;
+
+	return chunk < SHMBUS_RECORD_MAX ? (uint32_t)chunk : SHMBUS_RECORD_MAX;
 }
 
 /* Bytes from the start of a record to its first frame. */
@@ -140,35 +143,28 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	struct shmbus_burst *burst = (struct shmbus_burst *)(void *)record;
 	struct shmbus_stamp *stamp = &lane->stamp[w->stamp];
 	const uint64_t chunk = w->tail & ~w->chunk_mask;
+	shmbus_a64 *mark;
 
-	SHMBUS_STEP(writer_store_header);
-	shmbus_store(&burst->shape,
-		     len | (uint64_t)count << 32 | (uint64_t)data_off << 48);
-	SHMBUS_STEP(writer_store_header);
-	shmbus_store(&burst->seq, w->seq);
-	SHMBUS_STEP(writer_store_header);
-	shmbus_store(&burst->tstamp_ns, tstamp_ns);
-	SHMBUS_STEP(writer_store_header);
-	shmbus_store(&burst->pos, w->tail);
+	shmbus_step_store(writer_store_header, &burst->shape,
+			  len | (uint64_t)count << 32 | (uint64_t)data_off << 48);
+	shmbus_step_store(writer_store_header, &burst->seq, w->seq);
+	shmbus_step_store(writer_store_header, &burst->tstamp_ns, tstamp_ns);
+	shmbus_step_store(writer_store_header, &burst->pos, w->tail);
 	if (chunk != w->mark_chunk) {
 		w->mark_chunk = chunk;
-		SHMBUS_STEP(writer_store_mark);
-		shmbus_store(&lane->mark[(w->tail & (w->size - 1)) / (w->chunk_mask + 1)], w->tail);
+		mark = &lane->mark[(w->tail & (w->size - 1)) / (w->chunk_mask + 1)];
+		shmbus_step_store(writer_store_mark, mark, w->tail);
 	}
 	w->tail += len;
 	w->seq += count;
 	w->bytes += frame_bytes;
 	w->stamp ^= 1;
-	SHMBUS_STEP(writer_store_bytes);
-	shmbus_store(&lane->bytes, w->bytes);
-	SHMBUS_STEP(writer_store_stamp);
-	shmbus_store(&stamp->pos, w->tail);
+	shmbus_step_store(writer_store_bytes, &lane->bytes, w->bytes);
+	shmbus_step_store(writer_store_stamp, &stamp->pos, w->tail);
 	/* S1 (writer_store_seq): its pos is no longer that of the tail it was for */
-	SHMBUS_STEP(writer_store_seq);
-	shmbus_store_release(&stamp->seq, w->seq);
+	shmbus_step_store_release(writer_store_seq, &stamp->seq, w->seq);
 	/* T1 (writer_publish) */
-	SHMBUS_STEP(writer_publish);
-	shmbus_store_release(&lane->tail, w->tail);
+	shmbus_step_store_release(writer_publish, &lane->tail, w->tail);
 	SHMBUS_STEP(writer_published);
 }
 
