@@ -106,13 +106,13 @@ offload_of(const struct shmbus_request *req)
 
 /* Step over the next frame of a record. 0: the record makes no sense from here on. */
 static uint32_t
-next_frame(const struct shmbus_reader *r, struct shmbus_walk *walk, const uint8_t **frame,
-	   struct shmbus_request *req)
+next_frame(const struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
+	   const uint8_t **frame, struct shmbus_request *req)
 {
 	const struct shmbus_walk before = *walk;
 	const uint32_t len = shmbus_reader_next_any(r, walk, frame, req);
 
-	if (len != 0 && len <= SHMBUS_FRAME_MAX)
+	if (len != 0 && len <= st->frame_max)
 		return len;
 	*walk = before;
 	return 0;
@@ -225,7 +225,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 	*take = (struct take){ .n = 0 };
 	for (i = 0; i < left && take->n < n && !take->unfinished; i++) {
 		before = *walk;
-		len = next_frame(r, walk, &frame, &req);
+		len = next_frame(st, r, walk, &frame, &req);
 		if (len == 0) {
 			take->corrupt = true;
 			return;
@@ -306,7 +306,7 @@ show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 
 	*corrupt = false;
 	for (i = 0; i < left && found < n; i++) {
-		len = next_frame(r, walk, &frame, &req);
+		len = next_frame(st, r, walk, &frame, &req);
 		if (len == 0) {
 			*corrupt = true;
 			break;
