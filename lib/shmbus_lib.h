@@ -186,7 +186,7 @@ bool shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns);
 
 /* ---- shmbus_receive.c */
 
-/* Does the station want a frame that begins so? */
+/* Does the station want a frame that begins so? first: a copy that nobody else changes. */
 bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t *first, uint32_t len);
 
 /*

@@ -2,7 +2,13 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Receiving, whatever the format. */
+/*
+ * Receiving, whatever the format.
+ *
+ * A frame in the bus may change while it is read, so each byte of it is read
+ * once. What decides about a frame is a copy of its beginning, and that same
+ * copy is what the caller gets.
+ */
 
 #include <errno.h>
 #include <limits.h>
@@ -24,10 +30,23 @@ bool
 shmbus_lib_copy(const struct shmbus_station *st, uint8_t *to, uint32_t room, const uint8_t *frame,
 		uint32_t len)
 {
-	if (!shmbus_lib_wants(st, frame, len))
-		return false;
-	if (room != 0)
-		shmbus_copy_exact(to, frame, shmbus_lib_min(len, room));
+	const uint32_t part = shmbus_lib_min(len, room);
+	uint8_t line[SHMBUS_LINE];
+	uint32_t first = 0;
+
+	if (st->flags & SHMBUS_FILTER) {
+		first = shmbus_lib_min(len, sizeof(line));
+		memcpy(line, frame, first);
+		/* Or the compiler could read the frame once more in place of the line. */
+		shmbus_fence_compiler();
+		if (!shmbus_lib_wants(st, line, first))
+			return false;
+		first = shmbus_lib_min(first, part);
+		if (first != 0)
+			memcpy(to, line, first);
+	}
+	if (part != first)
+		shmbus_copy_exact(to + first, frame + first, part - first);
 	return true;
 }
 
