@@ -15,6 +15,8 @@
  * give frames to the other.
  */
 
+#include <string.h>
+
 #include "shmbus.h"
 #include "shmbus_lanes_rx.h"
 #include "shmbus_lanes_tx.h"
@@ -186,8 +188,17 @@ bool shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns);
 
 /* ---- shmbus_receive.c */
 
-/* Does the station want a frame that begins so? first: a copy that nobody else changes. */
-bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t *first, uint32_t len);
+/* Copy the destination of a frame, which lies in the bus, so that it does not change any more. */
+static inline void
+shmbus_lib_destination(uint8_t dst[6], const uint8_t *frame)
+{
+	memcpy(dst, frame, 6); /* the memory of a frame is a line at least */
+	/* Or the compiler could read the frame once more in place of the copy. */
+	shmbus_fence_compiler();
+}
+
+/* Does the station want a frame of len bytes to dst, which is a copy? */
+bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t dst[6], uint32_t len);
 
 /*
  * Copy up to room bytes of a frame, which lies in the bus, to memory of this

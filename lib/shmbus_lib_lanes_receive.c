@@ -14,8 +14,6 @@
  * there, one at a time, in room_out. While there are any, nothing is read.
  */
 
-#include <string.h>
-
 #include "shmbus_lib.h"
 
 /* Records that may yield nothing in one call: a hostile writer cannot keep a station busy. */
@@ -65,16 +63,15 @@ next_reader(struct shmbus_station *st)
 
 /* ---- what is known of a frame */
 
-/* Of the frame that the walk has just passed. */
+/* Of the first frame of the record; only seq differs for the others. */
 static struct shmbus_meta
-meta_of(const struct shmbus_station *st, const struct shmbus_reader *r,
-	const struct shmbus_walk *walk)
+meta_of(const struct shmbus_station *st, const struct shmbus_reader *r)
 {
 	const uint32_t queues = st->bus.wire.lanes.geo.queues;
 
 	return (struct shmbus_meta){
 		.tstamp_ns = r->tstamp_ns,
-		.seq = r->rec_seq + walk->next - 1,
+		.seq = r->rec_seq,
 		.slot = r->lane / queues,
 		.queue = r->lane % queues,
 	};
@@ -217,9 +214,9 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 	    struct shmbus_rx *frames, unsigned int n, struct take *take)
 {
 	const uint32_t left = r->left;
+	struct shmbus_meta meta = meta_of(st, r);
 	struct shmbus_walk before;
 	struct shmbus_request req;
-	struct shmbus_meta meta;
 	const uint8_t *frame;
 	uint32_t i, len;
 	bool wanted;
@@ -232,7 +229,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 			take->corrupt = true;
 			return;
 		}
-		meta = meta_of(st, r, walk);
+		meta.seq = r->rec_seq + walk->next - 1;
 		if (req.flags == 0) {
 			frames[take->n].meta = meta;
 			wanted = shmbus_lib_take(st, &frames[take->n], frame, len);
@@ -301,10 +298,11 @@ show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 	    struct shmbus_view *frames, unsigned int n, bool *corrupt)
 {
 	const uint32_t left = r->left;
+	struct shmbus_meta meta = meta_of(st, r);
 	struct shmbus_request req;
 	unsigned int found = 0;
 	const uint8_t *frame;
-	uint8_t first[6];
+	uint8_t dst[6];
 	uint32_t i, len;
 
 	*corrupt = false;
@@ -314,15 +312,15 @@ show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 			*corrupt = true;
 			break;
 		}
-		memcpy(first, frame, sizeof(first)); /* a frame has a line at least */
-		shmbus_fence_compiler();
-		if (!shmbus_lib_wants(st, first, len))
+		shmbus_lib_destination(dst, frame);
+		if (!shmbus_lib_wants(st, dst, len))
 			continue;
+		meta.seq = r->rec_seq + walk->next - 1;
 		frames[found] = (struct shmbus_view){
 			.data = frame,
 			.len = len,
 			.offload = offload_of(&req),
-			.meta = meta_of(st, r, walk),
+			.meta = meta,
 		};
 		shmbus_lib_show(st, found, &frames[found], walk);
 		found++;

@@ -105,6 +105,16 @@ newly_missed(struct shmbus_lib_shmif *s)
 	return missed - told;
 }
 
+/* Is there a frame in the piece? If there is none to be had, is that because the bus is gone? */
+static bool
+has_next(struct shmbus_station *st, unsigned int *fetches)
+{
+	if (shmbus_shmif_rx_has_next(&st->bus.wire.shmif, &st->shmif.rx, fetches))
+		return true;
+	shmbus_lib_lost(&st->bus);
+	return false;
+}
+
 static unsigned int
 receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 {
@@ -113,7 +123,7 @@ receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 	struct shmbus_shmif_frame frame;
 	unsigned int got = 0;
 
-	while (got < n && shmbus_shmif_rx_has_next(bus, &st->shmif.rx, &fetches)) {
+	while (got < n && has_next(st, &fetches)) {
 		if (!shmbus_shmif_rx_next(bus, &st->shmif.rx, &frame))
 			continue;
 		frames[got].meta = meta_of(&frame);
@@ -170,8 +180,7 @@ peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int n)
 	unsigned int fetches = SHMBUS_SHMIF_FETCHES;
 	unsigned int found = 0;
 
-	while (found == 0 &&
-	       shmbus_shmif_rx_has_next(&st->bus.wire.shmif, &st->shmif.rx, &fetches))
+	while (found == 0 && has_next(st, &fetches))
 		found = show_row(st, frames, n);
 	return found;
 }

@@ -5,9 +5,8 @@
 /*
  * Receiving, whatever the format.
  *
- * A frame in the bus may change while it is read, so each byte of it is read
- * once. What decides about a frame is a copy of its beginning, and that same
- * copy is what the caller gets.
+ * A frame in the bus may change while it is read. What decides about a frame is
+ * a copy of its destination, and that same copy is what the caller gets.
  */
 
 #include <errno.h>
@@ -18,12 +17,12 @@
 #include "shmbus_lib.h"
 
 bool
-shmbus_lib_wants(const struct shmbus_station *st, const uint8_t *first, uint32_t len)
+shmbus_lib_wants(const struct shmbus_station *st, const uint8_t dst[6], uint32_t len)
 {
 	if (!(st->flags & SHMBUS_FILTER))
 		return true;
 	return len >= sizeof(st->mac) &&
-	       ((first[0] & 1) || memcmp(first, st->mac, sizeof(st->mac)) == 0);
+	       ((dst[0] & 1) || memcmp(dst, st->mac, sizeof(st->mac)) == 0);
 }
 
 bool
@@ -31,22 +30,20 @@ shmbus_lib_copy(const struct shmbus_station *st, uint8_t *to, uint32_t room, con
 		uint32_t len)
 {
 	const uint32_t part = shmbus_lib_min(len, room);
-	uint8_t line[SHMBUS_LINE];
-	uint32_t first = 0;
+	const bool filter = st->flags & SHMBUS_FILTER;
+	uint8_t dst[6];
 
-	if (st->flags & SHMBUS_FILTER) {
-		first = shmbus_lib_min(len, sizeof(line));
-		memcpy(line, frame, first);
-		/* Or the compiler could read the frame once more in place of the line. */
-		shmbus_fence_compiler();
-		if (!shmbus_lib_wants(st, line, first))
+	if (filter) {
+		shmbus_lib_destination(dst, frame);
+		if (!shmbus_lib_wants(st, dst, len))
 			return false;
-		first = shmbus_lib_min(first, part);
-		if (first != 0)
-			memcpy(to, line, first);
 	}
-	if (part != first)
-		shmbus_copy_exact(to + first, frame + first, part - first);
+	if (part != 0)
+		shmbus_copy_exact(to, frame, part);
+	if (filter && part >= sizeof(dst))
+		memcpy(to, dst, sizeof(dst));
+	else if (filter && part != 0)
+		memcpy(to, dst, part);
 	return true;
 }
 
@@ -70,14 +67,6 @@ shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shmbus_v
 	st->shown[i].bytes = view->len + (i != 0 ? st->shown[i - 1].bytes : 0);
 }
 
-/* Nothing was received: is that because the bus is another one by now? */
-static int
-nothing(struct shmbus_station *st)
-{
-	shmbus_lib_lost(&st->bus);
-	return shmbus_lib_gone(&st->bus);
-}
-
 int
 shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 {
@@ -92,7 +81,7 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 	if (shmbus_lib_receives(st))
 		got = st->ops->receive(st, frames, n);
 	if (got == 0)
-		return nothing(st);
+		return shmbus_lib_gone(&st->bus);
 	for (i = 0; i < got; i++) {
 		bytes += frames[i].len;
 		truncated += (frames[i].meta.flags & SHMBUS_META_TRUNCATED) != 0;
@@ -111,7 +100,7 @@ shmbus_peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int 
 		return 0;
 	if (shmbus_lib_receives(st))
 		st->peeked = st->ops->peek(st, frames, shmbus_lib_min(n, SHMBUS_PEEK_MAX));
-	return st->peeked != 0 ? (int)st->peeked : nothing(st);
+	return st->peeked != 0 ? (int)st->peeked : shmbus_lib_gone(&st->bus);
 }
 
 int
