@@ -4,6 +4,7 @@
 
 /* The text of a thread's last error. */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -38,4 +39,10 @@ shmbus_lib_fail(int err, const char *format, ...)
 	vsnprintf(last.text, sizeof(last.text), format, ap);
 	va_end(ap);
 	return err;
+}
+
+int
+shmbus_lib_no_memory(const char *path)
+{
+	return shmbus_lib_fail(-ENOMEM, "path=%s: out of memory", path != NULL ? path : "");
 }

@@ -9,74 +9,66 @@
  * What the files of the library know of each other. Nothing of it leaves the
  * library.
  *
- * A station is a bus, what is the same for both formats, and a wire: the
- * functions and the state of the format that the bus has.
+ * A station of the library is a station of the core (base/station) for plain
+ * buffers: the bus of either format, the receiving and the sending half of the
+ * format that the bus has, and the functions that take frames from the one and
+ * give frames to the other.
  */
 
-#include <stdbool.h>
+#include <string.h>
 
 #include "shmbus.h"
-#include "shmbus_fate.h"
-#include "shmbus_port.h"
-#include "shmbus_reader.h"
-#include "shmbus_shmif_reader.h"
+#include "shmbus_lanes_rx.h"
+#include "shmbus_lanes_tx.h"
+#include "shmbus_shmif_rx.h"
 #include "shmbus_shmif_writer.h"
-#include "shmbus_wake.h"
-#include "shmbus_writer.h"
+#include "shmbus_wire.h"
 
 /* Frames that one peek shows at most. */
 #define SHMBUS_PEEK_MAX SHMBUS_BURST_FRAMES_MAX
 
+/* Each of the two pieces of memory that every station has. */
+#define SHMBUS_LIB_ROOM 65536u
+
 struct shmbus {
-	enum shmbus_format format;
-	uint32_t slot; /* of the station whose bus this is; shmif: its number */
-	shmbus_a32 gone; /* as was seen once; for good, whatever the file is later */
-	union {
-		struct shmbus_bus lanes;
-		struct shmbus_shmif shmif;
-	};
+	struct shmbus_wire wire;
+	/* The bus was seen to be gone: for good, whatever becomes of the file. Any thread sets it. */
+	shmbus_a32 gone;
 };
 
-/* A frame that was copied out of the bus and is being finished, see shmbus_complete(). */
-struct shmbus_unfinished {
-	uint8_t *frame; /* SHMBUS_FRAME_MAX bytes; len 0: there is none */
-	uint32_t len;
+/* Behind a frame that a peek has shown. */
+struct shmbus_lib_shown {
+	struct shmbus_walk walk; /* shmif: walk.off only, in the piece */
+	uint64_t bytes;          /* of all frames shown up to here */
+};
+
+/* A frame that is copied out of the bus and has to be finished, see shmbus_complete(). */
+struct shmbus_lib_unfinished {
+	uint32_t len; /* of the frame, which is in room_in; 0: there is none */
 	uint32_t done;
 	struct shmbus_offload offload;
 	struct shmbus_meta meta;
-	uint8_t *final; /* SHMBUS_FRAME_MAX bytes: the next one that came out */
-	uint32_t final_len; /* 0: nothing is there */
+	uint32_t final_len; /* of the next final frame, which is in room_out; 0: not made yet */
 };
 
-/* What the receiving side of a port on lanes has. */
-struct shmbus_lanes_side {
-	struct shmbus_reader *readers; /* [lanes] */
-	uint64_t *told;   /* [lanes] the part of readers[].missed that is in some frame's meta */
-	uint32_t *active; /* lanes that are worth a look */
-	uint32_t n_active;
-	uint32_t turn;
-	uint32_t idle;    /* polls until the next look at the roster */
-	uint32_t *roster; /* [ports] */
+struct shmbus_lib_lanes {
+	struct shmbus_lanes_rx rx;
+	struct shmbus_lanes_tx tx;
+	void *rx_memory;
+	void *tx_memory;
+	uint64_t *told; /* [lanes] how much of readers[].missed the meta of some frame has said */
 	struct shmbus_reader *peeked;
-	struct shmbus_walk *ends; /* [SHMBUS_PEEK_MAX] behind each frame of the peek */
-	/* the sending side */
-	struct shmbus_port port;
-	struct shmbus_writer writer;
-	struct shmbus_watch *watch;
-	struct shmbus_waker waker;
-	struct shmbus_watched *watched;
+	struct shmbus_lib_unfinished part;
 };
 
-struct shmbus_shmif_side {
-	struct shmbus_shmif_reader reader;
-	bool start_later; /* a monitor that is to begin with the oldest, and could not yet */
-	uint64_t told;
-	uint32_t *ends; /* [SHMBUS_PEEK_MAX] */
+struct shmbus_lib_shmif {
+	struct shmbus_shmif_rx rx;
 	struct shmbus_shmif_writer writer;
+	uint64_t told;
 };
 
-/* Those with rx are counted by the receiving side, the others by the sending side. */
-struct shmbus_counters {
+/* The receiving side counts what begins with rx, the sending side the others. */
+struct shmbus_lib_counters {
 	shmbus_a64 rx_frames;
 	shmbus_a64 rx_bytes;
 	shmbus_a64 rx_corrupt;
@@ -88,69 +80,95 @@ struct shmbus_counters {
 
 struct shmbus_station {
 	struct shmbus bus;
-	const struct shmbus_wire_ops *wire;
+	const struct shmbus_lib_ops *ops; /* of the format of the bus */
 	uint32_t flags; /* of shmbus_conf */
 	bool monitor;
-	bool created;
-	bool took_over;
 	uint8_t mac[6];
 	uint32_t frame_max;
-	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
 	int watch_fd; /* -1: not asked for yet */
-	struct shmbus_counters stats; /* what the format does not count itself */
-	struct shmbus_unfinished part;
+	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
+	struct shmbus_lib_counters stats; /* what the core does not count itself */
+	uint8_t *room_in;  /* lanes: the unfinished frame; shmif: the piece that is read */
+	uint8_t *room_out; /* lanes: its next final frame; shmif: the burst that is sent */
+	struct shmbus_lib_lanes lanes;
+	struct shmbus_lib_shmif shmif;
 	unsigned int peeked; /* frames */
-	struct shmbus_lanes_side lanes;
-	struct shmbus_shmif_side shmif;
+	struct shmbus_lib_shown shown[SHMBUS_PEEK_MAX];
 };
 
-/* One of each format. */
-struct shmbus_wire_ops {
-	/* Memory that does not depend on the bus, before one is opened, or made. NULL: none. */
-	int (*prepare)(struct shmbus_station *st);
-	/* The bus is open; become a port of it, or begin to look on. conf is complete. */
-	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf);
-	/* Tell the others goodbye. Not for monitors. */
-	void (*leave)(struct shmbus_station *st);
-	/* Memory. */
-	void (*free)(struct shmbus_station *st);
+/* What differs between the formats. */
+struct shmbus_lib_ops {
+	/*
+	 * The bus is open; join it, or begin to look on. conf is complete, wire_conf
+	 * is made of it.
+	 */
+	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf,
+		     const struct shmbus_wire_conf *wire_conf);
 	/* All lengths are legal. */
 	unsigned int (*send)(struct shmbus_station *st, const struct shmbus_tx *frames,
 			     unsigned int n);
-	/* May leave a frame in st->part. */
+	/* The next three: only for stations that receive. */
 	unsigned int (*receive)(struct shmbus_station *st, struct shmbus_rx *frames,
 				unsigned int n);
 	unsigned int (*peek)(struct shmbus_station *st, struct shmbus_view *frames,
 			     unsigned int n);
-	/* The first n, at least 1. False: they were overwritten. bytes: of frames. */
-	bool (*release)(struct shmbus_station *st, unsigned int n);
 	bool (*pending)(struct shmbus_station *st);
-	/* Tell senders that the station sleeps from now on, or does not. */
-	void (*sleep)(struct shmbus_station *st, bool asleep);
-	/* It will sleep at times. NULL: nobody needs to know. */
-	void (*will_sleep)(struct shmbus_station *st);
+	/* Let go of the first n frames of the last peek. False: they were overwritten. */
+	bool (*release)(struct shmbus_station *st, unsigned int n);
 	void (*count)(struct shmbus_station *st, struct shmbus_stats *stats);
 };
 
-extern const struct shmbus_wire_ops shmbus_lib_lanes;
-extern const struct shmbus_wire_ops shmbus_lib_shmif;
+extern const struct shmbus_lib_ops shmbus_lib_lanes_ops;
+extern const struct shmbus_lib_ops shmbus_lib_shmif_ops;
+
+static inline bool
+shmbus_lib_is_lanes(const struct shmbus *bus)
+{
+	return bus->wire.format == SHMBUS_WIRE_LANES;
+}
+
+static inline bool
+shmbus_lib_receives(const struct shmbus_station *st)
+{
+	return !(st->flags & SHMBUS_SEND_ONLY);
+}
+
+static inline const char *
+shmbus_lib_path(const struct shmbus *bus)
+{
+	return shmbus_wire_file(&bus->wire)->path;
+}
+
+static inline uint32_t
+shmbus_lib_min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- shmbus_error_text.c */
 
 /* The thread's error text, for functions of the core to write into. */
 struct shmbus_error *shmbus_lib_error(void);
 
 /* A text without an error of the core's; returns err. */
 int shmbus_lib_fail(int err, const char *format, ...) SHMBUS_LIKE_PRINTF(2, 3);
+int shmbus_lib_no_memory(const char *path);
 
-/* Open a bus of whatever format to look at it. slot is SHMBUS_NO_SLOT then. */
-int shmbus_lib_look(struct shmbus *bus, const char *path);
-/* Unmap and close, without a word to the others. */
-void shmbus_lib_close(struct shmbus *bus);
-
-const struct shmbus_file *shmbus_lib_file(const struct shmbus *bus);
+/* ---- shmbus_open.c */
 
 /*
- * -ENODEV with a text if the bus is gone: cut off by somebody, or another one is
- * in its file. Costs one load. 0: it is not, as far as was noticed.
+ * conf, checked, with the defaults put in, and what the core wants to know of
+ * it. The format is one of the two, as the file has it.
+ */
+int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full,
+		    struct shmbus_wire_conf *wire_conf);
+
+/* Open a bus of either format to look at it. */
+int shmbus_lib_look(struct shmbus *bus, const char *path);
+
+/*
+ * -ENODEV with a text if the bus is gone: cut off by somebody, or another bus is
+ * in its file. Costs one load. 0: not gone, as far as was noticed.
  */
 int shmbus_lib_gone(const struct shmbus *bus);
 
@@ -160,38 +178,54 @@ int shmbus_lib_gone_now(struct shmbus *bus);
 /* Is another bus in the file by now? Costs a few loads. */
 bool shmbus_lib_lost(struct shmbus *bus);
 
-/* conf, checked, with the defaults put in. The format is one of the two, as the file has it. */
-int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full);
+/* ---- shmbus_send.c */
 
-/* Open a bus to become a port of it, or just to make it. The attach lock is held for lanes. */
-int shmbus_lib_open(struct shmbus *bus, const char *path, const struct shmbus_conf *full);
+/*
+ * Would frames that are sent now go to another bus? now_ns: of a clock that is
+ * always the same one. Looks at the bus ten times a second.
+ */
+bool shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns);
 
-/* Does a station that filters want a frame that begins like this? It is read once. */
-bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t *frame, uint32_t len);
+/* ---- shmbus_receive.c */
 
-/* Put a frame, which lies in the bus, where the caller wants it. */
-void shmbus_lib_take(struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *frame,
+/* Copy the destination of a frame, which lies in the bus, so that it does not change any more. */
+static inline void
+shmbus_lib_destination(uint8_t dst[6], const uint8_t *frame)
+{
+	memcpy(dst, frame, 6); /* the memory of a frame is a line at least */
+	/* Or the compiler could read the frame once more in place of the copy. */
+	shmbus_fence_compiler();
+}
+
+/* Does the station want a frame of len bytes to dst, which is a copy? */
+bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t dst[6], uint32_t len);
+
+/*
+ * Copy up to room bytes of a frame, which lies in the bus, to memory of this
+ * process. False: the station does not want the frame.
+ */
+bool shmbus_lib_copy(const struct shmbus_station *st, uint8_t *to, uint32_t room,
+		     const uint8_t *frame, uint32_t len);
+
+/* The same for a caller of the library. Sets rx->len, and adds to rx->meta.flags. */
+bool shmbus_lib_take(const struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *frame,
 		     uint32_t len);
 
-/* How often who sends looks. */
-#define SHMBUS_LOOK_NS (UINT64_C(100) * 1000 * 1000)
+/* Show frame number i of a peek, and let a release up to here end at walk. */
+void shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shmbus_view *view,
+		     const struct shmbus_walk *walk);
 
-/* Is what would be sent now for another bus? now: of a clock, which is always the same one. */
-static inline bool
-shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now)
-{
-	if (now - st->looked_ns < SHMBUS_LOOK_NS)
-		return false;
-	if (shmbus_lib_lost(&st->bus)) /* and will be so the next time */
-		return true;
-	st->looked_ns = now;
-	return false;
-}
+/* ---- shmbus_lib_lanes.c and shmbus_lib_lanes_receive.c */
 
-static inline uint32_t
-shmbus_lib_min(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
+/* Say that the station will sleep at times, or sleeps from now on, or does not. Ports only. */
+void shmbus_lib_lanes_will_sleep(struct shmbus_station *st);
+void shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep);
+
+unsigned int shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
+				      unsigned int n);
+unsigned int shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames,
+				   unsigned int n);
+bool shmbus_lib_lanes_pending(struct shmbus_station *st);
+bool shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n);
 
 #endif /* SHMBUS_LIB_H */

@@ -4,6 +4,7 @@
 
 /* Bus files: what is asked for, opened, made and removed. */
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>
@@ -22,40 +23,27 @@
 /* As many as Linux can have. */
 #define NUMA_NODES 1024u
 
-const struct shmbus_file *
-shmbus_lib_file(const struct shmbus *bus)
-{
-	return bus->format == SHMBUS_FORMAT_LANES ? &bus->lanes.file : &bus->shmif.file;
-}
+static_assert((int)SHMBUS_FORMAT_AUTO == SHMBUS_WIRE_AUTO, "formats");
+static_assert((int)SHMBUS_FORMAT_LANES == SHMBUS_WIRE_LANES, "formats");
+static_assert((int)SHMBUS_FORMAT_SHMIF == SHMBUS_WIRE_SHMIF, "formats");
 
-static enum shmbus_fate
-fate_of(const struct shmbus *bus, struct shmbus_error *why)
-{
-	if (bus->format == SHMBUS_FORMAT_SHMIF)
-		return shmbus_fate_of_shmif(&bus->shmif, why);
-	if (bus->slot == SHMBUS_NO_SLOT)
-		return shmbus_fate_of_bus(&bus->lanes, why);
-	return shmbus_fate_of_port(&bus->lanes, bus->slot, why);
-}
+/* ---- is the bus still there? */
 
 static int
 tell_gone(const struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (fate_of(bus, &why) != SHMBUS_FATE_GONE) /* any more */
+	if (shmbus_wire_status(&bus->wire, &why) != SHMBUS_FATE_GONE) /* any more */
 		shmbus_error_set(&why, 0, "cut off by somebody for a time");
 	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: %s; detach, and attach anew",
-			       shmbus_lib_file(bus)->path, why.text);
+			       shmbus_lib_path(bus), why.text);
 }
 
 int
 shmbus_lib_gone(const struct shmbus *bus)
 {
-	const struct shmbus_guard *guard = bus->format == SHMBUS_FORMAT_LANES ? bus->lanes.guard :
-										bus->shmif.guard;
-
-	return shmbus_load(&bus->gone) || shmbus_guard_struck(guard) ? tell_gone(bus) : 0;
+	return shmbus_load(&bus->gone) || shmbus_wire_is_struck(&bus->wire) ? tell_gone(bus) : 0;
 }
 
 int
@@ -63,7 +51,7 @@ shmbus_lib_gone_now(struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (fate_of(bus, &why) == SHMBUS_FATE_GONE)
+	if (shmbus_wire_status(&bus->wire, &why) == SHMBUS_FATE_GONE)
 		shmbus_store(&bus->gone, 1);
 	return shmbus_lib_gone(bus);
 }
@@ -71,13 +59,14 @@ shmbus_lib_gone_now(struct shmbus *bus)
 bool
 shmbus_lib_lost(struct shmbus *bus)
 {
-	const bool lost = bus->format == SHMBUS_FORMAT_LANES ? shmbus_fate_lost(&bus->lanes) :
-							       shmbus_fate_lost_shmif(&bus->shmif);
+	const bool lost = shmbus_wire_is_lost(&bus->wire);
 
 	if (lost)
 		shmbus_store(&bus->gone, 1);
 	return lost;
 }
+
+/* ---- what is asked for */
 
 static int
 check_conf(const char *path, const struct shmbus_conf *conf)
@@ -122,11 +111,57 @@ random_bytes(void *to, size_t len)
 		memcpy(to, &now, len);
 }
 
+static void
+put_defaults(struct shmbus_conf *conf)
+{
+	static const uint8_t no_mac[6];
+
+	if (conf->pause_timeout_ms == 0)
+		conf->pause_timeout_ms = PAUSE_TIMEOUT_MS;
+	if (conf->lock_break_ms == 0)
+		conf->lock_break_ms = LOCK_BREAK_MS;
+	if (conf->flags & SHMBUS_NO_BREAK)
+		conf->lock_break_ms = 0;
+	if (conf->name == NULL)
+		conf->name = program_invocation_short_name;
+	if (memcmp(conf->mac, no_mac, sizeof(no_mac)) == 0) {
+		random_bytes(conf->mac, sizeof(conf->mac));
+		conf->mac[0] = 0xb2;
+		conf->mac[1] = 0xa0;
+	}
+}
+
+/* What the core wants to know of it. */
+static void
+make_wire_conf(struct shmbus_wire_conf *wire_conf, const char *path, const struct shmbus_conf *conf)
+{
+	struct shmbus_port_conf *port = &wire_conf->port;
+
+	*wire_conf = (struct shmbus_wire_conf){
+		.bus = {
+			.path = path,
+			.ports = conf->ports,
+			.queues = conf->queues,
+			.lane_size = conf->lane_size,
+			.mode = conf->mode,
+			.numa = conf->numa,
+			.want = conf->flags & SHMBUS_EXISTING ? SHMBUS_FILE_OLD :
+				conf->flags & SHMBUS_NEW ? SHMBUS_FILE_NEW : SHMBUS_FILE_ANY,
+		},
+		.format = (enum shmbus_wire_format)conf->format,
+		.port = { .numa_node = (int)conf->numa - 1 },
+	};
+	memcpy(port->mac, conf->mac, sizeof(port->mac));
+	memcpy(port->name, conf->name, strnlen(conf->name, sizeof(port->name) - 1));
+	if (conf->format == SHMBUS_FORMAT_SHMIF)
+		random_bytes(&wire_conf->sender, sizeof(wire_conf->sender));
+}
+
 int
-shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full)
+shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full,
+		struct shmbus_wire_conf *wire_conf)
 {
 	static const struct shmbus_conf none;
-	static const uint8_t no_mac[6];
 	int ret;
 
 	*full = conf != NULL ? *conf : none;
@@ -136,87 +171,25 @@ shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_
 	ret = check_conf(path, full);
 	if (ret != 0)
 		return ret;
-	if (full->format == SHMBUS_FORMAT_AUTO)
-		full->format = shmbus_shmif_recognise(path) ? SHMBUS_FORMAT_SHMIF :
-							      SHMBUS_FORMAT_LANES;
+	full->format = shmbus_wire_find_format(path, (enum shmbus_wire_format)full->format);
 	if (full->format == SHMBUS_FORMAT_SHMIF &&
 	    (full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0))
 		return shmbus_lib_fail(-EINVAL, "path=%s: ports, queues, lane_size and numa are nothing "
 				       "that a shmif bus has; leave them out", path);
-	if (full->pause_timeout_ms == 0)
-		full->pause_timeout_ms = PAUSE_TIMEOUT_MS;
-	if (full->lock_break_ms == 0)
-		full->lock_break_ms = LOCK_BREAK_MS;
-	if (full->flags & SHMBUS_NO_BREAK)
-		full->lock_break_ms = 0;
-	if (full->name == NULL)
-		full->name = program_invocation_short_name;
-	if (memcmp(full->mac, no_mac, sizeof(no_mac)) == 0) {
-		random_bytes(full->mac, sizeof(full->mac));
-		full->mac[0] = 0xb2;
-		full->mac[1] = 0xa0;
-	}
+	put_defaults(full);
+	make_wire_conf(wire_conf, path, full);
 	return 0;
 }
 
-int
-shmbus_lib_open(struct shmbus *bus, const char *path, const struct shmbus_conf *full)
-{
-	const enum shmbus_file_want want = full->flags & SHMBUS_EXISTING ? SHMBUS_FILE_OLD :
-					   full->flags & SHMBUS_NEW ? SHMBUS_FILE_NEW :
-					   SHMBUS_FILE_ANY;
-	const struct shmbus_bus_conf lanes = {
-		.path = path,
-		.ports = full->ports,
-		.queues = full->queues,
-		.lane_size = full->lane_size,
-		.mode = full->mode,
-		.numa = full->numa,
-		.want = want,
-	};
-	uint64_t sender;
-
-	bus->format = (enum shmbus_format)full->format;
-	bus->slot = SHMBUS_NO_SLOT;
-	if (bus->format == SHMBUS_FORMAT_LANES)
-		return shmbus_bus_open(&bus->lanes, &lanes, shmbus_lib_error());
-	random_bytes(&sender, sizeof(sender));
-	return shmbus_shmif_open(&bus->shmif, path, want, full->mode, sender, shmbus_lib_error());
-}
-
-int
-shmbus_lib_look(struct shmbus *bus, const char *path)
-{
-	const struct shmbus_bus_conf lanes = { .path = path, .readonly = true };
-	int ret;
-
-	bus->slot = SHMBUS_NO_SLOT;
-	if (path != NULL && shmbus_shmif_recognise(path)) {
-		bus->format = SHMBUS_FORMAT_SHMIF;
-		return shmbus_shmif_open_readonly(&bus->shmif, path, shmbus_lib_error());
-	}
-	bus->format = SHMBUS_FORMAT_LANES;
-	ret = shmbus_bus_open(&bus->lanes, &lanes, shmbus_lib_error());
-	if (ret == 0)
-		shmbus_file_unlock(&bus->lanes.file);
-	return ret;
-}
-
-void
-shmbus_lib_close(struct shmbus *bus)
-{
-	if (bus->format == SHMBUS_FORMAT_LANES)
-		shmbus_bus_close(&bus->lanes);
-	else
-		shmbus_shmif_close(&bus->shmif);
-}
+/* ---- bus files */
 
 int
 shmbus_create(const char *path, const struct shmbus_conf *conf)
 {
 	struct shmbus_conf wanted = { .flags = 0 };
+	struct shmbus_wire_conf wire_conf;
 	struct shmbus_conf full;
-	struct shmbus *bus;
+	struct shmbus_wire *wire;
 	int ret;
 
 	if (conf != NULL)
@@ -225,67 +198,62 @@ shmbus_create(const char *path, const struct shmbus_conf *conf)
 	/* The format of a file that is there, and in the way, does not matter. */
 	if (wanted.format == SHMBUS_FORMAT_AUTO)
 		wanted.format = SHMBUS_FORMAT_LANES;
-	ret = shmbus_lib_conf(path, &wanted, &full);
+	ret = shmbus_lib_conf(path, &wanted, &full, &wire_conf);
 	if (ret != 0)
 		return ret;
-	bus = malloc(sizeof(*bus));
-	if (bus == NULL)
-		return shmbus_lib_fail(-ENOMEM, "path=%s: out of memory", path);
-	ret = shmbus_lib_open(bus, path, &full);
+	wire = malloc(sizeof(*wire));
+	if (wire == NULL)
+		return shmbus_lib_no_memory(path);
+	ret = shmbus_wire_open(wire, &wire_conf, shmbus_lib_error());
 	if (ret == 0)
-		shmbus_lib_close(bus);
-	free(bus);
+		shmbus_wire_close(wire);
+	free(wire);
 	return ret;
 }
 
-static uint32_t
-count_ports(const struct shmbus *bus)
+/* The attach lock is held. */
+static int
+remove_unused(const struct shmbus_wire *wire, const char *path)
 {
-	/* Counting changes nothing of the bus. */
-	const struct shmbus_port nobody = {
-		.bus = (struct shmbus_bus *)(uintptr_t)&bus->lanes,
-		.slot = SHMBUS_NO_SLOT,
-	};
+	const uint32_t n = shmbus_wire_count_peers(wire);
+	int ret;
 
-	return bus->format == SHMBUS_FORMAT_LANES ? shmbus_port_count_peers(&nobody) :
-						    shmbus_shmif_count_peers(&bus->shmif);
+	if (n != 0)
+		return shmbus_lib_fail(-EBUSY, "path=%s: %" PRIu32 " living ports are on this bus; "
+				       "end them first", path, n);
+	ret = shmbus_file_unlink(shmbus_wire_file(wire));
+	if (ret != 0)
+		shmbus_lib_fail(ret, "path=%s: cannot remove it: %s", path, strerror(-ret));
+	return ret;
 }
 
 int
 shmbus_remove(const char *path)
 {
-	const struct shmbus_file *file;
 	struct shmbus *bus;
-	uint32_t n;
 	int ret;
 
-	bus = malloc(sizeof(*bus));
-	if (bus == NULL)
-		return shmbus_lib_fail(-ENOMEM, "out of memory");
-	ret = shmbus_lib_look(bus, path);
+	ret = shmbus_open(&bus, path);
 	if (ret != 0)
-		goto out;
+		return ret;
 	/* A shared lock, but it keeps those that come and go away all the same. */
-	file = shmbus_lib_file(bus);
-	ret = shmbus_file_lock(file);
+	ret = shmbus_file_lock(shmbus_wire_file(&bus->wire));
 	if (ret != 0) {
 		shmbus_lib_fail(ret, "path=%s: cannot get the attach lock: %s", path, strerror(-ret));
-		goto err_close;
+	} else {
+		ret = remove_unused(&bus->wire, path);
+		shmbus_file_unlock(shmbus_wire_file(&bus->wire));
 	}
-	n = count_ports(bus);
-	if (n != 0)
-		ret = shmbus_lib_fail(-EBUSY, "path=%s: %" PRIu32 " living ports are on this bus; "
-				      "end them first", path, n);
-	else
-		ret = shmbus_file_unlink(file);
-	if (ret != 0 && n == 0)
-		shmbus_lib_fail(ret, "path=%s: cannot remove it: %s", path, strerror(-ret));
-	shmbus_file_unlock(file);
-err_close:
-	shmbus_lib_close(bus);
-out:
-	free(bus);
+	shmbus_close(bus);
 	return ret;
+}
+
+int
+shmbus_lib_look(struct shmbus *bus, const char *path)
+{
+	const struct shmbus_wire_conf conf = { .bus = { .path = path } };
+
+	return shmbus_wire_look(&bus->wire, &conf, shmbus_lib_error());
 }
 
 int
@@ -295,7 +263,7 @@ shmbus_open(struct shmbus **bus, const char *path)
 
 	*bus = calloc(1, sizeof(**bus));
 	if (*bus == NULL)
-		return shmbus_lib_fail(-ENOMEM, "out of memory");
+		return shmbus_lib_no_memory(path);
 	ret = shmbus_lib_look(*bus, path);
 	if (ret != 0) {
 		free(*bus);
@@ -309,6 +277,6 @@ shmbus_close(struct shmbus *bus)
 {
 	if (bus == NULL)
 		return;
-	shmbus_lib_close(bus);
+	shmbus_wire_close(&bus->wire);
 	free(bus);
 }

@@ -15,6 +15,20 @@
 /* Between two tries of shmbus_send_all. */
 #define NAP_NS (50 * 1000)
 
+/* Between two looks of the sending side at the bus. */
+#define LOOK_NS (UINT64_C(100) * 1000 * 1000)
+
+bool
+shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns)
+{
+	if (now_ns - st->looked_ns < LOOK_NS)
+		return false;
+	if (shmbus_lib_lost(&st->bus)) /* and will be so the next time */
+		return true;
+	st->looked_ns = now_ns;
+	return false;
+}
+
 static bool
 is_legal(const struct shmbus_station *st, const struct shmbus_tx *frame)
 {
@@ -29,7 +43,7 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 
 	if (st->monitor)
 		return shmbus_lib_fail(-EROFS, "path=%s: a monitor looks on, and does not send",
-				       shmbus_lib_file(&st->bus)->path);
+				       shmbus_lib_path(&st->bus));
 	if (n > INT_MAX)
 		n = INT_MAX;
 	for (legal = 0; legal < n && is_legal(st, &frames[legal]); legal++)
@@ -37,9 +51,9 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	if (legal == 0 && n != 0)
 		return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
 				       " bytes; from %u to %" PRIu32 " are possible",
-				       shmbus_lib_file(&st->bus)->path, frames[0].len,
+				       shmbus_lib_path(&st->bus), frames[0].len,
 				       SHMBUS_SHMIF_FRAME_MIN, st->frame_max);
-	sent = st->wire->send(st, frames, legal);
+	sent = st->ops->send(st, frames, legal);
 	/* What was written where nobody sees it was not sent. */
 	ret = shmbus_lib_gone(&st->bus);
 	return ret != 0 ? ret : (int)sent;

@@ -11,95 +11,78 @@
 
 #include "shmbus_lib.h"
 
-/* -ENOMEM; then the station has a wire all the same, which frees what there is. */
-static int
-choose_wire(struct shmbus_station *st, uint32_t format)
+static void
+free_station(struct shmbus_station *st)
 {
-	st->wire = format == SHMBUS_FORMAT_LANES ? &shmbus_lib_lanes : &shmbus_lib_shmif;
-	return st->wire->prepare != NULL ? st->wire->prepare(st) : 0;
+	if (st->watch_fd >= 0)
+		close(st->watch_fd);
+	free(st->lanes.rx_memory);
+	free(st->lanes.tx_memory);
+	free(st->room_in);
+	free(st->room_out);
+	free(st);
 }
 
+/* Memory that does not depend on the bus: what fails here leaves no trace in the file. */
 static struct shmbus_station *
-new_station(uint32_t flags, bool monitor)
+new_station(const struct shmbus_conf *conf, bool monitor)
 {
 	struct shmbus_station *st = calloc(1, sizeof(*st));
 
 	if (st == NULL)
 		return NULL;
-	st->part.frame = malloc(SHMBUS_FRAME_MAX);
-	st->part.final = malloc(SHMBUS_FRAME_MAX);
-	st->flags = flags;
+	st->flags = conf->flags;
 	st->monitor = monitor;
 	st->watch_fd = -1;
-	if (st->part.frame != NULL && st->part.final != NULL)
+	memcpy(st->mac, conf->mac, sizeof(st->mac));
+	st->room_in = malloc(SHMBUS_LIB_ROOM);
+	st->room_out = malloc(SHMBUS_LIB_ROOM);
+	if (st->room_in != NULL && st->room_out != NULL)
 		return st;
-	free(st->part.frame);
-	free(st->part.final);
-	free(st);
+	free_station(st);
 	return NULL;
 }
 
-static void
-free_station(struct shmbus_station *st)
-{
-	if (st->wire != NULL)
-		st->wire->free(st);
-	if (st->watch_fd >= 0)
-		close(st->watch_fd);
-	free(st->part.frame);
-	free(st->part.final);
-	free(st);
-}
-
+/* The bus is open. */
 static int
-no_memory(const char *path)
+begin(struct shmbus_station *st, const struct shmbus_conf *conf,
+      const struct shmbus_wire_conf *wire_conf)
 {
-	return shmbus_lib_fail(-ENOMEM, "path=%s: out of memory", path);
-}
-
-/* The file becomes what it was before, where nobody else can have found it yet. */
-static void
-undo_open(struct shmbus *bus)
-{
-	if (bus->format == SHMBUS_FORMAT_LANES)
-		shmbus_bus_undo(&bus->lanes);
-	else
-		shmbus_shmif_close(&bus->shmif);
+	st->frame_max = shmbus_wire_frame_max(&st->bus.wire);
+	st->ops = shmbus_lib_is_lanes(&st->bus) ? &shmbus_lib_lanes_ops : &shmbus_lib_shmif_ops;
+	return st->ops->begin(st, conf, wire_conf);
 }
 
 int
 shmbus_attach(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
 {
+	struct shmbus_wire_conf wire_conf;
 	struct shmbus_station *st;
 	struct shmbus_conf full;
 	int ret;
 
 	*station = NULL;
-	ret = shmbus_lib_conf(path, conf, &full);
+	ret = shmbus_lib_conf(path, conf, &full, &wire_conf);
 	if (ret != 0)
 		return ret;
 	if (full.flags & SHMBUS_OLDEST)
 		return shmbus_lib_fail(-EINVAL,
 			"path=%s: SHMBUS_OLDEST is for monitors; a port begins now", path);
-	st = new_station(full.flags, false);
+	st = new_station(&full, false);
 	if (st == NULL)
-		return no_memory(path);
-	memcpy(st->mac, full.mac, sizeof(st->mac));
-	if (choose_wire(st, full.format) != 0) {
-		ret = no_memory(path);
-		goto err_free;
-	}
-	ret = shmbus_lib_open(&st->bus, path, &full);
+		return shmbus_lib_no_memory(path);
+	ret = shmbus_wire_open(&st->bus.wire, &wire_conf, shmbus_lib_error());
 	if (ret != 0)
 		goto err_free;
-	ret = st->wire->begin(st, &full);
+	ret = begin(st, &full, &wire_conf);
 	if (ret != 0)
 		goto err_undo;
 	*station = st;
 	return 0;
 
 err_undo:
-	undo_open(&st->bus);
+	/* The file becomes what it was before, where nobody else can have found it yet. */
+	shmbus_wire_undo(&st->bus.wire);
 err_free:
 	free_station(st);
 	return ret;
@@ -108,32 +91,32 @@ err_free:
 int
 shmbus_monitor(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
 {
+	struct shmbus_wire_conf wire_conf;
 	struct shmbus_station *st;
 	struct shmbus_conf full;
 	int ret;
 
 	*station = NULL;
-	ret = shmbus_lib_conf(path, conf, &full);
+	ret = shmbus_lib_conf(path, conf, &full, &wire_conf);
 	if (ret != 0)
 		return ret;
 	if (full.flags & ~(SHMBUS_FILTER | SHMBUS_OLDEST | SHMBUS_EXISTING))
 		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: a monitor has SHMBUS_FILTER "
 				       "and SHMBUS_OLDEST only", path, full.flags);
-	st = new_station(full.flags, true);
+	st = new_station(&full, true);
 	if (st == NULL)
-		return no_memory(path);
-	memcpy(st->mac, full.mac, sizeof(st->mac));
+		return shmbus_lib_no_memory(path);
 	ret = shmbus_lib_look(&st->bus, path);
 	if (ret != 0)
 		goto err_free;
-	ret = choose_wire(st, st->bus.format) != 0 ? no_memory(path) : st->wire->begin(st, &full);
+	ret = begin(st, &full, &wire_conf);
 	if (ret != 0)
 		goto err_close;
 	*station = st;
 	return 0;
 
 err_close:
-	shmbus_lib_close(&st->bus);
+	shmbus_wire_close(&st->bus.wire);
 err_free:
 	free_station(st);
 	return ret;
@@ -144,8 +127,7 @@ shmbus_detach(struct shmbus_station *st)
 {
 	if (st == NULL)
 		return;
-	if (!st->monitor)
-		st->wire->leave(st);
+	shmbus_wire_leave(&st->bus.wire, st->flags & SHMBUS_UNLINK);
 	shmbus_forget(st);
 }
 
@@ -154,7 +136,7 @@ shmbus_forget(struct shmbus_station *st)
 {
 	if (st == NULL)
 		return;
-	shmbus_lib_close(&st->bus);
+	shmbus_wire_close(&st->bus.wire);
 	free_station(st);
 }
 
@@ -168,17 +150,17 @@ int
 shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self)
 {
 	memset(self, 0, sizeof(*self));
-	if (st->created)
+	if (shmbus_wire_is_new(&st->bus.wire))
 		self->flags |= SHMBUS_SELF_CREATED;
-	if (st->took_over)
+	if (st->bus.wire.took_over)
 		self->flags |= SHMBUS_SELF_TOOK_OVER;
 	if (st->monitor)
 		self->flags |= SHMBUS_SELF_MONITOR;
-	self->slot = st->bus.slot;
+	self->slot = st->bus.wire.slot;
 	self->frame_max = st->frame_max;
 	self->frame_min = SHMBUS_SHMIF_FRAME_MIN;
-	if (st->bus.format == SHMBUS_FORMAT_SHMIF)
-		self->sender = st->bus.shmif.sender;
+	if (!shmbus_lib_is_lanes(&st->bus))
+		self->sender = st->bus.wire.shmif.sender;
 	memcpy(self->mac, st->mac, sizeof(self->mac));
 	return 0;
 }
@@ -195,6 +177,6 @@ shmbus_get_stats(struct shmbus_station *st, struct shmbus_stats *stats)
 		.tx_frames = shmbus_counted(&st->stats.tx_frames),
 		.tx_bytes = shmbus_counted(&st->stats.tx_bytes),
 	};
-	st->wire->count(st, stats);
+	st->ops->count(st, stats);
 	return 0;
 }

@@ -26,43 +26,42 @@
 static bool
 is_blind(const struct shmbus_station *st)
 {
-	return st->monitor && st->bus.format == SHMBUS_FORMAT_LANES;
+	return st->monitor && shmbus_lib_is_lanes(&st->bus);
 }
 
-/* Is there anything in what was taken from the bus, or in the bus? */
 static bool
 pending(struct shmbus_station *st)
 {
-	return st->part.final_len != 0 || st->part.len != 0 || st->wire->pending(st);
+	return shmbus_lib_receives(st) && st->ops->pending(st);
 }
 
 int
 shmbus_fd(struct shmbus_station *st)
 {
-	const struct shmbus_file *file = shmbus_lib_file(&st->bus);
+	const char *path = shmbus_lib_path(&st->bus);
 	int fd;
 
 	if (is_blind(st))
 		return shmbus_lib_fail(-ENOTSUP, "path=%s: nobody wakes a monitor of a lanes bus; use "
-				       "shmbus_wait, or look now and then", file->path);
+				       "shmbus_wait, or look now and then", path);
 	if (st->watch_fd >= 0)
 		return st->watch_fd;
-	fd = shmbus_wake_watch(file->fd);
+	fd = shmbus_wake_watch(shmbus_wire_file(&st->bus.wire)->fd);
 	if (fd < 0)
-		return shmbus_lib_fail(fd, "path=%s: cannot watch it with inotify: %s%s", file->path,
+		return shmbus_lib_fail(fd, "path=%s: cannot watch it with inotify: %s%s", path,
 				       strerror(-fd), fd == -EMFILE ? "; each sleeper takes one of "
 				       "fs.inotify.max_user_instances" : "");
 	st->watch_fd = fd;
-	if (st->wire->will_sleep != NULL && !st->monitor)
-		st->wire->will_sleep(st);
+	if (shmbus_lib_is_lanes(&st->bus))
+		shmbus_lib_lanes_will_sleep(st);
 	return fd;
 }
 
 static void
 set_asleep(struct shmbus_station *st, bool asleep)
 {
-	if (st->wire->sleep != NULL && !st->monitor)
-		st->wire->sleep(st, asleep);
+	if (shmbus_lib_is_lanes(&st->bus) && !st->monitor)
+		shmbus_lib_lanes_sleep(st, asleep);
 }
 
 int
@@ -134,7 +133,7 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 		ret = is_blind(st) ? nap(limit - passed) : sleep_until_rung(st, limit - passed);
 		if (ret == -EINTR)
 			return shmbus_lib_fail(ret, "path=%s: a signal came",
-					       shmbus_lib_file(&st->bus)->path);
+					       shmbus_lib_path(&st->bus));
 		if (ret != 0)
 			return ret;
 	}

@@ -220,6 +220,72 @@ test_lie(void **state)
 	sender_leave(&sender);
 }
 
+/* A record of a short frame and one of len bytes, with a request or without. */
+static void
+send_long(struct sender *sender, uint32_t len, bool request)
+{
+	static const struct shmbus_request req = {
+		.flags = SHMBUS_REQUEST_L4_CKSUM, .l4 = SHMBUS_REQUEST_UDP, .l3_off = 14, .l4_off = 34,
+	};
+	const struct shmbus_bus *bus = &sender->st.bus;
+	struct shmbus_writer *w = &sender->tx.w;
+	const uint32_t data_off = shmbus_burst_data_off(2);
+	const uint32_t all = data_off + 64 + shmbus_request_extent(len);
+	shmbus_a32 *desc;
+	uint8_t *at;
+
+	assert_true(shmbus_writer_room(bus, w, all));
+	at = shmbus_writer_record(bus, w);
+	desc = shmbus_burst_desc(at);
+	segment_fill(at + data_off, 60, 1);
+	segment_fill(at + data_off + 64, len, 2);
+	shmbus_request_store(at + all, &req);
+	shmbus_store(&desc[0], 60);
+	shmbus_store(&desc[1], request ? len | SHMBUS_DESC_REQUEST : len);
+	shmbus_writer_publish(bus, w, at, 2, data_off, all, 60 + len, shmbus_clock_real_ns());
+}
+
+/* What no honest sender sends on this bus is refused, though the lane has room for it. */
+static void
+test_too_long(void **state)
+{
+	const struct shmbus_conf conf = { .ports = 4, .queues = 1, .lane_size = 65536 };
+	struct segment *s = *state;
+	static uint8_t bytes[2][65536];
+	struct shmbus_view view[2];
+	struct shmbus_rx rx[2];
+	struct shmbus_self self;
+	struct sender sender;
+	unsigned int i;
+
+	assert_int_equal(shmbus_attach(&s->b, s->path, &conf), 0);
+	assert_int_equal(shmbus_get_self(s->b, &self), 0);
+	sender_join(&sender, s);
+	for (i = 0; i < 2; i++)
+		rx[i] = (struct shmbus_rx){ .data = bytes[i], .room = sizeof(bytes[i]) };
+	for (i = 0; i < 8; i++) {
+		send_long(&sender, i < 4 ? self.frame_max + 1 : 40000, i & 1);
+		if (i & 2) {
+			assert_int_equal(shmbus_peek(s->b, view, 2), 1);
+			assert_int_equal(segment_number(view[0].data, view[0].len), 1);
+			assert_int_equal(shmbus_release(s->b, 1), 1);
+			assert_int_equal(shmbus_peek(s->b, view, 2), 0);
+		} else {
+			assert_int_equal(shmbus_receive(s->b, rx, 2), 1);
+			assert_int_equal(segment_number(bytes[0], rx[0].len), 1);
+		}
+		assert_int_equal(shmbus_receive(s->b, rx, 2), 0);
+		assert_int_equal(stats_of(s->b).rx_corrupt, i + 1);
+		assert_int_equal(stats_of(s->b).rx_frames, i + 1);
+	}
+	/* One byte less is a frame. */
+	send_long(&sender, self.frame_max, false);
+	assert_int_equal(shmbus_receive(s->b, rx, 2), 2);
+	assert_int_equal(rx[1].len, self.frame_max);
+	assert_int_equal(segment_number(bytes[1], rx[1].len), 2);
+	sender_leave(&sender);
+}
+
 int
 main(void)
 {
@@ -228,6 +294,7 @@ main(void)
 		LANES_ONLY(test_segments),
 		LANES_ONLY(test_peek),
 		LANES_ONLY(test_lie),
+		LANES_ONLY(test_too_long),
 	};
 
 	return cmocka_run_group_tests_name("library_request", tests, tmpdir_create, tmpdir_remove);

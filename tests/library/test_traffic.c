@@ -270,6 +270,36 @@ test_filter(void **state)
 	}
 }
 
+/* A release passes frames that are not for the station: they count as filtered, and that is all. */
+static void
+test_filter_peek_counts(void **state)
+{
+	struct segment *s = *state;
+	const struct shmbus_conf conf = { .flags = SHMBUS_FILTER };
+	static uint8_t mine[70], others[100];
+	const struct shmbus_tx tx[] = {
+		{ .data = mine, .len = 70 },
+		{ .data = others, .len = 100 },
+		{ .data = mine, .len = 60 },
+	};
+	unsigned int released = 0;
+	struct shmbus_view views[4];
+	struct shmbus_self self;
+	int n;
+
+	segment_start(s, &conf);
+	assert_int_equal(shmbus_get_self(s->b, &self), 0);
+	memcpy(mine, self.mac, 6);
+	assert_int_equal(shmbus_send(s->a, tx, 3), 3);
+	while ((n = shmbus_peek(s->b, views, 4)) > 0)
+		released += (unsigned int)shmbus_release(s->b, (unsigned int)n);
+	assert_int_equal(n, 0);
+	assert_int_equal(released, 2);
+	assert_int_equal(stats_of(s->b).rx_frames, 2);
+	assert_int_equal(stats_of(s->b).rx_bytes, 130);
+	assert_int_equal(stats_of(s->b).rx_filtered, 1);
+}
+
 static void
 test_send_only(void **state)
 {
@@ -402,6 +432,7 @@ main(void)
 		BOTH_FORMATS(test_meta),
 		BOTH_FORMATS(test_truncated),
 		BOTH_FORMATS(test_filter),
+		BOTH_FORMATS(test_filter_peek_counts),
 		BOTH_FORMATS(test_send_only),
 		BOTH_FORMATS(test_peek),
 		BOTH_FORMATS(test_peek_then_receive),

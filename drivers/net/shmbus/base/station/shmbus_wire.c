@@ -51,25 +51,37 @@ shmbus_wire_open(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 }
 
 int
-shmbus_wire_attach(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
-		   struct shmbus_error *e)
+shmbus_wire_join(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
+		 struct shmbus_error *e)
 {
 	struct shmbus_port port;
 	int ret;
 
-	ret = shmbus_wire_open(wire, conf, e);
-	if (ret != 0 || !is_lanes(wire))
-		return ret;
+	if (!is_lanes(wire))
+		return 0;
 	ret = shmbus_port_attach(&port, &wire->lanes, &conf->port, e);
-	if (ret != 0) {
-		shmbus_bus_undo(&wire->lanes);
+	if (ret != 0)
 		return ret;
-	}
 	shmbus_file_unlock(&wire->lanes.file);
 	wire->slot = port.slot;
 	wire->numa_node = port.numa_node;
 	wire->took_over = port.took_over;
 	return 0;
+}
+
+int
+shmbus_wire_attach(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
+		   struct shmbus_error *e)
+{
+	int ret;
+
+	ret = shmbus_wire_open(wire, conf, e);
+	if (ret != 0)
+		return ret;
+	ret = shmbus_wire_join(wire, conf, e);
+	if (ret != 0)
+		shmbus_wire_undo(wire);
+	return ret;
 }
 
 int

@@ -66,7 +66,16 @@ int shmbus_wire_open(struct shmbus_wire *wire, const struct shmbus_wire_conf *co
 		     struct shmbus_error *e);
 
 /*
- * The same, and become a port of it. 0, or -errno with a text: as
+ * Become a port of a bus that shmbus_wire_open has opened: what the caller
+ * needs to know of the bus before (the memory that its queues take) can be
+ * asked for between the two. The attach lock is released. Errors: as
+ * shmbus_port_attach; then the wire is as before, for shmbus_wire_undo.
+ */
+int shmbus_wire_join(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
+		     struct shmbus_error *e);
+
+/*
+ * Both: open the bus file and become a port. 0, or -errno with a text: as
  * shmbus_wire_open and shmbus_port_attach; then the wire is closed and the file
  * is as it was before.
  */

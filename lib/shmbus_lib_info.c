@@ -17,13 +17,10 @@ lanes_info(const struct shmbus_bus *bus, struct shmbus_info *info)
 {
 	const struct shmbus_header *header = (const struct shmbus_header *)(const void *)bus->control;
 
-	info->version = SHMBUS_VERSION;
 	info->ports = bus->geo.ports;
-	info->queues = bus->geo.queues;
 	info->lane_size = bus->geo.lane_size;
 	info->created_ns = header->created_ns;
 	memcpy(info->id, bus->id, sizeof(info->id));
-	info->frame_max = shmbus_frame_max(&bus->geo);
 }
 
 static void
@@ -31,11 +28,8 @@ shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	info->version = bus->version;
 	info->ports = SHMBUS_SHMIF_IDS;
-	info->queues = 1;
 	info->lane_size = SHMBUS_SHMIF_DATA;
-	info->frame_max = SHMBUS_SHMIF_FRAME_MAX;
 	info->gen = shmbus_load(&h->gen);
 	info->lock = shmbus_load(&h->lock);
 	info->spare = shmbus_load(&h->spare);
@@ -46,23 +40,26 @@ shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
 int
 shmbus_get_info(struct shmbus *bus, struct shmbus_info *info)
 {
-	const struct shmbus_file *file = shmbus_lib_file(bus);
+	const struct shmbus_file *file = shmbus_wire_file(&bus->wire);
 	struct stat st;
 
 	memset(info, 0, sizeof(*info));
 	if (fstat(file->fd, &st) != 0)
 		return shmbus_lib_fail(-errno, "path=%s: cannot stat: %s", file->path, strerror(errno));
-	info->format = bus->format;
+	info->format = bus->wire.format;
+	info->version = shmbus_wire_version(&bus->wire);
+	info->queues = shmbus_wire_max_queues(&bus->wire);
+	info->frame_max = shmbus_wire_frame_max(&bus->wire);
 	info->file_size = (uint64_t)st.st_size;
 	info->used = (uint64_t)st.st_blocks * 512;
 	info->mode = st.st_mode & 07777;
 	info->hugetlb = file->hugetlb;
 	info->nlink = (uint32_t)st.st_nlink;
 	memcpy(info->path, file->path, sizeof(info->path));
-	if (bus->format == SHMBUS_FORMAT_LANES)
-		lanes_info(&bus->lanes, info);
+	if (shmbus_lib_is_lanes(bus))
+		lanes_info(&bus->wire.lanes, info);
 	else
-		shmif_info(&bus->shmif, info);
+		shmif_info(&bus->wire.shmif, info);
 	return 0;
 }
 
@@ -73,9 +70,9 @@ peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
 {
 	uint32_t flags = 0;
 
-	if (slot == bus->slot)
+	if (slot == bus->wire.slot)
 		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* its own lock it would not see */
-	else if (shmbus_port_alive(&bus->lanes, slot))
+	else if (shmbus_port_alive(&bus->wire.lanes, slot))
 		flags |= SHMBUS_PEER_ALIVE;
 	if (state & SHMBUS_PORT_STARTED)
 		flags |= SHMBUS_PEER_STARTED;
@@ -129,9 +126,9 @@ describe(const struct shmbus *bus, uint32_t slot, const struct shmbus_peer *peer
 	info->tx_queues = peer->n_txq;
 	info->rx_queues = peer->n_rxq;
 	info->incarnation = peer->incarnation;
-	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->lanes, slot)->attached_ns);
+	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->wire.lanes, slot)->attached_ns);
 	memcpy(info->name, peer->name, sizeof(info->name));
-	peer_counts(&bus->lanes, info);
+	peer_counts(&bus->wire.lanes, info);
 }
 
 static bool
@@ -139,7 +136,7 @@ lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *inf
 {
 	struct shmbus_peer peer;
 
-	if (!shmbus_port_peer(&bus->lanes, slot, &peer))
+	if (!shmbus_port_peer(&bus->wire.lanes, slot, &peer))
 		return false;
 	if (info != NULL)
 		describe(bus, slot, &peer, info);
@@ -150,9 +147,9 @@ lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *inf
 static bool
 shmif_peer(const struct shmbus *bus, uint32_t id, struct shmbus_peer_info *info)
 {
-	const bool self = id == bus->slot;
+	const bool self = id == bus->wire.slot;
 
-	if (id == 0 || (!self && !shmbus_shmif_number_alive(&bus->shmif, id)))
+	if (id == 0 || (!self && !shmbus_shmif_number_alive(&bus->wire.shmif, id)))
 		return false;
 	if (info == NULL)
 		return true;
@@ -167,8 +164,8 @@ shmif_peer(const struct shmbus *bus, uint32_t id, struct shmbus_peer_info *info)
 int
 shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n)
 {
-	const bool lanes = bus->format == SHMBUS_FORMAT_LANES;
-	const uint32_t slots = lanes ? bus->lanes.geo.ports : SHMBUS_SHMIF_IDS + 1;
+	const bool lanes = shmbus_lib_is_lanes(bus);
+	const uint32_t slots = lanes ? bus->wire.lanes.geo.ports : SHMBUS_SHMIF_IDS + 1;
 	struct shmbus_peer_info *info;
 	unsigned int found = 0;
 	uint32_t slot;
@@ -185,12 +182,12 @@ shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *own
 {
 	struct shmbus_peer peer;
 
-	if (bus->format != SHMBUS_FORMAT_LANES)
+	if (!shmbus_lib_is_lanes(bus))
 		return shmbus_lib_fail(-ENOTSUP, "format=shmif: it does not tell who was there");
-	if (slot >= bus->lanes.geo.ports)
+	if (slot >= bus->wire.lanes.geo.ports)
 		return shmbus_lib_fail(-EINVAL, "slot=%" PRIu32 ": the bus has %" PRIu32, slot,
-				       bus->lanes.geo.ports);
-	if (!shmbus_port_owner(&bus->lanes, slot, &peer))
+				       bus->wire.lanes.geo.ports);
+	if (!shmbus_port_owner(&bus->wire.lanes, slot, &peer))
 		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": nobody has had it yet", slot);
 	describe(bus, slot, &peer, owner);
 	return 0;
@@ -278,9 +275,9 @@ shmif_ring(const struct shmbus_shmif *bus, struct shmbus_lane_info *info)
 int
 shmbus_get_lanes(struct shmbus *bus, struct shmbus_lane_info *lanes, unsigned int n)
 {
-	if (bus->format == SHMBUS_FORMAT_LANES)
-		return all_lanes(&bus->lanes, lanes, n);
+	if (shmbus_lib_is_lanes(bus))
+		return all_lanes(&bus->wire.lanes, lanes, n);
 	if (n != 0)
-		shmif_ring(&bus->shmif, &lanes[0]);
+		shmif_ring(&bus->wire.shmif, &lanes[0]);
 	return 1;
 }

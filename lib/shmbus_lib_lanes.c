@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * A station on a bus of lanes: one lane to write, all others to read. How the
+ * station begins, sends and sleeps.
+ */
+
+#include <stdlib.h>
+
+#include "shmbus_clock.h"
+#include "shmbus_copy.h"
+#include "shmbus_lib.h"
+
+/* Zeros that begin on a cache line. *memory: for free(). */
+static void *
+allocate_lines(void **memory, size_t size)
+{
+	*memory = calloc(1, size + SHMBUS_LINE);
+	return *memory != NULL ? (void *)SHMBUS_ALIGN((uintptr_t)*memory) : NULL;
+}
+
+static int
+allocate(struct shmbus_station *st)
+{
+	const struct shmbus_geometry *geo = &st->bus.wire.lanes.geo;
+	const size_t rx_size = shmbus_lanes_rx_size(geo);
+	struct shmbus_lib_lanes *l = &st->lanes;
+	uint8_t *rx, *tx;
+
+	rx = allocate_lines(&l->rx_memory, rx_size + geo->lanes * sizeof(*l->told));
+	tx = allocate_lines(&l->tx_memory, shmbus_lanes_tx_size(geo));
+	if (rx == NULL || tx == NULL)
+		return shmbus_lib_no_memory(shmbus_lib_path(&st->bus));
+	shmbus_lanes_rx_init(&l->rx, geo, rx);
+	shmbus_lanes_tx_init(&l->tx, geo, tx);
+	l->told = (uint64_t *)(void *)(rx + rx_size);
+	return 0;
+}
+
+static uint32_t
+state_of(const struct shmbus_station *st)
+{
+	uint32_t state = SHMBUS_PORT_ATTACHED;
+
+	if (shmbus_lib_receives(st) && !(st->flags & SHMBUS_NO_HOLD))
+		state |= SHMBUS_PORT_RX_CURSORS;
+	return state;
+}
+
+/* The port is as it is once it has begun. */
+static void
+tell_state(struct shmbus_station *st)
+{
+	struct shmbus_port port = shmbus_wire_port(&st->bus.wire);
+	uint32_t state = state_of(st) | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
+
+	if (st->watch_fd >= 0)
+		state |= SHMBUS_PORT_RX_INTR;
+	shmbus_port_set_state(&port, state);
+}
+
+static void
+begin_receiving(struct shmbus_station *st)
+{
+	const struct shmbus_lanes_rx_conf conf = {
+		.slot = st->bus.wire.slot,
+		.n_queues = 1,
+		.oldest = st->flags & SHMBUS_OLDEST,
+	};
+
+	shmbus_lanes_rx_start(&st->bus.wire.lanes, &st->lanes.rx, &conf);
+}
+
+static int
+begin(struct shmbus_station *st, const struct shmbus_conf *conf,
+      const struct shmbus_wire_conf *wire_conf)
+{
+	struct shmbus_port port;
+	int ret;
+
+	ret = allocate(st);
+	if (ret == 0 && !st->monitor)
+		ret = shmbus_wire_join(&st->bus.wire, wire_conf, shmbus_lib_error());
+	if (ret != 0)
+		return ret;
+	if (!st->monitor) {
+		port = shmbus_wire_port(&st->bus.wire);
+		/* Senders heed the cursors of ports that say to have some: say so before there are any. */
+		shmbus_port_set_queues(&port, 1, shmbus_lib_receives(st));
+		shmbus_port_set_state(&port, state_of(st));
+		shmbus_lanes_tx_start(port.bus, &st->lanes.tx, port.slot, 0,
+				      !(st->flags & SHMBUS_NO_PAUSE),
+				      (uint64_t)conf->pause_timeout_ms * 1000 * 1000);
+	}
+	if (shmbus_lib_receives(st))
+		begin_receiving(st);
+	if (!st->monitor)
+		tell_state(st);
+	return 0;
+}
+
+/* ---- send */
+
+/* Publish one record of up to n frames. */
+static void
+send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct shmbus_tx *frames,
+	    unsigned int n, uint64_t now)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+	const struct shmbus_tx *frame;
+	uint8_t *at;
+
+	for (frame = frames; frame != frames + n; frame++) {
+		at = shmbus_record_add(bus, tx, rec, (uint32_t)SHMBUS_ALIGN(frame->len));
+		if (at == NULL)
+			break;
+		shmbus_copy_exact(at, frame->data, frame->len);
+		shmbus_record_added(rec, frame->len);
+	}
+	shmbus_record_publish(bus, tx, rec, now);
+	shmbus_count(&st->stats.tx_frames, rec->count);
+	shmbus_count(&st->stats.tx_bytes, rec->bytes);
+}
+
+static unsigned int
+send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+	const uint64_t now = shmbus_clock_real_ns();
+	struct shmbus_record rec = { .full = false };
+	unsigned int sent = 0;
+	uint32_t part;
+
+	if (shmbus_lib_sends_astray(st, now))
+		return 0;
+	while (sent < n && !rec.full) {
+		part = shmbus_lib_min(n - sent, SHMBUS_RECORD_FRAMES);
+		if (!shmbus_record_begin(bus, tx, &rec, part))
+			break;
+		send_record(st, &rec, frames + sent, part, now);
+		sent += rec.count;
+	}
+	if (sent != 0)
+		shmbus_lanes_tx_sent(bus, tx);
+	return sent;
+}
+
+/* ---- sleep */
+
+void
+shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+
+	if (!shmbus_lib_receives(st))
+		return;
+	/* The port that wakes this one may be new: the next receive looks at the roster first. */
+	st->lanes.rx.idle = 0;
+	if (shmbus_fate_lost(bus))
+		return;
+	if (asleep)
+		shmbus_wake_sleep(bus, st->bus.wire.slot, 0);
+	else
+		shmbus_wake_rise(bus, st->bus.wire.slot, 0);
+}
+
+void
+shmbus_lib_lanes_will_sleep(struct shmbus_station *st)
+{
+	if (shmbus_fate_lost(&st->bus.wire.lanes))
+		return;
+	tell_state(st);
+	shmbus_wake_tell(&st->bus.wire.lanes, true);
+}
+
+static void
+count(struct shmbus_station *st, struct shmbus_stats *stats)
+{
+	struct shmbus_lanes_rx_counts rx = { .missed = 0 };
+	struct shmbus_lanes_tx_counts tx = { .pauses = 0 };
+
+	shmbus_lanes_rx_count(&st->lanes.rx, &rx);
+	shmbus_lanes_tx_count(&st->lanes.tx, &tx);
+	stats->rx_missed += rx.missed;
+	stats->rx_overruns += rx.overruns;
+	stats->rx_corrupt += rx.corrupt;
+	stats->tx_pauses = tx.pauses;
+	stats->pause_timeouts = tx.timeouts;
+	stats->pause_dead = tx.dead;
+}
+
+const struct shmbus_lib_ops shmbus_lib_lanes_ops = {
+	.begin = begin,
+	.send = send_frames,
+	.receive = shmbus_lib_lanes_receive,
+	.peek = shmbus_lib_lanes_peek,
+	.pending = shmbus_lib_lanes_pending,
+	.release = shmbus_lib_lanes_release,
+	.count = count,
+};
