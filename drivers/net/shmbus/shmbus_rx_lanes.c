@@ -160,6 +160,8 @@ decide_early(struct shmbus_rxq *q, uint8_t *head, const uint8_t *from, uint32_t 
 	const uint32_t head_len = RTE_MIN(len, SHMBUS_FRAME_HEAD);
 
 	shmbus_copy_lines(head, from, head_len);
+	/* The compiler must not go back to the bus for what was copied. */
+	shmbus_fence_compiler();
 	shmbus_frame_decide(q, head, head_len, frame);
 	copied->filtered += frame->verdict == SHMBUS_FRAME_FILTERED;
 	/* A frame that is dropped is dropped after the commit, if it is to be counted. */

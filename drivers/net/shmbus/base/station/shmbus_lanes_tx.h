@@ -118,7 +118,7 @@ shmbus_record_add(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 static inline void
 shmbus_record_added(struct shmbus_record *rec, uint32_t len)
 {
-	shmbus_store(&shmbus_burst_desc(rec->at)[rec->count++], len);
+	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++], len);
 	rec->len += (uint32_t)SHMBUS_ALIGN(len);
 	rec->bytes += len;
 }
@@ -130,7 +130,8 @@ shmbus_record_added_request(struct shmbus_record *rec, uint32_t len,
 {
 	rec->len += shmbus_request_extent(len);
 	shmbus_request_store(rec->at + rec->len, req);
-	shmbus_store(&shmbus_burst_desc(rec->at)[rec->count++], len | SHMBUS_DESC_REQUEST);
+	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++],
+			  len | SHMBUS_DESC_REQUEST);
 	rec->bytes += len;
 }
 
