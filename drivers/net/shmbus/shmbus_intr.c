@@ -176,11 +176,14 @@ is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 	return shmbus_ops(dev)->rxq_pending(dev, q);
 }
 
-/* A secondary's handle is of when it attached; the port may have been configured anew. */
+/*
+ * A secondary's handle is of when it attached; the port may have been configured
+ * anew. A stopped port has its descriptors for threads that are about to wake.
+ */
 static bool
 has_descriptor(const struct rte_eth_dev *dev, uint16_t id)
 {
-	return dev->intr_handle != NULL && is_wanted(dev) &&
+	return dev->intr_handle != NULL && dev->data->dev_started && is_wanted(dev) &&
 	       id < rte_intr_nb_efd_get(dev->intr_handle);
 }
 
