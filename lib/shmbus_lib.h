@@ -85,7 +85,7 @@ struct shmbus_station {
 	bool monitor;
 	uint8_t mac[6];
 	uint32_t frame_max;
-	int watch_fd; /* -1: not asked for yet */
+	int notify_fd; /* -1: not asked for yet */
 	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
 	struct shmbus_lib_counters stats; /* what the core does not count itself */
 	uint8_t *room_in;  /* lanes: the unfinished frame; shmif: the piece that is read */

@@ -56,7 +56,7 @@ tell_state(struct shmbus_station *st)
 	struct shmbus_port port = shmbus_wire_port(&st->bus.wire);
 	uint32_t state = state_of(st) | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
 
-	if (st->watch_fd >= 0)
+	if (st->notify_fd >= 0)
 		state |= SHMBUS_PORT_RX_INTR;
 	shmbus_port_set_state(&port, state);
 }
@@ -160,7 +160,7 @@ shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
 		return;
 	/* The port that wakes this one may be new: the next receive looks at the roster first. */
 	st->lanes.rx.idle = 0;
-	if (shmbus_fate_lost(bus))
+	if (shmbus_status_is_lost(bus))
 		return;
 	if (asleep)
 		shmbus_wake_sleep(bus, st->bus.wire.slot, 0);
@@ -171,7 +171,7 @@ shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
 void
 shmbus_lib_lanes_will_sleep(struct shmbus_station *st)
 {
-	if (shmbus_fate_lost(&st->bus.wire.lanes))
+	if (shmbus_status_is_lost(&st->bus.wire.lanes))
 		return;
 	tell_state(st);
 	shmbus_wake_tell(&st->bus.wire.lanes, true);

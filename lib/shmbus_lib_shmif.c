@@ -28,7 +28,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 	if (ret != 0)
 		return ret;
 	st->shmif.writer.bytes = st->room_out;
-	st->shmif.writer.watch.break_ns = rx_conf.lock_break_ns;
+	st->shmif.writer.lock_wait.break_ns = rx_conf.lock_break_ns;
 	shmbus_shmif_rx_init(&st->shmif.rx, st->room_in);
 	shmbus_shmif_rx_start(&st->bus.wire.shmif, &st->shmif.rx, &rx_conf,
 			      st->monitor ? 0 : SHMBUS_SHMIF_START_MS);
@@ -200,7 +200,7 @@ pending(struct shmbus_station *st)
 }
 
 static void
-count_watch(const struct shmbus_shmif_watch *watch, struct shmbus_stats *stats)
+count_watch(const struct shmbus_shmif_lock_wait *watch, struct shmbus_stats *stats)
 {
 	stats->lock_busy += shmbus_counted(&watch->busy);
 	stats->lock_broken += shmbus_counted(&watch->broken_ours) +
@@ -215,8 +215,8 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 	stats->rx_missed += shmbus_counted(&r->missed);
 	stats->rx_overruns += shmbus_counted(&r->overruns);
 	stats->rx_corrupt += shmbus_counted(&r->corrupt);
-	count_watch(&r->watch, stats);
-	count_watch(&st->shmif.writer.watch, stats);
+	count_watch(&r->lock_wait, stats);
+	count_watch(&st->shmif.writer.lock_wait, stats);
 }
 
 const struct shmbus_lib_ops shmbus_lib_shmif_ops = {

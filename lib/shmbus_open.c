@@ -34,7 +34,7 @@ tell_gone(const struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (shmbus_wire_status(&bus->wire, &why) != SHMBUS_FATE_GONE) /* any more */
+	if (shmbus_wire_status(&bus->wire, &why) != SHMBUS_STATUS_GONE) /* any more */
 		shmbus_error_set(&why, 0, "cut off by somebody for a time");
 	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: %s; detach, and attach anew",
 			       shmbus_lib_path(bus), why.text);
@@ -51,7 +51,7 @@ shmbus_lib_gone_now(struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (shmbus_wire_status(&bus->wire, &why) == SHMBUS_FATE_GONE)
+	if (shmbus_wire_status(&bus->wire, &why) == SHMBUS_STATUS_GONE)
 		shmbus_store(&bus->gone, 1);
 	return shmbus_lib_gone(bus);
 }

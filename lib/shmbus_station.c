@@ -14,8 +14,8 @@
 static void
 free_station(struct shmbus_station *st)
 {
-	if (st->watch_fd >= 0)
-		close(st->watch_fd);
+	if (st->notify_fd >= 0)
+		close(st->notify_fd);
 	free(st->lanes.rx_memory);
 	free(st->lanes.tx_memory);
 	free(st->room_in);
@@ -33,7 +33,7 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 		return NULL;
 	st->flags = conf->flags;
 	st->monitor = monitor;
-	st->watch_fd = -1;
+	st->notify_fd = -1;
 	memcpy(st->mac, conf->mac, sizeof(st->mac));
 	st->room_in = malloc(SHMBUS_LIB_ROOM);
 	st->room_out = malloc(SHMBUS_LIB_ROOM);

@@ -6,7 +6,7 @@
  * Sleeping until there is something to receive.
  *
  * The station says that it sleeps, and then looks once more; who sends after
- * that look sees it asleep, and wakes it (base/shmbus_wake.h). A monitor of
+ * that look sees it asleep, and wakes it (base/lanes/shmbus_wake.h). A monitor of
  * lanes cannot say anything: it naps.
  */
 
@@ -44,14 +44,14 @@ shmbus_fd(struct shmbus_station *st)
 	if (is_blind(st))
 		return shmbus_lib_fail(-ENOTSUP, "path=%s: nobody wakes a monitor of a lanes bus; use "
 				       "shmbus_wait, or look now and then", path);
-	if (st->watch_fd >= 0)
-		return st->watch_fd;
-	fd = shmbus_wake_watch(shmbus_wire_file(&st->bus.wire)->fd);
+	if (st->notify_fd >= 0)
+		return st->notify_fd;
+	fd = shmbus_notify_open(shmbus_wire_file(&st->bus.wire)->fd);
 	if (fd < 0)
 		return shmbus_lib_fail(fd, "path=%s: cannot watch it with inotify: %s%s", path,
 				       strerror(-fd), fd == -EMFILE ? "; each sleeper takes one of "
 				       "fs.inotify.max_user_instances" : "");
-	st->watch_fd = fd;
+	st->notify_fd = fd;
 	if (shmbus_lib_is_lanes(&st->bus))
 		shmbus_lib_lanes_will_sleep(st);
 	return fd;
@@ -72,7 +72,7 @@ shmbus_arm(struct shmbus_station *st)
 	if (fd < 0)
 		return fd;
 	st->peeked = 0;
-	shmbus_wake_drain(fd);
+	shmbus_notify_drain(fd);
 	set_asleep(st, true);
 	if (!pending(st))
 		return 0;
@@ -105,7 +105,7 @@ sleep_until_rung(struct shmbus_station *st, uint64_t limit_ns)
 	ret = shmbus_arm(st);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	poller.fd = st->watch_fd;
+	poller.fd = st->notify_fd;
 	ret = poll(&poller, 1, limit_ms < POLL_MS ? (int)limit_ms : POLL_MS) < 0 ? -errno : 0;
 	shmbus_disarm(st);
 	return ret;

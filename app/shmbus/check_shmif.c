@@ -359,7 +359,7 @@ mend_ring(const struct shmbus_shmif *bus, uint8_t *copy)
 }
 
 static int
-lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch, struct shmbus_error *e)
+lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch, struct shmbus_error *e)
 {
 	const uint64_t since = shmbus_clock_mono_ns();
 
@@ -376,7 +376,7 @@ lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch, struct sh
 int
 check_shmif_mend(const char *path, uint64_t break_ns, struct shmbus_error *e)
 {
-	struct shmbus_shmif_watch watch = { .break_ns = break_ns };
+	struct shmbus_shmif_lock_wait watch = { .break_ns = break_ns };
 	struct shmbus_shmif bus;
 	uint8_t *copy;
 	int ret;

@@ -78,7 +78,7 @@ def stepless(text):
 
 
 CODE = {}
-for _path in sorted(glob.glob(os.path.join(BASE, "*.[ch]"))):
+for _path in sorted(glob.glob(os.path.join(BASE, "**", "*.[ch]"), recursive=True)):
     if os.path.basename(_path) != ATOMICS:
         with open(_path, encoding="ascii") as _file:
             CODE[os.path.basename(_path)] = _file.read()

@@ -13,7 +13,7 @@
  *
  * A checksum protects a frame on its way, and on this way nothing happens to
  * it. So a sender with the Tx offload computes none: a request travels with the
- * frame (base/shmbus_request.h). A receiver with the Rx offload is told that
+ * frame (base/lanes/shmbus_request.h). A receiver with the Rx offload is told that
  * nothing is wrong with the content (RTE_MBUF_F_RX_L4_CKSUM_NONE), and one with
  * RTE_ETH_RX_OFFLOAD_TCP_LRO gets a TCP packet that is to be segmented whole.
  * All others get plain frames, in which their driver has put what was missing.

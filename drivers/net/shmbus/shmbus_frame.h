@@ -22,7 +22,7 @@
  * takes the frame (shmbus_frame_decide), and copies the rest only then.
  */
 
-#include "base/shmbus_request.h"
+#include "base/lanes/shmbus_request.h"
 
 struct rte_mbuf;
 struct shmbus_rxq;

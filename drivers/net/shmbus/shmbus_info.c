@@ -11,7 +11,7 @@
 #include <rte_power_intrinsics.h>
 #include <rte_string_fns.h>
 
-#include "base/shmbus_reader.h"
+#include "base/lanes/shmbus_reader.h"
 #include "shmbus_info.h"
 #include "shmbus_ops.h"
 #include "shmbus_rxq.h"

@@ -9,7 +9,7 @@
  * nobody hears.
  *
  * On lanes a queue says that it sleeps, and is woken only then
- * (base/shmbus_wake.h). On a shmif bus, as NetBSD's peers do it, a sender
+ * (base/lanes/shmbus_wake.h). On a shmif bus, as NetBSD's peers do it, a sender
  * wakes all after each burst, but with wake=never nobody.
  *
  * A port that only looks on may sleep on a shmif bus, where senders wake all
@@ -44,7 +44,7 @@ is_wanted(const struct rte_eth_dev *dev)
 static void
 wake_self(const struct rte_eth_dev *dev, uint16_t id)
 {
-	shmbus_wake_self(rte_intr_efds_index_get(dev->intr_handle, id),
+	shmbus_notify_self(rte_intr_efds_index_get(dev->intr_handle, id),
 			 shmbus_wire_file(shmbus_wire(dev))->fd);
 }
 
@@ -64,7 +64,7 @@ open_queues(struct rte_intr_handle *handle, const struct shmbus_wire *wire, uint
 	int fd;
 
 	for (i = 0; i < n; i++) {
-		fd = shmbus_wake_watch(shmbus_wire_file(wire)->fd);
+		fd = shmbus_notify_open(shmbus_wire_file(wire)->fd);
 		if (fd < 0) {
 			close_queues(handle, i);
 			return fd;
@@ -194,7 +194,7 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 
 	if (!has_descriptor(dev, id) || q == NULL)
 		return -ENOTSUP;
-	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
+	shmbus_notify_drain(rte_intr_efds_index_get(dev->intr_handle, id));
 	shmbus_announce_sleep(dev, id, true);
 	/* The sender that wakes it may be new: the next poll looks at the roster. */
 	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)

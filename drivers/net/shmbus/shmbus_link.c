@@ -44,7 +44,7 @@ has_carrier(const struct rte_eth_dev *dev)
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
-	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
+	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE)
 		return false;
 	return priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_wire_count_peers(wire) != 0;
 }
@@ -86,7 +86,7 @@ take_note(struct shmbus_link *l, uint32_t status)
 	news = status > shmbus_load(&l->status);
 	if (news) {
 		shmbus_store(&l->status, status);
-		l->removal_due |= status == SHMBUS_FATE_GONE;
+		l->removal_due |= status == SHMBUS_STATUS_GONE;
 	}
 	rte_spinlock_unlock(&l->lock);
 	return news;
@@ -100,13 +100,13 @@ shmbus_link_is_gone(struct rte_eth_dev *dev)
 	struct shmbus_error why;
 	uint32_t status;
 
-	if (shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
+	if (shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE)
 		return true;
 	if (!shmbus_wire_is_open(wire)) /* on no bus */
 		return false;
 	status = shmbus_wire_status(wire, &why);
 	if (take_note(&priv->link, status)) {
-		if (status == SHMBUS_FATE_GONE)
+		if (status == SHMBUS_STATUS_GONE)
 			SHMBUS_LOG(ERR, "%s: path=%s: %s; restart the port", dev->data->name,
 				   priv->args.path, why.text);
 		else
@@ -114,7 +114,7 @@ shmbus_link_is_gone(struct rte_eth_dev *dev)
 				   why.text);
 		shmbus_queues_update(dev);
 	}
-	return status == SHMBUS_FATE_GONE;
+	return status == SHMBUS_STATUS_GONE;
 }
 
 void

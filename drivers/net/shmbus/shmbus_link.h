@@ -24,7 +24,7 @@ void shmbus_link_close(struct rte_eth_dev *dev);
 /* Look what has become of the bus file, and say so once. Is the bus gone? */
 bool shmbus_link_is_gone(struct rte_eth_dev *dev);
 
-/* The port is on another bus, or on none (SHMBUS_FATE_GONE). The port is stopped. */
+/* The port is on another bus, or on none (SHMBUS_STATUS_GONE). The port is stopped. */
 void shmbus_link_set_status(struct rte_eth_dev *dev, uint32_t status);
 
 #endif /* SHMBUS_LINK_H */

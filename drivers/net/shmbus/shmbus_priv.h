@@ -99,7 +99,7 @@ struct shmbus_link {
 	bool polls;          /* the link poll is running */
 	uint32_t changes_due; /* of the link, of which no LSC event has told yet */
 	bool removal_due;    /* the application has not been told that the bus is gone */
-	shmbus_a32 status;   /* enum shmbus_fate, the worst that was seen of this bus */
+	shmbus_a32 status;   /* enum shmbus_status, the worst that was seen of this bus */
 };
 
 struct shmbus_priv {

@@ -318,7 +318,7 @@ shmbus_queues_update(struct rte_eth_dev *dev)
 	struct shmbus_priv *priv = shmbus_priv(dev);
 	const uint32_t max_len = RTE_MIN(data->mtu + priv->overhead, priv->max_frame);
 	const bool down = priv->link.set_down || !shmbus_wire_is_open(shmbus_wire(dev)) ||
-			  shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE;
+			  shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE;
 	uint16_t i;
 
 	rte_spinlock_lock(&priv->queues_lock);

@@ -166,7 +166,7 @@ settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 	/* The geometry of the last bus stays: limits of a port that is on none. */
 	if (shmbus_wire_is_open(fresh))
 		*wire = *fresh;
-	shmbus_link_set_status(dev, ret == 0 ? SHMBUS_FATE_WELL : SHMBUS_FATE_GONE);
+	shmbus_link_set_status(dev, ret == 0 ? SHMBUS_STATUS_INTACT : SHMBUS_STATUS_GONE);
 	return ret;
 }
 
@@ -183,7 +183,7 @@ relink(struct rte_eth_dev *dev, bool leave_first)
 		return ret;
 	if (leave_first) {
 		leave(priv, shmbus_wire(dev));
-		shmbus_link_set_status(dev, SHMBUS_FATE_GONE);
+		shmbus_link_set_status(dev, SHMBUS_STATUS_GONE);
 	}
 	ret = shmbus_relink_join(dev, &fresh);
 	if (ret == 0)
@@ -200,7 +200,7 @@ shmbus_relink_if_lost(struct rte_eth_dev *dev)
 
 	shmbus_guard_renew();
 	shmbus_link_is_gone(dev);
-	return shmbus_load(&priv->link.status) == SHMBUS_FATE_WELL ? 0 : relink(dev, true);
+	return shmbus_load(&priv->link.status) == SHMBUS_STATUS_INTACT ? 0 : relink(dev, true);
 }
 
 int

@@ -6,7 +6,7 @@
  * Receive from and transmit to a shmif bus.
  *
  * The ring is read and written in pieces, by way of memory of the queue's own
- * (base/station/shmbus_shmif_rx.h, base/shmbus_shmif_writer.h): the bus's lock
+ * (base/station/shmbus_shmif_rx.h, base/shmif/shmbus_shmif_writer.h): the bus's lock
  * is held for one copy each, in which nothing can fault, and never while mbufs
  * are touched. Where the lock is not to be had in a bounded time the burst ends;
  * nothing sleeps.
@@ -26,14 +26,14 @@
 #define LOG_EVERY_NS UINT64_C(1000000000)
 
 static inline uint64_t
-broken(const struct shmbus_shmif_watch *watch)
+broken(const struct shmbus_shmif_lock_wait *watch)
 {
 	return shmbus_counted(&watch->broken_ours) + shmbus_counted(&watch->broken_foreign);
 }
 
 /* Tell people that a lock was broken, but not at any rate that a peer may choose. */
 static __rte_noinline void
-tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now,
+tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *now,
 	    struct shmbus_shmif_told *told)
 {
 	const uint64_t ns = shmbus_clock_mono_ns();
@@ -48,7 +48,7 @@ tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now
 }
 
 static inline void
-tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
+tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *watch,
      struct shmbus_shmif_told *told)
 {
 	if (unlikely(broken(watch) != told->broken))
@@ -122,7 +122,7 @@ rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32
 		got += shmbus_frames_sort(q, &pkts[got], n, &unknown, 0, flags);
 	}
 	shmbus_backoff_note(&q->shmif.backoff, got, nb_pkts);
-	tell(bus, &q->shmif.reader.watch, &q->told);
+	tell(bus, &q->shmif.reader.lock_wait, &q->told);
 	return got;
 }
 
@@ -355,7 +355,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	}
 	if (wake && !(flags & SHMBUS_TX_QUIET))
 		shmbus_shmif_wake(bus);
-	tell(bus, &q->shmif.watch, &q->told);
+	tell(bus, &q->shmif.lock_wait, &q->told);
 	shmbus_free_sent(flags, chains, pkts, done);
 	return done;
 }

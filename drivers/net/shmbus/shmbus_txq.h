@@ -9,7 +9,7 @@
 
 #include <rte_common.h>
 
-#include "base/shmbus_shmif_writer.h"
+#include "base/shmif/shmbus_shmif_writer.h"
 #include "base/station/shmbus_lanes_tx.h"
 #include "shmbus_log.h"
 

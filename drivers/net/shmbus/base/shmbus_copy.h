@@ -14,7 +14,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "shmbus_format.h"
+/* A cache line. */
+#define SHMBUS_LINE 64
+#define SHMBUS_ALIGN(n) (((n) + (SHMBUS_LINE - 1)) & ~(uint64_t)(SHMBUS_LINE - 1))
 
 /* Out of a lane: whole lines, as frames are padded there. dst has room for them. */
 static inline void

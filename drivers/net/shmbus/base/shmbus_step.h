@@ -37,7 +37,7 @@
 	X(file_unlink, BOTH, STORE, "the last port removes the file") \
 	/* a new bus of lanes: shmbus_create.c */ \
 	X(create_truncate, LANES, STORE, "what a dead creator left is cut off") \
-	X(create_mark, LANES, STORE, "the creator's mark is written") \
+	X(create_sign, LANES, STORE, "the creator's mark is written") \
 	X(create_extend, LANES, STORE, "the file gets its size") \
 	X(create_allocate, LANES, STORE, "the tables get their memory") \
 	X(create_header, LANES, STORE, "the header is written") \

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_lanes_rx.h"
 
 /* Arrays of one element per lane begin on cache lines of their own. */
@@ -103,7 +103,7 @@ fold(struct shmbus_lanes_rx *rx)
 static bool
 has_cursors(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
 {
-	return rx->conf.slot != SHMBUS_NO_SLOT && !shmbus_fate_lost(bus);
+	return rx->conf.slot != SHMBUS_NO_SLOT && !shmbus_status_is_lost(bus);
 }
 
 /* Put readers at the tails of all lanes, and cursors, which hold senders back from now on. */

@@ -151,7 +151,7 @@ shmbus_wire_leave(struct shmbus_wire *wire, bool unlink)
 	 * nobody makes another bus in the file; another bus is not this port's to tidy up.
 	 */
 	locked = shmbus_file_lock(file);
-	gone = shmbus_wire_status(wire, &why) == SHMBUS_FATE_GONE;
+	gone = shmbus_wire_status(wire, &why) == SHMBUS_STATUS_GONE;
 	if (!gone && is_lanes(wire))
 		detach(wire);
 	if (locked != 0)
@@ -181,14 +181,14 @@ shmbus_wire_undo(struct shmbus_wire *wire)
 		shmbus_shmif_close(&wire->shmif);
 }
 
-enum shmbus_fate
+enum shmbus_status
 shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why)
 {
 	if (!is_lanes(wire))
-		return shmbus_fate_of_shmif(&wire->shmif, why);
+		return shmbus_status_of_shmif(&wire->shmif, why);
 	if (wire->slot == SHMBUS_NO_SLOT)
-		return shmbus_fate_of_bus(&wire->lanes, why);
-	return shmbus_fate_of_port(&wire->lanes, wire->slot, why);
+		return shmbus_status_of_bus(&wire->lanes, why);
+	return shmbus_status_of_port(&wire->lanes, wire->slot, why);
 }
 
 bool
@@ -196,8 +196,8 @@ shmbus_wire_is_lost(const struct shmbus_wire *wire)
 {
 	if (!shmbus_wire_is_open(wire))
 		return true;
-	return is_lanes(wire) ? shmbus_fate_lost(&wire->lanes) :
-				shmbus_fate_lost_shmif(&wire->shmif);
+	return is_lanes(wire) ? shmbus_status_is_lost(&wire->lanes) :
+				shmbus_status_is_lost_shmif(&wire->shmif);
 }
 
 bool

@@ -22,7 +22,7 @@
  * Calls that say nothing else are for one thread at a time.
  */
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_port.h"
 #include "shmbus_wake.h"
 
@@ -121,9 +121,9 @@ shmbus_wire_is_open(const struct shmbus_wire *wire)
 
 /*
  * What has become of the bus file, by a few system calls; why as in
- * shmbus_fate_of_bus(). The wire is open. Any thread.
+ * shmbus_status_of_bus(). The wire is open. Any thread.
  */
-enum shmbus_fate shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why);
+enum shmbus_status shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why);
 
 /* Does the file hold another bus by now, or none, or is the wire closed? No system call. */
 bool shmbus_wire_is_lost(const struct shmbus_wire *wire);

@@ -38,7 +38,7 @@
 #include "shmbus_step.h"
 
 /* What a writer remembers of one cursor that holds it back. */
-struct shmbus_watch {
+struct shmbus_stall {
 	uint64_t pos; /* the highest that it was seen at */
 	uint64_t since_ns;
 	uint64_t asked_ns; /* when the kernel was last asked whether its owner lives */
@@ -63,7 +63,7 @@ struct shmbus_writer {
 	uint64_t blocked;      /* those since head was last raised */
 	shmbus_a64 timeouts;   /* cursors given up: stopped */
 	shmbus_a64 dead;       /* cursors given up: their owner died */
-	struct shmbus_watch *watch; /* [ports * queues] */
+	struct shmbus_stall *stalls; /* [ports * queues] */
 };
 
 /* The longest frame that a lane of this size carries. */
@@ -93,10 +93,10 @@ shmbus_burst_data_off(uint32_t count)
 
 /*
  * Begin, or go on, writing a lane of slot. Only the slot's owner may; the lane
- * is mapped for writing. watch has ports * queues elements and lives as long.
+ * is mapped for writing. stalls has ports * queues elements and lives as long.
  */
 void shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint32_t slot,
-			 uint32_t queue, struct shmbus_watch *watch, bool pause,
+			 uint32_t queue, struct shmbus_stall *stalls, bool pause,
 			 uint64_t pause_timeout_ns);
 
 /* Wait for slow readers from now on, or no longer. Any thread, any time. */

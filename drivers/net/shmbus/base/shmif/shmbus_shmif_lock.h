@@ -58,7 +58,7 @@
 #include "shmbus_shmif_bus.h"
 
 /* What a would-be holder remembers; one per thread that takes the lock. */
-struct shmbus_shmif_watch {
+struct shmbus_shmif_lock_wait {
 	uint64_t break_ns; /* after which a foreign lock is broken; 0: never */
 	/* The lock, stuck, as it was seen first: */
 	uint64_t since_ns; /* 0: it was not; later by the times in which nobody looked */
@@ -81,16 +81,16 @@ struct shmbus_shmif_watch {
  * Take the lock, in a short and bounded time. False: not now. Never sleeps;
  * makes a system call only when the lock has been stuck for a while.
  */
-bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch);
+bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
 
 /*
  * For one who has nothing to ask the lock for: is it held, and its holder
  * dead? Then free it; the others may all be waiting for it. As bounded.
  */
-void shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch);
+void shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
 
 /* Let it go. end: of the newest record as loaded or published last, 0 if unknown. */
-void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch,
+void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch,
 			 uint64_t end);
 
 /*

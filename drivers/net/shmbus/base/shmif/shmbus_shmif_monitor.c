@@ -57,7 +57,7 @@ look_some_time(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 
 /* Has the lock been held for long, and nothing moved? Else that begins from here. */
 static bool
-is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch,
+is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *wait,
 	 struct shmbus_shmif_words *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
@@ -66,16 +66,16 @@ is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *watch,
 	*w = shmbus_shmif_words(bus);
 	shmbus_fence_acquire();
 	if (shmbus_load(&h->lock) == 0) {
-		watch->since_ns = 0;
+		wait->since_ns = 0;
 		return false;
 	}
-	if (watch->since_ns != 0 && watch->gen == w->gen && watch->last == w->last &&
-	    watch->first == w->first)
-		return now - watch->since_ns >= SHMBUS_SHMIF_STUCK_NS;
-	watch->since_ns = now;
-	watch->gen = w->gen;
-	watch->last = w->last;
-	watch->first = w->first;
+	if (wait->since_ns != 0 && wait->gen == w->gen && wait->last == w->last &&
+	    wait->first == w->first)
+		return now - wait->since_ns >= SHMBUS_SHMIF_STUCK_NS;
+	wait->since_ns = now;
+	wait->gen = w->gen;
+	wait->last = w->last;
+	wait->first = w->first;
 	return false;
 }
 
@@ -113,15 +113,15 @@ find_ring(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
 {
 	int ret;
 
-	*stuck = r->watch.since_ns != 0 && is_stuck(bus, &r->watch, w);
+	*stuck = r->lock_wait.since_ns != 0 && is_stuck(bus, &r->lock_wait, w);
 	if (!*stuck) {
 		ret = look_some_time(bus, s);
 		if (ret != -EBUSY) {
-			r->watch.since_ns = 0;
+			r->lock_wait.since_ns = 0;
 			return ret;
 		}
-		*stuck = is_stuck(bus, &r->watch, w);
-		shmbus_count(&r->watch.busy, 1);
+		*stuck = is_stuck(bus, &r->lock_wait, w);
+		shmbus_count(&r->lock_wait.busy, 1);
 	}
 	return *stuck ? work_out_stuck(bus, w, s) : -EBUSY;
 }
@@ -186,7 +186,7 @@ shmbus_shmif_monitor_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 		return -EBUSY;
 	shmbus_shmif_reader_copy(bus, r, &s, &piece);
 	if (stuck ? !is_unmoved(bus, &w) : !is_whole(bus, &s, piece.pos)) {
-		shmbus_count(&r->watch.busy, 1);
+		shmbus_count(&r->lock_wait.busy, 1);
 		return -EBUSY;
 	}
 	/* As in shmbus_shmif_fetch. */

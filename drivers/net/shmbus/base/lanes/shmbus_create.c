@@ -36,7 +36,7 @@ write_header(struct shmbus_bus *bus)
 	if (getrandom(header->id, sizeof(header->id), GRND_NONBLOCK) != (ssize_t)sizeof(header->id))
 		memcpy(header->id, &header->created_ns, sizeof(header->created_ns));
 	memcpy(bus->id, header->id, sizeof(bus->id));
-	/* M1 (create_magic): publishes the header to M2 in shmbus_bus.c and shmbus_fate.c. */
+	/* M1 (create_magic): publishes the header to M2 in shmbus_bus.c and shmbus_status.c. */
 	shmbus_step_store_release(create_magic, &header->magic, SHMBUS_MAGIC);
 }
 
@@ -46,7 +46,7 @@ write_header(struct shmbus_bus *bus)
  * be written to: there the file is one huge page of zeros for a moment.
  */
 static int
-mark_creating(struct shmbus_bus *bus)
+sign_creating(struct shmbus_bus *bus)
 {
 	const uint64_t magic = SHMBUS_MAGIC_CREATING;
 	struct shmbus_guard *guard;
@@ -55,13 +55,13 @@ mark_creating(struct shmbus_bus *bus)
 	int ret;
 
 	if (!bus->file.hugetlb) {
-		SHMBUS_STEP(create_mark);
+		SHMBUS_STEP(create_sign);
 		n = pwrite(bus->file.fd, &magic, sizeof(magic), 0);
 		if (n < 0)
 			return -errno;
 		return n == (ssize_t)sizeof(magic) ? 0 : -ENOSPC;
 	}
-	SHMBUS_STEP(create_mark);
+	SHMBUS_STEP(create_sign);
 	if (ftruncate(bus->file.fd, (off_t)bus->file.page_size) != 0)
 		return -errno;
 	ret = shmbus_bus_allocate(bus, 0, bus->file.page_size);
@@ -77,7 +77,7 @@ mark_creating(struct shmbus_bus *bus)
 		return ret;
 	}
 	shmbus_guard_cover(guard, p, bus->file.page_size, PROT_READ | PROT_WRITE);
-	SHMBUS_STEP(create_mark);
+	SHMBUS_STEP(create_sign);
 	memcpy(p, &magic, sizeof(magic));
 	shmbus_guard_end(guard);
 	munmap(p, bus->file.page_size);
@@ -105,7 +105,7 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 					strerror(-ret));
 	/* Before there is any memory in it. Ports may choose otherwise for the lanes they write. */
 	shmbus_numa_prefer_file(bus->file.fd, geo->file_size, (int)conf->numa - 1);
-	ret = mark_creating(bus);
+	ret = sign_creating(bus);
 	if (ret != 0)
 		goto err_space;
 	SHMBUS_STEP(create_extend);

@@ -41,7 +41,7 @@ struct shmbus_shmif_reader {
 	uint64_t gen;   /* of the header as last seen */
 	uint32_t last;  /* so */
 	bool more;      /* there was more than fetched */
-	struct shmbus_shmif_watch watch;
+	struct shmbus_shmif_lock_wait lock_wait;
 	/* Counts: */
 	uint64_t fetched;       /* records */
 	uint64_t fetched_bytes; /* in the ring */

@@ -65,10 +65,11 @@
  */
 
 #include "shmbus_bus.h"
+#include "shmbus_notify.h"
 #include "shmbus_step.h"
 
 /* What a sender knows of a port that uses interrupts. */
-struct shmbus_watched {
+struct shmbus_sleeper {
 	uint64_t woken; /* its sleeps, when it was last rung for */
 	uint32_t slot;
 	uint32_t n_rxq;
@@ -82,12 +83,12 @@ struct shmbus_waker {
 	uint32_t looks; /* since the start, modulo 2^32 */
 	uint32_t lane;
 	uint32_t n;
-	struct shmbus_watched *watched; /* [ports] */
+	struct shmbus_sleeper *sleepers; /* [ports] */
 };
 
-/* watched has as many elements as the bus has ports, and lives as long. */
+/* sleepers has as many elements as the bus has ports, and lives as long. */
 void shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_t lane,
-			struct shmbus_watched *watched);
+			struct shmbus_sleeper *sleepers);
 
 /* Somebody may be asleep: look, and wake them. */
 void shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w);
@@ -102,22 +103,6 @@ shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
 	if (shmbus_load(&shmbus_bus_bell(bus)->changes) != w->quiet_at)
 		shmbus_waker_look(bus, w);
 }
-
-/*
- * A descriptor that can be read when somebody has written the file that is
- * open as fd, or -errno. With fd -1 nothing ever is to be read.
- */
-int shmbus_wake_watch(int fd);
-
-/* Forget what it was told; without this the next time would not be an edge. */
-void shmbus_wake_drain(int fd);
-
-/*
- * Make a descriptor readable that watches the file open as fd, without a change
- * of the file. For a station that may not write it, or wants to wake itself
- * alone. fd -1: nothing.
- */
-void shmbus_wake_self(int in, int fd);
 
 /* Wake all who watch the file. */
 int shmbus_wake_ring(const struct shmbus_bus *bus);

@@ -29,7 +29,7 @@ shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_re
 
 	r->off = 0;
 	r->len = 0;
-	while (!(locked = shmbus_shmif_lock(bus, &r->watch)) && i++ < wait_ms)
+	while (!(locked = shmbus_shmif_lock(bus, &r->lock_wait)) && i++ < wait_ms)
 		nanosleep(&nap, NULL);
 	ret = shmbus_shmif_load(bus, &s);
 	remember(r, &s);
@@ -38,7 +38,7 @@ shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_re
 		r->pos = locked ? s.end : s.last;
 	r->more = !locked;
 	if (locked)
-		shmbus_shmif_unlock(bus, &r->watch, ret == 0 ? s.end : 0);
+		shmbus_shmif_unlock(bus, &r->lock_wait, ret == 0 ? s.end : 0);
 }
 
 /* So many bytes lay between the reader and the ring, and have been overwritten. */
@@ -145,12 +145,12 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 
 	r->off = 0;
 	r->len = 0;
-	if (!shmbus_shmif_lock(bus, &r->watch))
+	if (!shmbus_shmif_lock(bus, &r->lock_wait))
 		return -EBUSY;
 	ret = shmbus_shmif_load(bus, &s);
 	if (ret == 0)
 		shmbus_shmif_reader_copy(bus, r, &s, &piece);
-	shmbus_shmif_unlock(bus, &r->watch, ret == 0 ? s.end : 0);
+	shmbus_shmif_unlock(bus, &r->lock_wait, ret == 0 ? s.end : 0);
 	if (ret != 0) {
 		shmbus_shmif_reader_refuse(r, &s);
 		return ret;

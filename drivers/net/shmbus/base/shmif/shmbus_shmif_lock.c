@@ -77,16 +77,16 @@ try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 
 /* How long a lock with this spare word must be stuck before it may be taken; 0: for ever. */
 static uint64_t
-patience(const struct shmbus_shmif_watch *w, uint32_t spare)
+patience(const struct shmbus_shmif_lock_wait *w, uint32_t spare)
 {
 	return is_watch(spare) && (spare & OURS) ? CLAIM_NS : w->break_ns;
 }
 
 /* Is all of it as it was when last looked at? Else it begins anew from here. */
 static bool
-still_stuck(struct shmbus_shmif_watch *w, struct shmbus_shmif_header *h, uint64_t now)
+still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uint64_t now)
 {
-	const struct shmbus_shmif_watch seen = {
+	const struct shmbus_shmif_lock_wait seen = {
 		.lock = shmbus_load(&h->lock),
 		.spare = shmbus_load(&h->spare),
 		.first = shmbus_load(&h->first),
@@ -146,7 +146,7 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
  * the same reason all the time.
  */
 static void
-watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t ours)
+watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint32_t ours)
 {
 	/* By chance, so that the threads of a port have different words. */
 	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) & LAST_MASK);
@@ -157,7 +157,7 @@ watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_
 }
 
 static bool
-break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
@@ -178,7 +178,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 
 /* The spare word says what no port of ours has written, or a thread of this port is stuck. */
 static bool
-take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
@@ -191,7 +191,7 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 
 /* The lock was that of a port that died when it had it, or was about to let it go. */
 static bool
-take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
@@ -207,7 +207,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 
 /* Somebody watches the lock; if it is us, perhaps for long enough. */
 static bool
-end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t now)
+end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint64_t now)
 {
 	const uint32_t ours = w->spare & OURS;
 	const uint64_t wait = patience(w, w->spare);
@@ -224,7 +224,7 @@ end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t
 
 /* What the port of this number left, as w saw it, becomes ours, if it is dead. */
 static bool
-take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t id)
+take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint32_t id)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	bool taken = false;
@@ -253,7 +253,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint32_t
 
 /* The lock was not to be had: is its holder dead? True: then it is ours now. */
 static bool
-take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	/* The time before the look. */
 	const uint64_t now = shmbus_clock_mono_ns();
@@ -282,14 +282,14 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
 
 /* A lock that was let go and taken again is not stuck, though nothing else may have changed. */
 static void
-was_free(struct shmbus_shmif_watch *w)
+was_free(struct shmbus_shmif_lock_wait *w)
 {
 	if (w->lock != 0)
 		w->since_ns = 0;
 }
 
 bool
-shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 	unsigned int i;
@@ -322,7 +322,7 @@ unlock(const struct shmbus_shmif *bus)
 }
 
 void
-shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w)
+shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
@@ -336,7 +336,7 @@ shmbus_shmif_lock_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_watc
 }
 
 void
-shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_watch *w, uint64_t end)
+shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint64_t end)
 {
 	if (end != 0)
 		w->known_end = end;

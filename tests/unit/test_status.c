@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "station.h"
 #include "tmpdir.h"
 
@@ -17,14 +17,14 @@
 
 static struct shmbus_error why;
 
-#define assert_fate(st, fate) assert_int_equal(shmbus_fate_of_bus(&(st)->bus, &why), fate)
+#define assert_status(st, status) assert_int_equal(shmbus_status_of_bus(&(st)->bus, &why), status)
 
 static void
 begin(struct station *st, char **path)
 {
 	*path = tmpdir_new_path();
 	station_join(st, *path, 4, 2, LANE);
-	assert_fate(st, SHMBUS_FATE_WELL);
+	assert_status(st, SHMBUS_STATUS_INTACT);
 }
 
 static void
@@ -46,12 +46,12 @@ test_well(void **state)
 	(void)state;
 	begin(&st, &path);
 	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size + 12345), 0);
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	assert_int_equal(chmod(path, 0), 0);
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	snprintf(away, sizeof(away), "%s.away", path);
 	assert_int_equal(rename(path, away), 0);
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	unlink(away);
 	end(&st, path);
 }
@@ -65,12 +65,12 @@ test_nameless(void **state)
 	(void)state;
 	begin(&st, &path);
 	assert_int_equal(unlink(path), 0);
-	assert_fate(&st, SHMBUS_FATE_NAMELESS);
+	assert_status(&st, SHMBUS_STATUS_NAMELESS);
 	assert_in_text(why.text, "deleted");
 	station_join(&other, path, 4, 2, LANE);
-	assert_fate(&st, SHMBUS_FATE_NAMELESS);
+	assert_status(&st, SHMBUS_STATUS_NAMELESS);
 	assert_in_text(why.text, "another file");
-	assert_fate(&other, SHMBUS_FATE_WELL);
+	assert_status(&other, SHMBUS_STATUS_INTACT);
 	station_die(&other);
 	end(&st, path);
 }
@@ -85,16 +85,16 @@ test_truncated(void **state)
 	(void)state;
 	begin(&st, &path);
 	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size - 1), 0);
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	snprintf(text, sizeof(text), "%llu bytes of", (unsigned long long)st.bus.geo.file_size - 1);
 	assert_in_text(why.text, text);
 	/* As long again: what has not been touched meanwhile was not missed. */
 	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size), 0);
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(*(volatile uint8_t *)st.bus.control, 0);
 	assert_int_equal(truncate(path, (off_t)st.bus.geo.file_size), 0);
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "not to be had");
 	assert_int_equal(truncate(path, 0), 0);
 	end(&st, path);
@@ -111,11 +111,11 @@ test_made_anew(void **state)
 	begin(&st, &path);
 	assert_int_equal(truncate(path, 0), 0);
 	station_join(&next, path, 4, 2, LANE);
-	assert_fate(&next, SHMBUS_FATE_WELL);
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&next, SHMBUS_STATUS_INTACT);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "made anew");
-	assert_true(shmbus_fate_lost(&st.bus));
-	assert_false(shmbus_fate_lost(&next.bus));
+	assert_true(shmbus_status_is_lost(&st.bus));
+	assert_false(shmbus_status_is_lost(&next.bus));
 	station_die(&next);
 	end(&st, path);
 }
@@ -133,19 +133,19 @@ test_made_another(void **state)
 	begin(&st, &path);
 	assert_int_equal(truncate(path, 0), 0);
 	station_join(&next, path, 2, 1, LANE);
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "made anew");
-	assert_true(shmbus_fate_lost(&st.bus));
+	assert_true(shmbus_status_is_lost(&st.bus));
 	station_die(&st);
 	/* The new one's tables are smaller than what is to come. */
 	assert_int_equal(truncate(path, 0), 0);
 	assert_int_equal(shmbus_shmif_open(&shmif, path, SHMBUS_FILE_ANY, 0600, 1, &e), 0);
-	assert_fate(&next, SHMBUS_FATE_GONE);
+	assert_status(&next, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "made anew");
-	assert_true(shmbus_fate_lost(&next.bus));
+	assert_true(shmbus_status_is_lost(&next.bus));
 	assert_int_equal(truncate(path, 0), 0);
 	station_join(&st, path, 8, 2, 4 * LANE);
-	assert_int_equal(shmbus_fate_of_shmif(&shmif, &why), SHMBUS_FATE_GONE);
+	assert_int_equal(shmbus_status_of_shmif(&shmif, &why), SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "made anew");
 	shmbus_shmif_close(&shmif);
 	station_die(&next);
@@ -165,8 +165,8 @@ test_nonsense(void **state)
 	header = (struct shmbus_header *)(void *)st.bus.control;
 	shmbus_store(&header->magic, UINT64_C(0x123456789));
 	memset(header->id, 0x5a, sizeof(header->id));
-	assert_fate(&st, SHMBUS_FATE_WELL);
-	assert_false(shmbus_fate_lost(&st.bus));
+	assert_status(&st, SHMBUS_STATUS_INTACT);
+	assert_false(shmbus_status_is_lost(&st.bus));
 	end(&st, path);
 }
 
@@ -181,18 +181,18 @@ test_punched(void **state)
 	(void)state;
 	begin(&st, &path);
 	header = (struct shmbus_header *)(void *)st.bus.control;
-	assert_int_equal(shmbus_fate_of_port(&st.bus, st.port.slot, &why), SHMBUS_FATE_WELL);
+	assert_int_equal(shmbus_status_of_port(&st.bus, st.port.slot, &why), SHMBUS_STATUS_INTACT);
 	memset(shmbus_bus_port(&st.bus, st.port.slot), 0, sizeof(struct shmbus_port_entry));
-	assert_int_equal(shmbus_fate_of_port(&st.bus, st.port.slot, &why), SHMBUS_FATE_GONE);
+	assert_int_equal(shmbus_status_of_port(&st.bus, st.port.slot, &why), SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "hole");
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	/* One word of zeros more or less is just nonsense. */
 	shmbus_store(&header->magic, 0);
-	assert_fate(&st, SHMBUS_FATE_WELL);
+	assert_status(&st, SHMBUS_STATUS_INTACT);
 	memset(header, 0, sizeof(*header));
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "hole");
-	assert_true(shmbus_fate_lost(&st.bus));
+	assert_true(shmbus_status_is_lost(&st.bus));
 	end(&st, path);
 }
 
@@ -205,9 +205,9 @@ test_left(void **state)
 	(void)state;
 	begin(&st, &path);
 	assert_int_equal(shmbus_bus_blank(&st.bus), 0);
-	assert_fate(&st, SHMBUS_FATE_GONE);
+	assert_status(&st, SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "has left");
-	assert_true(shmbus_fate_lost(&st.bus));
+	assert_true(shmbus_status_is_lost(&st.bus));
 	end(&st, path);
 }
 
@@ -220,20 +220,20 @@ test_shmif(void **state)
 
 	(void)state;
 	assert_int_equal(shmbus_shmif_open(&bus, path, SHMBUS_FILE_ANY, 0600, 1, &e), 0);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_WELL);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_INTACT);
 	assert_int_equal(truncate(path, SHMBUS_SHMIF_SIZE - 1), 0);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "1048575 bytes of 1048576");
 	assert_int_equal(truncate(path, SHMBUS_SHMIF_SIZE), 0);
 	assert_int_equal(unlink(path), 0);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_NAMELESS);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_NAMELESS);
 	shmbus_store(&shmbus_shmif_header(&bus)->magic, 1);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_NAMELESS);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_NAMELESS);
 	shmbus_store(&shmbus_shmif_header(&bus)->magic, 0);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_GONE);
 	assert_in_text(why.text, "hole");
 	shmbus_shmif_close(&bus);
-	assert_int_equal(shmbus_fate_of_shmif(&bus, &why), SHMBUS_FATE_GONE);
+	assert_int_equal(shmbus_status_of_shmif(&bus, &why), SHMBUS_STATUS_GONE);
 	free(path);
 }
 
@@ -252,5 +252,5 @@ main(void)
 		cmocka_unit_test(test_shmif),
 	};
 
-	return cmocka_run_group_tests_name("fate", tests, tmpdir_create, tmpdir_remove);
+	return cmocka_run_group_tests_name("status", tests, tmpdir_create, tmpdir_remove);
 }

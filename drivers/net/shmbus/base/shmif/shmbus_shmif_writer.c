@@ -14,17 +14,17 @@ shmbus_shmif_send(const struct shmbus_shmif *bus, struct shmbus_shmif_writer *w)
 
 	if (w->len == 0)
 		return 0;
-	if (!shmbus_shmif_lock(bus, &w->watch))
+	if (!shmbus_shmif_lock(bus, &w->lock_wait))
 		return -EBUSY;
 	ret = shmbus_shmif_load(bus, &s);
 	if (ret != 0) {
-		shmbus_shmif_unlock(bus, &w->watch, 0);
+		shmbus_shmif_unlock(bus, &w->lock_wait, 0);
 		shmbus_count(&w->corrupt, 1);
 		return ret;
 	}
 	if (shmbus_shmif_append(bus, &s, w->bytes, w->len, w->last) != 0)
 		shmbus_count(&w->corrupt, 1);
 	shmbus_shmif_publish(bus, &s);
-	shmbus_shmif_unlock(bus, &w->watch, s.end);
+	shmbus_shmif_unlock(bus, &w->lock_wait, s.end);
 	return 0;
 }

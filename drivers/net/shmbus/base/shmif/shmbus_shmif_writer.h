@@ -32,7 +32,7 @@ struct shmbus_shmif_writer {
 	uint32_t last;  /* where the newest record begins */
 	uint32_t sec;   /* the time that its records bear */
 	uint32_t usec;
-	struct shmbus_shmif_watch watch;
+	struct shmbus_shmif_lock_wait lock_wait;
 	shmbus_a64 corrupt; /* times that the ring made no sense */
 };
 

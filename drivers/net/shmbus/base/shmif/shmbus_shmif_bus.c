@@ -250,13 +250,13 @@ makes_sense(const struct shmbus_shmif *bus)
 static void
 mend(const struct shmbus_shmif *bus)
 {
-	struct shmbus_shmif_watch watch = { .break_ns = 0 };
+	struct shmbus_shmif_lock_wait wait = { .break_ns = 0 };
 
-	if (makes_sense(bus) || !shmbus_shmif_lock(bus, &watch))
+	if (makes_sense(bus) || !shmbus_shmif_lock(bus, &wait))
 		return;
 	if (!makes_sense(bus))
 		shmbus_shmif_repair(bus, 0);
-	shmbus_shmif_unlock(bus, &watch, 0);
+	shmbus_shmif_unlock(bus, &wait, 0);
 }
 
 int

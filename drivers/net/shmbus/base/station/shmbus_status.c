@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 
 /* The file's name: does it lead to the file still? */
-static enum shmbus_fate
+static enum shmbus_status
 look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus_error *why)
 {
 	struct stat named;
@@ -22,17 +22,17 @@ look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus
 	    (named.st_dev != f->dev || named.st_ino != f->ino)) {
 		shmbus_error_set(why, 0, "another file has taken this name; the ports that have the"
 			" old one open go on, but without those that come now");
-		return SHMBUS_FATE_NAMELESS;
+		return SHMBUS_STATUS_NAMELESS;
 	}
 	if (open->st_nlink == 0) {
 		shmbus_error_set(why, 0, "the file has been deleted; the ports that have it open go"
 			" on, but without those that come now");
-		return SHMBUS_FATE_NAMELESS;
+		return SHMBUS_STATUS_NAMELESS;
 	}
-	return SHMBUS_FATE_WELL;
+	return SHMBUS_STATUS_INTACT;
 }
 
-static enum shmbus_fate
+static enum shmbus_status
 look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_guard *guard,
 	     struct shmbus_error *why)
 {
@@ -40,21 +40,21 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 
 	if (f->fd < 0) {
 		shmbus_error_set(why, 0, "the port has left the bus");
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	}
 	if (fstat(f->fd, &st) != 0) {
 		shmbus_error_set(why, 0, "cannot stat: %s", strerror(errno));
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	}
 	if ((uint64_t)st.st_size < size) {
 		shmbus_error_set(why, 0, "truncated by somebody, %" PRIu64 " bytes of %" PRIu64
 			" are left; remove the file", (uint64_t)st.st_size, size);
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	}
 	if (shmbus_guard_struck(guard)) {
 		shmbus_error_set(why, 0, "some of the file was not to be had: truncated by somebody"
 			" for a time, or a hole in it and its filesystem full; remove the file");
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	}
 	return look_at_name(f, &st, why);
 }
@@ -104,40 +104,40 @@ look_at_shmif_header(const struct shmbus_shmif *bus)
 	return magic == 0 ? SAYS_NOTHING : SAYS_SAME;
 }
 
-static enum shmbus_fate
-judge(enum header_says says, enum shmbus_fate fate, struct shmbus_error *why)
+static enum shmbus_status
+judge(enum header_says says, enum shmbus_status status, struct shmbus_error *why)
 {
 	switch (says) {
 	case SAYS_ANOTHER:
 		shmbus_error_set(why, 0, "the bus was made anew in the same file");
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	case SAYS_NOTHING:
-		if (fate == SHMBUS_FATE_GONE) /* which says more */
-			return fate;
+		if (status == SHMBUS_STATUS_GONE) /* which says more */
+			return status;
 		shmbus_error_set(why, 0, "its header is all zeros: somebody has punched a hole into"
 			" the file, or emptied it; remove the file");
-		return SHMBUS_FATE_GONE;
+		return SHMBUS_STATUS_GONE;
 	default:
-		return fate;
+		return status;
 	}
 }
 
 bool
-shmbus_fate_lost(const struct shmbus_bus *bus)
+shmbus_status_is_lost(const struct shmbus_bus *bus)
 {
 	return bus->file.fd < 0 || look_at_header(bus) != SAYS_SAME;
 }
 
-enum shmbus_fate
-shmbus_fate_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
+enum shmbus_status
+shmbus_status_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 {
-	enum shmbus_fate fate;
+	enum shmbus_status status;
 
-	fate = look_at_file(&bus->file, bus->geo.file_size, bus->guard, why);
+	status = look_at_file(&bus->file, bus->geo.file_size, bus->guard, why);
 	/* A smaller bus may be there by now, which is not to be removed. */
-	if (fate == SHMBUS_FATE_GONE && !has_header(&bus->file))
-		return fate;
-	return judge(look_at_header(bus), fate, why);
+	if (status == SHMBUS_STATUS_GONE && !has_header(&bus->file))
+		return status;
+	return judge(look_at_header(bus), status, why);
 }
 
 /* What no owner of a slot ever leaves there. */
@@ -148,32 +148,32 @@ is_empty(struct shmbus_port_entry *entry)
 	       shmbus_load(&entry->pid) == 0 && shmbus_load(&entry->state) == 0;
 }
 
-enum shmbus_fate
-shmbus_fate_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_error *why)
+enum shmbus_status
+shmbus_status_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_error *why)
 {
-	enum shmbus_fate fate;
+	enum shmbus_status status;
 
-	fate = shmbus_fate_of_bus(bus, why);
-	if (fate == SHMBUS_FATE_GONE || !is_empty(shmbus_bus_port(bus, slot)))
-		return fate;
+	status = shmbus_status_of_bus(bus, why);
+	if (status == SHMBUS_STATUS_GONE || !is_empty(shmbus_bus_port(bus, slot)))
+		return status;
 	shmbus_error_set(why, 0, "this port's entry is all zeros, nobody sees it any more: somebody"
 		" has punched a hole into the file");
-	return SHMBUS_FATE_GONE;
+	return SHMBUS_STATUS_GONE;
 }
 
 bool
-shmbus_fate_lost_shmif(const struct shmbus_shmif *bus)
+shmbus_status_is_lost_shmif(const struct shmbus_shmif *bus)
 {
 	return look_at_shmif_header(bus) != SAYS_SAME;
 }
 
-enum shmbus_fate
-shmbus_fate_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
+enum shmbus_status
+shmbus_status_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why)
 {
-	enum shmbus_fate fate;
+	enum shmbus_status status;
 
-	fate = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
-	if (fate == SHMBUS_FATE_GONE)
-		return fate;
-	return judge(look_at_shmif_header(bus), fate, why);
+	status = look_at_file(&bus->file, SHMBUS_SHMIF_SIZE, bus->guard, why);
+	if (status == SHMBUS_STATUS_GONE)
+		return status;
+	return judge(look_at_shmif_header(bus), status, why);
 }

@@ -13,17 +13,17 @@
 #define ALIVE_ASK_EVERY_NS (10 * 1000 * 1000)
 
 /*
- * What is known of one cursor, which watch.pos is the highest position of:
+ * What is known of one cursor, which stall.pos is the highest position of:
  *   UNSEEN   nothing
  *   FREE     does not hold us back
- *   HOLDING  holds us back at watch.pos since watch.since_ns
+ *   HOLDING  holds us back at stall.pos since stall.since_ns
  *   IGNORED  held us back too long there; ignored until it has moved
  */
 enum {
-	WATCH_UNSEEN = 0,
-	WATCH_FREE,
-	WATCH_HOLDING,
-	WATCH_IGNORED,
+	STALL_UNSEEN = 0,
+	STALL_FREE,
+	STALL_HOLDING,
+	STALL_IGNORED,
 };
 
 /* Go on after the last owner, who may have died anywhere, and may have lied. */
@@ -50,18 +50,18 @@ take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
 
 void
 shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint32_t slot,
-		    uint32_t queue, struct shmbus_watch *watch, bool pause,
+		    uint32_t queue, struct shmbus_stall *stalls, bool pause,
 		    uint64_t pause_timeout_ns)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
 
 	memset(w, 0, sizeof(*w));
-	memset(watch, 0, geo->ports * geo->queues * sizeof(*watch));
+	memset(stalls, 0, geo->ports * geo->queues * sizeof(*stalls));
 	w->slot = slot;
 	w->lane = slot * geo->queues + queue;
 	w->size = geo->lane_size;
 	w->chunk_mask = geo->lane_size / SHMBUS_CHUNKS - 1;
-	w->watch = watch;
+	w->stalls = stalls;
 	shmbus_writer_set_pause(w, pause, pause_timeout_ns);
 	take_over_positions(shmbus_bus_lane(bus, w->lane), w);
 	w->credit = w->limit - w->size;
@@ -73,28 +73,28 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 
 /* Is the cursor still to be waited for? It holds back; now is the time. */
 static bool
-wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_watch *watch,
+wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_stall *stall,
 	 uint32_t slot, uint64_t pos, uint64_t now)
 {
-	if (watch->state == WATCH_UNSEEN || watch->state == WATCH_FREE || watch->pos != pos) {
-		watch->state = WATCH_HOLDING;
-		watch->pos = pos;
-		watch->since_ns = now;
-		watch->asked_ns = now;
+	if (stall->state == STALL_UNSEEN || stall->state == STALL_FREE || stall->pos != pos) {
+		stall->state = STALL_HOLDING;
+		stall->pos = pos;
+		stall->since_ns = now;
+		stall->asked_ns = now;
 		return true;
 	}
-	if (watch->state == WATCH_IGNORED)
+	if (stall->state == STALL_IGNORED)
 		return false;
-	if (now - watch->since_ns >= shmbus_load(&w->pause_timeout_ns)) {
-		watch->state = WATCH_IGNORED;
+	if (now - stall->since_ns >= shmbus_load(&w->pause_timeout_ns)) {
+		stall->state = STALL_IGNORED;
 		shmbus_count(&w->timeouts, 1);
 		return false;
 	}
-	if (now - watch->since_ns >= ALIVE_ASK_AFTER_NS && slot != w->slot &&
-	    (watch->asked_ns == watch->since_ns || now - watch->asked_ns >= ALIVE_ASK_EVERY_NS)) {
-		watch->asked_ns = now;
+	if (now - stall->since_ns >= ALIVE_ASK_AFTER_NS && slot != w->slot &&
+	    (stall->asked_ns == stall->since_ns || now - stall->asked_ns >= ALIVE_ASK_EVERY_NS)) {
+		stall->asked_ns = now;
 		if (!shmbus_port_alive(bus, slot)) {
-			watch->state = WATCH_IGNORED;
+			stall->state = STALL_IGNORED;
 			shmbus_count(&w->dead, 1);
 			return false;
 		}
@@ -114,7 +114,7 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 	const uint64_t held = w->tail - head;
 	struct shmbus_port_entry *port;
 	struct shmbus_cursor *cursor;
-	struct shmbus_watch *watch;
+	struct shmbus_stall *stall;
 	uint64_t may = held;
 	uint64_t now = 0;
 	uint64_t pos;
@@ -134,7 +134,7 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			cursor = shmbus_bus_cursor(bus, slot, q, w->lane);
 			if (!(shmbus_load(&cursor->state) & SHMBUS_CURSOR_ACTIVE))
 				continue;
-			watch = &w->watch[slot * geo->queues + q];
+			stall = &w->stalls[slot * geo->queues + q];
 			/* C2 (writer_look_at_cursors): with C1 in the reader */
 			pos = shmbus_load_acquire(&cursor->pos);
 			if (pos - head > held) /* lapped, or nonsense */
@@ -142,15 +142,15 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			/* No reader goes back. Who does could hold us up for ever, and for each
 			 * step back the time-out would begin anew.
 			 */
-			if (watch->state != WATCH_UNSEEN && (int64_t)(pos - watch->pos) < 0)
+			if (stall->state != STALL_UNSEEN && (int64_t)(pos - stall->pos) < 0)
 				continue;
 			if (((pos & ~w->chunk_mask) - head) >= want - head) {
-				watch->state = WATCH_FREE;
-				watch->pos = pos;
+				stall->state = STALL_FREE;
+				stall->pos = pos;
 			} else {
 				if (now == 0)
 					now = shmbus_clock_mono_ns();
-				if (!wait_for(bus, w, watch, slot, pos, now))
+				if (!wait_for(bus, w, stall, slot, pos, now))
 					continue;
 			}
 			if (pos - head < may)

@@ -59,13 +59,11 @@
 #include <stddef.h>
 
 #include "shmbus_atomic.h"
+#include "shmbus_copy.h"
 
 #define SHMBUS_MAGIC UINT64_C(0x0a315355424d4853)          /* "SHMBUS1\n" in the file */
 #define SHMBUS_MAGIC_CREATING UINT64_C(0x0a305355424d4853) /* "SHMBUS0\n": not ready yet */
 #define SHMBUS_VERSION 1
-
-#define SHMBUS_LINE 64
-#define SHMBUS_ALIGN(n) (((n) + (SHMBUS_LINE - 1)) & ~(uint64_t)(SHMBUS_LINE - 1))
 
 /* The tables begin on multiples of this. */
 #define SHMBUS_TABLE_ALIGN 4096

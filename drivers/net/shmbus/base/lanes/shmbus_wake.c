@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <linux/membarrier.h>
-#include <stdio.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -19,56 +17,6 @@
 
 /* Instead of membarrier(2): more than any store takes to be seen. */
 #define SETTLE_NS (10 * 1000 * 1000)
-
-/* Watch the file that is open, whatever its name leads to now. The watch's number, or -1. */
-static int
-add_watch(int in, int fd)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return inotify_add_watch(in, name, IN_MODIFY | IN_ATTRIB);
-}
-
-int
-shmbus_wake_watch(int fd)
-{
-	int in, ret;
-
-	in = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (in < 0)
-		return -errno;
-	if (fd < 0)
-		return in;
-	if (add_watch(in, fd) < 0) {
-		ret = -errno;
-		close(in);
-		return ret;
-	}
-	return in;
-}
-
-void
-shmbus_wake_drain(int fd)
-{
-	uint8_t events[4096];
-
-	/* What is read is all there is, unless it is all that can be read. */
-	while (read(fd, events, sizeof(events)) == (ssize_t)sizeof(events))
-		;
-}
-
-void
-shmbus_wake_self(int in, int fd)
-{
-	const int watch = fd < 0 ? -1 : add_watch(in, fd); /* the one that is there */
-
-	/* A watch that is removed leaves an event. What happens before it is there again is
-	 * not missed, as the descriptor is readable.
-	 */
-	if (watch >= 0 && inotify_rm_watch(in, watch) == 0)
-		add_watch(in, fd);
-}
 
 int
 shmbus_wake_ring(const struct shmbus_bus *bus)
@@ -119,7 +67,7 @@ shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 
 void
 shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_t lane,
-		   struct shmbus_watched *watched)
+		   struct shmbus_sleeper *sleeper)
 {
 	uint32_t slot;
 
@@ -127,10 +75,10 @@ shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_
 		.quiet_at = UINT64_MAX,
 		.seen_at = UINT64_MAX,
 		.lane = lane,
-		.watched = watched,
+		.sleepers = sleeper,
 	};
 	for (slot = 0; slot < bus->geo.ports; slot++)
-		watched[slot] = (struct shmbus_watched){ .slot = slot };
+		sleeper[slot] = (struct shmbus_sleeper){ .slot = slot };
 }
 
 /* Who uses interrupts? */
@@ -146,7 +94,7 @@ find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t change
 		if (!(shmbus_load(&entry->state) & SHMBUS_PORT_RX_INTR))
 			continue;
 		n_rxq = shmbus_load(&entry->n_rxq);
-		w->watched[w->n++] = (struct shmbus_watched){
+		w->sleepers[w->n++] = (struct shmbus_sleeper){
 			.slot = slot,
 			.n_rxq = n_rxq < bus->geo.queues ? n_rxq : bus->geo.queues,
 		};
@@ -163,12 +111,12 @@ forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
 	uint32_t i, slot, n = 0;
 
 	for (i = 0; i < w->n; i++) {
-		slot = w->watched[i].slot;
+		slot = w->sleepers[i].slot;
 		if (!(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_RX_INTR))
 			continue;
 		/* A process does not see the locks of its own port. */
 		if (slot == own || shmbus_port_alive(bus, slot))
-			w->watched[n++] = w->watched[i];
+			w->sleepers[n++] = w->sleepers[i];
 	}
 	w->n = n;
 	if (n == 0)
@@ -177,24 +125,24 @@ forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
 
 /* Does one of the port's queues sleep that reads this lane, and was not rung for? */
 static bool
-sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_watched *watched)
+sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_sleeper *sleeper)
 {
-	struct shmbus_port_entry *entry = shmbus_bus_port(bus, watched->slot);
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, sleeper->slot);
 	struct shmbus_cursor *cursor;
 	uint64_t now;
 	uint32_t q;
 
-	for (q = 0; q < watched->n_rxq; q++) {
+	for (q = 0; q < sleeper->n_rxq; q++) {
 		/* W7 (wake_look_at_flags): with W6 */
 		if (shmbus_load_acquire(&entry->sleeping[q]) == 0)
 			continue;
-		cursor = shmbus_bus_cursor(bus, watched->slot, q, w->lane);
+		cursor = shmbus_bus_cursor(bus, sleeper->slot, q, w->lane);
 		if (!(shmbus_load(&cursor->state) & SHMBUS_CURSOR_ACTIVE))
 			continue;
 		now = shmbus_load(&entry->sleeps);
-		if (now == watched->woken)
+		if (now == sleeper->woken)
 			return false;
-		watched->woken = now;
+		sleeper->woken = now;
 		return true;
 	}
 	return false;
@@ -218,11 +166,11 @@ shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 	SHMBUS_STEP(wake_look_at_flags);
 	shmbus_fence_full();
 	for (i = 0; i < w->n; i++)
-		ring |= sleeps(bus, w, &w->watched[i]);
+		ring |= sleeps(bus, w, &w->sleepers[i]);
 	if (!ring)
 		return;
 	w->rings++;
 	if (shmbus_wake_ring(bus) != 0)
 		for (i = 0; i < w->n; i++)
-			w->watched[i].woken = 0; /* the next burst tries again */
+			w->sleepers[i].woken = 0; /* the next burst tries again */
 }
