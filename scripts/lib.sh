@@ -20,7 +20,7 @@ PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
 
 unset CDPATH
 shmbus_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-shmbus_builddir=${shmbus_builddir:-$shmbus_root/build}
+shmbus_builddir=$(realpath -m -- "${shmbus_builddir:-$shmbus_root/build}")
 
 # what all build folders share: DPDK's headers and source
 shmbus_cache=$shmbus_root/build
