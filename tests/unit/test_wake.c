@@ -16,7 +16,6 @@
 
 #include "check.h"
 #include "child.h"
-#include "mount.h"
 #include "shmbus_clock.h"
 #include "shmbus_wake.h"
 #include "tmpdir.h"
@@ -246,33 +245,6 @@ test_ring(void **state)
 	p.w.a.bus.file.hugetlb = false;
 	assert_true(readable(p.fd, 0));
 	pair_stop(&p);
-}
-
-static void
-test_hugetlbfs(void **state)
-{
-	const char *dir, *why;
-	struct station st;
-	char path[4300];
-	size_t page;
-	int fd;
-
-	(void)state;
-	dir = mount_huge(4, &page, &why);
-	if (dir == NULL)
-		skip_because("%s", why);
-	snprintf(path, sizeof(path), "%s/bus", dir);
-	station_join(&st, path, 2, 1, 0);
-	fd = shmbus_wake_watch(st.bus.file.fd);
-	assert_true(fd >= 0);
-	assert_false(readable(fd, 0));
-	assert_int_equal(shmbus_wake_ring(&st.bus), 0);
-	assert_true(readable(fd, 0));
-	shmbus_wake_drain(fd);
-	assert_false(readable(fd, 0));
-	close(fd);
-	station_leave(&st, true);
-	mount_end();
 }
 
 /*
@@ -526,7 +498,6 @@ main(void)
 		cmocka_unit_test(test_dead_sleeper),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_ring),
-		cmocka_unit_test(test_hugetlbfs),
 		cmocka_unit_test(test_many_sleeps),
 		cmocka_unit_test(test_begin_and_end),
 	};
