@@ -16,7 +16,6 @@
 
 #include "check.h"
 #include "child.h"
-#include "mount.h"
 #include "shmbus_clock.h"
 #include "shmbus_wake.h"
 #include "tmpdir.h"
@@ -421,33 +420,6 @@ test_ring(void **state)
 	pair_stop(&p);
 }
 
-static void
-test_hugetlbfs(void **state)
-{
-	const char *dir, *why;
-	struct station st;
-	char path[4300];
-	size_t page;
-	int fd;
-
-	(void)state;
-	dir = mount_huge(4, &page, &why);
-	if (dir == NULL)
-		skip_because("%s", why);
-	snprintf(path, sizeof(path), "%s/bus", dir);
-	station_join(&st, path, 2, 1, 0);
-	fd = shmbus_notify_open(st.bus.file.fd);
-	assert_true(fd >= 0);
-	assert_false(readable(fd, 0));
-	assert_int_equal(shmbus_wake_ring(&st.bus), 0);
-	assert_true(readable(fd, 0));
-	shmbus_notify_drain(fd);
-	assert_false(readable(fd, 0));
-	close(fd);
-	station_leave(&st, true);
-	mount_end();
-}
-
 /*
  * A process that sends one frame after the other, each when the one before it
  * was received and a moment has gone by, which is by chance: so many fall into
@@ -703,7 +675,6 @@ main(void)
 		cmocka_unit_test(test_living_user_is_not_forgotten),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_ring),
-		cmocka_unit_test(test_hugetlbfs),
 		cmocka_unit_test(test_many_sleeps),
 		cmocka_unit_test(test_begin_and_end),
 	};
