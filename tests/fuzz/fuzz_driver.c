@@ -22,7 +22,8 @@
 #include "base/lanes/shmbus_request.h"
 #include "base/lanes/shmbus_writer.h"
 #include "input.h"
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_rxq.h"
 #include "unsteady.h"
 
 #define LANE SHMBUS_LANE_SIZE_MIN
@@ -150,7 +151,7 @@ writable(const volatile void *at)
 	uintptr_t off;
 
 	for (i = 0; i < PORTS; i++) {
-		bus = shmbus_port_bus((uint16_t)i);
+		bus = &shmbus_port_wire((uint16_t)->lanesi);
 		off = (uintptr_t)at - (uintptr_t)bus->control;
 		if (off < geo->data_off)
 			return t.all + off;
