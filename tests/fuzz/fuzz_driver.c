@@ -151,7 +151,7 @@ writable(const volatile void *at)
 	uintptr_t off;
 
 	for (i = 0; i < PORTS; i++) {
-		bus = &shmbus_port_wire((uint16_t)->lanesi);
+		bus = &shmbus_port_wire((uint16_t)i)->lanes;
 		off = (uintptr_t)at - (uintptr_t)bus->control;
 		if (off < geo->data_off)
 			return t.all + off;
