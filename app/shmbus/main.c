@@ -4,7 +4,7 @@
 
 /*
  * shmbus(1): look at a bus, record it, replay onto it, and join it, without
- * DPDK. Each subcommand is a file of its own; this one only finds it.
+ * DPDK. Each subcommand is a file or a folder of its own; this one only finds it.
  */
 
 #include <errno.h>

@@ -16,7 +16,7 @@
 
 #include <shmbus.h>
 
-#include "tap_device.h"
+#include "device.h"
 
 struct tap_packet {
 	struct virtio_net_hdr hdr;

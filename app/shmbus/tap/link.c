@@ -16,8 +16,8 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 
+#include "link.h"
 #include "say.h"
-#include "tap_link.h"
 
 /* All that we ask or are told fits; an error comes with a copy of what was asked. */
 #define MESSAGE_MAX 1024

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "check_lane.h"
+#include "lane.h"
 
 static void
 set_positions(struct lane *l, uint64_t head, uint64_t tail, uint64_t seq)

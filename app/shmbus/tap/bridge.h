@@ -11,7 +11,7 @@
 
 #include <shmbus.h>
 
-#include "tap_device.h"
+#include "device.h"
 
 struct tap_bridge;
 

@@ -12,8 +12,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "say.h"
-#include "tap_device.h"
 
 #define TUN_PATH "/dev/net/tun"
 #define NETNS_DIR "/run/netns"

@@ -6,8 +6,8 @@
 #define BENCH_H
 
 /*
- * What shmbus bench measures. The parent (bench_run.c) makes a bus, starts a
- * process for each station (bench_worker.c), reads the counters that these
+ * What shmbus bench measures. The parent (run.c) makes a bus, starts a
+ * process for each station (worker.c), reads the counters that these
  * keep on a board in shared memory, and takes the differences.
  */
 
@@ -94,7 +94,7 @@ struct bench_result {
 	uint64_t unaccounted; /* neither received nor missed, or received unsent: something is broken */
 };
 
-/* bench_account.c: one receiver's, of so many frames that it should have got, into the result. */
+/* account.c: one receiver's, of so many frames that it should have got, into the result. */
 struct bench_receipt {
 	uint64_t received;
 	uint64_t missed; /* as its station says; shmif: not used, as that is an estimate */
@@ -119,7 +119,7 @@ int bench_throughput(const struct bench_conf *conf, const char *path, uint32_t s
 int bench_latency(const struct bench_conf *conf, const char *path, uint32_t size,
 		  struct bench_latency *result);
 
-/* ---- bench_report.c: results[size][run], latencies[size] or NULL */
+/* ---- report.c: results[size][run], latencies[size] or NULL */
 
 /* False: out of memory. */
 bool bench_report(const struct bench_conf *conf, const struct bench_result *results,

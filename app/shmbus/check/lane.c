@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "check_lane.h"
+#include "lane.h"
 
 void
 check_lane_begin(struct lane *l, struct shmbus_bus *bus, uint32_t number, struct findings *f)

@@ -12,7 +12,7 @@
  *
  * A look opens the file for reading, and takes no lock that anybody would
  * have to wait for. On a live bus it may see what is being changed as wrong;
- * so only what several looks have found is (cmd_check.c).
+ * so only what several looks have found is (cmd.c).
  *
  * Who mends holds the attach lock, so that nobody comes or goes, and of what
  * belongs to a slot also the slot's lock, as its next owner would. So nothing

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "tap_packet.h"
+#include "packet.h"
 
 #define VLAN_LEN 4u
 #define TCP_MIN 20u

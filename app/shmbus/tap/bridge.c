@@ -24,10 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bridge.h"
+#include "packet.h"
 #include "say.h"
 #include "stop.h"
-#include "tap_bridge.h"
-#include "tap_packet.h"
 
 #define BURST 64
 

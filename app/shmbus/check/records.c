@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "check_lane.h"
+#include "lane.h"
 #include "shmbus_request.h"
 #include "shmbus_writer.h"
 

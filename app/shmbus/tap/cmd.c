@@ -16,13 +16,13 @@
 
 #include <shmbus.h>
 
+#include "bridge.h"
 #include "cmd.h"
+#include "device.h"
+#include "link.h"
 #include "options.h"
 #include "say.h"
 #include "stop.h"
-#include "tap_bridge.h"
-#include "tap_device.h"
-#include "tap_link.h"
 
 #define ADDRESSES_MAX 16
 #define MTU_MIN 68 /* of IPv4 */

@@ -37,7 +37,7 @@ struct walk {
 	uint64_t whole_from; /* reached: from this mark on nothing was wrong */
 };
 
-/* check_lane.c: the lane's entry. */
+/* lane.c: the lane's entry. */
 
 /* Nothing is loaded yet. f may be NULL: nobody listens. */
 void check_lane_begin(struct lane *l, struct shmbus_bus *bus, uint32_t number, struct findings *f);
@@ -54,7 +54,7 @@ void check_lane_judge_marks(struct lane *l);
 bool check_lane_load_stamps(const struct lane *l, uint64_t tail, uint64_t *seq,
 			    unsigned int *match);
 
-/* check_records.c: from the oldest mark up to the tail. */
+/* records.c: from the oldest mark up to the tail. */
 struct walk check_records_walk(struct lane *l);
 
 #endif /* CHECK_LANE_H */

@@ -66,7 +66,7 @@ pin(const struct bench_conf *conf, unsigned int number)
 			if (CPU_ISSET(cpu, &allowed) && left-- == 0)
 				CPU_SET(cpu, &one);
 	}
-	/* If it cannot be, the scheduler decides: cmd_bench.c has checked what was given. */
+	/* If it cannot be, the scheduler decides: cmd.c has checked what was given. */
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
