@@ -266,7 +266,7 @@ is_cut(const struct bus_state *before, const struct bus_state *now)
 }
 
 static enum cmd_status
-watch(const struct conf *conf, struct shmbus *bus, int stop)
+show_until_stopped(const struct conf *conf, struct shmbus *bus, int stop)
 {
 	struct bus_state before, now;
 	bool ok = true;
@@ -314,7 +314,7 @@ run(int n, char **operands, const void *c)
 	}
 	if (!conf->once)
 		terminal_begin();
-	status = watch(conf, bus, stop);
+	status = show_until_stopped(conf, bus, stop);
 	terminal_end();
 out_close:
 	shmbus_close(bus);

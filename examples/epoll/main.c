@@ -26,7 +26,7 @@
 static unsigned long received;
 
 static void
-watch(int ep, int fd)
+add_to_epoll(int ep, int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
@@ -92,9 +92,9 @@ main(int argc, char **argv)
 		fprintf(stderr, "epoll: %s\n", shmbus_error_text());
 		return 1;
 	}
-	watch(ep, bus);
-	watch(ep, timer);
-	watch(ep, STDIN_FILENO);
+	add_to_epoll(ep, bus);
+	add_to_epoll(ep, timer);
+	add_to_epoll(ep, STDIN_FILENO);
 	while (going) {
 		/* Sleep only if nothing has come since the last look. */
 		n = epoll_wait(ep, events, 4, shmbus_arm(st) == 0 ? -1 : 0);

@@ -205,7 +205,7 @@ look_for_marks_in(struct lane *l, const struct record *r)
 
 /* The writer has come to where we were: a mark that it will not come to at once, or the tail. */
 static uint64_t
-flee(struct lane *l)
+skip_overwritten(struct lane *l)
 {
 	uint64_t from;
 
@@ -220,7 +220,7 @@ check_records_walk(struct lane *l)
 	struct walk w = { .any = false };
 	bool follows = false; /* a record before this one told its number */
 	struct record r;
-	unsigned int fled = 0;
+	unsigned int skips = 0;
 	enum verdict verdict;
 	uint64_t pos;
 
@@ -231,8 +231,8 @@ check_records_walk(struct lane *l)
 		verdict = look_at_record(l, &r, pos);
 		if (verdict == OVERTAKEN) {
 			follows = false;
-			pos = flee(l);
-			if (pos == l->tail || ++fled > CHECK_LANE_TRIES)
+			pos = skip_overwritten(l);
+			if (pos == l->tail || ++skips > CHECK_LANE_TRIES)
 				return w;
 			continue;
 		}

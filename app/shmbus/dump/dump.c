@@ -18,15 +18,15 @@
 
 #include <shmbus.h>
 
-#include "courtesy.h"
 #include "dump.h"
-#include "horizon.h"
 #include "progress.h"
 #include "recorder.h"
 #include "say.h"
 #include "senders.h"
 #include "shmbus_clock.h"
+#include "snapshot.h"
 #include "stop.h"
+#include "throttle.h"
 
 #define BURST 64
 
@@ -37,10 +37,10 @@
 #define WAIT_MS 200
 
 /* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
-#define PATIENCE_NS UINT64_C(2000000000)
+#define STALL_NS UINT64_C(2000000000)
 
 /* If others go on sending: in so many bursts each lane has its turn. A sender may lie. */
-#define PATIENCE_BURSTS 1000
+#define STALL_BURSTS 1000
 
 /* Between two messages about losses. */
 #define TELL_NS UINT64_C(1000000000)
@@ -49,10 +49,10 @@ struct dump {
 	const struct dump_conf *conf;
 	struct shmbus_station *st;
 	struct senders *senders;
-	struct horizon *horizon;
+	struct snapshot *snapshot;
 	struct recorder *recorder;
 	const struct filter *filter;
-	struct courtesy courtesy;
+	struct throttle throttle;
 	struct shmbus_rx rx[BURST];
 	uint8_t *room;
 	uint64_t captured;
@@ -60,8 +60,8 @@ struct dump {
 	uint64_t missed;
 	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
 	uint64_t told_ns;    /* the last message about losses */
-	uint64_t since_ns;   /* since when nothing of what it is waiting for was to be had, */
-	unsigned int looks;  /* and how often it was not */
+	uint64_t stall_ns;   /* since when nothing of what it is waiting for was to be had, */
+	unsigned int stalls;  /* and how often it was not */
 	unsigned int bursts;
 	bool removed; /* and told so */
 	bool done;
@@ -104,9 +104,9 @@ take_frame(struct dump *d, const struct shmbus_rx *rx)
 	d->missed_all += missed;
 	if (d->done)
 		return 0;
-	wanted = horizon_pass(d->horizon, &rx->meta, rx->len, &missed);
+	wanted = snapshot_pass(d->snapshot, &rx->meta, rx->len, &missed);
 	if (wanted)
-		d->looks = 0;
+		d->stalls = 0;
 	if (!wanted && missed == 0)
 		return 0;
 	number = count_frame(d, rx, missed, wanted);
@@ -192,15 +192,15 @@ wait_ms(struct dump *d, int ms)
 	return ret;
 }
 
-/* With a horizon: once more nothing before it has come. Enough of that, after so many looks? */
+/* With a snapshot: once more nothing before it has come. Enough of that, after so many looks? */
 static void
-lose_patience(struct dump *d, unsigned int looks)
+give_up_if_stalled(struct dump *d, unsigned int looks)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
-	if (d->looks++ == 0)
-		d->since_ns = now;
-	d->done = d->looks > looks && now - d->since_ns >= PATIENCE_NS;
+	if (d->stalls++ == 0)
+		d->stall_ns = now;
+	d->done = d->stalls > looks && now - d->stall_ns >= STALL_NS;
 	if (d->done)
 		say("there is something more on the bus that cannot be read, as its writer has not "
 		    "finished it");
@@ -214,7 +214,7 @@ idle(struct dump *d)
 	int ret;
 
 	look_around(d);
-	if (!horizon_is_set(d->horizon)) {
+	if (!snapshot_is_taken(d->snapshot)) {
 		ret = recorder_flush(d->recorder);
 		if (ret != 0)
 			return ret;
@@ -226,7 +226,7 @@ idle(struct dump *d)
 	if (d->done)
 		return ret;
 	/* Something that cannot be had now: a writer is at work, or died there. */
-	lose_patience(d, 1);
+	give_up_if_stalled(d, 1);
 	if (!d->done)
 		nanosleep(&nap, NULL);
 	return 0;
@@ -249,20 +249,20 @@ burst(struct dump *d)
 		if (ret != 0)
 			return ret;
 	}
-	if (horizon_is_set(d->horizon) && !horizon_reached(d->horizon) && !d->done)
-		lose_patience(d, PATIENCE_BURSTS);
+	if (snapshot_is_taken(d->snapshot) && !snapshot_is_complete(d->snapshot) && !d->done)
+		give_up_if_stalled(d, STALL_BURSTS);
 	if (++d->bursts % LOOK_EVERY == 0)
 		look_around(d);
-	/* With a horizon there is an end to the work. */
-	if (!d->conf->keep_up && !horizon_is_set(d->horizon))
-		courtesy_give_way(&d->courtesy);
+	/* With a snapshot there is an end to the work. */
+	if (!d->conf->keep_up && !snapshot_is_taken(d->snapshot))
+		throttle_poll(&d->throttle);
 	return 0;
 }
 
 static int
-set_horizon(struct dump *d)
+take_snapshot(struct dump *d)
 {
-	const int ret = horizon_set(d->horizon, shmbus_station_bus(d->st));
+	const int ret = snapshot_take(d->snapshot, shmbus_station_bus(d->st));
 
 	if (ret != 0)
 		say("%s", shmbus_error_text());
@@ -275,18 +275,18 @@ dump_all(struct dump *d)
 	int ret = 0;
 
 	if (!d->conf->follow)
-		ret = set_horizon(d);
-	courtesy_begin(&d->courtesy, recorder_process(d->recorder));
-	while (ret == 0 && !d->done && !horizon_reached(d->horizon)) {
+		ret = take_snapshot(d);
+	throttle_begin(&d->throttle, recorder_process(d->recorder));
+	while (ret == 0 && !d->done && !snapshot_is_complete(d->snapshot)) {
 		if (stop_wanted() && !d->conf->follow)
 			break;
 		/* What was sent until the signal came is captured. */
-		if (stop_wanted() && !horizon_is_set(d->horizon))
-			ret = set_horizon(d);
+		if (stop_wanted() && !snapshot_is_taken(d->snapshot))
+			ret = take_snapshot(d);
 		if (ret == 0)
 			ret = burst(d);
 	}
-	courtesy_end(&d->courtesy);
+	throttle_end(&d->throttle);
 	return ret;
 }
 
@@ -309,9 +309,9 @@ begin(struct dump *d)
 		tzset();
 	}
 	d->senders = senders_new(bus, &info);
-	d->horizon = horizon_new(&info);
+	d->snapshot = snapshot_new(&info);
 	d->room = malloc((size_t)BURST * info.frame_max);
-	if (d->senders == NULL || d->horizon == NULL || d->room == NULL) {
+	if (d->senders == NULL || d->snapshot == NULL || d->room == NULL) {
 		say("out of memory");
 		return -ENOMEM;
 	}
@@ -319,7 +319,7 @@ begin(struct dump *d)
 		d->rx[i].data = d->room + (size_t)i * info.frame_max;
 		d->rx[i].room = info.frame_max;
 	}
-	if (d->conf->only_new && horizon_skip(d->horizon, bus) != 0) {
+	if (d->conf->only_new && snapshot_skip(d->snapshot, bus) != 0) {
 		say("%s", shmbus_error_text());
 		return -EIO;
 	}
@@ -374,7 +374,7 @@ finish(struct dump *d)
 		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
 	if (stats.rx_corrupt != 0)
 		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
-	if (d->courtesy.rested && d->missed + unknown != 0)
+	if (d->throttle.throttled && d->missed + unknown != 0)
 		say("no CPU was idle, so it gave way to others and missed frames; --keep-up takes the "
 		    "CPU time that it needs");
 	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
@@ -409,7 +409,7 @@ run(struct dump *d, const char *path)
 			ret = ended;
 	}
 	free(d->room);
-	horizon_free(d->horizon);
+	snapshot_free(d->snapshot);
 	senders_free(d->senders);
 	shmbus_detach(d->st);
 	return ret;

@@ -23,7 +23,7 @@ struct dump_conf {
 	enum dump_format format;
 	bool follow;
 	bool only_new;
-	bool keep_up; /* see courtesy.h */
+	bool keep_up; /* see throttle.h */
 	bool no_tcpdump;
 	uint64_t count; /* 0: all */
 	uint32_t snaplen;

@@ -25,7 +25,7 @@ take_rate(const char *value, void *conf)
 	struct conf *c = conf;
 
 	c->rated = true;
-	return pace_parse(value, &c->replay.pace);
+	return timing_parse(value, &c->replay.timing);
 }
 
 static int
@@ -34,7 +34,7 @@ take_speed(const char *value, void *conf)
 	struct conf *c = conf;
 
 	c->sped = true;
-	return options_seconds(value, 1e-6, 1e6, &c->replay.pace.rate);
+	return options_seconds(value, 1e-6, 1e6, &c->replay.timing.rate);
 }
 
 static int
@@ -90,7 +90,7 @@ run(int n, char **operands, const void *c)
 		return CMD_USAGE;
 	}
 	if (conf->fast)
-		how.pace.kind = PACE_FAST;
+		how.timing.kind = TIMING_FAST;
 	return replay(operands[0], operands[1], &how) == 0 ? CMD_DONE : CMD_FAILED;
 }
 
@@ -105,7 +105,7 @@ const struct cmd cmd_replay = {
 	.operands_max = 2,
 	.run = run,
 	.defaults = &(const struct conf){
-		.replay = { .pace = { .kind = PACE_RECORDED, .rate = 1 }, .loops = 1 },
+		.replay = { .timing = { .kind = TIMING_RECORDED, .rate = 1 }, .loops = 1 },
 	},
 	.conf_size = sizeof(struct conf),
 };

@@ -45,7 +45,7 @@ struct replay {
 	const char *file;
 	int stop; /* descriptor */
 	struct capture *capture;
-	struct pace pace;
+	struct timing timing;
 	struct shmbus_station *st;
 	struct shmbus_self self;
 	struct shmbus_tx tx[BURST];
@@ -163,13 +163,13 @@ pass(struct replay *r)
 	uint64_t due_ns;
 	int ret;
 
-	pace_again(&r->pace);
+	timing_again(&r->timing);
 	for (;;) {
 		ret = capture_next(r->capture, &frame);
 		if (ret <= 0 || stop_wanted())
 			break;
-		due_ns = pace_next(&r->pace, frame.tstamp_ns, frame.captured);
-		ret = r->pace.kind == PACE_FAST ? 0 : wait_until(r, due_ns);
+		due_ns = timing_next(&r->timing, frame.tstamp_ns, frame.captured);
+		ret = r->timing.kind == TIMING_FAST ? 0 : wait_until(r, due_ns);
 		if (ret == 0)
 			ret = add(r, &frame);
 		if (ret != 0)
@@ -327,7 +327,7 @@ replay(const char *path, const char *file, const struct replay_conf *conf)
 	}
 	r->conf = conf;
 	r->file = file;
-	r->pace = conf->pace;
+	r->timing = conf->timing;
 	ret = run(r, path);
 	free(r);
 	return ret;

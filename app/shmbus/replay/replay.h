@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pace.h"
+#include "timing.h"
 
 struct replay_conf {
-	struct pace pace;
+	struct timing timing;
 	uint32_t loops; /* 0: for ever */
 	uint32_t peers; /* wait until so many others are there */
 	uint32_t numa;  /* as in shmbus_conf */

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "check.h"
-#include "pace.h"
+#include "timing.h"
 
 #define MS UINT64_C(1000000)
 #define DAY (86400000 * MS)
@@ -27,28 +27,28 @@ recorded(const struct frame *frame)
 }
 
 static void
-expect(struct pace *pace, const struct frame *frames, size_t n)
+expect(struct timing *timing, const struct frame *frames, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		assert_int_equal(pace_next(pace, recorded(&frames[i]), 60), frames[i].due_ms * MS);
+		assert_int_equal(timing_next(timing, recorded(&frames[i]), 60), frames[i].due_ms * MS);
 }
 
-static struct pace
+static struct timing
 as_recorded(double speed)
 {
-	return (struct pace){ .kind = PACE_RECORDED, .rate = speed };
+	return (struct timing){ .kind = TIMING_RECORDED, .rate = speed };
 }
 
 static void
 test_in_order(void **state)
 {
 	const struct frame frames[] = { { 5, 0 }, { 5, 0 }, { 6, 1 }, { 1006, 1001 }, { 9006, 9001 } };
-	struct pace pace = as_recorded(1);
+	struct timing timing = as_recorded(1);
 
 	(void)state;
-	expect(&pace, frames, DIM(frames));
+	expect(&timing, frames, DIM(frames));
 }
 
 /* The span of the capture is the span of the replay. */
@@ -59,18 +59,18 @@ test_out_of_order(void **state)
 		{ 10, 0 }, { 0, 0 }, { 15, 5 }, { 5, 5 }, { 20, 10 }, { 10, 10 }, { 25, 15 },
 		{ 24, 15 }, { 23, 15 }, { 22, 15 }, { 30, 20 },
 	};
-	struct pace pace = as_recorded(1);
+	struct timing timing = as_recorded(1);
 	uint64_t due_ns = 0;
 	unsigned int i;
 
 	(void)state;
-	expect(&pace, frames, DIM(frames));
+	expect(&timing, frames, DIM(frames));
 
 	/* two interfaces, one of them late by 10 ms */
-	pace = as_recorded(1);
+	timing = as_recorded(1);
 	for (i = 0; i < 200; i++) {
-		pace_next(&pace, BEGIN + (10 + 5 * i) * MS, 60);
-		due_ns = pace_next(&pace, BEGIN + 5 * i * MS, 60);
+		timing_next(&timing, BEGIN + (10 + 5 * i) * MS, 60);
+		due_ns = timing_next(&timing, BEGIN + 5 * i * MS, 60);
 	}
 	assert_int_equal(due_ns, 5 * 199 * MS);
 }
@@ -83,10 +83,10 @@ test_one_frame_of_long_ago(void **state)
 	const struct frame frames[] = {
 		{ 0, 0 }, { 10, 10 }, { days, 10 }, { 20, 20 }, { days, 20 }, { 19, 20 }, { 30, 30 },
 	};
-	struct pace pace = as_recorded(1);
+	struct timing timing = as_recorded(1);
 
 	(void)state;
-	expect(&pace, frames, DIM(frames));
+	expect(&timing, frames, DIM(frames));
 }
 
 /* Set back by an hour: what comes then is as far apart as it was recorded. */
@@ -102,10 +102,10 @@ test_clock_set_back(void **state)
 		/* and to rights: an hour passed */
 		{ 700 - hour, 400 + 100 + 3600 * 1000 },
 	};
-	struct pace pace = as_recorded(1);
+	struct timing timing = as_recorded(1);
 
 	(void)state;
-	expect(&pace, frames, DIM(frames));
+	expect(&timing, frames, DIM(frames));
 }
 
 static void
@@ -113,12 +113,12 @@ test_looped(void **state)
 {
 	const struct frame first[] = { { 100, 0 }, { 90, 0 }, { 150, 50 }, { 140, 50 } };
 	const struct frame second[] = { { 100, 50 }, { 90, 50 }, { 150, 100 }, { 140, 100 } };
-	struct pace pace = as_recorded(1);
+	struct timing timing = as_recorded(1);
 
 	(void)state;
-	expect(&pace, first, DIM(first));
-	pace_again(&pace);
-	expect(&pace, second, DIM(second));
+	expect(&timing, first, DIM(first));
+	timing_again(&timing);
+	expect(&timing, second, DIM(second));
 }
 
 static void
@@ -126,48 +126,48 @@ test_speed(void **state)
 {
 	const struct frame frames[] = { { 0, 0 }, { 100, 25 }, { 50, 25 }, { 200, 50 } };
 	const struct frame slow[] = { { 0, 0 }, { 100, 400 }, { 50, 400 }, { 200, 800 } };
-	struct pace pace = as_recorded(4);
+	struct timing timing = as_recorded(4);
 
 	(void)state;
-	expect(&pace, frames, DIM(frames));
-	pace = as_recorded(0.25);
-	expect(&pace, slow, DIM(slow));
+	expect(&timing, frames, DIM(frames));
+	timing = as_recorded(0.25);
+	expect(&timing, slow, DIM(slow));
 }
 
 /* By a rate, the recorded times do not matter. */
 static void
 test_rates(void **state)
 {
-	struct pace pace;
+	struct timing timing;
 	unsigned int i;
 
 	(void)state;
-	assert_int_equal(pace_parse("0.1kpps", &pace), 0);
-	pace = (struct pace){ .kind = pace.kind, .rate = pace.rate };
+	assert_int_equal(timing_parse("0.1kpps", &timing), 0);
+	timing = (struct timing){ .kind = timing.kind, .rate = timing.rate };
 	for (i = 0; i < 10; i++)
-		assert_int_equal(pace_next(&pace, BEGIN - i * DAY, 60), i * 10 * MS);
-	assert_int_equal(pace_parse("48kbps", &pace), 0);
-	pace = (struct pace){ .kind = pace.kind, .rate = pace.rate };
+		assert_int_equal(timing_next(&timing, BEGIN - i * DAY, 60), i * 10 * MS);
+	assert_int_equal(timing_parse("48kbps", &timing), 0);
+	timing = (struct timing){ .kind = timing.kind, .rate = timing.rate };
 	for (i = 0; i < 10; i++)
-		assert_int_equal(pace_next(&pace, BEGIN + i * DAY, 60), i * 10 * MS);
-	pace = (struct pace){ .kind = PACE_FAST };
-	assert_int_equal(pace_next(&pace, BEGIN, 60), 0);
-	assert_int_equal(pace_next(&pace, BEGIN + DAY, 60), 0);
+		assert_int_equal(timing_next(&timing, BEGIN + i * DAY, 60), i * 10 * MS);
+	timing = (struct timing){ .kind = TIMING_FAST };
+	assert_int_equal(timing_next(&timing, BEGIN, 60), 0);
+	assert_int_equal(timing_next(&timing, BEGIN + DAY, 60), 0);
 }
 
 /* Further off than a clock counts, and as far back as a file can say. */
 static void
 test_limits(void **state)
 {
-	struct pace pace = as_recorded(1e-6);
+	struct timing timing = as_recorded(1e-6);
 
 	(void)state;
-	assert_int_equal(pace_next(&pace, 0, 60), 0);
-	assert_int_equal(pace_next(&pace, UINT64_MAX, 60), UINT64_C(9000000000000000000));
-	pace = as_recorded(1);
-	assert_int_equal(pace_next(&pace, UINT64_MAX, 60), 0);
-	assert_int_equal(pace_next(&pace, 0, 60), 0);
-	assert_int_equal(pace_next(&pace, UINT64_MAX, 60), 0);
+	assert_int_equal(timing_next(&timing, 0, 60), 0);
+	assert_int_equal(timing_next(&timing, UINT64_MAX, 60), UINT64_C(9000000000000000000));
+	timing = as_recorded(1);
+	assert_int_equal(timing_next(&timing, UINT64_MAX, 60), 0);
+	assert_int_equal(timing_next(&timing, 0, 60), 0);
+	assert_int_equal(timing_next(&timing, UINT64_MAX, 60), 0);
 }
 
 static void
@@ -177,18 +177,18 @@ test_what_is_a_rate(void **state)
 		"", "10", "pps", "-1pps", "0pps", "1e16pps", "10 pps", "10xpps", "10kk", "nanpps",
 		"infbps", "1e999bps", "0x10pps", "0X1bps",
 	};
-	struct pace pace;
+	struct timing timing;
 	unsigned int i;
 
 	(void)state;
 	for (i = 0; i < DIM(wrong); i++)
-		assert_int_equal(pace_parse(wrong[i], &pace), -EINVAL);
-	assert_int_equal(pace_parse("2.5Mpps", &pace), 0);
-	assert_int_equal(pace.kind, PACE_PPS);
-	assert_true(pace.rate == 2.5e6);
-	assert_int_equal(pace_parse("1GBPS", &pace), 0);
-	assert_int_equal(pace.kind, PACE_BPS);
-	assert_true(pace.rate == 1e9);
+		assert_int_equal(timing_parse(wrong[i], &timing), -EINVAL);
+	assert_int_equal(timing_parse("2.5Mpps", &timing), 0);
+	assert_int_equal(timing.kind, TIMING_PPS);
+	assert_true(timing.rate == 2.5e6);
+	assert_int_equal(timing_parse("1GBPS", &timing), 0);
+	assert_int_equal(timing.kind, TIMING_BPS);
+	assert_true(timing.rate == 1e9);
 }
 
 int
@@ -206,5 +206,5 @@ main(void)
 		cmocka_unit_test(test_what_is_a_rate),
 	};
 
-	return cmocka_run_group_tests_name("pace", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("timing", tests, NULL, NULL);
 }

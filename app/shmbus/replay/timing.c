@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "pace.h"
+#include "timing.h"
 
 #define NS 1e9
 
@@ -19,7 +19,7 @@
 #define SET_BACK_NS 1000000000u
 
 int
-pace_parse(const char *text, struct pace *pace)
+timing_parse(const char *text, struct timing *timing)
 {
 	static const char prefixes[] = "kmg";
 	const char *prefix;
@@ -38,12 +38,12 @@ pace_parse(const char *text, struct pace *pace)
 		unit++;
 	}
 	if (strcasecmp(unit, "pps") == 0)
-		pace->kind = PACE_PPS;
+		timing->kind = TIMING_PPS;
 	else if (strcasecmp(unit, "bps") == 0)
-		pace->kind = PACE_BPS;
+		timing->kind = TIMING_BPS;
 	else
 		return -EINVAL;
-	pace->rate = rate;
+	timing->rate = rate;
 	return rate >= 1e-3 && rate <= 1e15 ? 0 : -EINVAL;
 }
 
@@ -59,53 +59,53 @@ is_far_below(uint64_t tstamp_ns, uint64_t latest_ns)
  * back while it recorded counts on from there; a single frame shows no such thing.
  */
 static double
-due_as_recorded(struct pace *pace, uint64_t tstamp_ns)
+due_as_recorded(struct timing *timing, uint64_t tstamp_ns)
 {
-	const uint64_t before_ns = pace->last_ns;
-	double due_ns = pace->due_ns;
+	const uint64_t before_ns = timing->last_ns;
+	double due_ns = timing->due_ns;
 
-	pace->last_ns = tstamp_ns;
-	if (!pace->has_last) {
-		pace->has_last = true;
-		pace->latest_ns = tstamp_ns;
+	timing->last_ns = tstamp_ns;
+	if (!timing->has_last) {
+		timing->has_last = true;
+		timing->latest_ns = tstamp_ns;
 		return due_ns;
 	}
-	if (is_far_below(before_ns, pace->latest_ns) && is_far_below(tstamp_ns, pace->latest_ns))
-		pace->latest_ns = before_ns;
-	if (tstamp_ns > pace->latest_ns) {
-		due_ns += (double)(tstamp_ns - pace->latest_ns) / pace->rate;
-		pace->latest_ns = tstamp_ns;
+	if (is_far_below(before_ns, timing->latest_ns) && is_far_below(tstamp_ns, timing->latest_ns))
+		timing->latest_ns = before_ns;
+	if (tstamp_ns > timing->latest_ns) {
+		due_ns += (double)(tstamp_ns - timing->latest_ns) / timing->rate;
+		timing->latest_ns = tstamp_ns;
 	}
 	return due_ns;
 }
 
 static double
-due(struct pace *pace, uint64_t tstamp_ns)
+due(struct timing *timing, uint64_t tstamp_ns)
 {
-	switch (pace->kind) {
-	case PACE_FAST:
+	switch (timing->kind) {
+	case TIMING_FAST:
 		return 0;
-	case PACE_PPS:
-		return (double)pace->frames * NS / pace->rate;
-	case PACE_BPS:
-		return 8 * (double)pace->bytes * NS / pace->rate;
-	case PACE_RECORDED:
+	case TIMING_PPS:
+		return (double)timing->frames * NS / timing->rate;
+	case TIMING_BPS:
+		return 8 * (double)timing->bytes * NS / timing->rate;
+	case TIMING_RECORDED:
 		break;
 	}
-	return due_as_recorded(pace, tstamp_ns);
+	return due_as_recorded(timing, tstamp_ns);
 }
 
 uint64_t
-pace_next(struct pace *pace, uint64_t tstamp_ns, uint32_t len)
+timing_next(struct timing *timing, uint64_t tstamp_ns, uint32_t len)
 {
-	pace->due_ns = due(pace, tstamp_ns);
-	pace->frames++;
-	pace->bytes += len;
-	return pace->due_ns < DUE_MAX ? (uint64_t)pace->due_ns : (uint64_t)DUE_MAX;
+	timing->due_ns = due(timing, tstamp_ns);
+	timing->frames++;
+	timing->bytes += len;
+	return timing->due_ns < DUE_MAX ? (uint64_t)timing->due_ns : (uint64_t)DUE_MAX;
 }
 
 void
-pace_again(struct pace *pace)
+timing_again(struct timing *timing)
 {
-	pace->has_last = false;
+	timing->has_last = false;
 }

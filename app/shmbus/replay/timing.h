@@ -2,23 +2,23 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#ifndef PACE_H
-#define PACE_H
+#ifndef TIMING_H
+#define TIMING_H
 
 /* When each frame of a replay is due. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum pace_kind {
-	PACE_RECORDED, /* as far apart as they were when they were captured */
-	PACE_FAST,     /* at once */
-	PACE_PPS,
-	PACE_BPS,      /* bits of frames, without what a cable would add */
+enum timing_kind {
+	TIMING_RECORDED, /* as far apart as they were when they were captured */
+	TIMING_FAST,     /* at once */
+	TIMING_PPS,
+	TIMING_BPS,      /* bits of frames, without what a cable would add */
 };
 
-struct pace {
-	enum pace_kind kind;
+struct timing {
+	enum timing_kind kind;
 	double rate; /* RECORDED: times as fast; PPS, BPS: per second */
 	uint64_t frames;
 	uint64_t bytes;
@@ -29,12 +29,12 @@ struct pace {
 };
 
 /* "10kpps", "1.5Gbps": 0, or -EINVAL. */
-int pace_parse(const char *text, struct pace *pace);
+int timing_parse(const char *text, struct timing *timing);
 
 /* Nanoseconds after the first one. Frames are asked for one after the other. */
-uint64_t pace_next(struct pace *pace, uint64_t tstamp_ns, uint32_t len);
+uint64_t timing_next(struct timing *timing, uint64_t tstamp_ns, uint32_t len);
 
 /* The next frame is not later than the last one, but another pass's first. */
-void pace_again(struct pace *pace);
+void timing_again(struct timing *timing);
 
-#endif /* PACE_H */
+#endif /* TIMING_H */

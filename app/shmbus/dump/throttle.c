@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "courtesy.h"
 #include "shmbus_clock.h"
+#include "throttle.h"
 
 /* While others want the CPU: work for so long at a time, and rest so many times as long. */
 #define WORK_NS UINT64_C(1000000)
@@ -23,14 +23,14 @@
 #define RETRY_NS UINT64_C(5000000000)
 
 static uint64_t
-cpu_ns(struct courtesy *c)
+cpu_ns(struct throttle *th)
 {
 	struct timespec t;
 
 	/* When it has ended it takes no more. */
-	if (c->fed && clock_gettime(c->fed_clock, &t) == 0)
-		c->fed_cpu = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-	return shmbus_clock_ns(CLOCK_THREAD_CPUTIME_ID) + c->fed_cpu;
+	if (th->fed && clock_gettime(th->fed_clock, &t) == 0)
+		th->fed_cpu = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	return shmbus_clock_ns(CLOCK_THREAD_CPUTIME_ID) + th->fed_cpu;
 }
 
 /* Of one line: "cpu3 user nice system idle iowait ...", in ticks. */
@@ -48,7 +48,7 @@ idle_of_line(const char *line, const cpu_set_t *cpus)
 
 /* Idle time of all CPUs that may be used. UINT64_MAX: it is not known. */
 static uint64_t
-idle_ns(const struct courtesy *c)
+idle_ns(const struct throttle *th)
 {
 	char text[65536]; /* for a thousand CPUs; the rest of the file is of no use */
 	uint64_t ticks = 0;
@@ -56,9 +56,9 @@ idle_ns(const struct courtesy *c)
 	char *line, *next;
 	ssize_t n;
 
-	if (c->stat < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+	if (th->stat < 0 || sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
 		return UINT64_MAX;
-	n = pread(c->stat, text, sizeof(text) - 1, 0);
+	n = pread(th->stat, text, sizeof(text) - 1, 0);
 	if (n <= 0)
 		return UINT64_MAX;
 	text[n] = '\0';
@@ -72,50 +72,50 @@ idle_ns(const struct courtesy *c)
 }
 
 static void
-begin_window(struct courtesy *c, uint64_t now, uint64_t idle)
+begin_window(struct throttle *th, uint64_t now, uint64_t idle)
 {
-	c->window_ns = now;
-	c->window_cpu = cpu_ns(c);
-	c->window_idle = idle;
-	c->work_cpu = c->window_cpu;
+	th->window_ns = now;
+	th->window_cpu = cpu_ns(th);
+	th->window_idle = idle;
+	th->work_cpu = th->window_cpu;
 }
 
 void
-courtesy_begin(struct courtesy *c, pid_t fed)
+throttle_begin(struct throttle *th, pid_t fed)
 {
-	memset(c, 0, sizeof(*c));
-	c->stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
-	c->fed = fed != 0 && clock_getcpuclockid(fed, &c->fed_clock) == 0;
-	begin_window(c, shmbus_clock_mono_ns(), idle_ns(c));
+	memset(th, 0, sizeof(*th));
+	th->stat = open("/proc/stat", O_RDONLY | O_CLOEXEC);
+	th->fed = fed != 0 && clock_getcpuclockid(fed, &th->fed_clock) == 0;
+	begin_window(th, shmbus_clock_mono_ns(), idle_ns(th));
 }
 
 void
-courtesy_end(struct courtesy *c)
+throttle_end(struct throttle *th)
 {
-	if (c->stat >= 0)
-		close(c->stat);
+	if (th->stat >= 0)
+		close(th->stat);
 }
 
 /* The window is over: what was it like? */
 static void
-look_back(struct courtesy *c, uint64_t now)
+look_back(struct throttle *th, uint64_t now)
 {
-	const uint64_t wall = now - c->window_ns;
-	const uint64_t worked = cpu_ns(c) - c->window_cpu;
-	const uint64_t idle = idle_ns(c);
+	const uint64_t wall = now - th->window_ns;
+	const uint64_t worked = cpu_ns(th) - th->window_cpu;
+	const uint64_t idle = idle_ns(th);
 
 	/* Others had more than a tenth of its CPU, and not because they lacked one. */
-	if (idle != UINT64_MAX && idle - c->window_idle < wall / 10 && worked < wall - wall / 10 &&
+	if (idle != UINT64_MAX && idle - th->window_idle < wall / 10 && worked < wall - wall / 10 &&
 	    worked > wall / (1 + RESTS))
-		c->until_ns = now + RETRY_NS;
-	begin_window(c, now, idle);
+		th->until_ns = now + RETRY_NS;
+	begin_window(th, now, idle);
 }
 
 /* What the fed process does meanwhile is rested for the next time. */
 static void
-rest(struct courtesy *c)
+rest(struct throttle *th)
 {
-	const uint64_t worked = cpu_ns(c) - c->work_cpu;
+	const uint64_t worked = cpu_ns(th) - th->work_cpu;
 	const struct timespec nap = {
 		.tv_sec = (time_t)(worked * RESTS / 1000000000),
 		.tv_nsec = (long)(worked * RESTS % 1000000000),
@@ -124,20 +124,20 @@ rest(struct courtesy *c)
 	if (worked < WORK_NS)
 		return;
 	nanosleep(&nap, NULL); /* a signal ends it */
-	c->work_cpu += worked;
-	c->window_ns = 0;
-	c->rested = true;
+	th->work_cpu += worked;
+	th->window_ns = 0;
+	th->throttled = true;
 }
 
 void
-courtesy_give_way(struct courtesy *c)
+throttle_poll(struct throttle *th)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
-	if (now < c->until_ns)
-		rest(c);
-	else if (c->window_ns == 0)
-		begin_window(c, now, idle_ns(c));
-	else if (now - c->window_ns >= WINDOW_NS)
-		look_back(c, now);
+	if (now < th->until_ns)
+		rest(th);
+	else if (th->window_ns == 0)
+		begin_window(th, now, idle_ns(th));
+	else if (now - th->window_ns >= WINDOW_NS)
+		look_back(th, now);
 }

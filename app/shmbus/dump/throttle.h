@@ -2,8 +2,8 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#ifndef COURTESY_H
-#define COURTESY_H
+#ifndef THROTTLE_H
+#define THROTTLE_H
 
 /*
  * Who only looks on gives way.
@@ -24,10 +24,10 @@
 #include <sys/types.h>
 #include <time.h>
 
-struct courtesy {
+struct throttle {
 	int stat;             /* /proc/stat; -1: there is none */
 	bool fed;             /* there is such a process */
-	bool rested;          /* at any time */
+	bool throttled;      /* at any time */
 	clockid_t fed_clock;  /* its CPU time */
 	uint64_t fed_cpu;     /* the last that was known of it */
 	uint64_t window_ns;   /* the beginning of the time that is looked at: clock */
@@ -38,10 +38,10 @@ struct courtesy {
 };
 
 /* fed: the process that is fed; 0: there is none. */
-void courtesy_begin(struct courtesy *c, pid_t fed);
-void courtesy_end(struct courtesy *c);
+void throttle_begin(struct throttle *th, pid_t fed);
+void throttle_end(struct throttle *th);
 
 /* In the midst of work: rest if others want the CPU. To be called often. */
-void courtesy_give_way(struct courtesy *c);
+void throttle_poll(struct throttle *th);
 
-#endif /* COURTESY_H */
+#endif /* THROTTLE_H */

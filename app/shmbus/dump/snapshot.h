@@ -2,8 +2,8 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#ifndef HORIZON_H
-#define HORIZON_H
+#ifndef SNAPSHOT_H
+#define SNAPSHOT_H
 
 /*
  * What a bus holds at one moment: dump goes so far and not on for ever, as the
@@ -15,27 +15,27 @@
 
 #include <shmbus.h>
 
-struct horizon;
+struct snapshot;
 
 /* There is none yet. NULL: out of memory. */
-struct horizon *horizon_new(const struct shmbus_info *info);
-void horizon_free(struct horizon *h);
+struct snapshot *snapshot_new(const struct shmbus_info *info);
+void snapshot_free(struct snapshot *s);
 
 /* What the bus holds already will not be passed. 0, or -errno with shmbus_error_text(). */
-int horizon_skip(struct horizon *h, struct shmbus *bus);
+int snapshot_skip(struct snapshot *s, struct shmbus *bus);
 
 /* Now. 0, or -errno with shmbus_error_text(). */
-int horizon_set(struct horizon *h, struct shmbus *bus);
-bool horizon_is_set(const struct horizon *h);
+int snapshot_take(struct snapshot *s, struct shmbus *bus);
+bool snapshot_is_taken(const struct snapshot *s);
 
 /*
  * The next frame, of all. How much of it, 1 or 0, and of *missed, the frames
  * that were lost right before it, lies on this side; *missed becomes that much.
  */
-bool horizon_pass(struct horizon *h, const struct shmbus_meta *meta, uint32_t len,
-		  uint64_t *missed);
+bool snapshot_pass(struct snapshot *s, const struct shmbus_meta *meta, uint32_t len,
+		   uint64_t *missed);
 
 /* Has everything on this side been passed? */
-bool horizon_reached(const struct horizon *h);
+bool snapshot_is_complete(const struct snapshot *s);
 
-#endif /* HORIZON_H */
+#endif /* SNAPSHOT_H */
