@@ -9,16 +9,10 @@
 #include <sys/uio.h>
 
 #include "packet.h"
+#include "shmbus_ip.h"
 
 #define VLAN_LEN 4u
-#define TCP_MIN 20u
 #define TCP_DATA_OFF 12u /* where the header tells its own length */
-
-static uint32_t
-get16(const uint8_t *at)
-{
-	return (uint32_t)at[0] << 8 | at[1];
-}
 
 /* Where the IP header begins: behind VLAN tags, if any. 0: there is none. */
 static uint32_t
@@ -27,7 +21,7 @@ find_ip(const struct tap_packet *p)
 	uint32_t off = ETHER_HDR_LEN;
 
 	while (off <= p->len) {
-		switch (get16(p->bytes + off - 2)) {
+		switch (shmbus_ip_get16(p->bytes + off - 2)) {
 		case ETHERTYPE_VLAN:
 		case 0x88a8: /* of a provider */
 			off += VLAN_LEN;
@@ -48,23 +42,15 @@ finish_checksum(struct tap_packet *p)
 {
 	const uint32_t start = p->hdr.csum_start;
 	const uint32_t at = start + p->hdr.csum_offset;
-	uint64_t sum = 0;
-	uint32_t i;
+	uint16_t sum;
 
 	if (start > p->len || at + 2 > p->len)
 		return -EINVAL;
-	for (i = start; i + 1 < p->len; i += 2)
-		sum += get16(p->bytes + i);
-	if (i < p->len)
-		sum += (uint32_t)p->bytes[i] << 8;
-	while (sum >> 16 != 0)
-		sum = (sum & 0xffff) + (sum >> 16);
-	sum = ~sum & 0xffff;
-	/* In UDP 0 says that there is none, and everywhere else this is the same number. */
+	sum = (uint16_t)~shmbus_ip_sum(p->bytes + start, p->len - start);
+	/* 0 means "no checksum" in UDP; 0xffff is the same number in a ones' complement sum. */
 	if (sum == 0)
 		sum = 0xffff;
-	p->bytes[at] = (uint8_t)(sum >> 8);
-	p->bytes[at + 1] = (uint8_t)sum;
+	memcpy(p->bytes + at, &sum, sizeof(sum));
 	return 0;
 }
 
@@ -74,7 +60,7 @@ plan_segments(struct tap_packet *p)
 {
 	const uint32_t l4_off = p->hdr.csum_start;
 
-	if (!(p->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || l4_off + TCP_MIN > p->len)
+	if (!(p->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) || l4_off + SHMBUS_TCP_MIN > p->len)
 		return -EINVAL;
 	p->offload = (struct shmbus_offload){
 		.flags = SHMBUS_OFFLOAD_SEGMENT | SHMBUS_OFFLOAD_L4_CKSUM,
