@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus create: a new bus in a file that is not there yet. */
+/* shmbus create: makes a new bus in a file that does not exist yet. */
 
 #include <sys/stat.h>
 
@@ -49,18 +49,19 @@ take_numa(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "format", 'f', "FORMAT", "lanes (default), or shmif: NetBSD's", .take = take_format,
+	{ "format", 'f', "FORMAT", "lanes (default), or NetBSD's shmif", .take = take_format,
 	  .expects = "lanes or shmif" },
-	{ "ports", 'p', "N", "lanes: places for ports (default 32)", .take = take_ports,
+	{ "ports", 'p', "N", "lanes: the number of places for ports (default 32)",
+	  .take = take_ports,
 	  .expects = "a number from 1 on" },
-	{ "queues", 'q', "N", "lanes: Tx and Rx queues of a port at most (default 4)",
+	{ "queues", 'q', "N", "lanes: the most Tx queues, and Rx queues, of a port (default 4)",
 	  .take = take_queues,
 	  .expects = "a number from 1 on" },
-	{ "lane-size", 's', "BYTES", "lanes: ring of one Tx queue, as 256K, 4M (default 4M)",
+	{ "lane-size", 's', "BYTES", "lanes: size of the ring of one Tx queue, as 256K (default 4M)",
 	  .take = take_lane_size, .expects = "a power of two of bytes, which may end in K, M or G" },
-	{ "mode", 'm', "MODE", "permission bits, octal (default 0600)", .take = take_mode,
+	{ "mode", 'm', "MODE", "permission bits in octal (default 0600)", .take = take_mode,
 	  .expects = "permission bits in octal, as 0600 or 0660" },
-	{ "numa", 'n', "NODE", "lanes: NUMA node for its memory (default: whoever touches it first)",
+	{ "numa", 'n', "NODE", "lanes: NUMA node for its memory (default: by first touch)",
 	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
@@ -72,9 +73,9 @@ run(int n, char **operands, const void *conf)
 	struct stat st;
 
 	(void)n;
-	/* An empty file may become a bus when a port attaches; here even that stays as it is. */
+	/* A port that attaches may turn an empty file into a bus; create leaves even that alone. */
 	if (lstat(path, &st) == 0) {
-		say("path=%s: exists, and was not touched; choose another name, or remove it", path);
+		say("path=%s: already exists and was not changed; choose another name", path);
 		return CMD_FAILED;
 	}
 	if (shmbus_create(path, conf) != 0) {
@@ -88,8 +89,8 @@ const struct cmd cmd_create = {
 	.name = "create",
 	.operands = "PATH",
 	.summary = "make a new bus",
-	.about = "Makes a bus in the file PATH, which must not exist. Ports that attach to it later\n"
-		 "need not know its geometry. On hugetlbfs the bus is made of huge pages.\n",
+	.about = "Makes a bus in the file PATH, which must not exist. Ports that attach later need not\n"
+		 "know its geometry. On hugetlbfs the bus consists of huge pages.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus info: what a bus says of itself, its ports and its rings. */
+/* shmbus info: prints the state of a bus, of its ports and of its rings. */
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@ struct conf {
 };
 
 static const struct option_entry options[] = {
-	{ "json", 'j', NULL, "as JSON, for programs",
+	{ "json", 'j', NULL, "print JSON, for programs",
 	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
@@ -164,9 +164,10 @@ out_close:
 const struct cmd cmd_info = {
 	.name = "info",
 	.operands = "PATH",
-	.summary = "tell what a bus is, who is on it, what its rings hold",
-	.about = "Tells the format and geometry of the bus PATH, the memory it takes, its ports, dead\n"
-		 "ones too, and its rings. Needs permission to read the file, and disturbs nobody.\n",
+	.summary = "print the state of a bus, its ports and its rings",
+	.about = "Prints the format and geometry of the bus PATH, the memory that it uses, its ports,\n"
+		 "also dead ones, and its rings. Needs permission to read the file only, and does not\n"
+		 "disturb the ports.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -6,19 +6,19 @@
 #define PROGRESS_H
 
 /*
- * One line on the terminal that tells how far long work has got. Where stderr
- * is no terminal nothing is printed.
+ * One line on the terminal that shows the progress of long work. If stderr is
+ * not a terminal, nothing is printed.
  */
 
 #include <stdbool.h>
 
-/* Is it time to show something new? At most five times a second; cheap to ask. */
+/* Returns whether the line is to be replaced: at most five times a second. The call is cheap. */
 bool progress_due(void);
 
-/* Replace the line. */
+/* Replaces the line, if it is due. */
 void progress_show(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Take the line away: before other output, and at the end. */
+/* Clears the line. Call it before other output, and at the end. */
 void progress_clear(void);
 
 #endif /* PROGRESS_H */

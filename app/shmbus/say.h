@@ -7,9 +7,10 @@
 
 /* Messages to the user, on stderr, one line each: "shmbus dump: ...". */
 
-/* Who speaks, from now on. */
+/* Sets the name of the subcommand that later messages begin with. */
 void say_as(const char *cmd);
 
+/* Prints a message. The line of progress.h is cleared first. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* SAY_H */

@@ -3,11 +3,11 @@
  */
 
 /*
- * shmbus top: ports and their rates, again and again.
+ * shmbus top: shows ports and their rates, refreshed at an interval.
  *
- * A rate is what a counter grew by between two looks at the bus. The counters
- * are a slot's and not its owner's: they go on when a port takes over from a
- * dead one.
+ * A rate is the growth of a counter between two readings of the bus. The counters
+ * belong to a slot and not to its owner: they continue when a port takes over the
+ * slot of a dead one.
  */
 
 #include <inttypes.h>
@@ -30,7 +30,7 @@
 #include "stop.h"
 #include "units.h"
 
-/* On the wire a frame takes preamble, FCS and gap besides; that is not counted. */
+/* Per byte. Preamble, FCS and gap, which a frame needs on a cable, are not counted. */
 #define BITS 8
 
 struct conf {
@@ -55,16 +55,19 @@ take_interval(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "interval", 'i', "SECONDS", "time between two looks (default 1)", .take = take_interval,
+	{ "interval", 'i', "SECONDS", "time between two readings (default 1)", .take = take_interval,
 	  .expects = "seconds from 0.01 to 3600" },
-	{ "once", '1', NULL, "one interval, then end",
+	{ "once", '1', NULL, "end after one interval",
 	  .flag = offsetof(struct conf, once) },
-	{ "json", 'j', NULL, "one JSON object per interval and line, for programs",
+	{ "json", 'j', NULL, "print one JSON object per interval and line, for programs",
 	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
 
-/* A counter that went back belongs to a new bus or to a liar: then it did not grow. */
+/*
+ * Returns the growth of a counter per second. A counter that went back, because
+ * the bus is new or a port writes nonsense, counts as unchanged.
+ */
 static double
 grown(uint64_t before, uint64_t now, double seconds)
 {
@@ -110,8 +113,9 @@ print_port(const struct bus_state *before, const struct bus_state *now,
 }
 
 /*
- * Where the newest record begins, counted from the beginning of the bus. The
- * header alone tells: the ring itself is hard to read while it is in full use.
+ * Returns the position of the newest record, counted from the beginning of the
+ * bus. The header is enough for that; the ring itself is hard to read while many
+ * ports write it.
  */
 static uint64_t
 shmif_position(const struct shmbus_info *info)
@@ -119,7 +123,7 @@ shmif_position(const struct shmbus_info *info)
 	return info->gen * info->lane_size + info->last;
 }
 
-/* Bits per second that the one ring of a shmif bus carries: all that is known there. */
+/* Returns the bits per second of the ring of a shmif bus, the only rate known there. */
 static double
 shmif_bps(const struct bus_state *before, const struct bus_state *now)
 {
@@ -153,7 +157,7 @@ print_table(const struct bus_state *before, const struct bus_state *now)
 		print_port(before, now, &now->peers[i]);
 }
 
-/* The state as info has it, with the rates of each port. */
+/* Prints the state as info does, with the rates of each port. False: out of memory. */
 static bool
 print_json(const struct bus_state *before, const struct bus_state *now)
 {
@@ -188,7 +192,7 @@ print_json(const struct bus_state *before, const struct bus_state *now)
 static struct termios saved;
 static bool raw;
 
-/* Keys come one by one and unseen, so that q can end it. */
+/* Sets the terminal to deliver each key at once and without echo, so that q ends top. */
 static void
 terminal_begin(void)
 {
@@ -209,7 +213,7 @@ terminal_end(void)
 	raw = false;
 }
 
-/* Until the interval has passed. False: it is time to end. */
+/* Sleeps until the interval has passed or a key was pressed. False: top is to end. */
 static bool
 nap(double seconds, int stop)
 {
@@ -227,7 +231,7 @@ nap(double seconds, int stop)
 		return !stop_wanted();
 	if (stop_wanted())
 		return false;
-	/* Any other key: look at once. */
+	/* Any other key than q: read the bus at once. */
 	return read(STDIN_FILENO, &key, 1) == 1 && key != 'q';
 }
 
@@ -250,17 +254,17 @@ show(const struct conf *conf, const struct bus_state *before, const struct bus_s
 		if (!refresh && !conf->once)
 			putchar('\n');
 	}
-	/* Nobody reads it any more, or the disk is full: main tells. */
+	/* If the reader of the pipe has gone, or the disk is full, main reports the error. */
 	return fflush(stdout) == 0;
 }
 
-/* A bus never becomes shorter: what is looked at then is nobody's any more. */
+/* No port shortens the file of a bus. A file that becomes shorter is a bus no more. */
 static bool
-is_cut(const struct bus_state *before, const struct bus_state *now)
+is_truncated(const struct bus_state *before, const struct bus_state *now)
 {
 	if (now->info.file_size >= before->info.file_size)
 		return false;
-	say("path=%s: the bus is gone: somebody has cut the file to %" PRIu64 " of %" PRIu64 " bytes",
+	say("path=%s: the bus is gone: its file was truncated to %" PRIu64 " of %" PRIu64 " bytes",
 	    now->info.path, now->info.file_size, before->info.file_size);
 	return true;
 }
@@ -281,8 +285,9 @@ show_until_stopped(const struct conf *conf, struct shmbus *bus, int stop)
 			ok = false;
 			break;
 		}
-		ok = !is_cut(&before, &now);
-		if (ok && now.taken_ns - before.taken_ns >= 1000 * 1000) /* a key may come too soon */
+		ok = !is_truncated(&before, &now);
+		/* After a key the interval may be too short for a rate. */
+		if (ok && now.taken_ns - before.taken_ns >= 1000 * 1000)
 			ok = show(conf, &before, &now);
 		bus_state_free(&before);
 		before = now;
@@ -324,10 +329,10 @@ out_close:
 const struct cmd cmd_top = {
 	.name = "top",
 	.operands = "PATH",
-	.summary = "show ports and their rates, again and again",
-	.about = "Shows who is on the bus PATH, and what each port sends, receives and misses, in frames\n"
-		 "and bits per second. On a terminal the table is refreshed in place; q ends it.\n"
-		 "Needs permission to read the file, and disturbs nobody.\n",
+	.summary = "show the ports and their rates, refreshed at an interval",
+	.about = "Shows the ports on the bus PATH, and what each of them sends, receives and misses, in\n"
+		 "frames and bits per second. On a terminal the table is refreshed in place; q ends\n"
+		 "it. Needs permission to read the file only, and does not disturb the ports.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

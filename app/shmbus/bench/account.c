@@ -3,11 +3,11 @@
  */
 
 /*
- * Is each frame that was sent received or missed, by every receiver?
+ * Checks that every receiver has received or missed each frame that was sent.
  *
- * On lanes a station counts what it missed, to the frame. On shmif it only
- * knows whether it was overrun: one that was has missed what it did not
- * receive, and one that was not must have received everything.
+ * On lanes a station counts the frames that it missed exactly. On shmif a station
+ * only knows whether it was overrun. A station that was overrun has missed what it
+ * did not receive; a station that was not must have received everything.
  */
 
 #include "bench.h"

@@ -6,9 +6,9 @@
 #define BENCH_H
 
 /*
- * What shmbus bench measures. The parent (run.c) makes a bus, starts a
- * process for each station (worker.c), reads the counters that these
- * keep on a board in shared memory, and takes the differences.
+ * The parts of shmbus bench. The parent (run.c) makes a bus, and starts a process
+ * for each station (worker.c). The workers keep their counters on a board in
+ * shared memory. The parent reads the board twice and takes the differences.
  */
 
 #include <stdatomic.h>
@@ -34,7 +34,7 @@ struct bench_conf {
 	uint64_t lane_size;
 	uint32_t numa; /* as in shmbus_conf */
 	uint32_t cpus[BENCH_WORKERS_MAX];
-	uint32_t n_cpus; /* 0: those that we may use */
+	uint32_t n_cpus; /* 0: all that the process may use */
 	bool no_pause;
 	bool zero_copy;
 	bool check;
@@ -50,34 +50,38 @@ enum bench_role {
 	BENCH_PONG,
 };
 
-/* ---- the board: one writer per word, all relaxed but ready and go */
+/*
+ * ---- the board: each word has one writer. All accesses are relaxed, except those
+ * to ready, idle and phase.
+ */
 
 enum bench_phase {
-	BENCH_WAIT,   /* attach, tell that you are ready */
+	BENCH_WAIT,   /* workers attach, and set ready */
 	BENCH_GO,
 	BENCH_STOP,   /* senders end */
-	BENCH_DRAIN,  /* they have; receivers take what is left */
+	BENCH_DRAIN,  /* all senders have ended; receivers take what is left */
 	BENCH_END,
 };
 
+/* Written by one worker. */
 struct bench_seat {
-	_Alignas(64) _Atomic uint64_t frames; /* by its worker */
+	_Alignas(64) _Atomic uint64_t frames;
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t missed; /* receivers */
 	_Atomic uint64_t overruns; /* receivers */
 	_Atomic uint64_t bad;	 /* receivers, with check */
 	_Atomic bool ready;
-	_Atomic bool idle; /* receivers: nothing has come for a while */
-	char error[256];   /* written before it exits with 1 */
+	_Atomic bool idle; /* receivers: no frame has come for a while */
+	char error[256];   /* written before the worker exits with 1 */
 	struct histogram latency; /* pong: one way; ping: round trip */
 };
 
 struct bench_board {
-	_Alignas(64) _Atomic int phase; /* by the parent */
+	_Alignas(64) _Atomic int phase; /* written by the parent */
 	struct bench_seat seats[BENCH_WORKERS_MAX];
 };
 
-/* What a worker has to know; it never returns. */
+/* Runs a worker, in a process of its own. Never returns. */
 _Noreturn void bench_worker(const struct bench_conf *conf, const char *path, enum bench_role role,
 			    uint32_t size, uint32_t number, struct bench_board *board);
 
@@ -85,23 +89,24 @@ _Noreturn void bench_worker(const struct bench_conf *conf, const char *path, enu
 
 struct bench_result {
 	uint32_t size;
-	double tx_pps; /* of all senders together */
-	double rx_pps; /* of the mean receiver */
+	double tx_pps; /* the sum of all senders */
+	double rx_pps; /* the mean of all receivers */
 	uint64_t sent;
-	uint64_t received; /* by all receivers together */
-	uint64_t missed;   /* so */
+	uint64_t received; /* the sum of all receivers */
+	uint64_t missed;   /* the sum of all receivers */
 	uint64_t bad;
-	uint64_t unaccounted; /* neither received nor missed, or received unsent: something is broken */
+	uint64_t unaccounted; /* neither received nor missed, or received unsent: a fault */
 };
 
-/* account.c: one receiver's, of so many frames that it should have got, into the result. */
+/* The counters of one receiver. */
 struct bench_receipt {
 	uint64_t received;
-	uint64_t missed; /* as its station says; shmif: not used, as that is an estimate */
+	uint64_t missed; /* counted by its station; not used on shmif, where it is an estimate */
 	uint64_t overruns;
 	uint64_t bad;
 };
 
+/* account.c: adds the counters of one receiver to the result. result->sent is set before. */
 void bench_account(struct bench_result *result, uint32_t format, const struct bench_receipt *receipt);
 
 struct bench_latency {
@@ -111,8 +116,8 @@ struct bench_latency {
 };
 
 /*
- * Measure once. path must not exist, and does not afterwards. 0, or -errno
- * after a message; -EINTR: we were asked to stop.
+ * Measure once each. path must not exist before, and does not exist afterwards.
+ * Return 0, or -errno after a message; -EINTR, without a message: a signal came.
  */
 int bench_throughput(const struct bench_conf *conf, const char *path, uint32_t size,
 		     struct bench_result *result);
@@ -121,7 +126,7 @@ int bench_latency(const struct bench_conf *conf, const char *path, uint32_t size
 
 /* ---- report.c: results[size][run], latencies[size] or NULL */
 
-/* False: out of memory. */
+/* Prints the results. False: out of memory. */
 bool bench_report(const struct bench_conf *conf, const struct bench_result *results,
 		  const struct bench_latency *latencies);
 

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus bench: how fast a bus is, with the library and no DPDK. */
+/* shmbus bench: measures how fast a bus is, with the library and without DPDK. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,7 +20,7 @@
 #include "say.h"
 #include "stop.h"
 
-/* Header, and a number at each end of the payload. */
+/* The header, and a number at each end of the payload. */
 #define FRAME_MIN 30
 #define FRAME_MAX 65535
 
@@ -38,7 +38,7 @@ take_receivers(const char *value, void *conf)
 	return options_u32(value, 1, BENCH_WORKERS_MAX / 2, &((struct bench_conf *)conf)->receivers);
 }
 
-/* "1,2,3" into at most max numbers of a range. */
+/* Parses "1,2,3" into at most max numbers of a range. */
 static int
 take_list(const char *value, uint32_t from, uint32_t to, uint32_t *list, uint32_t max, uint32_t *n)
 {
@@ -125,16 +125,17 @@ static const struct option_entry options[] = {
 	{ "size", 's', "LIST", "bytes of a frame (default 64,512,1518; shmif: 1514)",
 	  .take = take_sizes,
 	  .expects = "numbers from 30 to 65535, with commas between, 16 at most" },
-	{ "burst", 'b', "N", "frames at a time (default 32)",
+	{ "burst", 'b', "N", "frames sent or received at a time (default 32)",
 	  .take = take_burst, .expects = "1 to 256" },
 	{ "seconds", 't', "SECONDS", "length of a run (default 1)", .take = take_seconds,
 	  .expects = "seconds from 0.01 to 86400" },
-	{ "runs", 'r', "N", "runs with each size; the median is told (default 3)",
+	{ "runs", 'r', "N", "runs with each size; the median counts (default 3)",
 	  .take = take_runs,
 	  .expects = "1 to 100" },
 	{ "format", 'f', "FORMAT", "lanes (default), or shmif",
 	  .take = take_format, .expects = "lanes or shmif" },
-	{ "lane-size", 0, "BYTES", "lanes: ring of a sender (default 4M)", .take = take_lane_size,
+	{ "lane-size", 0, "BYTES", "lanes: size of a sender's ring (default 4M)",
+	  .take = take_lane_size,
 	  .expects = "a power of two of bytes, which may end in K, M or G" },
 	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the bus",
 	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
@@ -142,22 +143,22 @@ static const struct option_entry options[] = {
 	  .expects = "CPUs that this process may use, with commas between" },
 	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",
 	  .flag = offsetof(struct bench_conf, no_pause) },
-	{ "zero-copy", 'z', NULL, "receivers look at frames where they lie",
+	{ "zero-copy", 'z', NULL, "receivers read frames in place, without a copy",
 	  .flag = offsetof(struct bench_conf, zero_copy) },
-	{ "check", 0, NULL, "numbers in each frame, looked at by receivers",
+	{ "check", 0, NULL, "senders number each frame, and receivers compare the numbers",
 	  .flag = offsetof(struct bench_conf, check) },
-	{ "latency", 'l', NULL, "measure latency, too: one frame to and fro",
+	{ "latency", 'l', NULL, "also measure latency: one frame there and back",
 	  .flag = offsetof(struct bench_conf, latency) },
-	{ "json", 'j', NULL, "results as JSON",
+	{ "json", 'j', NULL, "print JSON",
 	  .flag = offsetof(struct bench_conf, json) },
-	{ "csv", 0, NULL, "results as CSV, a line per run",
+	{ "csv", 0, NULL, "print CSV, a line per run",
 	  .flag = offsetof(struct bench_conf, csv) },
 	{ .name = NULL },
 };
 
-/* Fewer CPUs than processes is not what one wants to measure: say so. */
+/* Warns if there are fewer CPUs than processes: then the scheduler is measured, too. */
 static void
-tell_of_cpus(const struct bench_conf *conf)
+warn_of_cpus(const struct bench_conf *conf)
 {
 	const uint32_t processes = conf->senders + conf->receivers;
 	uint32_t cpus = conf->n_cpus;
@@ -173,7 +174,7 @@ tell_of_cpus(const struct bench_conf *conf)
 static const struct bench_conf *
 with_sizes(const struct bench_conf *given, struct bench_conf *conf)
 {
-	/* The longest frames without VLAN, which shmif takes without FCS only. */
+	/* The longest frames without VLAN tag: 1518 bytes with FCS, 1514 without; shmif takes 1514. */
 	const uint32_t longest = given->format == SHMBUS_FORMAT_SHMIF ? 1514 : 1518;
 
 	*conf = *given;
@@ -186,7 +187,7 @@ with_sizes(const struct bench_conf *given, struct bench_conf *conf)
 	return conf;
 }
 
-/* 0, or what is wrong and was told. */
+/* Runs all measurements. Returns 0, or -errno after a message; -EINTR without one. */
 static int
 measure(const struct bench_conf *conf, const char *path, struct bench_result *results,
 	struct bench_latency *latencies)
@@ -195,7 +196,7 @@ measure(const struct bench_conf *conf, const char *path, struct bench_result *re
 	uint32_t i;
 	int ret = 0;
 
-	/* The sizes take turns, so that a machine that changes does so for all. */
+	/* The sizes take turns, so that a change of the machine's speed affects all of them. */
 	for (i = 0; ret == 0 && i < conf->n_sizes * conf->runs; i++) {
 		const uint32_t s = i % conf->n_sizes;
 		const uint32_t at = s * conf->runs + i / conf->n_sizes;
@@ -232,7 +233,8 @@ run(int n, char **operands, const void *c)
 	}
 	snprintf(path, sizeof(path), "/dev/shm/shmbus-bench-%ld", (long)getpid());
 	if (n == 1 && lstat(operands[0], &st) == 0) {
-		say("path=%s: exists, and was not touched; the bench makes a bus of its own", operands[0]);
+		say("path=%s: already exists and was not changed; bench makes a bus of its own, so "
+		    "choose another name", operands[0]);
 		return CMD_FAILED;
 	}
 	ret = stop_catch();
@@ -240,7 +242,7 @@ run(int n, char **operands, const void *c)
 		say("cannot catch signals: %s", strerror(-ret));
 		return CMD_FAILED;
 	}
-	tell_of_cpus(conf);
+	warn_of_cpus(conf);
 	results = calloc((size_t)conf->n_sizes * conf->runs, sizeof(*results));
 	if (conf->latency)
 		latencies = calloc(conf->n_sizes, sizeof(*latencies));
@@ -250,7 +252,7 @@ run(int n, char **operands, const void *c)
 	}
 	ret = measure(conf, n == 1 ? operands[0] : path, results, latencies);
 	if (ret == -EINTR)
-		say("stopped; nothing is told of what is not complete");
+		say("stopped before the end, so there are no results");
 	else if (ret == 0 && bench_report(conf, results, latencies))
 		status = CMD_DONE;
 	else if (ret == 0)
@@ -265,10 +267,10 @@ const struct cmd cmd_bench = {
 	.name = "bench",
 	.operands = "[PATH]",
 	.summary = "measure how fast a bus is",
-	.about = "Starts senders and receivers as processes of their own, each on one CPU, on a bus that\n"
-		 "is made for it as PATH (default: below /dev/shm), which must not exist, and is removed.\n"
-		 "Tells the frames that a receiver gets in a second, those missed, and with --latency the\n"
-		 "time of one frame's way, and of the way there and back.\n",
+	.about = "Starts senders and receivers as processes of their own, each on one CPU. They use a\n"
+		 "new bus, which is made as PATH (default: below /dev/shm) and removed again. PATH must\n"
+		 "not exist. Prints how many frames per second each receiver gets, how many were\n"
+		 "missed, and with --latency the time of a frame one way, and there and back.\n",
 	.options = options,
 	.operands_min = 0,
 	.operands_max = 1,

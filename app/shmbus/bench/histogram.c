@@ -4,7 +4,7 @@
 
 #include "histogram.h"
 
-/* 0..63 have a bin each; from there on every power of two has 64. */
+/* Values from 0 to 63 have a bin each. Above, every power of two has 64 bins. */
 static unsigned int
 bin_of(uint64_t ns)
 {
@@ -17,7 +17,7 @@ bin_of(uint64_t ns)
 	return bin < HISTOGRAM_BINS ? bin : HISTOGRAM_BINS - 1;
 }
 
-/* The highest time that belongs there. */
+/* Returns the highest time that belongs to the bin. */
 static uint64_t
 top_of(unsigned int bin)
 {

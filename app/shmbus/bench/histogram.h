@@ -5,7 +5,7 @@
 #ifndef HISTOGRAM_H
 #define HISTOGRAM_H
 
-/* Times in ns, in steps of 1/64 of a power of two: no percentile is off by more than 1.6 %. */
+/* A histogram of times in ns. A bin is 1/64 of a power of two: percentiles are exact to 1.6 %. */
 
 #include <stdint.h>
 
@@ -19,13 +19,13 @@ struct histogram {
 	uint64_t bins[HISTOGRAM_BINS];
 };
 
-/* From all zeros. */
+/* Adds a time. A new histogram is all zeros. */
 void histogram_add(struct histogram *h, uint64_t ns);
 
-/* Put all of from into h. */
+/* Adds all times of from to h. */
 void histogram_merge(struct histogram *h, const struct histogram *from);
 
-/* The time that so many percent of all do not exceed; 0 of an empty one. */
+/* Returns the time that this percentage of all times does not exceed; 0 if there are none. */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
 
 #endif /* HISTOGRAM_H */

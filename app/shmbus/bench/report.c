@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What shmbus bench found: as a table, as JSON, as CSV. */
+/* Prints the results of shmbus bench as a table, as JSON or as CSV. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Of the runs with one size, what its receivers got. */
+/* Returns the median of the receivers' rates in the runs with one size. */
 static double
 median_rx(const struct bench_conf *conf, const struct bench_result *runs)
 {

@@ -3,10 +3,10 @@
  */
 
 /*
- * One measurement: a bus and its processes.
+ * Runs one measurement: a bus and its processes.
  *
- * The rate is taken between two looks at the counters in the middle of the
- * traffic, so neither the start nor the end of a process is in it. Then the
+ * The counters are read twice in the middle of the traffic, and the difference is
+ * the rate. It contains neither the start nor the end of a process. Then the
  * senders end, the receivers take what is left, and the sums must agree.
  */
 
@@ -29,7 +29,7 @@
 #define WARM_UP_S 0.2
 #define TICK_NS (2 * 1000 * 1000)
 
-/* Receivers that are not done by then never will be. */
+/* A receiver that still receives after this time never comes to an end. */
 #define DRAIN_S 60
 
 struct run {
@@ -48,7 +48,7 @@ now_s(void)
 
 /* ---- processes */
 
-/* The CPU for a process: those given, or those allowed, in turn. */
+/* Binds a process to one CPU: the CPUs given, or else those allowed, are taken in turn. */
 static void
 pin(const struct bench_conf *conf, unsigned int number)
 {
@@ -66,7 +66,7 @@ pin(const struct bench_conf *conf, unsigned int number)
 			if (CPU_ISSET(cpu, &allowed) && left-- == 0)
 				CPU_SET(cpu, &one);
 	}
-	/* If it cannot be, the scheduler decides: cmd.c has checked what was given. */
+	/* cmd.c has checked the CPUs. If this fails even so, the scheduler chooses. */
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
@@ -83,7 +83,7 @@ start(struct run *run, const char *path, enum bench_role role)
 		return -errno;
 	}
 	if (pid == 0) {
-		/* The terminal's Ctrl-C is for the parent, who ends us. */
+		/* Ctrl-C also signals this process. Only the parent reacts, and ends its workers. */
 		signal(SIGINT, SIG_IGN);
 		signal(SIGTERM, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -96,7 +96,7 @@ start(struct run *run, const char *path, enum bench_role role)
 	return 0;
 }
 
-/* All of them are still there, and nobody wants us to stop? */
+/* Returns 0 if all workers are running and no signal came; else -errno. */
 static int
 look(struct run *run)
 {
@@ -178,7 +178,10 @@ end(struct run *run, bool kill_them)
 	progress_clear();
 }
 
-/* The bus, and a process for each station. The file is gone again when all are attached. */
+/*
+ * Makes the bus, and starts a process for each station. The file is removed as soon
+ * as all stations have attached.
+ */
 static int
 begin(struct run *run, const struct bench_conf *conf, const char *path, uint32_t size,
       enum bench_role first, uint32_t n_first, enum bench_role second, uint32_t n_second)
@@ -246,7 +249,7 @@ take_look(const struct run *run)
 	return found;
 }
 
-/* The senders have ended, and the receivers found all that there was. */
+/* Ends the senders, and waits until the receivers have taken all that is left. */
 static int
 drain(struct run *run)
 {

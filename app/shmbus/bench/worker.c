@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The processes that shmbus bench measures: each is one station, and one loop. */
+/* The processes that shmbus bench measures. Each of them is one station with one loop. */
 
 #include <sched.h>
 #include <stdio.h>
@@ -13,10 +13,10 @@
 #include "bench.h"
 #include "shmbus_clock.h"
 
-/* As often in vain, and somebody else may have the CPU: there may be too few. */
+/* After this many polls in vain a worker yields its CPU: there may be fewer CPUs than workers. */
 #define SPINS 256
 
-/* A receiver that found nothing for so long has all that there was. */
+/* A receiver that gets no frame for this long has received all that there is. */
 #define IDLE_NS (50 * 1000 * 1000)
 
 /* Of the frames: IEEE's EtherType for experiments. */
@@ -51,12 +51,12 @@ phase(const struct worker *w)
 static void
 add(_Atomic uint64_t *counter, uint64_t n)
 {
-	/* Only we write it. */
+	/* The calling worker is the only writer. */
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
 			      memory_order_relaxed);
 }
 
-/* Nothing was to be done. */
+/* Counts a poll in vain. */
 static void
 pass(struct worker *w)
 {
@@ -75,7 +75,7 @@ make_frames(struct worker *w, unsigned int n)
 		fail(w, "out of memory");
 	for (i = 0; i < n; i++) {
 		frame = w->bytes + (size_t)i * w->size;
-		memset(frame, 0xff, 6); /* to all */
+		memset(frame, 0xff, 6); /* broadcast */
 		frame[6] = 0xb2;
 		frame[7] = 0xa0;
 		frame[11] = (uint8_t)w->number;
@@ -84,7 +84,7 @@ make_frames(struct worker *w, unsigned int n)
 	}
 }
 
-/* The same number at both ends of the payload; short frames have it once. */
+/* Writes the number to both ends of the payload. In short frames the ends overlap. */
 static void
 put_number(const struct worker *w, uint8_t *frame, uint64_t number)
 {
@@ -156,12 +156,15 @@ receive_views(struct worker *w)
 	for (i = 0; w->conf->check && (int)i < n; i++)
 		bad += !ends_agree(w, views[i].data, views[i].len);
 	ret = shmbus_release(w->station, (unsigned int)n);
-	if (ret > 0) /* else what was seen means nothing, and is counted as missed */
+	if (ret > 0) /* else the views were overwritten, and the frames count as missed */
 		add(&w->seat->bad, bad);
 	return ret;
 }
 
-/* Has nothing come for a while, though it could have? Then that is all. */
+/*
+ * Sets idle if no frame has come for a while. Polls that found the lock of a shmif
+ * bus held do not count, because a frame may have been there.
+ */
 static void
 tell_if_quiet(struct worker *w, uint64_t *quiet_ns, uint64_t *busy)
 {
@@ -201,7 +204,7 @@ run_receiver(struct worker *w)
 	}
 }
 
-/* ---- latency: one frame that goes to and fro, with the time it was sent at */
+/* ---- latency: one frame that goes there and back, and carries the time it was sent at */
 
 static void
 send_one(struct worker *w)
@@ -218,7 +221,7 @@ send_one(struct worker *w)
 	} while (sent == 0 && phase(w) == BENCH_GO);
 }
 
-/* False: it is over. *began: what the frame says when it was sent. */
+/* Receives one frame. *began: the sending time in the frame. False: the run is over. */
 static bool
 receive_one(struct worker *w, uint64_t *began)
 {
@@ -275,7 +278,7 @@ attach(struct worker *w, const char *path, enum bench_role role)
 	const struct shmbus_conf conf = {
 		.flags = SHMBUS_EXISTING | (role == BENCH_SENDER ? SHMBUS_SEND_ONLY : 0) |
 			 (w->conf->no_pause ? SHMBUS_NO_PAUSE : 0),
-		.pause_timeout_ms = 10 * 1000, /* a busy machine is no reason to give somebody up */
+		.pause_timeout_ms = 10 * 1000, /* on a busy machine a receiver may sleep for long */
 		.name = name,
 	};
 

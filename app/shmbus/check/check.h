@@ -6,52 +6,58 @@
 #define CHECK_H
 
 /*
- * Is a bus what its format says? One look, and the mending, for each format.
+ * Compares a bus with its format, and repairs it. Each format has a function that
+ * looks and one that mends.
  *
  * Theory of operation
  *
- * A look opens the file for reading, and takes no lock that anybody would
- * have to wait for. On a live bus it may see what is being changed as wrong;
- * so only what several looks have found is (cmd.c).
+ * A look opens the file for reading only, and takes no lock that a port could
+ * have to wait for. On a live bus a look may catch a word in the middle of a
+ * change and take the word for wrong. Only a finding that several looks in a row
+ * have in common is reported (cmd.c).
  *
- * Who mends holds the attach lock, so that nobody comes or goes, and of what
- * belongs to a slot also the slot's lock, as its next owner would. So nothing
- * is ever written that a living port may write.
+ * Mending holds the attach lock, so that no port joins or leaves meanwhile. What
+ * belongs to a slot is mended under the lock of the slot, which the next owner of
+ * the slot would take, too. A word that a living port may write is therefore
+ * never written.
  */
 
 #include "findings.h"
 #include "shmbus_bus.h"
 
 /*
- * 0; or -errno with a text: it cannot be read, or is no bus of this format.
- * again: what has to be wrong for a while has been waited for by the look before.
+ * Looks at a bus, and adds to f what is wrong. Returns 0, or -errno with a text if
+ * the file cannot be read or is not a bus of this format.
+ *
+ * again: a previous look has already waited to see whether the lock moves.
  */
 int check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e);
 int check_shmif_look(const char *path, bool again, struct findings *f, struct shmbus_error *e);
 
 /*
- * Mend what is wrong, and leave nothing of those who died. 0, also if not all
- * could be mended: look again; or -errno with a text.
+ * Mends what is wrong, and clears what dead ports have left. Returns 0 also if a
+ * fault could not be mended, so look again afterwards; or -errno with a text.
  */
 int check_lanes_mend(const char *path, struct shmbus_error *e);
-/* break_ns: after which a lock that nothing is known of is taken away. */
+/* break_ns: the time without movement after which a lock with an unknown holder is broken. */
 int check_shmif_mend(const char *path, uint64_t break_ns, struct shmbus_error *e);
 
 /*
- * Of the lanes format: the header and the bell. usable: it is good enough for
- * shmbus_bus_open. -EMEDIUMTYPE: it is not this format's.
+ * Looks at the header and the bell of a lanes bus. *usable: shmbus_bus_open will
+ * accept the header, or will report that the file is not a bus. Returns 0, or
+ * -errno with a text.
  */
 int check_header_look(const char *path, struct findings *f, bool *usable, struct shmbus_error *e);
 int check_header_mend(const char *path, struct shmbus_error *e);
 
-/* One lane. */
+/* Looks at one lane. */
 void check_lane_look(struct shmbus_bus *bus, uint32_t lane, struct findings *f);
-/* The caller holds the lock of the lane's slot. */
+/* Mends one lane. The caller holds the lock of the lane's slot. */
 void check_lane_mend(struct shmbus_bus *bus, uint32_t lane);
 
-/* All cursors. */
+/* Looks at all cursors. */
 void check_cursors_look(struct shmbus_bus *bus, struct findings *f);
-/* Those of a slot whose lock the caller holds: none is active any more. */
+/* Deactivates all cursors of a slot. The caller holds the lock of the slot. */
 void check_cursors_clear(struct shmbus_bus *bus, uint32_t slot);
 
 #endif /* CHECK_H */

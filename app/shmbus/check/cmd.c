@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus check: whether a bus is what its format says, and the mending of what is not. */
+/* shmbus check: compares a bus with its format, and mends what is wrong. */
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 #include "say.h"
 #include "shmbus_shmif_bus.h"
 
-/* What is wrong stays wrong for as many looks, this far apart. */
+/* A finding counts if this many looks in a row have it; and the time between two looks. */
 #define LOOKS 4
 #define LOOKS_APART_NS (20 * 1000 * 1000)
 
@@ -41,18 +41,18 @@ take_break(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "repair", 'r', NULL, "mend what belongs to nobody who lives",
+	{ "repair", 'r', NULL, "mend what does not belong to a living port",
 	  .flag = offsetof(struct conf, repair) },
 	{ "lock-break", 'b', "SECONDS",
-	  "shmif: when a lock that NetBSD took, and nothing moves, is broken (default 5)",
+	  "shmif: break a lock of NetBSD's after this time without movement (default 5)",
 	  .take = take_break,
 	  .expects = "seconds from 0.1 to 3600" },
-	{ "json", 'j', NULL, "as JSON, for programs",
+	{ "json", 'j', NULL, "print JSON, for programs",
 	  .flag = offsetof(struct conf, json) },
 	{ .name = NULL },
 };
 
-/* The first look tells what may be wrong, the others what is. */
+/* Finds what is wrong: the findings of the first look that all later looks confirm. */
 static int
 look(const char *path, bool shmif, struct findings *f)
 {
@@ -145,7 +145,7 @@ print_json(const char *path, bool shmif, const struct findings *f, unsigned int 
 		goto err;
 	for (i = 0; i < f->n; i++) {
 		found = &f->list[i];
-		/* As text: JSON's numbers end at 2^63. */
+		/* As text: the integers of jansson end at 2^63. */
 		snprintf(value, sizeof(value), "%" PRIu64, found->value);
 		entry = json_pack("{s:I, s:s, s:s, s:s, s:b}", "offset", (json_int_t)found->off,
 				  "what", found->what, "value", value, "right", found->right,
@@ -167,7 +167,10 @@ err:
 	return CMD_FAILED;
 }
 
-/* What was found before and is not there any more was mended; what is new is wrong, too. */
+/*
+ * Marks as mended each earlier finding that the later look does not have. Returns
+ * the number of faults that the later look found, old and new.
+ */
 static unsigned int
 compare(struct findings *before, const struct findings *after)
 {
@@ -193,7 +196,7 @@ run(int n, char **operands, const void *c)
 	if (look(path, shmif, &f) != 0)
 		return CMD_FAILED;
 	wrong = f.n;
-	/* Also if nothing is wrong: what dead ports left is not. */
+	/* Also if nothing is wrong: what dead ports have left is no finding, but is cleared. */
 	if (conf->repair)
 		failed = mend(path, shmif, conf) != 0;
 	if (conf->repair && !failed) {
@@ -223,10 +226,11 @@ run(int n, char **operands, const void *c)
 const struct cmd cmd_check = {
 	.name = "check",
 	.operands = "PATH",
-	.summary = "look whether a bus is damaged, and mend it",
-	.about = "Looks whether the bus PATH is in all what its format says, and tells what is not:\n"
-		 "where in the file, what is there, and what would be right. The bus may be in use.\n"
-		 "Changes nothing without --repair, and with it nothing that a living port may write.\n",
+	.summary = "check a bus for damage, and repair it",
+	.about = "Compares the bus PATH with its format. Each deviation is printed with its offset in\n"
+		 "the file, the value found there, and what would be right. The bus may be in use.\n"
+		 "Without --repair nothing is changed. With --repair nothing is written that a living\n"
+		 "port may write.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -3,8 +3,8 @@
  */
 
 /*
- * The cursors of a lanes bus. Most of them are holes in the file, which are
- * passed over: to touch one would give it memory.
+ * The cursors of a lanes bus. Most of them lie in holes of the file. Holes are
+ * skipped, because access through a mapping would allocate memory for them.
  */
 
 #include <errno.h>
@@ -17,13 +17,13 @@
 
 #define BLOCK 256 /* cursors that are read at a time */
 
-/* The next data at or behind off; end if there is none before it. */
+/* Returns the offset of the next data at or behind off; end if there is none before end. */
 static uint64_t
 next_data(const struct shmbus_bus *bus, uint64_t off, uint64_t end)
 {
 	const off_t found = lseek(bus->file.fd, (off_t)off, SEEK_DATA);
 
-	/* A filesystem that cannot tell holes: all of it is read. */
+	/* If the filesystem does not know holes, everything is read. */
 	if (found < 0)
 		return errno == ENXIO ? end : off;
 	return (uint64_t)found < end ? (uint64_t)found : end;
@@ -39,7 +39,7 @@ is_zero(const struct shmbus_cursor *c)
 
 typedef void each_fn(struct shmbus_bus *bus, uint32_t number, struct findings *f);
 
-/* Call it for each cursor from..to-1 that has ever been written. */
+/* Calls each() for every cursor from..to-1 that is not all zeros. */
 static void
 for_each(struct shmbus_bus *bus, uint64_t from, uint64_t to, each_fn *each, struct findings *f)
 {

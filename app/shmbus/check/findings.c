@@ -9,7 +9,7 @@
 
 #include "findings.h"
 
-/* More than anybody reads. */
+/* A report with more findings than this helps nobody. */
 #define FINDINGS_MAX 1000
 
 static struct finding *

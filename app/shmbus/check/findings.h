@@ -5,49 +5,53 @@
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
-/* What is wrong with a bus: a list of words in its file, with what would be right. */
+/* A list of what is wrong with a bus: places in its file, and what would be right there. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The slot of what belongs to no port. */
+/* The slot of a finding that belongs to no port. */
 #define FINDINGS_NOBODY UINT32_MAX
 
 struct finding {
 	uint64_t off;   /* in the file */
-	uint64_t value; /* what is there */
-	uint32_t slot;  /* whose it is to write, or FINDINGS_NOBODY */
+	uint64_t value; /* found there */
+	uint32_t slot;  /* the owner of this slot may write it; or FINDINGS_NOBODY */
 	bool mended;
-	char what[96];
-	char right[96];
+	char what[96];  /* the name of the field */
+	char right[96]; /* the values that would be right */
 };
 
 struct findings {
 	struct finding *list;
 	unsigned int n;
 	unsigned int room;
-	bool more; /* than were taken in */
+	bool more; /* the list is full: some findings are not in it */
 };
 
-/* A struct of the file, for what is found in it. */
+/* A struct in the file. Findings in it are named after it. */
 struct place {
 	uint64_t off;
 	uint32_t slot;
 	char name[64];
 };
 
-/* field_off counts from place->off. format: what would be right. f may be NULL: nobody listens. */
+/*
+ * Adds a finding. field_off counts from place->off. format: the values that would
+ * be right. If f is NULL, nothing is recorded.
+ */
 void findings_add(struct findings *f, const struct place *place, uint64_t field_off,
 		  const char *field, uint64_t value, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
-/* Bytes that are to be 0, as they are reserved. */
+/* Adds a finding if one of these reserved bytes is not 0. */
 void findings_add_reserved(struct findings *f, const struct place *place, uint64_t field_off,
 			   const void *bytes, unsigned int len);
 
+/* Returns whether the list has a finding for the same field at the same offset. */
 bool findings_have(const struct findings *f, const struct finding *wanted);
 
-/* Of those in f leave only what is in other, too. */
+/* Removes from f the findings that are not in other. */
 void findings_keep_common(struct findings *f, const struct findings *other);
 
 void findings_free(struct findings *f);

@@ -5,8 +5,9 @@
 /*
  * The header of a lanes bus, the bell behind it, and the size of the file.
  *
- * Nobody writes a header that is there. If three numbers in it are right, all
- * else can be told from them; so it is mended while no port is on the bus.
+ * No port writes the header of a bus that exists. All fields of the header follow
+ * from three numbers in it: ports, queues and lane_size. If these are right, the
+ * header can be mended, which is done only while no port is on the bus.
  */
 
 #include <errno.h>
@@ -21,12 +22,12 @@
 
 #define START (SHMBUS_BELL_OFF + sizeof(struct shmbus_bell))
 
-/* The start of a file, and what it should be. */
+/* The first bytes of a file, and the geometry that they should describe. */
 struct start {
 	uint8_t bytes[START];
-	struct shmbus_header header; /* a copy of it */
+	struct shmbus_header header; /* a copy from bytes */
 	struct shmbus_bell bell;
-	struct shmbus_geometry geo;  /* as the three numbers have it */
+	struct shmbus_geometry geo;  /* follows from the three numbers */
 	bool lanes;                  /* the magic is right */
 	bool measured;               /* geo is known */
 };
@@ -40,7 +41,7 @@ data_off_fits(const struct shmbus_geometry *geo, uint64_t off)
 	return off >= end && off <= end + SHMBUS_LANE_SIZE_MAX && off % SHMBUS_DATA_ALIGN == 0;
 }
 
-/* -errno with a text if the file cannot be read. */
+/* Reads the first bytes of a file. Returns 0, or -errno with a text. */
 static int
 read_start(const struct shmbus_file *file, struct start *s, struct shmbus_error *e)
 {
@@ -58,7 +59,7 @@ read_start(const struct shmbus_file *file, struct start *s, struct shmbus_error 
 	conf.ports = s->header.ports;
 	conf.queues = s->header.queues;
 	conf.lane_size = s->header.lane_size;
-	/* 0 would be the default here. */
+	/* In conf 0 would mean the default. */
 	if (!s->lanes || conf.ports == 0 || conf.queues == 0 || conf.lane_size == 0 ||
 	    shmbus_geometry_new(&s->geo, &conf, file->page_size, NULL) != 0)
 		return 0;
@@ -161,14 +162,17 @@ check_header_look(const char *path, struct findings *f, bool *usable, struct shm
 		look_at_header(&s, size, f);
 		look_at_bell(&s.bell, f);
 	}
-	/* What is no bus whoever opens it will say. */
+	/* For a file that is not a bus, shmbus_bus_open has the better message. */
 	*usable = !s.lanes ||
 		  shmbus_geometry_read(&geo, &s.header, size, &conf, file.page_size, NULL) == 0;
 	shmbus_file_close(&file);
 	return ret;
 }
 
-/* The attach lock is held; so if all slots' locks can be had, nobody is on the bus. */
+/*
+ * Returns whether no port is on the bus: the locks of all slots are free. The
+ * caller holds the attach lock, so that no port can join afterwards.
+ */
 static bool
 nobody_there(const struct shmbus_file *file, const struct shmbus_geometry *geo)
 {
@@ -211,7 +215,10 @@ mend(const struct shmbus_file *file, struct start *s, uint64_t size, struct shmb
 
 	if (!s->measured || s->header.version != SHMBUS_VERSION || !nobody_there(file, &s->geo))
 		return 0;
-	/* Three numbers that are possible, but not this bus's, would ruin all the rest. */
+	/*
+	 * Three numbers that are valid, but not those of this bus, would ruin everything
+	 * else. Two fields must confirm them: the size in the header or that of the file.
+	 */
 	if (s->header.file_size != s->geo.file_size && size != s->geo.file_size)
 		return 0;
 	if (size < s->geo.file_size && ftruncate(file->fd, (off_t)s->geo.file_size) != 0)

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The entry of a lane: positions, marks, stamps. */
+/* Looks at the entry of a lane: positions, marks and stamps. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ look_at_positions(const struct lane *l)
 			     l->tail, l->size);
 }
 
-/* What would be right of a mark of a lane with this tail; NULL: it is. */
+/* Returns what would be right for mark i of a lane with this tail; NULL if the mark is right. */
 static const char *
 mark_problem(const struct lane *l, unsigned int i, uint64_t tail)
 {
@@ -127,7 +127,7 @@ check_lane_load_stamps(const struct lane *l, uint64_t tail, uint64_t *seq, unsig
 	return shmbus_load(&l->entry->tail) == tail;
 }
 
-/* seen: what the walk up to l->tail has come to. */
+/* seen: the result of the walk up to l->tail. */
 static void
 look_at_stamps(const struct lane *l, const struct walk *seen)
 {

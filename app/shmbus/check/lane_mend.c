@@ -3,14 +3,14 @@
  */
 
 /*
- * Mending a lane, which nobody writes meanwhile.
+ * Mends a lane that no port writes meanwhile.
  *
  * Theory of operation
  *
- * As little as possible is given up: what lies below the first mark from which
- * the records follow each other up to the tail. Head is raised there. If there
- * is no such mark all is given up: head and tail both go to the next chunk. To
- * a reader that is as if it had been overtaken.
+ * As few frames as possible are given up: those below the first mark from which
+ * the records follow each other up to the tail. Head is raised to this mark. If
+ * there is no such mark, all frames are given up: head and tail both move to the
+ * next chunk. To a reader this looks as if the writer had overtaken it.
  */
 
 #include <string.h>
@@ -39,7 +39,7 @@ set_positions(struct lane *l, uint64_t head, uint64_t tail, uint64_t seq)
 		shmbus_store_release(&e->tail, tail);
 }
 
-/* The number of the next frame, as well as the stamps tell it. */
+/* Returns the number of the next frame, as far as the stamps tell it. */
 static uint64_t
 guess_seq(const struct lane *l, uint64_t tail)
 {
@@ -66,8 +66,8 @@ give_up_all(struct lane *l)
 }
 
 /*
- * The positions make no sense. With one stamp's they may; or with the head
- * that the lane's next writer would choose.
+ * Finds positions for a lane whose head and tail do not fit. The position of a
+ * stamp may fit as the tail; or the head that the lane's next writer would choose.
  */
 static bool
 find_positions(struct lane *l)

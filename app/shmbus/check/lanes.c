@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* A lanes bus as a whole, and its port table. */
+/* Checks a lanes bus as a whole, and its port table. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -75,14 +75,14 @@ cursors_size(const struct shmbus_geometry *geo)
 	return (uint64_t)geo->queues * geo->lanes * sizeof(struct shmbus_cursor);
 }
 
-/* A port has at least its first lane. */
+/* Returns the number of lanes that a port has memory for: at least the first. */
 static uint32_t
 lanes_of(const struct shmbus_peer *peer)
 {
 	return peer->n_txq != 0 ? peer->n_txq : 1;
 }
 
-/* The tables, and what living ports write, must have their memory. */
+/* Compares the memory of the file with what the tables and the living ports need. */
 static void
 look_at_memory(const struct shmbus_bus *bus, struct findings *f)
 {
@@ -137,7 +137,7 @@ check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e)
 	return 0;
 }
 
-/* The caller has the slot's lock. It becomes a free one, as if its owner had left. */
+/* Frees a slot, as if its owner had left. The caller holds the lock of the slot. */
 static void
 mend_port(struct shmbus_bus *bus, uint32_t slot)
 {
@@ -173,7 +173,7 @@ mend_slot(struct shmbus_bus *bus, uint32_t slot)
 	mend_port(bus, slot);
 }
 
-/* This changes no byte that anybody could see. */
+/* Allocates the memory that ports need. The contents of the file do not change. */
 static int
 give_memory(const struct shmbus_bus *bus)
 {

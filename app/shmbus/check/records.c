@@ -7,10 +7,10 @@
  *
  * Theory of operation
  *
- * The records are walked from the oldest mark up to the tail as it was at the
- * beginning, as a reader would: copied, and believed if head has not passed
- * them by then. A record that is wrong ends the walk, which goes on from the
- * next mark.
+ * The walk goes from the oldest mark up to the tail that was loaded first. It
+ * reads as a port does: a record is copied, and the copy counts if head has not
+ * passed the record by then. Behind a record that is wrong, the walk continues at
+ * the next mark.
  */
 
 #include <inttypes.h>
@@ -41,7 +41,7 @@ struct record {
 enum verdict {
 	FINE,
 	WRONG,
-	OVERTAKEN, /* it may be right or wrong, it is no longer there */
+	OVERTAKEN, /* the writer has overwritten it: nothing is known of it */
 };
 
 static bool
@@ -54,7 +54,11 @@ overtaken(const struct lane *l, uint64_t pos)
 	return (int64_t)(shmbus_load(&l->entry->head) - pos) > 0;
 }
 
-/* Bytes at a position; with system calls, which no hole and no short file can hurt. */
+/*
+ * Copies the bytes at a position. System calls do that, because a hole or a file
+ * that is too short would hurt an access through a mapping. False: the file is too
+ * short.
+ */
 static bool
 get(const struct lane *l, uint64_t pos, void *to, uint64_t len)
 {
@@ -104,7 +108,7 @@ look_at_header(const struct lane *l, struct record *r)
 	return WRONG;
 }
 
-/* The request of a frame of len bytes, the lines of which end at end. */
+/* Returns whether the request of a frame of len bytes is valid. end: where its lines end. */
 static bool
 request_fits(const struct lane *l, const struct record *r, uint64_t end, uint32_t len)
 {
@@ -174,7 +178,7 @@ look_at_record(struct lane *l, struct record *r, uint64_t pos)
 	return OVERTAKEN;
 }
 
-/* The lowest mark at or above from, if it lies below the tail; else the tail. */
+/* Returns the lowest mark at or above from, if it lies below the tail; else the tail. */
 static uint64_t
 next_mark(const struct lane *l, uint64_t from)
 {
@@ -187,7 +191,7 @@ next_mark(const struct lane *l, uint64_t from)
 	return best;
 }
 
-/* Does a mark point into the middle of this record? */
+/* Adds a finding for each mark that points into the middle of this record. */
 static void
 look_for_marks_in(struct lane *l, const struct record *r)
 {
@@ -203,7 +207,10 @@ look_for_marks_in(struct lane *l, const struct record *r)
 	}
 }
 
-/* The writer has come to where we were: a mark that it will not come to at once, or the tail. */
+/*
+ * Returns where to go on after the writer has overtaken the walk: a mark that the
+ * writer will not reach at once, or the tail if there is no such mark.
+ */
 static uint64_t
 skip_overwritten(struct lane *l)
 {
@@ -218,7 +225,7 @@ struct walk
 check_records_walk(struct lane *l)
 {
 	struct walk w = { .any = false };
-	bool follows = false; /* a record before this one told its number */
+	bool follows = false; /* w.seq is known, from the record before this one */
 	struct record r;
 	unsigned int skips = 0;
 	enum verdict verdict;

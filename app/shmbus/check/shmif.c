@@ -3,18 +3,18 @@
  */
 
 /*
- * A shmif bus: its header, its lock, and the records of its ring.
+ * Checks a shmif bus: its header, its lock, and the records of its ring.
  *
  * Theory of operation
  *
- * Whoever has the lock may change all of it. So the ring is looked at as
- * shmbus_shmif_monitor.h does: between two moments at which the lock was free
- * it is copied, and of the copy counts what first has not passed meanwhile.
- * Where such moments do not come, or writers are too fast, the records are
- * not looked at.
+ * The holder of the lock may change everything. The ring is therefore read as
+ * shmbus_shmif_monitor.h does: it is copied between two moments at which the lock
+ * is free, and the records of the copy that first has not passed meanwhile count.
+ * If there are no such moments, or the writers are too fast, the records are not
+ * looked at.
  *
- * A lock is stuck if it is held, or claimed, and nothing at all has moved for
- * a while; and that is wrong unless the port that has it lives.
+ * A lock is stuck if it is held or claimed, and no word of the header has changed
+ * for a while. A stuck lock is wrong unless the port that holds it is alive.
  */
 
 #include <errno.h>
@@ -38,7 +38,7 @@
 #define STUCK_OURS_NS (300 * 1000 * 1000)
 #define STUCK_FOREIGN_NS (1000 * 1000 * 1000)
 #define TRIES 50
-/* Longer than a lock may be held that nobody breaks. */
+/* How much longer than the time to break a lock a repair waits for the lock. */
 #define LOCK_WAIT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 
 #define ID 0xffu
@@ -53,7 +53,7 @@ nap(void)
 	nanosleep(&t, NULL);
 }
 
-/* All words that a holder of the lock changes. */
+/* All words of the header that a holder of the lock changes. */
 struct seen {
 	uint32_t lock;
 	uint32_t spare;
@@ -77,7 +77,7 @@ same_words(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *
 	return a->gen == b->gen && a->last == b->last && a->first == b->first;
 }
 
-/* Is the lock held or claimed, and does nothing move, for this long? */
+/* Reads the words of the header for for_ns. Returns whether none of them has changed. */
 static bool
 stuck(const struct shmbus_shmif *bus, const struct seen *first, uint64_t for_ns)
 {
@@ -94,7 +94,7 @@ stuck(const struct shmbus_shmif *bus, const struct seen *first, uint64_t for_ns)
 	return true;
 }
 
-/* False: the ring cannot be looked at, as somebody who may be dead is about to change it. */
+/* Returns false if the ring cannot be read: a port that may be dead is changing it. */
 static bool
 look_at_lock(const struct shmbus_shmif *bus, bool again, struct findings *f)
 {
@@ -136,7 +136,7 @@ look_at_words(const struct shmbus_shmif_words *w, struct findings *f)
 	return f->n == before ? 0 : -EILSEQ;
 }
 
-/* The words at a moment when the lock was free. -EBUSY: there was none. */
+/* Loads the words at a moment at which the lock is free. -EBUSY: there is no such moment. */
 static int
 see_free(const struct shmbus_shmif *bus, struct shmbus_shmif_words *w)
 {
@@ -165,8 +165,8 @@ place_record(struct place *place, uint64_t pos)
 }
 
 /*
- * Records from..s->last of a copy that begins at s->first. False: they do not
- * lead from one to the next.
+ * Looks at the records from..s->last of a copy that begins at s->first. False: a
+ * length is wrong, so that the next record cannot be found.
  */
 static bool
 look_at_records(const struct shmbus_shmif *bus, const uint8_t *copy,
@@ -199,7 +199,7 @@ look_at_records(const struct shmbus_shmif *bus, const uint8_t *copy,
 	}
 }
 
-/* Words that are within their ranges make no sense even so. */
+/* Adds a finding for words that are within their ranges, but contradict the ring. */
 static void
 explain(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w, struct findings *f)
 {
@@ -216,7 +216,7 @@ explain(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w, stru
 			     "where a record begins, not within the newest, at %u", w->last % DATA);
 }
 
-/* The copy is of DATA bytes. -EBUSY: no copy was whole. */
+/* copy has room for DATA bytes. -EBUSY: writers were too fast for a consistent copy. */
 static int
 look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 {
@@ -242,7 +242,7 @@ look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 			explain(bus, &w, f);
 			return 0;
 		}
-		/* Of an honest bus first never goes back. */
+		/* On a bus without a fault first never goes back. */
 		if (!same_words(&w, &again) &&
 		    (shmbus_shmif_work_out(bus, &again, &now) != 0 || now.first < s.first ||
 		     now.first > s.last))
@@ -253,7 +253,7 @@ look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 	return -EBUSY;
 }
 
-/* What must be right for the file to be mapped. False: it is not. */
+/* Looks at what must be right before the file can be mapped. *usable: all of it is. */
 static int
 look_at_file(const char *path, struct findings *f, bool *usable, struct shmbus_error *e)
 {
@@ -296,7 +296,7 @@ check_shmif_look(const char *path, bool again, struct findings *f, struct shmbus
 		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", path);
 	ret = shmbus_shmif_open_readonly(&bus, path, e);
 	if (ret == 0) {
-		/* With the lock stuck the ring is right when that is taken away. */
+		/* While the lock is stuck, the ring is not looked at: breaking the lock repairs it. */
 		if (look_at_lock(&bus, again, f))
 			look_at_ring(&bus, copy, f);
 		shmbus_shmif_close(&bus);
@@ -307,7 +307,7 @@ check_shmif_look(const char *path, bool again, struct findings *f, struct shmbus
 
 /* ---- mending */
 
-/* The version may be another program's; the size is as NetBSD would make it. */
+/* Mends the size, as NetBSD would. The version is left alone: another program may know it. */
 static int
 mend_size(const char *path, struct shmbus_error *e)
 {
@@ -341,7 +341,7 @@ mend_times(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s)
 	}
 }
 
-/* The lock is held. */
+/* Mends the ring. The caller holds the lock. */
 static void
 mend_ring(const struct shmbus_shmif *bus, uint8_t *copy)
 {

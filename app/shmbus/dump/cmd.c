@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus dump: what it is told. The work is in dump.c. */
+/* shmbus dump: its options. The work is done in dump.c. */
 
 #include <errno.h>
 #include <stddef.h>
@@ -65,28 +65,29 @@ take_snaplen(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "write", 'w', "FILE", "write a capture, - for stdout (default: print)",
+	{ "write", 'w', "FILE", "write a capture to FILE, - for stdout (default: print)",
 	  .take = take_write,
 	  .expects = "the name of a file, or -" },
-	{ "format", 'F', "FORMAT", "of the capture: pcapng (default), or pcap, also by FILE.pcap",
+	{ "format", 'F', "FORMAT", "format of the capture: pcapng (default), or pcap (also FILE.pcap)",
 	  .take = take_format, .expects = "pcapng or pcap" },
-	{ "follow", 'f', NULL, "go on with what comes, until a signal", .take = take_follow },
-	{ "new", 'n', NULL, "only what comes from now on, until a signal", .take = take_new },
-	{ "keep-up", 'k', NULL, "take CPU time from others rather than miss frames",
+	{ "follow", 'f', NULL, "continue with new frames, until a signal", .take = take_follow },
+	{ "new", 'n', NULL, "show new frames only, until a signal", .take = take_new },
+	{ "keep-up", 'k', NULL, "take CPU time from other processes rather than miss frames",
 	  .flag = offsetof(struct dump_conf, keep_up) },
 	{ "count", 'c', "N", "end after N frames",
 	  .take = take_count, .expects = "a number from 1 on" },
-	{ "snaplen", 's', "BYTES", "write or print no more of a frame", .take = take_snaplen,
+	{ "snaplen", 's', "BYTES", "write or print at most this much of a frame",
+	  .take = take_snaplen,
 	  .expects = "bytes, from 1 to 262144" },
-	{ "no-tcpdump", 't', NULL, "print lines of our own, with the ports' names",
+	{ "no-tcpdump", 't', NULL, "print one line per frame, with the port's name, without tcpdump",
 	  .flag = offsetof(struct dump_conf, no_tcpdump) },
-	{ "ethernet", 'e', NULL, "as tcpdump's: print the Ethernet header, too",
+	{ "ethernet", 'e', NULL, "as in tcpdump: print the Ethernet header, too",
 	  .flag = offsetof(struct dump_conf, ethernet) },
-	{ "verbose", 'v', NULL, "as tcpdump's: print more of each frame",
+	{ "verbose", 'v', NULL, "as in tcpdump: print more about each frame",
 	  .flag = offsetof(struct dump_conf, verbose) },
-	{ "hex", 'x', NULL, "as tcpdump's: print the bytes, too",
+	{ "hex", 'x', NULL, "as in tcpdump: print the bytes, too",
 	  .flag = offsetof(struct dump_conf, hex) },
-	{ "hex-ascii", 'X', NULL, "as tcpdump's: print the bytes, also as characters",
+	{ "hex-ascii", 'X', NULL, "as in tcpdump: print the bytes, also as characters",
 	  .flag = offsetof(struct dump_conf, hex_ascii) },
 	{ .name = NULL },
 };
@@ -99,7 +100,7 @@ run(int n, char **operands, const void *c)
 	int ret;
 
 	if (conf->format != DUMP_BY_NAME && conf->file == NULL) {
-		say("--format is of a capture; expected --write FILE with it");
+		say("--format chooses the format of a capture; expected --write FILE with it");
 		return CMD_USAGE;
 	}
 	ret = filter_compile(&filter, n - 1, operands + 1);
@@ -114,10 +115,11 @@ const struct cmd cmd_dump = {
 	.name = "dump",
 	.operands = "PATH [FILTER...]",
 	.summary = "print or record the frames on a bus",
-	.about = "Shows the frames that the bus PATH still holds, the oldest first, also if nobody is\n"
-		 "on it any more. FILTER is an expression of pcap-filter(7). tcpdump prints, if it is\n"
-		 "installed. Needs permission to read the file, and disturbs nobody: what it is too\n"
-		 "slow for it misses, and tells.\n",
+	.about = "Shows the frames that the bus PATH still holds, the oldest first, even if no port is\n"
+		 "on it any more. FILTER is an expression of pcap-filter(7). If tcpdump is installed,\n"
+		 "tcpdump prints the frames. Needs permission to read the file only, and does not\n"
+		 "disturb the ports. Frames that arrive faster than dump reads them are missed; dump\n"
+		 "reports how many.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = -1,

@@ -3,11 +3,11 @@
  */
 
 /*
- * The frames that a bus still holds, and those that come.
+ * Dumps the frames that a bus still holds, and those that arrive later.
  *
- * It is a monitor: it writes nothing to the bus, nobody waits for it, and what
- * it is too slow for it misses. Every frame that was sent is then either
- * captured, filtered or missed, and the three are told.
+ * A dump is a monitor: it writes nothing to the bus, and no sender waits for it.
+ * Frames that arrive faster than dump reads them are missed. Every frame that was
+ * sent is either captured, filtered or missed, and dump reports the three numbers.
  */
 
 #include <errno.h>
@@ -30,19 +30,25 @@
 
 #define BURST 64
 
-/* Between two looks who is on the bus, while there is always something to read. */
+/* While there are frames: the number of bursts between two looks at the ports. */
 #define LOOK_EVERY 256
 
-/* Without a frame: how often to look for signals and new ports. */
+/* While there are no frames: the time between two looks at signals and ports. */
 #define WAIT_MS 200
 
-/* How long to wait for what the bus says it holds, but does not give away: a lock may be stuck. */
+/*
+ * How long to wait for a frame of the snapshot that the bus has, but does not
+ * deliver: the lock of a shmif bus may be stuck.
+ */
 #define STALL_NS UINT64_C(2000000000)
 
-/* If others go on sending: in so many bursts each lane has its turn. A sender may lie. */
+/*
+ * How many bursts without a frame of the snapshot to read while ports go on sending.
+ * Each lane has had its turn by then. A sender may claim frames that it never sent.
+ */
 #define STALL_BURSTS 1000
 
-/* Between two messages about losses. */
+/* The time between two messages about missed frames. */
 #define TELL_NS UINT64_C(1000000000)
 
 struct dump {
@@ -58,18 +64,22 @@ struct dump {
 	uint64_t captured;
 	uint64_t filtered;
 	uint64_t missed;
-	uint64_t missed_all; /* that frames told of, also of those that are not wanted any more */
-	uint64_t told_ns;    /* the last message about losses */
-	uint64_t stall_ns;   /* since when nothing of what it is waiting for was to be had, */
-	unsigned int stalls;  /* and how often it was not */
+	uint64_t missed_all; /* before all frames, also those outside the snapshot */
+	uint64_t told_ns;    /* the time of the last message about missed frames */
+	uint64_t stall_ns;   /* the beginning of a stall: no frame of the snapshot since then */
+	unsigned int stalls; /* polls without a frame of the snapshot since then */
 	unsigned int bursts;
-	bool removed; /* and told so */
+	bool removed; /* the file has no name any more, and the user knows */
 	bool done;
 };
 
 /* ---- frames */
 
-/* Its sender's, or -errno. What was lost before it counts, whatever becomes of the frame. */
+/*
+ * Counts a frame, and the frames missed before it, for the frame's sender. A frame
+ * that is not wanted is not counted, but the missed ones are. Returns the number
+ * of the sender, or -errno.
+ */
 static int
 count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wanted)
 {
@@ -153,7 +163,7 @@ tell_missed(struct dump *d)
 	d->told_ns = shmbus_clock_mono_ns();
 }
 
-/* Nobody new comes to a file without a name. */
+/* Reports once that the file has been removed: no new port can join it any more. */
 static void
 look_at_file(struct dump *d)
 {
@@ -162,11 +172,11 @@ look_at_file(struct dump *d)
 	if (d->removed || shmbus_get_info(shmbus_station_bus(d->st), &info) != 0 || info.nlink != 0)
 		return;
 	d->removed = true;
-	say("path=%s: the file has been removed; whoever opens this name from now on is on another "
-	    "bus, and not seen here", info.path);
+	say("path=%s: the file has been removed; ports that open this name from now on are on another "
+	    "bus, and are not shown here", info.path);
 }
 
-/* How far it has come, for whoever looks on. */
+/* Looks for new ports, and reports the progress. */
 static void
 look_around(struct dump *d)
 {
@@ -179,7 +189,7 @@ look_around(struct dump *d)
 			      d->captured, d->filtered, d->missed);
 }
 
-/* 1: there is something; 0: nothing came; -errno, and said why. */
+/* Waits for a frame. Returns 1 if there is one, 0 if not, or -errno after a message. */
 static int
 wait_ms(struct dump *d, int ms)
 {
@@ -192,21 +202,24 @@ wait_ms(struct dump *d, int ms)
 	return ret;
 }
 
-/* With a snapshot: once more nothing before it has come. Enough of that, after so many looks? */
+/*
+ * Counts a poll that delivered no frame of the snapshot, although the snapshot is not
+ * complete. Ends the dump if it is stalled: after more than max such polls and STALL_NS.
+ */
 static void
-give_up_if_stalled(struct dump *d, unsigned int looks)
+give_up_if_stalled(struct dump *d, unsigned int max)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
 	if (d->stalls++ == 0)
 		d->stall_ns = now;
-	d->done = d->stalls > looks && now - d->stall_ns >= STALL_NS;
+	d->done = d->stalls > max && now - d->stall_ns >= STALL_NS;
 	if (d->done)
-		say("there is something more on the bus that cannot be read, as its writer has not "
+		say("there is something more on the bus that cannot be read, because its writer has not "
 		    "finished it");
 }
 
-/* There is nothing to read now. */
+/* Called when there is nothing to read now. */
 static int
 idle(struct dump *d)
 {
@@ -225,7 +238,7 @@ idle(struct dump *d)
 	d->done = ret != 1;
 	if (d->done)
 		return ret;
-	/* Something that cannot be had now: a writer is at work, or died there. */
+	/* A frame that cannot be read now: its writer is still at work, or has died. */
 	give_up_if_stalled(d, 1);
 	if (!d->done)
 		nanosleep(&nap, NULL);
@@ -253,7 +266,7 @@ burst(struct dump *d)
 		give_up_if_stalled(d, STALL_BURSTS);
 	if (++d->bursts % LOOK_EVERY == 0)
 		look_around(d);
-	/* With a snapshot there is an end to the work. */
+	/* A snapshot is finite, so dump is not throttled while it reads one. */
 	if (!d->conf->keep_up && !snapshot_is_taken(d->snapshot))
 		throttle_poll(&d->throttle);
 	return 0;
@@ -280,7 +293,7 @@ dump_all(struct dump *d)
 	while (ret == 0 && !d->done && !snapshot_is_complete(d->snapshot)) {
 		if (stop_wanted() && !d->conf->follow)
 			break;
-		/* What was sent until the signal came is captured. */
+		/* The frames that were sent before the signal are still captured. */
 		if (stop_wanted() && !snapshot_is_taken(d->snapshot))
 			ret = take_snapshot(d);
 		if (ret == 0)
@@ -304,7 +317,10 @@ begin(struct dump *d)
 		return -EIO;
 	}
 	if (info.format == SHMBUS_FORMAT_SHMIF) {
-		/* Time since a sender came up is no time of day: no zone for us, nor for tcpdump. */
+		/*
+		 * Times count from the start of the sender, and are no times of day. So no time
+		 * zone is added, neither here nor in tcpdump.
+		 */
 		setenv("TZ", "UTC0", 1);
 		tzset();
 	}
@@ -352,7 +368,7 @@ open_recorder(struct dump *d, const char *path)
 	return recorder_open(&d->recorder, &rec);
 }
 
-/* Frames that were lost behind the last one that was read of their lane. */
+/* Returns the number of frames missed behind the last frame that was read of their lane. */
 static uint64_t
 missed_unknown(struct dump *d, struct shmbus_stats *stats)
 {
@@ -371,12 +387,12 @@ finish(struct dump *d)
 	ret = recorder_close(d->recorder, d->senders, unknown);
 	tell_missed(d);
 	if (unknown != 0)
-		say("%" PRIu64 " frames missed, and it is not known whose", unknown);
+		say("%" PRIu64 " frames missed, sender unknown", unknown);
 	if (stats.rx_corrupt != 0)
-		say("%" PRIu64 " times what the bus holds made no sense", stats.rx_corrupt);
+		say("%" PRIu64 " times the bus held data that is not valid", stats.rx_corrupt);
 	if (d->throttle.throttled && d->missed + unknown != 0)
-		say("no CPU was idle, so it gave way to others and missed frames; --keep-up takes the "
-		    "CPU time that it needs");
+		say("no CPU was idle, so dump gave way to others and missed frames; --keep-up takes the "
+		    "CPU time that dump needs");
 	say("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed", d->captured,
 	    d->filtered, d->missed + unknown);
 	return ret;

@@ -5,7 +5,7 @@
 #ifndef DUMP_H
 #define DUMP_H
 
-/* Frames from a bus into a capture or onto the terminal. */
+/* Writes frames from a bus to a capture or to the terminal. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +13,7 @@
 #include "filter.h"
 
 enum dump_format {
-	DUMP_BY_NAME, /* of the file: pcap if it ends so, else pcapng */
+	DUMP_BY_NAME, /* pcap if the name of the file ends in .pcap, else pcapng */
 	DUMP_PCAPNG,
 	DUMP_PCAP,
 };
@@ -30,7 +30,10 @@ struct dump_conf {
 	bool ethernet, verbose, hex, hex_ascii;
 };
 
-/* Until all is dumped, a signal comes (stop.h), or an error. 0 or -errno, and said why. */
+/*
+ * Dumps until everything is dumped, a signal comes (stop.h), or an error occurs.
+ * Returns 0, or -errno after a message.
+ */
 int dump(const char *path, const struct dump_conf *conf, const struct filter *filter);
 
 #endif /* DUMP_H */

@@ -11,7 +11,7 @@
 
 #define SNAPLEN 262144
 
-/* With spaces between them; NULL: out of memory. */
+/* Joins words with spaces between them. NULL: out of memory. */
 static char *
 join(int n, char **words)
 {

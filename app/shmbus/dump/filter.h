@@ -5,7 +5,7 @@
 #ifndef FILTER_H
 #define FILTER_H
 
-/* A filter in the language of pcap-filter(7), for Ethernet frames. */
+/* Filters Ethernet frames by an expression of pcap-filter(7). */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,10 @@ struct filter {
 	struct bpf_program program;
 };
 
-/* The words of an expression; none: everything matches. 0, or -EINVAL, and said why. */
+/*
+ * Compiles the words of an expression. Without words every frame matches. Returns
+ * 0, or -errno after a message; -EINVAL if the expression is wrong.
+ */
 int filter_compile(struct filter *filter, int n, char **words);
 void filter_free(struct filter *filter);
 

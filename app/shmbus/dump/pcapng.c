@@ -3,10 +3,10 @@
  */
 
 /*
- * A block is its type, its length, fixed fields, options, and its length once
- * more. An option is a u16 code, a u16 length and a value. Values and data are
- * padded to 4 bytes. All is in the byte order of the machine, which the section
- * header tells.
+ * A block consists of its type, its length, fixed fields, options, and its length
+ * again. An option consists of a u16 code, a u16 length and a value. Values and
+ * data are padded to 4 bytes. Numbers are in the byte order of the machine, which
+ * the section header records.
  */
 
 #include <errno.h>
@@ -37,11 +37,11 @@
 #define ISB_IFDROP 5u
 #define ISB_FILTERACCEPT 6u
 
-/* Everything of a block but a packet's data. Texts are cut where they do not fit. */
+/* Room for the fields, or the options, of a block. Longer texts are truncated. */
 #define FIELDS_MAX 1024u
 #define TEXT_MAX 256u
 
-/* Fields of a block, put together before they are written. */
+/* The fields or options of a block, collected before they are written. */
 struct fields {
 	uint8_t bytes[FIELDS_MAX];
 	uint32_t len;
@@ -75,7 +75,7 @@ put_u32(struct fields *f, uint32_t value)
 	put(f, &value, sizeof(value));
 }
 
-/* Times have their upper half first, whatever the byte order. */
+/* The upper half of a time comes first, whatever the byte order. */
 static void
 put_time(struct fields *f, uint64_t ns)
 {
@@ -117,7 +117,7 @@ write_bytes(FILE *out, const void *bytes, size_t len)
 	return 0;
 }
 
-/* A block: its fields, data of a packet, padding, options. */
+/* Writes a block: its fields, the data of a packet, padding, and options. */
 static int
 write_block(FILE *out, uint32_t type, const struct fields *fields, const void *data,
 	    uint32_t data_len, const struct fields *options)

@@ -22,22 +22,22 @@
 #include "shmbus_shmif_format.h"
 #include "tcpdump.h"
 
-/* Of stdio, so that a small frame costs no system call. */
+/* The size of the buffer of stdio: a small frame then needs no system call. */
 #define BUFFER (1024 * 1024)
 
-/* What tcpdump gets at a time: it works far longer on it than we do. */
+/* The size for tcpdump, which works far longer on a buffer than dump does. */
 #define BUFFER_TCPDUMP (16 * 1024)
 
 struct recorder {
 	enum recorder_kind kind;
-	const char *name; /* of what is written to, for messages */
+	const char *name; /* of the output, for messages */
 	const char *bus;
 	uint32_t snaplen;
 	FILE *out;
-	pcap_t *pcap;         /* pcap and tcpdump */
-	pcap_dumper_t *dumper; /* so; it is out, as libpcap calls it */
+	pcap_t *pcap;          /* pcap and tcpdump */
+	pcap_dumper_t *dumper; /* pcap and tcpdump: out, wrapped by libpcap */
 	struct tcpdump tcpdump;
-	unsigned int interfaces; /* pcapng: senders that have one */
+	unsigned int interfaces; /* pcapng: the number of senders that have an interface */
 };
 
 static int
@@ -49,7 +49,7 @@ failed(const struct recorder *r, int err)
 
 /* ---- begin */
 
-/* 1: of one or the other format, sound or not; 0: none; -errno. */
+/* Returns 1 if the file is a bus of any format, damaged or not; 0 if not; or -errno. */
 static int
 is_bus(const char *file)
 {
@@ -60,7 +60,7 @@ is_bus(const char *file)
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	/* A file that is shorter is none. */
+	/* A shorter file is not a bus. */
 	ret = pread(fd, &lanes, sizeof(lanes), 0) < 0 ? -errno : 0;
 	close(fd);
 	if (ret != 0)
@@ -70,7 +70,10 @@ is_bus(const char *file)
 	       shmif == SHMBUS_SHMIF_MAGIC;
 }
 
-/* A file that others may be on must not become a capture: a bus, and not only this one. */
+/*
+ * Opens the file for a capture, and empties it. A file that is a bus is refused,
+ * this bus or another: ports may be using it.
+ */
 static int
 open_file(const char *file)
 {
@@ -92,7 +95,7 @@ open_file(const char *file)
 		return fd;
 	err = is_bus(file);
 	if (err < 0) {
-		say("cannot see whether %s is a bus: %s; write to another file", file, strerror(-err));
+		say("cannot tell whether %s is a bus: %s; write to another file", file, strerror(-err));
 		goto err_close;
 	}
 	if (err != 0) {
@@ -121,7 +124,7 @@ open_out(struct recorder *r, const struct recorder_conf *conf)
 	if (strcmp(conf->file, "-") == 0) {
 		r->name = "stdout";
 		if (isatty(STDOUT_FILENO)) {
-			say("a capture is nothing for a terminal; expected -w FILE, or a pipe");
+			say("a capture is binary and cannot go to a terminal; expected -w FILE, or a pipe");
 			return -EINVAL;
 		}
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
@@ -164,7 +167,7 @@ begin(struct recorder *r, const struct recorder_conf *conf)
 		r->name = "tcpdump";
 		ret = tcpdump_start(&r->tcpdump, conf, &r->out);
 		if (ret == -ENOENT)
-			r->kind = RECORDER_TEXT; /* it is not installed */
+			r->kind = RECORDER_TEXT; /* tcpdump is not installed */
 		else if (ret != 0)
 			return ret;
 	}
@@ -185,7 +188,7 @@ begin(struct recorder *r, const struct recorder_conf *conf)
 	return ret == 0 ? 0 : failed(r, ret);
 }
 
-/* Frees all, and writes nothing that was not written before. */
+/* Frees the recorder, without finishing the capture. */
 static void
 discard(struct recorder *r)
 {
@@ -277,7 +280,7 @@ static int
 frame_pcap(struct recorder *r, const struct recorder_frame *frame)
 {
 	const struct pcap_pkthdr header = {
-		/* with the precision asked for tv_usec means nanoseconds */
+		/* tv_usec holds nanoseconds, because the dumper has that precision */
 		.ts = { .tv_sec = (time_t)(frame->tstamp_ns / 1000000000),
 			.tv_usec = (suseconds_t)(frame->tstamp_ns % 1000000000) },
 		.caplen = frame->len < r->snaplen ? frame->len : r->snaplen,
@@ -334,13 +337,13 @@ recorder_flush(struct recorder *r)
 
 /* ---- the end */
 
-/* A file without any interface is one that libpcap refuses. */
+/* Adds an interface for a bus without senders: libpcap refuses a file without interfaces. */
 static int
-pcapng_nobody(struct recorder *r)
+pcapng_no_sender(struct recorder *r)
 {
 	return pcapng_interface(r->out, &(const struct pcapng_interface){
 		.name = r->bus,
-		.description = "a bus on which nobody sent anything",
+		.description = "a bus on which no port sent a frame",
 		.snaplen = r->snaplen,
 	});
 }
@@ -354,10 +357,10 @@ pcapng_end(struct recorder *r, struct senders *senders, uint64_t unknown)
 	int ret;
 
 	snprintf(comment, sizeof(comment), "besides, %" PRIu64
-		 " frames were missed, and it is not known whose", unknown);
+		 " frames of unknown senders were missed", unknown);
 	ret = pcapng_interfaces(r, senders);
 	if (ret == 0 && r->interfaces == 0)
-		ret = pcapng_nobody(r);
+		ret = pcapng_no_sender(r);
 	for (i = 0; ret == 0 && i < senders_count(senders); i++) {
 		sender = senders_get(senders, i);
 		ret = pcapng_statistics(r->out, &(const struct pcapng_statistics){
@@ -384,7 +387,7 @@ recorder_close(struct recorder *r, struct senders *senders, uint64_t unknown)
 	if (ret == 0)
 		ret = recorder_flush(r);
 	if (r->kind == RECORDER_TCPDUMP) {
-		/* It ends when there is nothing more to read. */
+		/* tcpdump ends at the end of its input. */
 		pcap_dump_close(r->dumper);
 		r->dumper = NULL;
 		r->out = NULL;

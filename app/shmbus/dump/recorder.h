@@ -6,8 +6,8 @@
 #define RECORDER_H
 
 /*
- * Where dump puts frames: a pcapng file, a pcap file, tcpdump, or lines of text.
- * All functions that can fail say why on stderr, and give 0 or -errno.
+ * Records frames in a pcapng file or a pcap file, or prints them by tcpdump or as
+ * lines of text. A function that can fail returns 0, or -errno after a message.
  */
 
 #include <stdbool.h>
@@ -19,16 +19,16 @@
 enum recorder_kind {
 	RECORDER_PCAPNG,
 	RECORDER_PCAP,
-	RECORDER_TCPDUMP, /* TEXT, where there is no tcpdump */
+	RECORDER_TCPDUMP, /* TEXT if tcpdump is not installed */
 	RECORDER_TEXT,
 };
 
 struct recorder_conf {
 	enum recorder_kind kind;
 	const char *file; /* pcapng and pcap: "-" is stdout */
-	const char *bus;  /* its name */
+	const char *bus;  /* its path */
 	uint32_t snaplen;
-	/* tcpdump's */
+	/* options of tcpdump */
 	bool ethernet;
 	bool verbose;
 	bool hex;
@@ -39,7 +39,7 @@ struct recorder;
 
 int recorder_open(struct recorder **recorder, const struct recorder_conf *conf);
 
-/* The process that prints; 0: there is none. */
+/* Returns the id of the process that prints; 0: there is none. */
 pid_t recorder_process(const struct recorder *r);
 
 struct recorder_frame {
@@ -49,16 +49,16 @@ struct recorder_frame {
 	uint64_t tstamp_ns;
 };
 
-/* number: of the sender; missed_since of it is written, too. */
+/* Records a frame of sender number, with the frames missed since the sender's last one. */
 int recorder_frame(struct recorder *r, struct senders *senders, unsigned int number,
 		   const struct recorder_frame *frame);
 
-/* What was given to it so far can be read by others. */
+/* Writes out the buffers, so that other processes can read all frames so far. */
 int recorder_flush(struct recorder *r);
 
 /*
- * The end: what became of each sender's frames, and of unknown ones, that
- * were lost but nobody knows whose they were. Frees it, also if it fails.
+ * Finishes the recording with the counters of each sender. unknown: the number of
+ * missed frames whose sender is unknown. Frees the recorder, also after an error.
  */
 int recorder_close(struct recorder *r, struct senders *senders, uint64_t unknown);
 

@@ -11,10 +11,10 @@
 #include "bus_state.h"
 #include "senders.h"
 
-/* A frame's time is taken when its burst begins, and the owner's when it came. */
+/* A frame carries the time at which its burst began, which may be before its owner attached. */
 #define SLACK_NS (1000 * 1000)
 
-/* Senders of a shmif bus that are told apart; whoever writes the file can invent any number. */
+/* The most senders of a shmif bus with an entry of their own: any process may invent numbers. */
 #define SHMIF_MAX 256
 
 #define NOBODY -1
@@ -22,13 +22,13 @@
 struct owner {
 	bool known;
 	struct shmbus_peer_info info;
-	int sender; /* or NOBODY, as long as no frame of it was met */
+	int sender; /* NOBODY until its first frame */
 };
 
 struct slot {
 	struct owner now;
 	struct owner before;
-	int unknown; /* the sender that stands for all whose name is not known any more */
+	int unknown; /* the sender that stands for all owners whose name is lost */
 };
 
 struct senders {
@@ -95,7 +95,7 @@ senders_refresh(struct senders *s)
 	}
 }
 
-/* A new one, without a name yet. */
+/* Adds a sender without a name, and returns its number, or -ENOMEM. */
 static int
 add(struct senders *s, uint64_t id)
 {
@@ -130,7 +130,7 @@ sender_of(struct senders *s, struct owner *owner)
 		return -ENOMEM;
 	}
 	sender = &s->list[owner->sender];
-	/* Many are called net_shmbus0; with their port's number they differ. */
+	/* Many ports are called net_shmbus0; the number of the port makes the names unique. */
 	snprintf(sender->name, sizeof(sender->name), "%s/%" PRIu32,
 		 bus_state_name(&owner->info, name), owner->info.slot);
 	snprintf(sender->description, sizeof(sender->description), "port %" PRIu32
@@ -154,11 +154,12 @@ sender_unknown(struct senders *s, struct slot *slot, uint32_t number)
 	}
 	sender = &s->list[slot->unknown];
 	snprintf(sender->name, sizeof(sender->name), "port/%" PRIu32, number);
-	snprintf(sender->description, sizeof(sender->description), "who had port %" PRIu32
-		 " before, on the bus %.100s", number, s->path);
+	snprintf(sender->description, sizeof(sender->description), "former owners of port %" PRIu32
+		 ", on the bus %.100s", number, s->path);
 	return slot->unknown;
 }
 
+/* Returns whether a frame with this time can be the owner's. */
 static bool
 can_be(const struct owner *owner, uint64_t tstamp_ns)
 {

@@ -6,9 +6,9 @@
 #define SENDERS_H
 
 /*
- * Who sent what dump reads: a sender is a port between its coming and its
- * going. On lanes a slot may have one owner after the other, and who a frame is
- * from is told by when it was sent; on shmif a frame bears its sender.
+ * Finds out which port sent a frame. A sender is a port from the time it attaches
+ * to the time it leaves. On lanes a slot has one owner after another, and the time
+ * of a frame tells the owner. On shmif each frame carries the number of its sender.
  */
 
 #include <stdbool.h>
@@ -21,13 +21,13 @@ struct sender {
 	char description[160];
 	bool has_mac;
 	uint8_t mac[6];
-	uint64_t id;         /* shmif: what its frames bear; lanes: the slot's incarnation */
-	/* what became of its frames */
-	uint64_t received;   /* before the filter */
+	uint64_t id;           /* shmif: the number in its frames; lanes: the slot's incarnation */
+	/* the counters of its frames */
+	uint64_t received;     /* before the filter */
 	uint64_t captured;
 	uint64_t missed;
-	uint64_t missed_told; /* of these, what the user knows of */
-	uint64_t missed_since; /* the last frame that was captured */
+	uint64_t missed_told;  /* of missed: already reported to the user */
+	uint64_t missed_since; /* of missed: since its last captured frame */
 	uint64_t first_ns;
 	uint64_t last_ns;
 };
@@ -38,15 +38,15 @@ struct senders;
 struct senders *senders_new(struct shmbus *bus, const struct shmbus_info *info);
 void senders_free(struct senders *senders);
 
-/* Look who is on the bus now. */
+/* Reads the current owners of all slots. */
 void senders_refresh(struct senders *senders);
 
-/* Whom a frame is from: a number from 0 on, counted as they are met. -ENOMEM. */
+/* Returns the number of the sender of a frame, in the order of first frames; or -errno. */
 int senders_find(struct senders *senders, const struct shmbus_meta *meta);
 
 unsigned int senders_count(const struct senders *senders);
 
-/* The pointer holds until the next find. */
+/* The pointer is valid until the next call of senders_find. */
 struct sender *senders_get(struct senders *senders, unsigned int number);
 
 #endif /* SENDERS_H */

@@ -3,10 +3,11 @@
  */
 
 /*
- * On lanes frames have numbers, each lane its own: the snapshot is the number
- * behind the last one; but no lane holds more bytes than it is long, whatever
- * number its owner gives. On shmif they have none; there it is as far away as
- * the ring is long, which is never too near.
+ * On lanes each lane numbers its frames. The end of the snapshot is the number
+ * behind the lane's last frame. An owner may write any number there, so the
+ * snapshot of a lane also ends after as many bytes as the lane holds. On shmif
+ * frames have no numbers. There the snapshot ends after as many bytes as the ring
+ * holds, which may be too late, but never too early.
  */
 
 #include <stdlib.h>
@@ -20,14 +21,14 @@ struct snapshot {
 	bool lanes;
 	uint32_t queues;
 	uint32_t n_lanes;
-	uint64_t *next; /* [lane] behind the last frame that was passed */
-	uint64_t *end;  /* [lane] */
-	uint64_t *room; /* [lane] for frames before the end; 0: it is reached */
+	uint64_t *next; /* [lane] the number behind the last frame that was passed */
+	uint64_t *end;  /* [lane] the number behind the last frame of the snapshot */
+	uint64_t *room; /* [lane] bytes that may come before the end; 0: the end is reached */
 	struct shmbus_lane_info *rings; /* [lane] */
-	uint32_t left;  /* lanes that have not reached their end */
+	uint32_t left;  /* the number of lanes that have not reached their end */
 	uint64_t bytes_left; /* shmif */
-	uint32_t record;     /* shmif: bytes that one takes besides the frame */
-	bool cut; /* the last frame was cut out of a packet, and more of it may come */
+	uint32_t record;     /* shmif: bytes of a record besides the frame */
+	bool cut; /* the last frame is a segment of a packet, and more segments may come */
 };
 
 struct snapshot *
@@ -124,11 +125,11 @@ reach_end(struct snapshot *s, uint32_t lane)
 	s->left--;
 }
 
-/* One more frame that lies before the lane's end. */
+/* Passes a frame that lies before the lane's end. */
 static void
 pass_lane(struct snapshot *s, uint32_t lane, uint32_t len)
 {
-	/* Of what was cut out of a packet the last one counts: it is no longer than the packet. */
+	/* Of the segments of a packet only the last counts: it is no longer than the packet. */
 	const uint64_t bytes = s->cut ? 0 : len + UINT64_C(1);
 
 	if (s->room[lane] > bytes) {
@@ -137,7 +138,7 @@ pass_lane(struct snapshot *s, uint32_t lane, uint32_t len)
 			reach_end(s, lane);
 		return;
 	}
-	/* More than it can have held: its owner lies. */
+	/* More than the lane can have held: its owner has written a wrong number. */
 	s->end[lane] = 0;
 	if (s->room[lane] != 0)
 		reach_end(s, lane);
@@ -160,7 +161,7 @@ snapshot_pass(struct snapshot *s, const struct shmbus_meta *meta, uint32_t len, 
 	}
 	if (s->room[lane] != 0)
 		reach_end(s, lane);
-	/* What lies between the last frame on this side and this one may be on both sides. */
+	/* The missed frames may lie on both sides of the end. Those behind it are not counted. */
 	if (*missed > meta->seq - s->end[lane])
 		*missed -= meta->seq - s->end[lane];
 	else

@@ -6,8 +6,9 @@
 #define SNAPSHOT_H
 
 /*
- * What a bus holds at one moment: dump goes so far and not on for ever, as the
- * bus may be filled faster than it is read.
+ * The frames that a bus holds at one moment. Dump ends with the last frame of the
+ * snapshot: a bus may be filled faster than it is read, so that dump would never
+ * end otherwise.
  */
 
 #include <stdbool.h>
@@ -17,25 +18,30 @@
 
 struct snapshot;
 
-/* There is none yet. NULL: out of memory. */
+/* Prepares a snapshot, which is not taken yet. NULL: out of memory. */
 struct snapshot *snapshot_new(const struct shmbus_info *info);
 void snapshot_free(struct snapshot *s);
 
-/* What the bus holds already will not be passed. 0, or -errno with shmbus_error_text(). */
+/*
+ * Leaves out the frames that the bus holds already: the caller does not read them.
+ * Returns 0, or -errno with shmbus_error_text().
+ */
 int snapshot_skip(struct snapshot *s, struct shmbus *bus);
 
-/* Now. 0, or -errno with shmbus_error_text(). */
+/* Takes the snapshot now. Returns 0, or -errno with shmbus_error_text(). */
 int snapshot_take(struct snapshot *s, struct shmbus *bus);
 bool snapshot_is_taken(const struct snapshot *s);
 
 /*
- * The next frame, of all. How much of it, 1 or 0, and of *missed, the frames
- * that were lost right before it, lies on this side; *missed becomes that much.
+ * Passes the next frame that was read. Returns whether the frame is in the
+ * snapshot. *missed is the number of frames missed right before it, and becomes
+ * the number of those that are in the snapshot. Before the snapshot is taken,
+ * everything is in it.
  */
 bool snapshot_pass(struct snapshot *s, const struct shmbus_meta *meta, uint32_t len,
 		   uint64_t *missed);
 
-/* Has everything on this side been passed? */
+/* Returns whether all frames of a taken snapshot have been passed. */
 bool snapshot_is_complete(const struct snapshot *s);
 
 #endif /* SNAPSHOT_H */

@@ -32,7 +32,7 @@ spawn(pid_t *pid, int in, char **args)
 	if (err != 0)
 		goto out_actions;
 	err = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	/* The terminal's SIGINT is for us: it ends when its input does, and has printed all. */
+	/* tcpdump must not get the terminal's SIGINT: it ends with its input, after printing all. */
 	if (err == 0)
 		err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
 	if (err == 0)

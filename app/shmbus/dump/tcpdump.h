@@ -5,7 +5,7 @@
 #ifndef TCPDUMP_H
 #define TCPDUMP_H
 
-/* tcpdump as a child that prints the frames of a capture, which we write into a pipe. */
+/* Runs tcpdump as a child process that prints the frames of a capture from a pipe. */
 
 #include <stdio.h>
 #include <sys/types.h>
@@ -13,13 +13,16 @@
 struct recorder_conf; /* recorder.h */
 
 struct tcpdump {
-	pid_t pid; /* 0: not started, or over */
+	pid_t pid; /* 0: not started, or ended */
 };
 
-/* *out: where the capture goes. 0; -ENOENT: there is no tcpdump; else -errno, and said why. */
+/*
+ * Starts tcpdump. *out: the pipe that the capture is written to. Returns 0; -ENOENT,
+ * without a message, if tcpdump is not installed; or -errno after a message.
+ */
 int tcpdump_start(struct tcpdump *t, const struct recorder_conf *conf, FILE **out);
 
-/* The capture has been closed: wait until all is printed. 0 or -EIO, and said why. */
+/* Waits until tcpdump has printed all. Close the pipe first. Returns 0, or -errno. */
 int tcpdump_end(struct tcpdump *t);
 
 #endif /* TCPDUMP_H */

@@ -12,14 +12,14 @@
 #include "shmbus_clock.h"
 #include "throttle.h"
 
-/* While others want the CPU: work for so long at a time, and rest so many times as long. */
+/* While others need the CPU: work for this time, then sleep this many times as long. */
 #define WORK_NS UINT64_C(1000000)
 #define RESTS 49
 
-/* The time that is looked at: the kernel counts idle time in steps of 10 ms. */
+/* The length of a measurement. The kernel counts idle time in steps of 10 ms. */
 #define WINDOW_NS UINT64_C(100000000)
 
-/* After so long it is tried again. */
+/* The time until the next measurement, after one that showed that others need the CPU. */
 #define RETRY_NS UINT64_C(5000000000)
 
 static uint64_t
@@ -27,13 +27,13 @@ cpu_ns(struct throttle *th)
 {
 	struct timespec t;
 
-	/* When it has ended it takes no more. */
+	/* After the fed process has ended, its last time remains. */
 	if (th->fed && clock_gettime(th->fed_clock, &t) == 0)
 		th->fed_cpu = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 	return shmbus_clock_ns(CLOCK_THREAD_CPUTIME_ID) + th->fed_cpu;
 }
 
-/* Of one line: "cpu3 user nice system idle iowait ...", in ticks. */
+/* Returns the idle time of one line, "cpu3 user nice system idle iowait ...", in ticks. */
 static uint64_t
 idle_of_line(const char *line, const cpu_set_t *cpus)
 {
@@ -46,11 +46,11 @@ idle_of_line(const char *line, const cpu_set_t *cpus)
 	return idle + iowait;
 }
 
-/* Idle time of all CPUs that may be used. UINT64_MAX: it is not known. */
+/* Returns the idle time of all CPUs that this process may use. UINT64_MAX: unknown. */
 static uint64_t
 idle_ns(const struct throttle *th)
 {
-	char text[65536]; /* for a thousand CPUs; the rest of the file is of no use */
+	char text[65536]; /* enough for a thousand CPUs; the rest of the file is not needed */
 	uint64_t ticks = 0;
 	cpu_set_t cpus;
 	char *line, *next;
@@ -96,22 +96,25 @@ throttle_end(struct throttle *th)
 		close(th->stat);
 }
 
-/* The window is over: what was it like? */
+/* Evaluates a measurement that is over, and begins the next one. */
 static void
-look_back(struct throttle *th, uint64_t now)
+end_window(struct throttle *th, uint64_t now)
 {
 	const uint64_t wall = now - th->window_ns;
 	const uint64_t worked = cpu_ns(th) - th->window_cpu;
 	const uint64_t idle = idle_ns(th);
 
-	/* Others had more than a tenth of its CPU, and not because they lacked one. */
+	/*
+	 * No CPU was idle, this process had less than nine tenths of one, and it did more
+	 * than a throttled process does.
+	 */
 	if (idle != UINT64_MAX && idle - th->window_idle < wall / 10 && worked < wall - wall / 10 &&
 	    worked > wall / (1 + RESTS))
 		th->until_ns = now + RETRY_NS;
 	begin_window(th, now, idle);
 }
 
-/* What the fed process does meanwhile is rested for the next time. */
+/* Sleeps for the work done. Work of the fed process during the sleep counts the next time. */
 static void
 rest(struct throttle *th)
 {
@@ -139,5 +142,5 @@ throttle_poll(struct throttle *th)
 	else if (th->window_ns == 0)
 		begin_window(th, now, idle_ns(th));
 	else if (now - th->window_ns >= WINDOW_NS)
-		look_back(th, now);
+		end_window(th, now);
 }

@@ -6,17 +6,21 @@
 #define THROTTLE_H
 
 /*
- * Who only looks on gives way.
+ * Limits the CPU time of a monitor while the ports need all CPUs.
  *
- * Ports poll: they always want their CPUs. A program that keeps up with them
- * and has no CPU of its own takes its time from theirs, and what it looks at
- * becomes slower by looking. So it asks now and then: has no CPU been idle,
- * and did others have what it left of its own? Then it rests forty-nine times
- * as long as it has worked, a millisecond or more; from time to time it tries
- * whether it is so still. Who needs no more time than that is never held up.
+ * Theory of operation
  *
- * Its work is also that of a process which it feeds: a burst for the one may be
- * ten times as much for the other.
+ * Ports poll, so they always need their CPUs. A monitor that keeps up with the
+ * ports, but has no CPU of its own, takes its time from the ports, and slows down
+ * the traffic that it observes. The monitor therefore measures from time to time
+ * whether a CPU was idle, and whether other processes used the CPU when it did
+ * not. If no CPU was idle, the monitor sleeps forty-nine times as long as it has
+ * worked, in steps of a millisecond of work or more. After five seconds it
+ * measures again. A monitor that needs less than a fiftieth of a CPU is never
+ * throttled.
+ *
+ * The work of the process that the monitor feeds counts as work of the monitor: a
+ * burst may cost tcpdump ten times as much.
  */
 
 #include <stdbool.h>
@@ -25,23 +29,23 @@
 #include <time.h>
 
 struct throttle {
-	int stat;             /* /proc/stat; -1: there is none */
-	bool fed;             /* there is such a process */
-	bool throttled;      /* at any time */
-	clockid_t fed_clock;  /* its CPU time */
-	uint64_t fed_cpu;     /* the last that was known of it */
-	uint64_t window_ns;   /* the beginning of the time that is looked at: clock */
-	uint64_t window_cpu;  /* CPU time of this thread, and of the process that is fed */
-	uint64_t window_idle; /* idle time of all CPUs that it may use */
-	uint64_t until_ns;    /* until when others are taken to want the CPU */
-	uint64_t work_cpu;    /* CPU time that has been rested for */
+	int stat;             /* /proc/stat; -1: not available */
+	bool fed;             /* there is a fed process */
+	bool throttled;       /* has slept at least once */
+	clockid_t fed_clock;  /* the CPU time of the fed process */
+	uint64_t fed_cpu;     /* its last known value */
+	uint64_t window_ns;   /* the beginning of the measurement; 0: none runs */
+	uint64_t window_cpu;  /* CPU time of this thread and the fed process at the beginning */
+	uint64_t window_idle; /* idle time of all usable CPUs at the beginning */
+	uint64_t until_ns;    /* the end of the time in which others need the CPU */
+	uint64_t work_cpu;    /* CPU time up to which sleep has paid for the work */
 };
 
-/* fed: the process that is fed; 0: there is none. */
+/* fed: the id of the fed process; 0: there is none. */
 void throttle_begin(struct throttle *th, pid_t fed);
 void throttle_end(struct throttle *th);
 
-/* In the midst of work: rest if others want the CPU. To be called often. */
+/* Measures, and sleeps if others need the CPU. Call it often while working. */
 void throttle_poll(struct throttle *th);
 
 #endif /* THROTTLE_H */

@@ -16,14 +16,14 @@ struct capture {
 	const char *name;
 	pcap_t *pcap;
 	bool again;
-	bool whole;    /* all of it is in memory */
-	uint8_t *kept; /* of each frame its head, then its bytes */
+	bool whole;    /* the whole capture is in memory */
+	uint8_t *kept; /* for each frame its head and its bytes */
 	size_t len;
 	size_t room;
 	size_t at;
 };
 
-/* What is kept of a frame besides its bytes. */
+/* What is kept for a frame besides its bytes. */
 struct head {
 	uint64_t tstamp_ns;
 	uint32_t captured;
@@ -46,7 +46,7 @@ capture_open(struct capture **capture, const char *file, bool again)
 	c->again = again;
 	c->pcap = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (c->pcap == NULL) {
-		/* Of a file that cannot be opened libpcap's text begins with its name. */
+		/* If the file cannot be opened, the text of libpcap begins with its name. */
 		if (strncmp(why, file, strlen(file)) == 0)
 			say("%s", why);
 		else
@@ -56,7 +56,7 @@ capture_open(struct capture **capture, const char *file, bool again)
 	}
 	link = pcap_datalink(c->pcap);
 	if (link != DLT_EN10MB) {
-		say("%s: of link type %s; expected Ethernet (EN10MB)", c->name,
+		say("%s: link type %s; expected Ethernet (EN10MB)", c->name,
 		    pcap_datalink_val_to_name(link) != NULL ? pcap_datalink_val_to_name(link) :
 		    "unknown");
 		capture_close(c);
@@ -89,8 +89,8 @@ keep(struct capture *c, const struct capture_frame *frame)
 		room = 2 * room + more;
 		kept = realloc(c->kept, room);
 		if (kept == NULL) {
-			say("%s: out of memory; what is replayed several times must fit into it",
-			    c->name);
+			say("%s: out of memory; a capture that is replayed several times must fit into "
+			    "memory", c->name);
 			return -ENOMEM;
 		}
 		c->kept = kept;
@@ -134,7 +134,7 @@ capture_next(struct capture *c, struct capture_frame *frame)
 		return 0;
 	}
 	if (ret != 1 && stop_wanted())
-		return 0; /* the signal broke a read off */
+		return 0; /* the signal interrupted a read */
 	if (ret != 1) {
 		say("%s: %s", c->name, pcap_geterr(c->pcap));
 		return -EIO;
@@ -142,7 +142,7 @@ capture_next(struct capture *c, struct capture_frame *frame)
 	frame->data = data;
 	frame->captured = header->caplen;
 	frame->len = header->len;
-	/* with the precision asked for tv_usec means nanoseconds */
+	/* tv_usec holds nanoseconds, because the capture was opened with that precision */
 	frame->tstamp_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec;
 	ret = c->again ? keep(c, frame) : 0;
 	return ret == 0 ? 1 : ret;

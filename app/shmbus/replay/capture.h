@@ -5,7 +5,7 @@
 #ifndef CAPTURE_H
 #define CAPTURE_H
 
-/* Reading a capture, pcap or pcapng, of Ethernet frames: once, or again and again. */
+/* Reads a capture of Ethernet frames, pcap or pcapng, once or several times. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,23 +13,23 @@
 struct capture;
 
 struct capture_frame {
-	const uint8_t *data; /* until the next call */
+	const uint8_t *data; /* valid until the next call */
 	uint32_t captured;   /* bytes of data */
-	uint32_t len;        /* that the frame had */
+	uint32_t len;        /* of the whole frame */
 	uint64_t tstamp_ns;
 };
 
 /*
- * file: "-" is stdin. again: it will be rewound, so it is kept in memory.
- * 0, or -errno, and said why.
+ * Opens a capture. file: "-" is stdin. again: the capture will be rewound, so it
+ * is kept in memory. Returns 0, or -errno after a message.
  */
 int capture_open(struct capture **capture, const char *file, bool again);
 void capture_close(struct capture *capture);
 
-/* 1; 0: that was the last one; -errno, and said why. */
+/* Reads the next frame. Returns 1; 0 behind the last frame; or -errno after a message. */
 int capture_next(struct capture *capture, struct capture_frame *frame);
 
-/* From the first one again, after the last one. */
+/* Goes back to the first frame. Call it after the last frame was read. */
 void capture_rewind(struct capture *capture);
 
 #endif /* CAPTURE_H */

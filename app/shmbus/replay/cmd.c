@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus replay: what it is told. The work is in replay.c. */
+/* shmbus replay: its options. The work is done in replay.c. */
 
 #include <stddef.h>
 
@@ -13,7 +13,7 @@
 
 struct conf {
 	struct replay_conf replay;
-	/* by which options it is told how fast: */
+	/* the options that choose the timing: */
 	bool rated;
 	bool fast;
 	bool sped;
@@ -56,20 +56,20 @@ take_numa(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "rate", 'r', "RATE", "as 1000pps, 2.5Mpps, 100Mbps (default: as it was recorded)",
+	{ "rate", 'r', "RATE", "send at 1000pps, 2.5Mpps, 100Mbps, ... (default: as recorded)",
 	  .take = take_rate,
 	  .expects = "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
-	{ "fast", 'f', NULL, "as fast as possible", .flag = offsetof(struct conf, fast) },
-	{ "speed", 's', "X", "X times as fast as it was recorded", .take = take_speed,
+	{ "fast", 'f', NULL, "send as fast as possible", .flag = offsetof(struct conf, fast) },
+	{ "speed", 's', "X", "send X times as fast as recorded", .take = take_speed,
 	  .expects = "a number from 0.000001 to 1000000" },
-	{ "loop", 'l', "N", "N times, 0: until a signal (default 1)",
+	{ "loop", 'l', "N", "send the capture N times, 0: until a signal (default 1)",
 	  .take = take_loop, .expects = "a number from 0 on" },
 	{ "wait-peers", 'w', "N", "begin when N other ports are on the bus",
 	  .take = take_wait_peers,
 	  .expects = "a number from 1 on" },
-	{ "no-pause", 'n', NULL, "lanes: wait for no slow receiver; they lose frames",
+	{ "no-pause", 'n', NULL, "lanes: do not wait for slow receivers, which then lose frames",
 	  .flag = offsetof(struct conf, replay.no_pause) },
-	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of what it sends",
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that it writes",
 	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
@@ -82,11 +82,11 @@ run(int n, char **operands, const void *c)
 
 	(void)n;
 	if (conf->sped && (conf->rated || conf->fast)) {
-		say("--speed is of what was recorded; expected it without --rate and --fast");
+		say("--speed scales the recorded timing; expected it without --rate and --fast");
 		return CMD_USAGE;
 	}
 	if (conf->rated && conf->fast) {
-		say("--rate and --fast say different things; expected one of them");
+		say("--rate and --fast exclude each other; expected one of them");
 		return CMD_USAGE;
 	}
 	if (conf->fast)
@@ -98,8 +98,8 @@ const struct cmd cmd_replay = {
 	.name = "replay",
 	.operands = "PATH FILE",
 	.summary = "send the frames of a capture",
-	.about = "Becomes a port on the bus PATH and sends the frames of FILE, pcap or pcapng, or - for\n"
-		 "stdin, with the gaps that they were recorded with. Slow receivers are waited for.\n",
+	.about = "Becomes a port on the bus PATH and sends the frames of the capture FILE (pcap or\n"
+		 "pcapng; - for stdin) with the recorded timing. Waits for slow receivers.\n",
 	.options = options,
 	.operands_min = 2,
 	.operands_max = 2,

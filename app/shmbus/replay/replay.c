@@ -3,11 +3,11 @@
  */
 
 /*
- * The frames of a capture, sent by a port of its own.
+ * Sends the frames of a capture as a port of its own.
  *
- * Frames that are due are gathered to a burst, which is sent when it is full or
- * the next frame is not due yet. What slow receivers make wait is sent later,
- * and what has become late meanwhile at once.
+ * Frames that are due are collected in a burst. The burst is sent when it is full,
+ * or when the next frame is not due yet. A slow receiver delays the burst; frames
+ * that have become late meanwhile are sent at once.
  */
 
 #include <errno.h>
@@ -31,13 +31,13 @@
 
 #define BURST 64
 
-/* How long a burst may be stuck before signals are looked at. */
+/* The time between two looks for signals while a burst waits for receivers. */
 #define STUCK_MS 100
 
-/* Between two looks who is there, while peers are waited for. */
+/* The time between two looks at the ports, while replay waits for peers. */
 #define LOOK_MS 10
 
-/* Of a thread that has no other: so exact its sleeping is. */
+/* The precision of sleeps. The kernel's default is 50 us. */
 #define TIMER_SLACK_NS 1000
 
 struct replay {
@@ -49,12 +49,12 @@ struct replay {
 	struct shmbus_station *st;
 	struct shmbus_self self;
 	struct shmbus_tx tx[BURST];
-	uint8_t *room; /* for the data of a burst, self.frame_max each */
+	uint8_t *room; /* the data of a burst, self.frame_max bytes for each frame */
 	unsigned int n;
 	uint64_t begin_ns;
 	uint64_t frames;
 	uint64_t bytes;
-	/* frames of the capture that are not sent as they were */
+	/* frames of the capture that are not sent, or not as they were */
 	uint64_t too_long;
 	uint64_t too_short;
 	uint64_t cut;
@@ -62,7 +62,7 @@ struct replay {
 
 /* ---- time */
 
-/* Or until a signal comes. */
+/* Sleeps for this time, or until a signal comes. */
 static void
 sleep_ns(const struct replay *r, uint64_t ns)
 {
@@ -88,7 +88,7 @@ show(const struct replay *r)
 			      units_rate((double)r->frames / seconds, "pps", pps));
 }
 
-/* All that were gathered. What is left when a signal comes is not sent. */
+/* Sends the burst. Frames that are left when a signal comes are not sent. */
 static int
 send_burst(struct replay *r)
 {
@@ -113,7 +113,7 @@ send_burst(struct replay *r)
 	return 0;
 }
 
-/* Into the burst, unless the bus could not carry it. */
+/* Adds a frame to the burst, unless the bus cannot carry it. Sends the burst if it is full. */
 static int
 add(struct replay *r, const struct capture_frame *frame)
 {
@@ -133,7 +133,7 @@ add(struct replay *r, const struct capture_frame *frame)
 	return r->n == BURST ? send_burst(r) : 0;
 }
 
-/* The frame is due then. What was due before it must not wait. */
+/* Waits until the next frame is due. The burst, whose frames are due now, is sent first. */
 static int
 wait_until(struct replay *r, uint64_t due_ns)
 {
@@ -149,13 +149,13 @@ wait_until(struct replay *r, uint64_t due_ns)
 		if (passed >= due_ns)
 			break;
 		show(r);
-		/* Long gaps in pieces, so that the progress goes on. */
+		/* Long gaps are slept in pieces, so that the progress is refreshed. */
 		sleep_ns(r, due_ns - passed < 200000000 ? due_ns - passed : 200000000);
 	}
 	return ret;
 }
 
-/* The capture once. */
+/* Sends the capture once. */
 static int
 pass(struct replay *r)
 {
@@ -177,7 +177,7 @@ pass(struct replay *r)
 	}
 	if (ret > 0)
 		ret = 0;
-	/* What was read before the capture broke off is sent, too. */
+	/* The frames read before an error in the capture are sent, too. */
 	return send_burst(r) != 0 && ret == 0 ? -EIO : ret;
 }
 
@@ -196,7 +196,7 @@ replay_all(struct replay *r)
 		before = r->frames;
 		ret = pass(r);
 		if (r->frames == before && ret == 0)
-			break; /* nothing in it can be sent: that would go on for ever */
+			break; /* no frame can be sent: the loop would never end */
 	}
 	return ret;
 }
@@ -275,14 +275,14 @@ tell(const struct replay *r)
 
 	progress_clear();
 	if (r->cut != 0)
-		say("%s: %" PRIu64 " frames had been cut when they were captured; they were sent so",
+		say("%s: %" PRIu64 " frames were truncated when they were captured, and were sent truncated",
 		    r->file, r->cut);
 	if (r->too_long != 0)
-		say("%s: %" PRIu64 " frames were not sent, as they are longer than the %" PRIu32
+		say("%s: %" PRIu64 " frames were not sent, because they are longer than the %" PRIu32
 		    " bytes that the bus takes", r->file, r->too_long, r->self.frame_max);
 	if (r->too_short != 0)
-		say("%s: %" PRIu64 " frames were not sent, as they are shorter than %" PRIu32 " bytes",
-		    r->file, r->too_short, r->self.frame_min);
+		say("%s: %" PRIu64 " frames were not sent, because they are shorter than %" PRIu32
+		    " bytes", r->file, r->too_short, r->self.frame_min);
 	printf("%" PRIu64 " frames, %" PRIu64 " bytes in %.3f s: %s, %s\n", r->frames, r->bytes,
 	       seconds, units_rate((double)r->frames / seconds, "pps", pps),
 	       units_rate(8 * (double)r->bytes / seconds, "bit/s", bps));

@@ -5,7 +5,7 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
-/* Frames from a capture onto a bus. */
+/* Sends frames from a capture onto a bus. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,13 +14,16 @@
 
 struct replay_conf {
 	struct timing timing;
-	uint32_t loops; /* 0: for ever */
-	uint32_t peers; /* wait until so many others are there */
+	uint32_t loops; /* 0: until a signal */
+	uint32_t peers; /* the number of other ports to wait for */
 	uint32_t numa;  /* as in shmbus_conf */
 	bool no_pause;
 };
 
-/* Until all is sent, a signal comes (stop.h), or an error. 0 or -errno, and said why. */
+/*
+ * Replays until everything is sent, a signal comes (stop.h), or an error occurs.
+ * Returns 0, or -errno after a message.
+ */
 int replay(const char *path, const char *file, const struct replay_conf *conf);
 
 #endif /* REPLAY_H */

@@ -12,10 +12,10 @@
 
 #define NS 1e9
 
-/* More than a clock can count means: never. */
+/* A time in ns that no clock reaches: the frame is never due. */
 #define DUE_MAX 9e18
 
-/* Nobody records a frame this much later than the next one: the clock was set back. */
+/* If recorded times go back by more than this, the clock was set back. */
 #define SET_BACK_NS 1000000000u
 
 int
@@ -54,9 +54,13 @@ is_far_below(uint64_t tstamp_ns, uint64_t latest_ns)
 }
 
 /*
- * The order of a capture need not be that of its times: what comes behind a later
- * frame is due with it, and makes nobody wait twice. Only a clock that was set
- * back while it recorded counts on from there; a single frame shows no such thing.
+ * Returns when a frame is due by its recorded time.
+ *
+ * The frames of a capture need not be in the order of their times. A frame that
+ * follows a later one is due together with that one, so that no gap is waited for
+ * twice. If the clock was set back during the recording, the gaps count on from
+ * the new time. Two frames in a row must show that: a single frame may just have a
+ * wrong time.
  */
 static double
 due_as_recorded(struct timing *timing, uint64_t tstamp_ns)

@@ -5,36 +5,36 @@
 #ifndef TIMING_H
 #define TIMING_H
 
-/* When each frame of a replay is due. */
+/* The timing of a replay: when each frame is due. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum timing_kind {
-	TIMING_RECORDED, /* as far apart as they were when they were captured */
+	TIMING_RECORDED, /* with the gaps of the capture */
 	TIMING_FAST,     /* at once */
 	TIMING_PPS,
-	TIMING_BPS,      /* bits of frames, without what a cable would add */
+	TIMING_BPS,      /* bits of the frames, without what a cable would add */
 };
 
 struct timing {
 	enum timing_kind kind;
-	double rate; /* RECORDED: times as fast; PPS, BPS: per second */
+	double rate; /* RECORDED: the speed, 1 is as recorded; PPS, BPS: per second */
 	uint64_t frames;
 	uint64_t bytes;
 	double due_ns;
-	uint64_t latest_ns; /* recorded time that due_ns stands for */
-	uint64_t last_ns;   /* recorded time of the last frame */
+	uint64_t latest_ns; /* the recorded time that belongs to due_ns */
+	uint64_t last_ns;   /* the recorded time of the last frame */
 	bool has_last;
 };
 
-/* "10kpps", "1.5Gbps": 0, or -EINVAL. */
+/* Parses a rate: "10kpps", "1.5Gbps". Returns 0, or -EINVAL. */
 int timing_parse(const char *text, struct timing *timing);
 
-/* Nanoseconds after the first one. Frames are asked for one after the other. */
+/* Returns when the next frame is due, in ns after the first one. Call it once for each frame. */
 uint64_t timing_next(struct timing *timing, uint64_t tstamp_ns, uint32_t len);
 
-/* The next frame is not later than the last one, but another pass's first. */
+/* Begins another pass: the next frame is the first of the capture again, and due with the last. */
 void timing_again(struct timing *timing);
 
 #endif /* TIMING_H */

@@ -3,14 +3,17 @@
  */
 
 /*
- * Theory of operation. One thread takes turns: a burst from the device to the
- * bus, a burst from the bus to the device. When neither had anything it tells
- * the bus that it sleeps, and waits for both.
+ * Theory of operation
  *
- * A bus whose receivers are slow takes no more frames for a while. Then those
- * that were read wait here, the device is not read, and its queue in the
- * kernel fills up: the kernel's senders slow down, as with any NIC. The other
- * direction goes on meanwhile; two taps that both wait would never end else.
+ * One thread alternates between a burst from the device to the bus and a burst
+ * from the bus to the device. If both are empty, the thread arms the bus for a
+ * wake-up, and sleeps until the bus or the device has frames.
+ *
+ * A bus with a slow receiver takes no frames for a while. Then the frames already
+ * read wait here, and the device is not read. Its queue in the kernel fills up,
+ * and the kernel's senders slow down, as with any NIC. The other direction
+ * continues meanwhile: otherwise two taps that wait for each other would wait for
+ * ever.
  */
 
 #include <errno.h>
@@ -31,31 +34,31 @@
 
 #define BURST 64
 
-/* Until frames that the bus has not taken are offered again. */
+/* The time until frames that the bus did not take are offered again. */
 #define RETRY_NS (100 * 1000)
 
-/* Nobody sleeps longer without a look at everything. */
+/* The longest sleep: device and bus are looked at this often, even without a wake-up. */
 #define LOOK_S 1
 
 struct tap_bridge {
 	struct tap_device *dev;
 	struct shmbus_station *st;
 	uint32_t room; /* for a frame */
-	struct tap_packet packet; /* that is being cut up */
+	struct tap_packet packet; /* being made into frames */
 
-	/* To the bus: frames[sent..n-1] still have to be sent. */
+	/* To the bus: tx[sent..n_tx-1] are still to be sent. */
 	uint8_t *tx_bytes;
 	struct shmbus_tx tx[BURST];
 	unsigned int n_tx;
 	unsigned int sent;
 
-	/* From the bus; before each frame there is a header that asks for nothing. */
+	/* From the bus. In front of each frame is a virtio header of zeros. */
 	uint8_t *rx_bytes;
 	struct shmbus_rx rx[BURST];
 
 	uint64_t to_bus_bytes;
 	uint64_t to_bus_frames;
-	uint64_t to_bus_dropped; /* what could not be made into frames that the bus takes */
+	uint64_t to_bus_dropped; /* packets that could not be made into frames of the bus */
 	uint64_t to_dev_bytes;
 	uint64_t to_dev_frames;
 	uint64_t to_dev_dropped; /* refused by the kernel: the device is down, or no memory */
@@ -116,16 +119,16 @@ tap_bridge_print(const struct tap_bridge *b)
 /* ---- to the bus */
 
 static int
-tell_device_gone(const struct tap_bridge *b, int err)
+device_failed(const struct tap_bridge *b, int err)
 {
 	if (err == EBADFD)
-		say("name=%s: the device is gone: somebody has deleted it", b->dev->name);
+		say("name=%s: the device is gone: it was deleted", b->dev->name);
 	else
 		say("name=%s: cannot read from the device: %s", b->dev->name, strerror(err));
 	return -err;
 }
 
-/* Read packets, and make frames of them, until there is a burst or nothing more. */
+/* Reads packets and makes frames of them, until the burst is full or no packet is left. */
 static int
 fill(struct tap_bridge *b)
 {
@@ -135,7 +138,7 @@ fill(struct tap_bridge *b)
 		if (!tap_packet_is_there(&b->packet)) {
 			ret = tap_packet_read(&b->packet, b->dev);
 			if (ret < 0)
-				return tell_device_gone(b, -ret);
+				return device_failed(b, -ret);
 			if (ret == 0)
 				break;
 		}
@@ -148,7 +151,7 @@ fill(struct tap_bridge *b)
 	return 0;
 }
 
-/* Gives how many frames went onto the bus, or -errno. */
+/* Sends a burst. Returns 0 if there was nothing to do, a positive number, or -errno. */
 static int
 to_bus(struct tap_bridge *b)
 {
@@ -197,7 +200,7 @@ to_device(struct tap_bridge *b)
 			b->to_dev_frames++;
 			b->to_dev_bytes += b->rx[i].len;
 		} else if (errno == EBADFD) {
-			return tell_device_gone(b, EBADFD);
+			return device_failed(b, EBADFD);
 		} else {
 			b->to_dev_dropped++;
 		}
@@ -210,7 +213,7 @@ to_device(struct tap_bridge *b)
 static int
 sleep_until_needed(struct tap_bridge *b, int stop)
 {
-	const bool waiting = b->n_tx != 0; /* for the bus to take what we have */
+	const bool waiting = b->n_tx != 0; /* for the bus to take the frames of the burst */
 	const struct timespec limit = {
 		.tv_sec = waiting ? 0 : LOOK_S,
 		.tv_nsec = waiting ? RETRY_NS : 0,

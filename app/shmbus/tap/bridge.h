@@ -5,7 +5,7 @@
 #ifndef TAP_BRIDGE_H
 #define TAP_BRIDGE_H
 
-/* Frames between a tap device and a bus, both ways. */
+/* Carries frames between a tap device and a bus, in both directions. */
 
 #include <stdint.h>
 
@@ -15,17 +15,17 @@
 
 struct tap_bridge;
 
-/* NULL: out of memory. The device and the station stay the caller's. */
+/* NULL: out of memory. The caller remains the owner of the device and the station. */
 struct tap_bridge *tap_bridge_new(struct tap_device *dev, struct shmbus_station *st);
 void tap_bridge_free(struct tap_bridge *bridge);
 
 /*
- * Carry frames until stop, a descriptor, tells to end: 0. Or -errno after a
- * message: the device or the bus is gone.
+ * Carries frames until the descriptor stop becomes readable. Returns 0, or -errno
+ * after a message if the device or the bus is gone.
  */
 int tap_bridge_run(struct tap_bridge *bridge, int stop);
 
-/* What was carried, on stdout. */
+/* Prints the counters to stdout. */
 void tap_bridge_print(const struct tap_bridge *bridge);
 
 #endif /* TAP_BRIDGE_H */

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus tap: the host's kernel becomes a station on the bus. */
+/* shmbus tap: makes the host's kernel a station on the bus. */
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -28,7 +28,7 @@
 #define MTU_MIN 68 /* of IPv4 */
 #define MTU_MIN_V6 1280u
 
-/* Room for the headers of a TCP packet whose length the kernel counts without them. */
+/* Below 64 KB: the kernel does not count the headers of a TCP packet in its length. */
 #define PACKET_LIMIT 65000
 
 struct conf {
@@ -121,11 +121,11 @@ take_numa(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "name", 'n', "NAME", "the device's name (default: tap0, tap1, ...)", .take = take_name,
+	{ "name", 'n', "NAME", "the name of the device (default: tap0, tap1, ...)", .take = take_name,
 	  .expects = "a name" },
-	{ "netns", 'N', "NETNS", "put it into this network namespace: a name, or a path",
+	{ "netns", 'N', "NETNS", "make it in this network namespace: a name, or a path",
 	  .take = take_netns, .expects = "a name of ip-netns, or a path" },
-	{ "address", 'a', "ADDR/LEN", "give it an address, IPv4 or IPv6, and bring it up; may be "
+	{ "address", 'a', "ADDR/LEN", "give it an IPv4 or IPv6 address, and bring it up; may be "
 	  "repeated",
 	  .take = take_address,
 	  .expects = "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
@@ -136,14 +136,17 @@ static const struct option_entry options[] = {
 	  .expects = "a unicast address as 02:00:00:00:00:01" },
 	{ "up", 'u', NULL, "bring it up",
 	  .flag = offsetof(struct conf, up) },
-	{ "format", 'f', "FORMAT", "of a bus that is not there yet: lanes (default) or shmif",
+	{ "format", 'f', "FORMAT", "format of a new bus: lanes (default) or shmif",
 	  .take = take_format, .expects = "lanes or shmif" },
-	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of what it sends",
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that it writes",
 	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
 	{ .name = NULL },
 };
 
-/* 0 if the bus can carry it, or -EINVAL after a message. before: what the device has. */
+/*
+ * Chooses the MTU. before: the MTU that the device has. Returns 0, or -EINVAL after
+ * a message if the bus cannot carry frames of this length.
+ */
 static int
 choose_mtu(const struct conf *conf, struct shmbus_station *st, uint32_t before, uint32_t *mtu)
 {
@@ -162,7 +165,7 @@ choose_mtu(const struct conf *conf, struct shmbus_station *st, uint32_t before, 
 	return -EINVAL;
 }
 
-/* IPv6 does not work with every MTU; the kernel only says that it is invalid. */
+/* Refuses an MTU that is too small for IPv6. The kernel's own error would be just "invalid". */
 static int
 check_addresses(const struct conf *conf, uint32_t mtu)
 {
@@ -179,8 +182,8 @@ check_addresses(const struct conf *conf, uint32_t mtu)
 }
 
 /*
- * What the device has already is not set: then one that somebody has prepared
- * needs no privileges.
+ * Configures the device. What the device has already is not set again: a device
+ * that an administrator has prepared then needs no privileges.
  */
 static int
 configure(const struct conf *conf, const char *name, struct shmbus_station *st, uint32_t *mtu)
@@ -234,7 +237,7 @@ carry(struct tap_device *dev, struct shmbus_station *st, int stop)
 	return ret == 0 ? CMD_DONE : CMD_FAILED;
 }
 
-/* A bus that nothing came of goes, unless its file or other ports were there before. */
+/* Leaves the bus after an error. Removes it if this command created the bus and its file. */
 static void
 give_up(struct shmbus_station *st, const char *path, bool was_there)
 {
@@ -268,7 +271,7 @@ run(int n, char **operands, const void *c)
 		return CMD_FAILED;
 	if (tap_device_open(&dev, conf->name) != 0)
 		return CMD_FAILED;
-	/* One address on both sides: on the bus is seen whose frames these are. */
+	/* The device and the port have the same address, so that others on the bus know it. */
 	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
 	bus.name = dev.name;
 	bus.format = conf->format;
@@ -299,10 +302,10 @@ const struct cmd cmd_tap = {
 	.name = "tap",
 	.operands = "PATH",
 	.summary = "join the bus to the host's kernel",
-	.about = "Makes a tap device and joins it to the bus PATH, so that programs of this host,\n"
-		 "ping or curl, talk to whoever is on the bus. The bus is created if it is not\n"
-		 "there. One line on stdout tells that all is ready. SIGUSR1 prints what was\n"
-		 "carried, so does the end, with which the device goes. Takes CAP_NET_ADMIN.\n",
+	.about = "Makes a tap device and joins it to the bus PATH, so that programs on this host, such\n"
+		 "as ping or curl, reach the ports on the bus. The bus is created if it does not exist.\n"
+		 "One line on stdout says that the device is ready. The counters are printed at the\n"
+		 "end, and on SIGUSR1. The device is deleted at the end. Needs CAP_NET_ADMIN.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

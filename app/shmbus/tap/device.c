@@ -36,7 +36,7 @@ tap_device_enter_netns(const char *netns)
 	if (setns(fd, CLONE_NEWNET) != 0) {
 		ret = -errno;
 		say("netns=%s: cannot enter it: %s%s", netns, strerror(-ret),
-		    ret == -EPERM ? "; it takes CAP_SYS_ADMIN" : "");
+		    ret == -EPERM ? "; this needs CAP_SYS_ADMIN" : "");
 	}
 	close(fd);
 	return ret;
@@ -46,13 +46,13 @@ static void
 tell_no_tun(int err)
 {
 	if (err == ENOENT || err == ENODEV || err == ENXIO)
-		say(TUN_PATH ": %s; load the kernel's module tun, or give the container the device",
+		say(TUN_PATH ": %s; load the kernel module tun, or make the device visible in the container",
 		    strerror(err));
 	else
 		say(TUN_PATH ": cannot open it for reading and writing: %s", strerror(err));
 }
 
-/* name: NULL: any */
+/* name is NULL if the kernel was to choose the name. */
 static void
 tell_no_device(const char *name, int err)
 {
@@ -61,13 +61,13 @@ tell_no_device(const char *name, int err)
 	if (name != NULL)
 		snprintf(whose, sizeof(whose), "name=%s: ", name);
 	if (err == EPERM)
-		say("%scannot make a tap device: it takes CAP_NET_ADMIN in the network namespace, or "
-		    "the name of a device made for this user by ip tuntap add", whose);
+		say("%scannot make a tap device: this needs CAP_NET_ADMIN in the network namespace, or "
+		    "the name of a device that ip tuntap add has made for this user", whose);
 	else if (err == EBUSY)
-		say("%sanother program has this tap device", whose);
+		say("%sanother program uses this tap device", whose);
 	else if (err == EINVAL)
 		say("%scannot be a tap device with one queue: a device of another kind has this name, "
-		    "or it is no name for a device", whose);
+		    "or the name is not valid", whose);
 	else
 		say("%scannot make a tap device: %s", whose, strerror(err));
 }
@@ -81,7 +81,7 @@ tap_device_open(struct tap_device *dev, const char *name)
 	int ret;
 
 	if (name != NULL && strlen(name) >= sizeof(ifr.ifr_name)) {
-		say("name=%s: too long, a device's name has at most %zu bytes", name,
+		say("name=%s: too long; the name of a device has at most %zu bytes", name,
 		    sizeof(ifr.ifr_name) - 1);
 		return -EINVAL;
 	}
@@ -98,7 +98,7 @@ tap_device_open(struct tap_device *dev, const char *name)
 		goto err_close;
 	}
 	memcpy(dev->name, ifr.ifr_name, sizeof(dev->name));
-	/* Long TCP packets come in one piece: one read for many frames. */
+	/* With these offloads a long TCP packet comes in one piece: one read for many frames. */
 	if (ioctl(dev->fd, TUNSETVNETHDRSZ, &len) != 0 ||
 	    ioctl(dev->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0 ||
 	    ioctl(dev->fd, SIOCGIFHWADDR, &hw) != 0) {

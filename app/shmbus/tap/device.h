@@ -6,38 +6,38 @@
 #define TAP_DEVICE_H
 
 /*
- * A tap device: frames that the kernel sends come out of a descriptor, and what
- * is written to it the kernel receives. It goes with the process, unless it was
- * there before.
+ * A tap device. Frames that the kernel sends are read from a descriptor, and the
+ * kernel receives the frames that are written to it. A device that this process
+ * made is deleted when the process ends.
  */
 
 #include <net/if.h>
 #include <stdint.h>
 
-/* What the kernel puts before each frame, and we before each of ours. */
+/* The header in front of each frame, in both directions. */
 #include <linux/virtio_net.h>
 
 #define TAP_DEVICE_HDR_LEN sizeof(struct virtio_net_hdr)
 
-/* Longest packet that the kernel leaves for us to cut up. */
+/* The longest packet that the kernel leaves to the device to be segmented. */
 #define TAP_DEVICE_PACKET_MAX (65536 + 64)
 
 struct tap_device {
-	int fd; /* not blocking */
+	int fd; /* non-blocking */
 	char name[IFNAMSIZ];
 	uint8_t mac[6];
 };
 
 /*
- * Open the device name (NULL: the kernel chooses), which is made if it is not
- * there. 0, or -errno after a message.
+ * Opens the device with this name, and makes it if it does not exist. If name is
+ * NULL, the kernel chooses one. Returns 0, or -errno after a message.
  */
 int tap_device_open(struct tap_device *dev, const char *name);
 void tap_device_close(struct tap_device *dev);
 
 /*
- * Go into a network namespace: a name of ip-netns(8), or a path. Before
- * tap_device_open. 0, or -errno after a message.
+ * Enters a network namespace: a name of ip-netns(8), or a path. Call it before
+ * tap_device_open. Returns 0, or -errno after a message.
  */
 int tap_device_enter_netns(const char *netns);
 

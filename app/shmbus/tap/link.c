@@ -19,7 +19,7 @@
 #include "link.h"
 #include "say.h"
 
-/* All that we ask or are told fits; an error comes with a copy of what was asked. */
+/* Large enough for every request and answer. An error answer contains a copy of the request. */
 #define MESSAGE_MAX 1024
 
 int
@@ -59,7 +59,7 @@ tap_link_close(struct tap_link *link)
 	mnl_socket_close(link->nl);
 }
 
-/* Send it, and wait for the kernel's answer. */
+/* Sends a request, and waits for the kernel's answer. */
 static int
 ask(struct tap_link *link, struct nlmsghdr *nlh)
 {
@@ -95,7 +95,7 @@ begin_link(const struct tap_link *link, char *message)
 static const char *
 hint(int err)
 {
-	return err == EPERM ? "; it takes CAP_NET_ADMIN" : "";
+	return err == EPERM ? "; this needs CAP_NET_ADMIN" : "";
 }
 
 int

@@ -6,8 +6,8 @@
 #define TAP_LINK_H
 
 /*
- * The kernel's side of a network device, set over netlink: what ip-link(8) and
- * ip-address(8) set. Each function: 0, or -errno after a message.
+ * Configures a network device over netlink, as ip-link(8) and ip-address(8) do.
+ * Each function returns 0, or -errno after a message.
  */
 
 #include <netinet/in.h>
@@ -20,14 +20,14 @@ struct tap_address {
 		struct in6_addr v6;
 	};
 	uint8_t prefix;	   /* bits */
-	const char *text; /* as it was given */
+	const char *text; /* as on the command line */
 };
 
 struct tap_link {
 	struct mnl_socket *nl;
 	unsigned int index;
-	uint32_t mtu; /* when it was opened */
-	const char *name; /* the caller's */
+	uint32_t mtu; /* at the time of tap_link_open */
+	const char *name; /* owned by the caller */
 };
 
 int tap_link_open(struct tap_link *link, const char *name);
@@ -36,12 +36,13 @@ void tap_link_close(struct tap_link *link);
 int tap_link_set_mac(struct tap_link *link, const uint8_t mac[6]);
 int tap_link_set_mtu(struct tap_link *link, uint32_t mtu);
 int tap_link_set_up(struct tap_link *link);
-/* An address of IPv6 can be used at once: nobody is asked whether it is free. */
+/* An IPv6 address can be used at once: there is no duplicate address detection. */
 int tap_link_add_address(struct tap_link *link, const struct tap_address *address);
 
 /*
- * The kernel hands out no TCP packet longer than that. No message: a device
- * that somebody else has made may forbid it, and works all the same.
+ * Limits the length of the TCP packets that the kernel hands to the device. There
+ * is no message after an error: a device that another user has made may forbid the
+ * change, and works without it.
  */
 void tap_link_limit_packets(struct tap_link *link, uint32_t len);
 

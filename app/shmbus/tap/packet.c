@@ -12,9 +12,9 @@
 #include "shmbus_ip.h"
 
 #define VLAN_LEN 4u
-#define TCP_DATA_OFF 12u /* where the header tells its own length */
+#define TCP_DATA_OFF 12u /* the offset of the header's own length in a TCP header */
 
-/* Where the IP header begins: behind VLAN tags, if any. 0: there is none. */
+/* Returns the offset of the IP header, which may follow VLAN tags. 0: there is none. */
 static uint32_t
 find_ip(const struct tap_packet *p)
 {
@@ -23,7 +23,7 @@ find_ip(const struct tap_packet *p)
 	while (off <= p->len) {
 		switch (shmbus_ip_get16(p->bytes + off - 2)) {
 		case ETHERTYPE_VLAN:
-		case 0x88a8: /* of a provider */
+		case 0x88a8: /* 802.1ad, provider tags */
 			off += VLAN_LEN;
 			break;
 		case ETHERTYPE_IP:
@@ -36,7 +36,10 @@ find_ip(const struct tap_packet *p)
 	return 0;
 }
 
-/* The kernel has put the sum of the pseudo header where the checksum belongs. */
+/*
+ * Completes a checksum. The kernel has stored the sum of the pseudo header in the
+ * place of the checksum, so the sum from csum_start on is all that is left to do.
+ */
 static int
 finish_checksum(struct tap_packet *p)
 {
@@ -54,7 +57,7 @@ finish_checksum(struct tap_packet *p)
 	return 0;
 }
 
-/* What the kernel calls GSO, in the library's words. */
+/* Translates the kernel's GSO request to the library's. */
 static int
 plan_segments(struct tap_packet *p)
 {
@@ -73,7 +76,7 @@ plan_segments(struct tap_packet *p)
 	return p->offload.l3_off == 0 ? -EINVAL : 0;
 }
 
-/* What is left to do to it? */
+/* Finds out what is left to do for a packet, and completes its checksum. */
 static int
 plan(struct tap_packet *p)
 {
@@ -85,7 +88,7 @@ plan(struct tap_packet *p)
 	case VIRTIO_NET_HDR_GSO_TCPV6:
 		return plan_segments(p);
 	default:
-		return -EOPNOTSUPP; /* we have not asked for it */
+		return -EOPNOTSUPP; /* tap_device_open has not enabled it */
 	}
 }
 

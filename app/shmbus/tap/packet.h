@@ -6,9 +6,9 @@
 #define TAP_PACKET_H
 
 /*
- * A packet as the kernel hands it to a tap device, which may be a frame without
- * its checksum, or a TCP packet that is to become many frames. On the bus go
- * final frames only.
+ * A packet that the kernel hands to a tap device: a frame, perhaps without its
+ * checksum, or a TCP packet that is to become many frames. Only complete frames go
+ * onto the bus.
  */
 
 #include <stdbool.h>
@@ -22,16 +22,17 @@ struct tap_packet {
 	struct virtio_net_hdr hdr;
 	uint8_t bytes[TAP_DEVICE_PACKET_MAX];
 	uint32_t len; /* 0: there is none */
-	uint32_t done; /* shmbus_complete's */
+	uint32_t done; /* the state of shmbus_complete() */
 	struct shmbus_offload offload;
 };
 
-/* The next packet. 1; 0: none now; or -errno. */
+/* Reads the next packet. Returns 1; 0 if there is none now; or -errno. */
 int tap_packet_read(struct tap_packet *p, const struct tap_device *dev);
 
 /*
- * The next frame of it into buf. Its length; 0: there are no more, the packet
- * is done with; -errno: so, but it could not be made into frames.
+ * Writes the next frame of the packet to buf, and returns its length. Returns 0
+ * when no frame is left, and -errno if the packet cannot be made into frames. In
+ * both cases the packet is done.
  */
 int tap_packet_next(struct tap_packet *p, void *buf, uint32_t room);
 
