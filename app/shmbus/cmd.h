@@ -9,7 +9,7 @@
  * A subcommand, found through the table in main.c. One that is a single file is
  * NAME.c; one that has grown is a folder NAME, which begins in its cmd.c.
  *
- * Results go to stdout, messages and progress to stderr (say.h, progress.h).
+ * Results go to stdout, messages and progress to stderr (say.h).
  */
 
 /* What run returns, and the exit status of the process. */

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "bench.h"
-#include "progress.h"
 #include "say.h"
 #include "shmbus_clock.h"
 #include "stop.h"
@@ -136,7 +135,7 @@ nap_until(struct run *run, double when, const char *what)
 	int ret = 0;
 
 	while (ret == 0 && now_s() < when) {
-		progress_show("%u bytes: %s, %.1f s left", run->size, what, when - now_s());
+		say_progress("%u bytes: %s, %.1f s left", run->size, what, when - now_s());
 		ret = nap(run);
 	}
 	return ret;
@@ -175,7 +174,7 @@ end(struct run *run, bool kill_them)
 		waitpid(run->pids[i], NULL, 0);
 	}
 	munmap(run->board, sizeof(*run->board));
-	progress_clear();
+	say_progress_clear();
 }
 
 /*

@@ -19,7 +19,6 @@
 #include <shmbus.h>
 
 #include "dump.h"
-#include "progress.h"
 #include "recorder.h"
 #include "say.h"
 #include "senders.h"
@@ -155,7 +154,7 @@ tell_missed(struct dump *d)
 		sender = senders_get(d->senders, i);
 		if (sender->missed == sender->missed_told)
 			continue;
-		progress_clear();
+		say_progress_clear();
 		say("%" PRIu64 " frames missed from %s", sender->missed - sender->missed_told,
 		    sender->name);
 		sender->missed_told = sender->missed;
@@ -185,8 +184,8 @@ look_around(struct dump *d)
 	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
 		tell_missed(d);
 	if (d->conf->file != NULL)
-		progress_show("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
-			      d->captured, d->filtered, d->missed);
+		say_progress("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
+			     d->captured, d->filtered, d->missed);
 }
 
 /* Waits for a frame. Returns 1 if there is one, 0 if not, or -errno after a message. */
@@ -383,7 +382,7 @@ finish(struct dump *d)
 	const uint64_t unknown = missed_unknown(d, &stats);
 	int ret;
 
-	progress_clear();
+	say_progress_clear();
 	ret = recorder_close(d->recorder, d->senders, unknown);
 	tell_missed(d);
 	if (unknown != 0)

@@ -22,7 +22,6 @@
 #include <shmbus.h>
 
 #include "capture.h"
-#include "progress.h"
 #include "replay.h"
 #include "say.h"
 #include "shmbus_clock.h"
@@ -83,9 +82,9 @@ show(const struct replay *r)
 	const double seconds = (double)(shmbus_clock_mono_ns() - r->begin_ns) / 1e9;
 	char pps[UNITS_LEN];
 
-	if (progress_due())
-		progress_show("%" PRIu64 " frames sent, %s", r->frames,
-			      units_rate((double)r->frames / seconds, "pps", pps));
+	if (say_progress_due())
+		say_progress("%" PRIu64 " frames sent, %s", r->frames,
+			     units_rate((double)r->frames / seconds, "pps", pps));
 }
 
 /* Sends the burst. Frames that are left when a signal comes are not sent. */
@@ -99,7 +98,7 @@ send_burst(struct replay *r)
 	while (done < r->n && !stop_wanted()) {
 		ret = shmbus_send_all(r->st, r->tx + done, r->n - done, STUCK_MS);
 		if (ret < 0) {
-			progress_clear();
+			say_progress_clear();
 			say("%s", shmbus_error_text());
 			return ret;
 		}
@@ -236,7 +235,7 @@ wait_peers(struct replay *r)
 			there += (peers[i].flags & (wanted | SHMBUS_PEER_SELF)) == wanted;
 		if (there >= r->conf->peers)
 			break;
-		progress_show("%" PRIu32 " of %" PRIu32 " ports are there", there, r->conf->peers);
+		say_progress("%" PRIu32 " of %" PRIu32 " ports are there", there, r->conf->peers);
 		sleep_ns(r, LOOK_MS * 1000000);
 	}
 	free(peers);
@@ -273,7 +272,7 @@ tell(const struct replay *r)
 	const double seconds = (double)(shmbus_clock_mono_ns() - r->begin_ns) / 1e9;
 	char pps[UNITS_LEN], bps[UNITS_LEN];
 
-	progress_clear();
+	say_progress_clear();
 	if (r->cut != 0)
 		say("%s: %" PRIu64 " frames were truncated when they were captured, and were sent truncated",
 		    r->file, r->cut);
