@@ -47,8 +47,11 @@ int
 shmbus_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
 	const struct shmbus_rxq *q = dev->data->rx_queues[id];
-	const uint32_t flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
+	uint32_t flags;
 
+	if (q == NULL)
+		return -EINVAL;
+	flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
 	/* Per frame: what the flags ask for. Else nothing but copying. */
 	snprintf(mode->info, sizeof(mode->info), "%s, %s%s", shmbus_ops(dev)->name,
 		 flags != 0 ? "frame by frame" : "plain",
@@ -61,6 +64,8 @@ shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 {
 	const struct shmbus_txq *q = dev->data->tx_queues[id];
 
+	if (q == NULL)
+		return -EINVAL;
 	snprintf(mode->info, sizeof(mode->info), "%s, %s", shmbus_ops(dev)->name,
 		 shmbus_load(&q->flags) & SHMBUS_TX_FAST_FREE ? "fast free" : "plain");
 	return 0;
@@ -164,6 +169,8 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
  * queue's is as long as it was asked for, and filled from its beginning with
  * the frames that wait on the bus; a Tx queue's is empty, as a frame that was
  * taken is on the bus already and its mbuf free.
+ *
+ * ethdev asks here, too, for a queue that could not be set up: NULL.
  */
 
 static int
@@ -181,7 +188,7 @@ count_waiting(const struct shmbus_rxq *q)
 int
 shmbus_rx_queue_count(void *queue)
 {
-	return count_waiting(queue);
+	return queue != NULL ? count_waiting(queue) : -EINVAL;
 }
 
 int
@@ -189,7 +196,7 @@ shmbus_rx_descriptor_status(void *queue, uint16_t offset)
 {
 	const struct shmbus_rxq *q = queue;
 
-	if (offset >= q->nb_desc)
+	if (q == NULL || offset >= q->nb_desc)
 		return -EINVAL;
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return RTE_ETH_RX_DESC_UNAVAIL;
@@ -201,7 +208,7 @@ shmbus_tx_descriptor_status(void *queue, uint16_t offset)
 {
 	const struct shmbus_txq *q = queue;
 
-	if (offset >= q->nb_desc)
+	if (q == NULL || offset >= q->nb_desc)
 		return -EINVAL;
 	return shmbus_load(&q->flags) & SHMBUS_TX_DOWN ? RTE_ETH_TX_DESC_UNAVAIL :
 							 RTE_ETH_TX_DESC_DONE;
@@ -232,10 +239,13 @@ int
 shmbus_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond)
 {
 	struct shmbus_rxq *q = queue;
-	const struct rte_eth_dev *dev = &rte_eth_devices[q->port_id];
 	const struct shmbus_reader *r;
+	const struct rte_eth_dev *dev;
 	const struct shmbus_bus *bus;
 
+	if (q == NULL)
+		return -EINVAL;
+	dev = &rte_eth_devices[q->port_id];
 	if (shmbus_priv(dev)->format != SHMBUS_WIRE_LANES ||
 	    (shmbus_load(&q->flags) & SHMBUS_RX_DOWN))
 		return -ENOTSUP;
