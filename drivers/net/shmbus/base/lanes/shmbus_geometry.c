@@ -20,7 +20,7 @@ is_power_of_two(uint64_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* Where everything lies, given ports, queues and lane_size in range. */
+/* Computes all offsets; ports, queues and lane_size are in range. */
 static void
 lay_out(struct shmbus_geometry *geo, size_t page_size)
 {
