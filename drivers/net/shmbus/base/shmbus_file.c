@@ -68,7 +68,7 @@ static int
 set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 {
 	if (path == NULL || path[0] == '\0')
-		return shmbus_error_set(e, -EINVAL, "path=: no file named");
+		return shmbus_error_set(e, -EINVAL, "path=: no file named; name one");
 	if (strlen(path) >= sizeof(f->path))
 		return shmbus_error_set(e, -ENAMETOOLONG,
 			"path=%.64s...: %zu bytes, at most %zu are possible",
@@ -146,7 +146,7 @@ no_permission(const struct shmbus_file *f, int ret, struct shmbus_error *e)
 
 	if (lstat(f->path, &st) == 0)
 		return shmbus_error_set(e, ret,
-			"path=%s: no permission to open it for reading%s: it is user %u's and group %u's, with mode 0%o, and this process is user %u's; let its owner create it with mode=0%o and a group that both are in",
+			"path=%s: no permission to open it for reading%s: it belongs to user %u and group %u, with mode 0%o, and this process runs as user %u; let its owner create it with mode=0%o and a group that both are in",
 			f->path, f->readonly ? "" : " and writing", st.st_uid, st.st_gid,
 			(unsigned int)st.st_mode & 07777, geteuid(), f->readonly ? 0640 : 0660);
 	if (errno == ENOENT)
@@ -174,19 +174,19 @@ open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
 	case -EPERM:
 		return no_permission(f, ret, e);
 	case -EMEDIUMTYPE:
-		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one, or a new one",
+		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one",
 			path);
 	case -ENOENT:
 		if (f->readonly)
 			return shmbus_error_set(e, ret,
-				"path=%s: no such file; who only looks on does not create it", path);
+				"path=%s: no such file; a read-only port does not create it", path);
 		if (want == SHMBUS_FILE_OLD)
 			return shmbus_error_set(e, ret,
 				"path=%s: no such file; create the bus first", path);
 		return shmbus_error_set(e, ret, "path=%s: its directory does not exist", path);
 	case -EEXIST:
 		return shmbus_error_set(e, ret,
-			"path=%s: there is such a file already; name a new one", path);
+			"path=%s: there is such a file already; name a file that does not exist", path);
 	case -ENAMETOOLONG:
 		return shmbus_error_set(e, ret, "path=%.64s...: too long", path);
 	default:
@@ -287,7 +287,7 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_fi
 		if (ret != -EAGAIN)
 			return ret;
 	}
-	return shmbus_error_set(e, -EBUSY, "path=%s: comes and goes too fast", f->path);
+	return shmbus_error_set(e, -EBUSY, "path=%s: other processes create and remove it too fast; try again", f->path);
 }
 
 int

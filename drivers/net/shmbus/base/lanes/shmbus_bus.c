@@ -210,7 +210,7 @@ read_header(const struct shmbus_bus *bus, struct shmbus_header *header, struct s
 					strerror(errno));
 	if ((size_t)n < sizeof(header->magic))
 		return shmbus_error_set(e, -EMEDIUMTYPE,
-			"path=%s: not a shmbus bus file (only %zd bytes); name another file, or remove this one",
+			"path=%s: not a shmbus bus file (only %zd bytes); name another file",
 			bus->file.path, n);
 	return 0;
 }
@@ -313,7 +313,7 @@ join_readonly(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64
 	}
 	if (unmade)
 		return shmbus_error_set(e, -ENODATA,
-			"path=%s: no bus yet; a read-only port does not make one", bus->file.path);
+			"path=%s: no bus yet; a read-only port does not create one", bus->file.path);
 	ret = reserve_lanes(bus, e);
 	if (ret != 0)
 		unmap(bus);

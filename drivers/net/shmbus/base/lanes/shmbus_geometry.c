@@ -110,7 +110,7 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 	if (magic != SHMBUS_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmbus bus file (it begins with 0x%016" PRIx64
-			"); name another file, or remove this one", conf->path, magic);
+			"); name another file", conf->path, magic);
 	if (file_size < sizeof(*header))
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: truncated, the %" PRIu64 " bytes left are less than a header",

@@ -88,7 +88,7 @@ take_number(struct shmbus_shmif *bus, struct shmbus_error *e)
 			return shmbus_error_set(e, ret, "path=%s: cannot lock a port's number: %s",
 						bus->file.path, strerror(-ret));
 	}
-	return shmbus_error_set(e, -EUSERS, "path=%s: %d ports are on this bus, no more can be",
+	return shmbus_error_set(e, -EUSERS, "path=%s: no free number, %d ports are on this bus",
 				bus->file.path, SHMBUS_SHMIF_IDS);
 }
 
@@ -192,7 +192,7 @@ check_header(struct shmbus_shmif *bus, uint64_t size, bool readonly, struct shmb
 	if (word[0] != SHMBUS_SHMIF_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmif bus (it begins with 0x%08" PRIx32
-			"); name another file, or remove this one", bus->file.path, word[0]);
+			"); name another file", bus->file.path, word[0]);
 	set_version(bus, word[1] != 0 ? word[1] : SHMBUS_SHMIF_VERSION);
 	if (bus->version == SHMBUS_SHMIF_VERSION_OLD && !readonly)
 		return shmbus_error_set(e, -EPROTO,
@@ -300,7 +300,7 @@ shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct sh
 		return ret;
 	if (size == 0)
 		ret = shmbus_error_set(e, -ENODATA,
-			"path=%s: no bus yet; a read-only port does not make one", path);
+			"path=%s: no bus yet; a read-only port does not create one", path);
 	else
 		ret = check_header(bus, size, true, e);
 	if (ret == 0)

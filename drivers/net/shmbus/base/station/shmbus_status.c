@@ -20,13 +20,13 @@ look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus
 	ret = f->path[0] == '/' ? lstat(f->path, &named) : 0;
 	if (f->path[0] == '/' && ret == 0 &&
 	    (named.st_dev != f->dev || named.st_ino != f->ino)) {
-		shmbus_error_set(why, 0, "another file has taken this name; the ports that have the"
-			" old one open go on, but without those that come now");
+		shmbus_error_set(why, 0, "another file has this name now; ports on the old file"
+			" continue, but new ports do not find it");
 		return SHMBUS_STATUS_NAMELESS;
 	}
 	if (open->st_nlink == 0) {
-		shmbus_error_set(why, 0, "the file has been deleted; the ports that have it open go"
-			" on, but without those that come now");
+		shmbus_error_set(why, 0, "the file has been deleted; ports that have it open"
+			" continue, but new ports do not find it");
 		return SHMBUS_STATUS_NAMELESS;
 	}
 	return SHMBUS_STATUS_INTACT;
@@ -48,12 +48,12 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 	}
 	if ((uint64_t)st.st_size < size) {
 		shmbus_error_set(why, 0, "truncated by somebody, %" PRIu64 " bytes of %" PRIu64
-			" are left; remove the file", (uint64_t)st.st_size, size);
+			" are left; create the bus anew", (uint64_t)st.st_size, size);
 		return SHMBUS_STATUS_GONE;
 	}
 	if (shmbus_guard_struck(guard)) {
-		shmbus_error_set(why, 0, "some of the file was not to be had: truncated by somebody"
-			" for a time, or a hole in it and its filesystem full; remove the file");
+		shmbus_error_set(why, 0, "a part of the file could not be accessed: it was truncated"
+			" for a time, or has a hole and its filesystem is full; create the bus anew");
 		return SHMBUS_STATUS_GONE;
 	}
 	return look_at_name(f, &st, why);
@@ -115,7 +115,7 @@ judge(enum header_says says, enum shmbus_status status, struct shmbus_error *why
 		if (status == SHMBUS_STATUS_GONE) /* whose text says more */
 			return status;
 		shmbus_error_set(why, 0, "its header is all zeros: somebody has punched a hole into"
-			" the file, or emptied it; remove the file");
+			" the file, or emptied it; create the bus anew");
 		return SHMBUS_STATUS_GONE;
 	default:
 		return status;
@@ -156,7 +156,7 @@ shmbus_status_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus
 	status = shmbus_status_of_bus(bus, why);
 	if (status == SHMBUS_STATUS_GONE || !is_empty(shmbus_bus_port(bus, slot)))
 		return status;
-	shmbus_error_set(why, 0, "this port's entry is all zeros, nobody sees it any more: somebody"
+	shmbus_error_set(why, 0, "this port's entry is all zeros, so no other port sees it: somebody"
 		" has punched a hole into the file");
 	return SHMBUS_STATUS_GONE;
 }
