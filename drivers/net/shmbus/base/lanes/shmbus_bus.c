@@ -156,33 +156,6 @@ unmap(struct shmbus_bus *bus)
 	bus->lane_prot = NULL;
 }
 
-/* Zeros in the place of a mapping, in one step. */
-static int
-blank(void *from, size_t len)
-{
-	return mmap(from, len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ?
-	       -errno : 0;
-}
-
-int
-shmbus_bus_blank(struct shmbus_bus *bus)
-{
-	const struct shmbus_geometry *geo = &bus->geo;
-	uint32_t lane;
-	int ret;
-
-	pthread_mutex_lock(&map_mutex);
-	ret = blank(bus->control, geo->data_off);
-	for (lane = 0; lane < geo->lanes && ret == 0; lane++)
-		if (shmbus_load(&bus->lane_prot[lane]) != SHMBUS_LANE_UNMAPPED)
-			ret = blank(shmbus_bus_lane_data(bus, lane), 2 * geo->lane_size);
-	/* What is not mapped yet never will be. */
-	shmbus_file_close(&bus->file);
-	pthread_mutex_unlock(&map_mutex);
-	return ret;
-}
-
 static bool
 all_zero(const void *p, size_t len)
 {

@@ -93,14 +93,6 @@ int shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct 
 void shmbus_bus_undo(struct shmbus_bus *bus);
 
 /*
- * Let go of the file, the port has been detached: close it, and have zeros of
- * this process's own in the place of all that was mapped. So what is there can
- * still be read and written, and nobody else sees it. -errno if there is no
- * memory for that; the file is closed, but some of it may still be mapped.
- */
-int shmbus_bus_blank(struct shmbus_bus *bus);
-
-/*
  * Unmaps and closes. The kernel drops the locks with the last descriptor of
  * this open file description.
  */
