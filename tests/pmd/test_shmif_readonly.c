@@ -245,7 +245,7 @@ test_refused(void **state)
 	unsigned int i;
 
 	(void)state;
-	assert_probe_fails(path, "readonly=on,format=shmif", "who only looks on does not create it");
+	assert_probe_fails(path, "readonly=on,format=shmif", "a read-only port does not create it");
 	file_write(path, 0, "", 0);
 	assert_probe_fails(path, "readonly=on,format=shmif", "no bus yet");
 	assert_int_equal(unlink(path), 0);

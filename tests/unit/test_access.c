@@ -229,9 +229,9 @@ be_told_why(struct child *c, void *arg)
 	if (!become_nobody())
 		return CHILD_SKIP;
 	assert_refused(path, -EACCES, "no permission to open it for reading");
-	assert_refused(path, -EACCES, "it is user 0's");
+	assert_refused(path, -EACCES, "belongs to user 0");
 	assert_refused(path, -EACCES, "mode 0600");
-	snprintf(who, sizeof(who), "this process is user %u's", geteuid());
+	snprintf(who, sizeof(who), "this process runs as user %u", geteuid());
 	assert_refused(path, -EACCES, who);
 	assert_refused(path, -EACCES, "mode=06");
 	absent = tmpdir_new_path();

@@ -10,7 +10,7 @@
 
 #include "shmbus_notify.h"
 
-/* Watch the file that is open, whatever its name leads to now. The watch's number, or -1. */
+/* Watches the open file, whatever its name leads to now. Returns the watch's number, or -1. */
 static int
 add_watch(int in, int fd)
 {
@@ -43,7 +43,7 @@ shmbus_notify_drain(int fd)
 {
 	uint8_t events[4096];
 
-	/* What is read is all there is, unless it is all that can be read. */
+	/* A read that does not fill the buffer has returned all events. */
 	while (read(fd, events, sizeof(events)) == (ssize_t)sizeof(events))
 		;
 }
@@ -51,10 +51,10 @@ shmbus_notify_drain(int fd)
 void
 shmbus_notify_self(int in, int fd)
 {
-	const int watch = fd < 0 ? -1 : add_watch(in, fd); /* the one that is there */
+	const int watch = fd < 0 ? -1 : add_watch(in, fd); /* the existing watch */
 
-	/* A watch that is removed leaves an event. What happens before it is there again is
-	 * not missed, as the descriptor is readable.
+	/* Removing a watch leaves an event. Events before the watch is back are not missed, as
+	 * the descriptor is readable.
 	 */
 	if (watch >= 0 && inotify_rm_watch(in, watch) == 0)
 		add_watch(in, fd);

@@ -6,23 +6,25 @@
 #define SHMBUS_NOTIFY_H
 
 /*
- * A descriptor to sleep on, by inotify(7). A store into the mapping of a file
- * wakes nobody; a write(2) to the file wakes all that watch it.
+ * Notify: a descriptor to sleep on, by inotify(7). A store into the mapping of
+ * a file wakes nobody; a write(2) to the file wakes all processes that watch
+ * it.
  */
 
 /*
- * A descriptor that can be read when somebody has written the file that is
- * open as fd, or -errno. With fd -1 nothing ever is to be read.
+ * Returns a descriptor that becomes readable when a process writes the file
+ * that is open as fd, or -errno. With fd -1 the descriptor never becomes
+ * readable.
  */
 int shmbus_notify_open(int fd);
 
-/* Forget what it was told; without this the next time would not be an edge. */
+/* Reads all events. Without this the next event would not be an edge for epoll(7). */
 void shmbus_notify_drain(int fd);
 
 /*
- * Make a descriptor readable that watches the file open as fd, without a change
- * of the file. For a station that may not write it, or wants to wake itself
- * alone. fd -1: nothing.
+ * Makes the descriptor in readable, which watches the file that is open as fd,
+ * without a change of the file. For a station that may not write the file, or
+ * that only wakes itself. Does nothing if fd is -1.
  */
 void shmbus_notify_self(int in, int fd);
 

@@ -8,23 +8,23 @@
 #include "shmbus_atomic.h"
 
 /*
- * The steps of the protocols: every store into the shared file, and the looks
- * that are the other end of an edge, have a name and stand in this list.
+ * The steps of the protocols. Every store into the shared file has a name in
+ * this list, and so has every look that is the other end of an edge.
  *
- * A word of the shared file is stored by shmbus_step_store() and its kin, which
- * take the name of the step first. Nothing else in base stores there, so no
- * store is without a name: shmbus_store() is for the words of one process
- * (tests/stress/test_steps.py looks for others). A system call, a copy or a
- * look has SHMBUS_STEP(name) directly before it (behind it, if the name says
- * that it has been done).
+ * shmbus_step_store() and the macros like it store a word of the shared file;
+ * their first argument is the name of the step. base stores there in no other
+ * way, so no store is without a name. shmbus_store() is for words of one
+ * process (tests/stress/test_steps.py finds other uses). A system call, a copy
+ * or a look has SHMBUS_STEP(name) directly before it, or directly behind it if
+ * the name says that it is done.
  *
- * A process that dies at a step has done all that comes before, and not what
- * the step names. In a normal build a step is nothing at all. With SHMBUS_STEPS
- * defined it calls shmbus_step(), which the program that builds the core so
- * supplies: tests stop, delay and kill processes in it.
+ * A process that dies at a step has done all that comes before the step, and
+ * not what the step names. In a normal build a step is nothing at all. With
+ * SHMBUS_STEPS defined it calls shmbus_step(), which the program that contains
+ * the core provides: tests stop, delay and kill processes there.
  *
  * X(name, format, kind, what is about to happen)
- *   format  LANES, SHMIF; BOTH: in code that both use
+ *   format  LANES, SHMIF; BOTH: in code for both
  *   kind    STORE   changes the file, its size, its name or its locks
  *           LOOK    changes nothing: the reading end of an edge
  *           REPAIR  changes the file, but only if a stranger has damaged it

@@ -3,17 +3,16 @@
  */
 
 /*
- * Open and map a bus file.
+ * Opens and maps a bus file.
  *
  * Theory of operation
  *
- * A file that is seen under the attach lock (shmbus_file.c) is in one of these
- * states:
+ * Under the attach lock (shmbus_file.c) a file is in one of these states:
  *
- *   empty     -> creating   the first 8 bytes say SHMBUS_MAGIC_CREATING
+ *   empty     -> creating   the first 8 bytes are SHMBUS_MAGIC_CREATING
  *   creating  -> ready      tables allocated, header written, magic last
- *   creating  -> empty      its creator died: the next one begins again
- *   anything else is not ours, and is not touched
+ *   creating  -> empty      the creator died; the next port begins again
+ *   any other content is not a bus; the file stays unchanged
  */
 
 #include <errno.h>
@@ -28,10 +27,10 @@
 #include "shmbus_create.h"
 #include "shmbus_geometry.h"
 
-/* Of this process; only for mapping lanes, which happens once for each. */
+/* Only for mapping lanes, which happens once for each lane of the process. */
 static pthread_mutex_t map_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* The head of every lane once some of the bus is gone: readers throw away what they have copied. */
+/* Head of every lane once a part of the bus is gone: readers discard what they have copied. */
 #define HEAD_OF_GONE INT64_MAX
 
 int
@@ -73,8 +72,9 @@ shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e)
 }
 
 /*
- * Address space for all lanes. Nothing of it is accessible until
- * shmbus_bus_map_lane, so that mlockall(2) does not fill the unused lanes.
+ * Reserves address space for all lanes. It stays inaccessible until
+ * shmbus_bus_map_lane(), so that mlockall(2) does not fill unused lanes with
+ * memory.
  */
 static int
 reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
@@ -103,8 +103,8 @@ reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
 	if ((uintptr_t)p + align != from)
 		munmap((uint8_t *)from + size, (uintptr_t)p + align - from);
 	bus->lanes = (uint8_t *)from;
-	/* Another thread may be mapping a lane for writing that was mapped for
-	 * reading, so zeros in its place can be written in any case.
+	/* Another thread may be mapping for writing a lane that was mapped for reading, so
+	 * zeros in its place are always writable.
 	 */
 	shmbus_guard_cover(bus->guard, bus->lanes, size,
 			   bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE);
@@ -122,8 +122,8 @@ shmbus_bus_map_lane(struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot
 
 	if (shmbus_load_acquire(&bus->lane_prot[lane]) >= prot)
 		return 0;
-	/* A port's reader and its writer may both come here for one lane; without
-	 * the mutex the reader could take the writer's mapping away.
+	/* A port's reader and its writer may both map one lane; without the mutex the reader
+	 * could replace the writer's mapping.
 	 */
 	pthread_mutex_lock(&map_mutex);
 	if (shmbus_load(&bus->lane_prot[lane]) >= prot)
@@ -156,33 +156,6 @@ unmap(struct shmbus_bus *bus)
 	bus->lane_prot = NULL;
 }
 
-/* Zeros in the place of a mapping, in one step. */
-static int
-blank(void *from, size_t len)
-{
-	return mmap(from, len, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ?
-	       -errno : 0;
-}
-
-int
-shmbus_bus_blank(struct shmbus_bus *bus)
-{
-	const struct shmbus_geometry *geo = &bus->geo;
-	uint32_t lane;
-	int ret;
-
-	pthread_mutex_lock(&map_mutex);
-	ret = blank(bus->control, geo->data_off);
-	for (lane = 0; lane < geo->lanes && ret == 0; lane++)
-		if (shmbus_load(&bus->lane_prot[lane]) != SHMBUS_LANE_UNMAPPED)
-			ret = blank(shmbus_bus_lane_data(bus, lane), 2 * geo->lane_size);
-	/* What is not mapped yet never will be. */
-	shmbus_file_close(&bus->file);
-	pthread_mutex_unlock(&map_mutex);
-	return ret;
-}
-
 static bool
 all_zero(const void *p, size_t len)
 {
@@ -199,8 +172,8 @@ read_header(const struct shmbus_bus *bus, struct shmbus_header *header, struct s
 	memset(header, 0, sizeof(*header));
 	n = pread(bus->file.fd, header, sizeof(*header), 0);
 	if (n == (ssize_t)sizeof(*header) && shmbus_load(&header->magic) == SHMBUS_MAGIC) {
-		/* M2: with M1 in write_header. Who looks on holds no lock: its creator may have
-		 * been at it.
+		/* M2: with M1 in write_header. A monitor may hold no lock, so the creator may
+		 * still have been writing at the first read.
 		 */
 		shmbus_fence_acquire();
 		n = pread(bus->file.fd, header, sizeof(*header), 0);
@@ -210,12 +183,15 @@ read_header(const struct shmbus_bus *bus, struct shmbus_header *header, struct s
 					strerror(errno));
 	if ((size_t)n < sizeof(header->magic))
 		return shmbus_error_set(e, -EMEDIUMTYPE,
-			"path=%s: not a shmbus bus file (only %zd bytes); name another file, or remove this one",
+			"path=%s: not a shmbus bus file (only %zd bytes); name another file",
 			bus->file.path, n);
 	return 0;
 }
 
-/* Did its creator die? The mark tells, or on hugetlbfs just a page of zeros: shmbus_create.c. */
+/*
+ * Returns whether the creator died: the file has the creator's magic, or on
+ * hugetlbfs just a page of zeros (shmbus_create.c).
+ */
 static bool
 is_half_made(const struct shmbus_bus *bus, const struct shmbus_header *header, uint64_t size)
 {
@@ -225,8 +201,9 @@ is_half_made(const struct shmbus_bus *bus, const struct shmbus_header *header, u
 }
 
 /*
- * Take in an existing bus and map its tables. With half_made not NULL, tell
- * instead, and do nothing more, if its creator died before it was ready.
+ * Reads an existing bus and maps its tables. With half_made not NULL, tells
+ * first whether the creator died before the bus was ready; if so, does nothing
+ * else.
  */
 static int
 join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size, bool *half_made,
@@ -243,8 +220,8 @@ join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size, 
 		if (*half_made)
 			return 0;
 	}
-	/* Even if this process made the file: another one has filled it before this
-	 * one got the lock, and may be using it. It is not to be removed.
+	/* Even if this process created the file: another process has filled it before this one
+	 * got the lock, and may be using it. The file is not to be removed.
 	 */
 	ret = shmbus_file_set_mode(&bus->file, shmbus_bus_mode(conf), e);
 	bus->file.created = false;
@@ -257,7 +234,7 @@ join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size, 
 	return shmbus_bus_map_control(bus, e);
 }
 
-/* The file becomes again what it was before this process opened it. */
+/* Restores the file as it was before this process opened it. */
 static void
 take_back(struct shmbus_bus *bus)
 {
@@ -268,7 +245,7 @@ take_back(struct shmbus_bus *bus)
 		shmbus_file_empty(&bus->file);
 }
 
-/* The attach lock is held and the file is the one that path names. */
+/* Creates or joins the bus. The attach lock is held, and the path leads to this file. */
 static int
 create_or_join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size,
 	       struct shmbus_error *e)
@@ -309,7 +286,7 @@ join_readonly(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64
 	}
 	if (unmade)
 		return shmbus_error_set(e, -ENODATA,
-			"path=%s: no bus yet; a read-only port does not make one", bus->file.path);
+			"path=%s: no bus yet; a read-only port does not create one", bus->file.path);
 	ret = reserve_lanes(bus, e);
 	if (ret != 0)
 		unmap(bus);

@@ -6,10 +6,10 @@
 #define SHMBUS_BUS_H
 
 /*
- * A bus, as one process has it open: the file, its geometry (checked once,
- * then used from here and never read from the file again), and its mapping.
- * A process may open the same bus several times; each has its own descriptor
- * and with it its own locks.
+ * A bus that one process has open: its file, its geometry and its mappings.
+ * The geometry is checked once and then used from this structure; it is never
+ * read from the file again. A process may open the same bus several times.
+ * Each opening has its own descriptor, and therefore its own locks.
  */
 
 #include "shmbus_error.h"
@@ -17,16 +17,16 @@
 #include "shmbus_format.h"
 #include "shmbus_guard.h"
 
-/* What a caller asks of a bus. 0 in a geometry field: whatever the bus has, or the default. */
+/* What a caller asks of a bus. A geometry field of 0 means: the bus's own value, or the default. */
 struct shmbus_bus_conf {
 	const char *path;
 	uint32_t ports;
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
-	mode_t mode;        /* permission bits of a file that is created; 0: 0600 */
-	uint32_t numa;      /* of a file that is created: 1 + the node for its memory; 0: any */
+	mode_t mode;        /* permission bits of a new file; 0: 0600 */
+	uint32_t numa;      /* for a new file: 1 + the node for its memory; 0: any node */
 	enum shmbus_file_want want;
-	bool readonly;      /* look on only: no port can be attached, no lane written */
+	bool readonly;      /* read only: no port can be attached, no lane written */
 };
 
 /* The slot of a station that is not a port. */
@@ -47,13 +47,13 @@ struct shmbus_geometry {
 
 struct shmbus_bus {
 	struct shmbus_file file;
-	bool filled;          /* this process made the file, or an empty one, a bus */
+	bool filled;          /* this process made the file a bus */
 	struct shmbus_geometry geo;
 	uint8_t id[16];
-	uint8_t *control;     /* [0, data_off) of the file, read-write if the file is */
-	uint8_t *lanes;       /* address space for every lane, twice each */
-	shmbus_a8 *lane_prot; /* per lane: what is mapped there, enum shmbus_lane_prot */
-	struct shmbus_guard *guard; /* of all that is mapped */
+	uint8_t *control;     /* [0, data_off) of the file, writable if the file is */
+	uint8_t *lanes;       /* address space for all lanes, two copies of each */
+	shmbus_a8 *lane_prot; /* per lane: enum shmbus_lane_prot */
+	struct shmbus_guard *guard; /* of all mappings */
 };
 
 enum shmbus_lane_prot {
@@ -63,55 +63,54 @@ enum shmbus_lane_prot {
 };
 
 /*
- * Open the bus file, or create it if it is absent or empty, and map its
- * tables. On success the caller holds the attach lock (shmbus_file_unlock
- * lets it go): nobody else creates, attaches or leaves meanwhile. With readonly
- * the bus must be there.
- * Returns 0 or -errno with a text; then the file is as it was before.
- * -EMEDIUMTYPE: it is not a bus; -EPROTO: another version; -ENODATA: truncated;
- * -EEXIST: its geometry contradicts conf; -ETIMEDOUT: the attach lock is stuck;
- * else what open(2), mmap(2), posix_fallocate(3) say.
+ * Opens the bus file and maps its tables. Creates the bus if the file is
+ * absent or empty; with readonly the bus must exist. On success the caller
+ * holds the attach lock, which shmbus_file_unlock() releases: meanwhile no
+ * other process creates, attaches or leaves.
+ *
+ * Returns 0, or -errno with a text; then the file is as it was before.
+ * -EMEDIUMTYPE: the file is not a bus; -EPROTO: another version; -ENODATA:
+ * truncated; -EEXIST: the geometry contradicts conf; -ETIMEDOUT: the attach
+ * lock is stuck; otherwise the errors of open(2), mmap(2) and
+ * posix_fallocate(3).
  */
 int shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 		    struct shmbus_error *e);
 
 /*
- * Open through a descriptor of the bus file that another process gave: the
- * same open file description, and so the same locks. Takes no lock. The
- * descriptor belongs to bus if this succeeds, else still to the caller.
+ * Opens a bus through a descriptor from another process. The descriptor shares
+ * its open file description with that process, and therefore its locks. Takes
+ * no lock. On success the descriptor belongs to bus, otherwise still to the
+ * caller.
  */
 int shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct shmbus_error *e);
 
 /*
- * Undo shmbus_bus_open, for a caller that cannot go on: what this process
- * made of the file is taken back, and the attach lock, which is held, let go.
+ * Undoes shmbus_bus_open() for a caller that cannot continue: takes back what
+ * this process changed in the file, and releases the attach lock, which the
+ * caller holds.
  */
 void shmbus_bus_undo(struct shmbus_bus *bus);
 
 /*
- * Let go of the file, the port has been detached: close it, and have zeros of
- * this process's own in the place of all that was mapped. So what is there can
- * still be read and written, and nobody else sees it. -errno if there is no
- * memory for that; the file is closed, but some of it may still be mapped.
+ * Unmaps and closes. The kernel drops the locks with the last descriptor of
+ * this open file description.
  */
-int shmbus_bus_blank(struct shmbus_bus *bus);
-
-/* Unmap and close. Locks go with the last descriptor of this open file description. */
 void shmbus_bus_close(struct shmbus_bus *bus);
 
-/* Map the tables, which are there and whole. -errno with a text. */
+/* Maps the tables of a complete bus. Returns 0, or -errno with a text. */
 int shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e);
 
 /*
- * Map a lane, if it is not mapped so yet: for reading, or for writing too.
- * May be called by several threads at once. A system call the first time,
- * nothing then.
+ * Maps a lane for reading, or for reading and writing, unless it is mapped so
+ * already. Several threads may call this at once. Makes system calls only for
+ * the first mapping.
  */
 int shmbus_bus_map_lane(struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot);
 
 /*
- * Give a range of the file its memory or disk blocks, so that touching it
- * cannot fail later. -ENOSPC if there are none.
+ * Allocates memory or disk blocks for a range of the file, so that later
+ * accesses cannot fail. Returns -ENOSPC if there are none.
  */
 int shmbus_bus_allocate(const struct shmbus_bus *bus, uint64_t off, uint64_t len);
 
@@ -127,7 +126,7 @@ shmbus_lane_off(const struct shmbus_geometry *geo, uint32_t lane)
 	return geo->data_off + lane * geo->lane_size;
 }
 
-/* Where in the file the lock of a slot is: at its entry. */
+/* Returns the file offset of a slot's lock: the start of the slot's entry. */
 static inline off_t
 shmbus_slot_lock_off(const struct shmbus_geometry *geo, uint32_t slot)
 {

@@ -41,9 +41,9 @@ write_header(struct shmbus_bus *bus)
 }
 
 /*
- * Leave the creator's mark, so that its death leaves what the next one
- * recognises. In one step, but for hugetlbfs, which cannot
- * be written to: there the file is one huge page of zeros for a moment.
+ * Writes the creator's magic, so that the next port recognises the file if the
+ * creator dies. This is one step, except on hugetlbfs, which does not support
+ * write(2): there the file is one huge page of zeros for a moment.
  */
 static int
 sign_creating(struct shmbus_bus *bus)
@@ -97,13 +97,13 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 	ret = shmbus_file_set_mode(&bus->file, shmbus_bus_mode(conf), e);
 	if (ret != 0)
 		return ret;
-	/* A dead creator may have left more than its mark: the tables begin as zeros. */
+	/* A dead creator may have left more than its magic: the tables begin as zeros. */
 	SHMBUS_STEP(create_truncate);
 	ret = shmbus_file_empty(&bus->file);
 	if (ret != 0)
 		return shmbus_error_set(e, ret, "path=%s: cannot empty it: %s", bus->file.path,
 					strerror(-ret));
-	/* Before there is any memory in it. Ports may choose otherwise for the lanes they write. */
+	/* Before the file has memory. Ports may choose other nodes for their own lanes. */
 	shmbus_numa_prefer_file(bus->file.fd, geo->file_size, (int)conf->numa - 1);
 	ret = sign_creating(bus);
 	if (ret != 0)
@@ -111,7 +111,7 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 	SHMBUS_STEP(create_extend);
 	if (ftruncate(bus->file.fd, (off_t)geo->file_size) != 0)
 		goto err_size;
-	/* Cursors are allocated by the ports that own them. */
+	/* Each port allocates its own cursors. */
 	SHMBUS_STEP(create_allocate);
 	ret = shmbus_bus_allocate(bus, 0, geo->cursor_off);
 	if (ret != 0)

@@ -8,8 +8,9 @@
 #include "shmbus_bus.h"
 
 /*
- * Make an empty, or half-made, file a bus, and map its tables. The attach lock
- * is held. If it fails the file is empty again. Errors as shmbus_bus_open.
+ * Makes an empty or half-made file a bus and maps its tables. The caller holds
+ * the attach lock. After an error the file is empty. Errors as
+ * shmbus_bus_open().
  */
 int shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 		      struct shmbus_error *e);

@@ -7,10 +7,10 @@
 
 /*
  * The layout of a bus file in the lanes format, version 1. docs/format.rst
- * says the same in prose. All integers are in the byte order of the host.
+ * describes the same in prose. All integers are in the byte order of the host.
  *
  *   0           struct shmbus_header      written once, by the creator
- *   256         struct shmbus_bell        to wake those who sleep
+ *   256         struct shmbus_bell        wakes sleeping ports
  *   roster_off  u32[ports]                one change counter per slot
  *   port_off    struct shmbus_port_entry[ports]
  *   lane_off    struct shmbus_lane_entry[ports * queues]
@@ -19,8 +19,8 @@
  *   file_size
  *
  * Lane L belongs to Tx queue L % queues of slot L / queues. It is a ring of
- * burst records. A position is a 64-bit count of bytes that only grows, also
- * over a change of the lane's owner, and wraps at 2^64:
+ * burst records. A position is a 64-bit count of bytes. It only grows, also
+ * when the lane changes its owner, and wraps at 2^64:
  *
  *   offset in the ring = position % lane_size
  *
@@ -32,7 +32,7 @@
  *    gone  |             |           |         |
  *   -------+-------------+-----------+---------+-----------
  *
- * A burst record is what one transmit burst published at once:
+ * A burst record holds the frames that one transmit burst published at once:
  *
  *    0  struct shmbus_burst                 32 bytes
  *   32  u32 desc[count]                     length and flag of each frame
@@ -41,18 +41,18 @@
  *       frame 1, ...
  *   len (a multiple of 64)
  *
- * so every record and every frame begins on a cache line, and a burst of
- * small frames takes little more than one line per frame. The ring is meant
- * to be mapped twice in a row: a record is never split by its end.
+ * Every record and every frame begins on a cache line, so a burst of small
+ * frames takes little more than one line per frame. A process maps the ring
+ * twice in a row: the end of the ring never splits a record.
  *
- * A frame whose descriptor has SHMBUS_DESC_REQUEST has 16 bytes more, the
- * last 16 of its lines:
+ * A frame whose descriptor has SHMBUS_DESC_REQUEST has 16 more bytes at the
+ * end of its last line:
  *
  *    0                  frame, len bytes
  *    len                padding
  *    up(len + 16) - 16  struct shmbus_request
  *
- * which most often lie in the padding that is there anyway.
+ * These bytes usually lie in padding that the frame has anyway.
  */
 
 #include <assert.h>
@@ -67,7 +67,7 @@
 
 /* The tables begin on multiples of this. */
 #define SHMBUS_TABLE_ALIGN 4096
-/* Lanes are mapped one by one: data_off is a multiple of any host's page. */
+/* Lanes are mapped one by one, so data_off is a multiple of any host's page. */
 #define SHMBUS_DATA_ALIGN 65536
 
 #define SHMBUS_PORTS_MAX 256
@@ -78,7 +78,10 @@
 
 #define SHMBUS_PORTS_DEFAULT 32
 #define SHMBUS_QUEUES_DEFAULT 4
-/* More than an L2 cache: in a smaller ring lines move from core to core instead of through L3. */
+/*
+ * More than an L2 cache: the lines of a smaller ring move from core to core
+ * instead of through L3.
+ */
 #define SHMBUS_LANE_SIZE_DEFAULT (UINT64_C(1) << 22)
 
 /* A lane is divided into this many chunks; head moves by whole chunks. */
@@ -104,18 +107,18 @@ struct shmbus_header {
 	uint8_t reserved1[152];
 };
 
-/* Behind the header, see shmbus_wake.h. */
+/* Behind the header; see shmbus_wake.h. */
 #define SHMBUS_BELL_OFF 256
 
 struct shmbus_bell {
-	/* One line, which every sender looks at after every burst. Ports add one,
-	 * atomically, when they begin or cease to use interrupts, or take over the
-	 * slot of a dead one that used them.
+	/* One line, which every sender loads after every burst. A port atomically adds one when
+	 * it begins or ceases to use interrupts, and when it takes over the slot of a dead port
+	 * that used them.
 	 */
 	shmbus_a32 changes;
 	uint32_t reserved0[15];
-	/* Another one: written to by system call, so that who watches the file
-	 * wakes up. Nobody reads it.
+	/* Another line: a system call writes here and so wakes the processes that watch the
+	 * file. Nobody reads this word.
 	 */
 	uint32_t rung; /* 0 */
 	uint32_t reserved1[15];
@@ -124,27 +127,27 @@ struct shmbus_bell {
 /* enum shmbus_port_state: bits of shmbus_port_entry.state */
 #define SHMBUS_PORT_ATTACHED (1u << 0)   /* a port owns this slot */
 #define SHMBUS_PORT_STARTED (1u << 1)    /* it sends and receives */
-#define SHMBUS_PORT_LINK_UP (1u << 2)    /* it has not been set down */
+#define SHMBUS_PORT_LINK_UP (1u << 2)    /* its link has not been set down */
 #define SHMBUS_PORT_RX_CURSORS (1u << 3) /* its cursors hold senders back */
 #define SHMBUS_PORT_RX_INTR (1u << 4)    /* its Rx queues may sleep */
 
 /*
- * One per slot. Written only by the process that holds the slot's lock,
- * which is an open-file-description lock on the entry's first byte. Change
- * the entry, then add one to roster[slot].
+ * One per slot. Only the process that holds the slot's lock writes the entry;
+ * the lock is an open-file-description lock on the entry's first byte. After a
+ * change of the entry its owner adds one to roster[slot].
  */
 struct shmbus_port_entry {
 	shmbus_a32 state;
-	shmbus_a32 pid;         /* as its owner sees itself; for people only */
-	shmbus_a64 incarnation; /* owners that this slot has had */
+	shmbus_a32 pid;         /* in its owner's pid namespace; for people only */
+	shmbus_a64 incarnation; /* number of owners so far */
 	shmbus_a64 mac;         /* 6 bytes in wire order, then two of 0 */
 	shmbus_a32 n_txq;       /* lanes in use, from the slot's first */
 	shmbus_a32 n_rxq;       /* cursor rows in use */
 	shmbus_a64 attached_ns; /* CLOCK_REALTIME */
 	uint8_t reserved0[24];
 	shmbus_a8 name[64];     /* NUL-terminated, for people only */
-	shmbus_a8 sleeping[64]; /* one per Rx queue: 1: wake me */
-	shmbus_a64 sleeps;      /* that its Rx queues have begun, added to atomically */
+	shmbus_a8 sleeping[64]; /* one per Rx queue; 1: the queue sleeps */
+	shmbus_a64 sleeps;      /* sleeps begun by its Rx queues, added to atomically */
 	uint8_t reserved1[56];
 };
 
@@ -153,53 +156,53 @@ struct shmbus_stamp {
 	shmbus_a64 seq;
 };
 
-/* One per lane. Written only by the Tx queue that owns the lane. */
+/* One per lane. Only the Tx queue that owns the lane writes it. */
 struct shmbus_lane_entry {
-	/* One line: what a reader polls. */
-	shmbus_a64 tail; /* end of what is published; written last, with release */
-	/* The stamp whose pos is tail tells the sequence number of the frame
-	 * that will be sent next; the other one is the previous or the next.
+	/* One line: a reader polls it. */
+	shmbus_a64 tail; /* end of the published records; stored last, with release */
+	/* The stamp whose pos is tail holds the sequence number of the next frame. The other
+	 * stamp belongs to the tail before or after.
 	 */
 	struct shmbus_stamp stamp[2];
 	shmbus_a64 bytes; /* frame bytes sent, for people only */
 	uint64_t reserved0[2];
-	/* One line: what a reader looks at after copying. */
-	shmbus_a64 head;    /* everything below may have been overwritten */
-	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only; may be behind */
+	/* One line: a reader loads it after copying. */
+	shmbus_a64 head;    /* bytes below this position may be overwritten */
+	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only; may lag */
 	uint64_t reserved1[6];
-	/* Two lines: where the first record of each chunk of the ring starts. */
+	/* Two lines: the position of the first record of each chunk of the ring. */
 	shmbus_a64 mark[SHMBUS_CHUNKS];
 };
 
-/* One per (reading slot, Rx queue, lane). Written only by that Rx queue. */
-#define SHMBUS_CURSOR_ACTIVE 1u /* do not overwrite what lies at or above pos */
+/* One per (reading slot, Rx queue, lane). Only that Rx queue writes it. */
+#define SHMBUS_CURSOR_ACTIVE 1u /* senders do not overwrite bytes at or above pos */
 
 struct shmbus_cursor {
-	shmbus_a64 pos; /* start of the first record not wholly read */
+	shmbus_a64 pos; /* start of the first record that is not wholly read */
 	shmbus_a32 state;
 	uint32_t reserved0;
 	shmbus_a64 frames; /* received, for people only */
 	shmbus_a64 bytes;
-	shmbus_a64 missed; /* overwritten before they were read */
+	shmbus_a64 missed; /* frames overwritten before they were read */
 	uint64_t reserved1[3];
 };
 
-/* At the start of each burst record. */
+/* The start of each burst record. */
 struct shmbus_burst {
 	shmbus_a64 shape;     /* len | count << 32 | data_off << 48 */
 	shmbus_a64 seq;       /* sequence number of the first frame */
-	shmbus_a64 tstamp_ns; /* CLOCK_REALTIME of its sender */
+	shmbus_a64 tstamp_ns; /* CLOCK_REALTIME of the sender */
 	shmbus_a64 pos;       /* position of this record */
 };
 
 #define SHMBUS_DESC_LEN 0x00ffffffu   /* length of the frame, without FCS */
 #define SHMBUS_DESC_REQUEST 0x01000000u /* the frame's lines end with a request */
-#define SHMBUS_DESC_FLAGS 0xff000000u   /* all others are 0 in version 1 */
+#define SHMBUS_DESC_FLAGS 0xff000000u   /* all other flags are 0 in version 1 */
 
-/* Bits of shmbus_request.flags: what the sender has not done. */
+/* Bits of shmbus_request.flags: work that the sender leaves to the receiver. */
 #define SHMBUS_REQUEST_IP_CKSUM (1u << 0) /* the header checksum of IPv4 */
 #define SHMBUS_REQUEST_L4_CKSUM (1u << 1) /* the checksum of TCP or UDP */
-#define SHMBUS_REQUEST_SEGMENT (1u << 2)  /* TCP: the frame is to become several */
+#define SHMBUS_REQUEST_SEGMENT (1u << 2)  /* TCP: the receiver splits the frame into segments */
 #define SHMBUS_REQUEST_FLAGS 7u
 
 /* shmbus_request.l4, as in IP. */
@@ -211,16 +214,18 @@ struct shmbus_request {
 	uint8_t flags;     /* not 0 */
 	uint8_t l4;        /* with L4_CKSUM, else 0 */
 	uint16_t l3_off;   /* of the IP header */
-	uint16_t l4_off;   /* of what follows it */
+	uint16_t l4_off;   /* of the TCP or UDP header */
 	uint16_t data_off; /* SEGMENT: of the TCP payload, else 0 */
-	uint16_t segment;  /* SEGMENT: payload of each frame at most, else 0 */
+	uint16_t segment;  /* SEGMENT: payload of each segment at most, else 0 */
 	uint16_t reserved[3];
 };
 
 #define SHMBUS_BURST_FRAMES_MAX 1024
 
-/* The longest record. In a longer one, a descriptor with SHMBUS_DESC_REQUEST could be the length
- * of a plain frame: the fast path looks for no flag, but for a length that the record has not.
+/*
+ * The longest record. In a longer record a descriptor with SHMBUS_DESC_REQUEST
+ * could also be the length of a plain frame. The fast path does not test the
+ * flag: it only rejects lengths beyond the record.
  */
 #define SHMBUS_RECORD_MAX (SHMBUS_DESC_REQUEST - SHMBUS_LINE)
 

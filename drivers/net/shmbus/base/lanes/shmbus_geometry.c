@@ -20,7 +20,7 @@ is_power_of_two(uint64_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* Where everything lies, given ports, queues and lane_size in range. */
+/* Computes all offsets; ports, queues and lane_size are in range. */
 static void
 lay_out(struct shmbus_geometry *geo, size_t page_size)
 {
@@ -110,7 +110,7 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 	if (magic != SHMBUS_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmbus bus file (it begins with 0x%016" PRIx64
-			"); name another file, or remove this one", conf->path, magic);
+			"); name another file", conf->path, magic);
 	if (file_size < sizeof(*header))
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: truncated, the %" PRIu64 " bytes left are less than a header",

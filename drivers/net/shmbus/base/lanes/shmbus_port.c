@@ -3,19 +3,19 @@
  */
 
 /*
- * Slots, their owners, and taking over from the dead.
+ * Slots: ownership, and takeover from dead ports.
  *
  * Theory of operation
  *
- *   slot state   lock   entry.state     who changes it
+ *   slot state   lock   entry.state     change: by
  *   free         free   0               -> owned: shmbus_port_attach
  *   owned        held   ATTACHED|...    -> free: shmbus_port_detach
  *                                       -> dead: the kernel drops the lock
- *   dead         free   ATTACHED|...    -> owned: shmbus_port_attach, by another
+ *   dead         free   ATTACHED|...    -> owned: shmbus_port_attach of a new port
  *
- * There is no way from dead to free: nobody cleans up after the dead but the
- * next owner, so no two processes ever write one entry. A new owner goes on
- * from the positions of its lanes, so that readers see nothing of the change.
+ * A dead slot never becomes free: only the next owner cleans up after a dead
+ * port, so no two processes ever write one entry. A new owner continues at the
+ * positions of its lanes, so readers do not notice the change.
  */
 
 #include <errno.h>
@@ -47,7 +47,7 @@ mac_word(const uint8_t mac[6])
 	return word;
 }
 
-/* Senders must not wait for what the slot's last owner had not read. */
+/* Senders must not wait for frames that the slot's last owner has not read. */
 static void
 clear_cursors(struct shmbus_port *port)
 {
@@ -127,7 +127,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	}
 	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
 	/* W4 (attach_end_intr): with W5 in the senders, which look at the states then. If this
-	 * process dies before, they find out by themselves (shmbus_wake.h).
+	 * process dies before, the senders find the dead port by themselves (shmbus_wake.h).
 	 */
 	if (left & SHMBUS_PORT_RX_INTR)
 		shmbus_step_add_release(attach_end_intr, &shmbus_bus_bell(bus)->changes, 1);
@@ -182,7 +182,7 @@ shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue)
 	ret = shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_WRITE);
 	if (ret != 0)
 		return ret;
-	/* Before there is any memory in it: what is there already stays. */
+	/* Before the lane has memory: existing memory stays where it is. */
 	shmbus_numa_prefer(shmbus_bus_lane_data(bus, lane), bus->geo.lane_size, port->numa_node);
 	return shmbus_bus_allocate(bus, shmbus_lane_off(&bus->geo, lane), bus->geo.lane_size);
 }

@@ -6,8 +6,9 @@
 #define SHMBUS_PORT_H
 
 /*
- * Slots: who is on the bus, and who is alive. A port owns the slot whose lock
- * it holds; everything in the slot's entry, lanes and cursors is its to write.
+ * Slots: the ports of a bus, and the proof that they live. A port owns the
+ * slot whose lock it holds. Only the owner writes the slot's entry, its lanes
+ * and its cursors.
  */
 
 #include "shmbus_bus.h"
@@ -15,65 +16,73 @@
 struct shmbus_port_conf {
 	uint8_t mac[6];
 	char name[64]; /* for people; NUL-terminated */
-	int numa_node; /* for the lanes it writes; -1: wherever they are touched first */
+	int numa_node; /* for its own lanes; -1: node of the first access */
 };
 
 struct shmbus_port {
 	struct shmbus_bus *bus;
 	uint32_t slot;
 	int numa_node;
-	bool took_over; /* the slot's last owner died in it */
+	bool took_over; /* the slot's last owner died without leaving it */
 };
 
-/* What another port says of itself, read once. */
+/* The entry of another port, read once. */
 struct shmbus_peer {
 	uint32_t state; /* SHMBUS_PORT_... bits */
 	uint32_t pid;
 	uint64_t incarnation;
-	uint32_t n_txq; /* not more than the bus has queues */
+	uint32_t n_txq; /* at most the bus's queues */
 	uint32_t n_rxq;
 	uint8_t mac[6];
 	char name[64];
 };
 
 /*
- * Take a free slot, or that of a dead port, and allocate its cursors and its
- * first lane. Call with the attach lock held; the caller lets go of it.
- * -EUSERS: every slot is taken by a live port; -ENOSPC: no memory or disk left.
+ * Takes a free slot, or the slot of a dead port, and allocates its cursors and
+ * its first lane. The caller holds the attach lock, and releases it
+ * afterwards. Returns -EUSERS if living ports own all slots, -ENOSPC if there
+ * is no memory or disk space.
  */
 int shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 		       const struct shmbus_port_conf *conf, struct shmbus_error *e);
 
-/* Leave the slot. Call with the attach lock held, or without if it cannot be had. */
+/* Leaves the slot. The caller holds the attach lock, or has failed to get it. */
 void shmbus_port_detach(struct shmbus_port *port);
 
-/* Say what changed. Only the slot's owner, and one thread of it, calls these. */
+/* Publish a change of the port's entry. For the slot's owner, one thread at a time. */
 void shmbus_port_set_state(struct shmbus_port *port, uint32_t state);
 void shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq);
 void shmbus_port_set_mac(struct shmbus_port *port, const uint8_t mac[6]);
 
-/* Map one of the port's own lanes for writing and give it its memory. */
+/* Maps one of the port's own lanes for writing and allocates its memory. */
 int shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue);
 
-/* Read a slot's entry. False if nobody says to own it. Says nothing about being alive. */
+/*
+ * Reads a slot's entry. Returns false if the entry names no owner. A true
+ * result does not mean that the owner lives.
+ */
 bool shmbus_port_peer(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer);
 
-/* The same, or what the last owner left there. False if there has been none. */
+/*
+ * Reads a slot's entry even if its last owner has left. Returns false if there
+ * has been no owner.
+ */
 bool shmbus_port_owner(const struct shmbus_bus *bus, uint32_t slot, struct shmbus_peer *peer);
 
-/* Does somebody else hold the slot's lock? One system call. */
+/* Returns whether another open file description holds the slot's lock. One system call. */
 bool shmbus_port_alive(const struct shmbus_bus *bus, uint32_t slot);
 
 /*
- * Has any slot's entry changed since the last look? If so, read the entries
- * again. seen: [ports], the caller's.
+ * Returns whether any slot's entry has changed since the last call with the
+ * same array; if so, the caller reads the entries again. seen: [ports], the
+ * caller's.
  */
 bool shmbus_port_roster_changed(const struct shmbus_bus *bus, uint32_t *seen);
 
-/* For that look to find everybody changed. */
+/* Makes the next shmbus_port_roster_changed() report a change. */
 void shmbus_port_roster_forget(const struct shmbus_bus *bus, uint32_t *seen);
 
-/* How many live ports there are besides this one; one system call for each slot in use. */
+/* Counts the living ports besides this one. One system call for each slot in use. */
 uint32_t shmbus_port_count_peers(const struct shmbus_port *port);
 
 #endif /* SHMBUS_PORT_H */

@@ -6,23 +6,24 @@
 
 #include "shmbus_reader.h"
 
-/* How often a reader runs after a writer that is faster than it, in one call. */
+/* Attempts of one call to catch up with a writer that is faster than the reader. */
 #define RESYNC_TRIES 4
 
 #define STAMP_TRIES 16
 
-/* How often a reader that begins is lapped at once before it begins as one that is. */
+/* Attempts of a reader to begin, if it is lapped at once, before it counts as a lapped reader. */
 #define HOLD_TRIES 16
 
 /*
- * The lane's tail and the sequence number that belongs to it. False if the
- * writer is too fast, or lies; then *tail is right and *seq is not known.
+ * Reads the lane's tail and the sequence number that belongs to it. Returns
+ * false if the writer is too fast or corrupt; then *tail is right and *seq is
+ * not known.
  *
- * The writer alternates between two stamps and writes one before it publishes
- * the tail that the stamp is for: first its pos, then its seq. So a seq that is
- * another tail's already shows by its pos, looked at once more. (Not by tail:
- * both stamps of a new lane are for tail 0, and the first of them is written
- * again before any other tail has been published.)
+ * The writer alternates between two stamps. It writes a stamp before it
+ * publishes the tail of the stamp: first pos, then seq. So a second look at
+ * pos shows whether seq belongs to another tail already. (A second look at
+ * tail would not: both stamps of a new lane are for tail 0, and the first of
+ * them is written again before any other tail is published.)
  */
 static bool
 read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
@@ -48,14 +49,17 @@ read_stamp(struct shmbus_lane_entry *lane, uint64_t *tail, uint64_t *seq)
 	return false;
 }
 
-/* Where a record can begin. An honest tail is one already; the next owner of the lane rounds so. */
+/*
+ * Returns the position where a record can begin. A correct tail is such a
+ * position already; the lane's next owner rounds in the same way.
+ */
 static uint64_t
 line_of(uint64_t tail)
 {
 	return tail & ~(uint64_t)(SHMBUS_LINE - 1);
 }
 
-/* Go to the tail; what lies between is lost, and counted if known already. */
+/* Goes to the tail. The records in between are lost, and counted if their number is known. */
 static void
 go_to_tail(const struct shmbus_bus *bus, struct shmbus_reader *r)
 {
@@ -79,8 +83,8 @@ shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint3
 
 	memset(r, 0, sizeof(*r));
 	r->lane = lane;
-	/* If not, the writer outran us each time. Begin at the record at tail, whose
-	 * number its header will tell: until then there is nothing to miss.
+	/* If this fails, the writer was faster each time. The reader begins at the record at
+	 * tail; its header will tell the number, and until then there is nothing to miss.
 	 */
 	r->seq_unknown = !read_stamp(shmbus_bus_lane(bus, lane), &tail, &r->seq);
 	r->pos = line_of(tail);
@@ -98,7 +102,7 @@ shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r
 	head = shmbus_load(&entry->head);
 	if (r->tail - head > bus->geo.lane_size)
 		return;
-	/* head is the start of a chunk, and a mark that of its chunk's first record. */
+	/* head is the start of a chunk, and a mark is the position of its chunk's first record. */
 	best = r->tail;
 	for (i = 0; i < SHMBUS_CHUNKS; i++) {
 		mark = shmbus_load(&entry->mark[i]);
@@ -108,7 +112,7 @@ shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r
 	if (best == r->tail)
 		return;
 	r->pos = best;
-	r->seq = UINT64_MAX; /* nobody's, so that the first record tells */
+	r->seq = UINT64_MAX; /* no record's number: the first record will tell */
 	r->seq_unknown = true;
 }
 
@@ -148,8 +152,9 @@ shmbus_reader_give_up(struct shmbus_reader *r)
 }
 
 /*
- * The lowest mark above pos with at least a quarter of the ring between head
- * and it, so that there is time to read it. The tail if there is none.
+ * Returns the lowest mark above pos that is at least a quarter of the ring
+ * above head, so that there is time to read from it. Returns the tail if there
+ * is none.
  */
 static uint64_t
 find_mark(struct shmbus_lane_entry *lane, uint64_t size, uint64_t head, uint64_t tail, uint64_t pos)
@@ -188,7 +193,7 @@ shmbus_reader_resync(const struct shmbus_bus *bus, struct shmbus_reader *r)
 		else
 			shmbus_count(&r->corrupt, 1);
 		if (tail % SHMBUS_LINE != 0) {
-			/* No honest writer's; wait until it is one again. */
+			/* No correct writer stores this; wait until the tail is correct again. */
 			r->tail = r->pos;
 			return false;
 		}
@@ -218,7 +223,7 @@ shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus_reader *
 	if (tail == r->pos)
 		return 0;
 	seq -= r->seq;
-	/* Nothing that is true of a reader which is polled now and then. */
+	/* A reader that is polled regularly never lags this far; treat the value as corrupt. */
 	if (seq == 0 || seq > SHMBUS_MISSED_MAX)
 		return 1;
 	return seq;
@@ -233,17 +238,16 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 
 	shmbus_step_store(reader_place_cursor, &cursor->pos, r->pos);
 	shmbus_step_store_release(reader_hold, &cursor->state, SHMBUS_CURSOR_ACTIVE);
-	/* A1 (reader_hold): with A2 in the writer. The writer either sees this cursor when it
-	 * looks next, or it has published more before: then that is where
-	 * reading begins.
+	/* A1 (reader_hold): with A2 in the writer. Either the writer sees this cursor at its
+	 * next look, or it has published more before: then the reader begins there.
 	 */
 	shmbus_fence_full();
 	for (i = 0; i < HOLD_TRIES; i++) {
 		before = r->pos;
 		shmbus_reader_start(bus, r, r->lane);
 		shmbus_step_store_release(reader_move_cursor, &cursor->pos, r->pos);
-		/* A1 again. A writer that ran a whole lap meanwhile took the cursor
-		 * for that of a lapped reader, and went on.
+		/* A1 again. A writer that ran a whole lap meanwhile has taken the cursor for
+		 * that of a lapped reader, and has not waited.
 		 */
 		shmbus_fence_full();
 		head = shmbus_load(&shmbus_bus_lane(bus, r->lane)->head);

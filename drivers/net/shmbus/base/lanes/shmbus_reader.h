@@ -6,29 +6,29 @@
 #define SHMBUS_READER_H
 
 /*
- * A reading end of a lane: one Rx queue, or a monitor.
+ * The reading end of a lane: one Rx queue, or a monitor.
  *
  * Theory of operation
  *
  *   n = shmbus_reader_peek()       frames left in the record at pos
- *   shmbus_reader_walk()           begin where the last commit ended
- *   shmbus_reader_next() x k       where each frame lies; the caller copies it
- *   shmbus_reader_commit()         were they still whole? then they count
+ *   shmbus_reader_walk()           begins at the end of the last commit
+ *   shmbus_reader_next() x k       the place of each frame; the caller copies it
+ *   shmbus_reader_commit()         validates the copies; only then they count
  *
- * Nothing that was copied may be used before commit has said so: the writer
- * may have overwritten it meanwhile. Every word of a record is read once,
- * checked against the record's own length, and the record's length against
- * what the lane has published; so nothing outside the lane's (double)
- * mapping is ever read, whatever the file says.
+ * The writer may overwrite a frame while the reader copies it, so the caller
+ * uses no copy before commit has validated it. The reader reads every word of
+ * a record once. It checks each word against the length of the record, and
+ * this length against the published part of the lane. Therefore no read leaves
+ * the lane's double mapping, whatever the file contains.
  *
- * What is lost is known from the sequence numbers, exactly: each record says
- * which number its first frame has. So a loss is counted when the next whole
- * record is committed, or when the reader goes to the end of the lane.
+ * Each record carries the sequence number of its first frame, so the number of
+ * lost frames is exact. A loss is counted at the commit of the next whole
+ * record, or when the reader goes to the end of the lane.
  *
  * Edges (the partner of each is in shmbus_writer.h):
  *   T2  tail, acquire
  *   H2  an acquire fence after copying, then head
- *   C1  cursor, release  the copies are done
+ *   C1  cursor, release: the copies are done
  *   A1  an active cursor, then a full fence, then tail
  *   S2  a stamp's pos and seq, then an acquire fence, then its pos once more
  */
@@ -38,30 +38,30 @@
 #include "shmbus_step.h"
 
 struct shmbus_reader {
-	uint64_t pos;  /* of the record that is being read */
-	uint64_t tail; /* as last seen; records up to here have been published */
-	uint64_t seq;  /* of the next frame, if none is lost */
-	/* The record at pos, if left is not 0: */
+	uint64_t pos;  /* of the current record */
+	uint64_t tail; /* as last loaded; all records below are published */
+	uint64_t seq;  /* of the next frame if no frame is lost */
+	/* The record at pos, valid if left is not 0: */
 	uint32_t left; /* frames not read yet */
-	uint32_t next; /* index of the first of them */
-	uint32_t off;  /* where it begins, from pos */
+	uint32_t next; /* index of the next frame */
+	uint32_t off;  /* its offset from pos */
 	uint32_t len;  /* of the record */
 	uint64_t rec_seq;
 	uint64_t tstamp_ns;
-	/* Counts, from the start of the reader: */
+	/* Counters since the start of the reader: */
 	uint64_t frames;
 	uint64_t bytes;
 	shmbus_a64 missed;   /* frames overwritten before they were read */
-	shmbus_a64 overruns; /* times that happened */
-	shmbus_a64 corrupt;  /* records, or what claims to be one, that make no sense */
+	shmbus_a64 overruns; /* times that frames were overwritten so */
+	shmbus_a64 corrupt;  /* corrupt records */
 	uint32_t lane;
-	bool seq_unknown; /* nothing can be missed until the first record is read */
-	/* A frame that is read in several parts, and how much of it has been. */
+	bool seq_unknown; /* no frame counts as missed before the first record is read */
+	/* A frame that is read in several parts, and the bytes of it that are done. */
 	uint32_t part_done;
 	uint64_t part_seq;
 };
 
-/* Where a reader is within a record while frames are being copied. */
+/* The progress of a reader within a record, before the commit. */
 struct shmbus_walk {
 	uint8_t *record;
 	uint32_t next;
@@ -69,30 +69,36 @@ struct shmbus_walk {
 	uint32_t bytes;
 };
 
-/* A jump of the sequence numbers beyond this is no loss but a lie. */
+/* A jump of the sequence numbers beyond this is not a loss but corruption. */
 #define SHMBUS_MISSED_MAX (UINT64_C(1) << 40)
 
-/* Begin at the lane's tail: what is published from now on will be read. Not mapped yet. */
+/*
+ * Begins at the lane's tail: the reader gets all records that are published
+ * from now on. The lane need not be mapped.
+ */
 void shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t lane);
 
 /*
- * Begin at the oldest record that the lane holds, or at the tail if it holds
- * none. What was lost before is not counted.
+ * Begins at the oldest record in the lane, or at the tail if there is none.
+ * Earlier losses do not count.
  */
 void shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r,
 				uint32_t lane);
 
-/* How many frames the lane holds, about, where it is being written. It is mapped. */
+/*
+ * Returns the number of frames in the lane; approximate while its owner
+ * writes. The lane is mapped.
+ */
 uint64_t shmbus_reader_held(const struct shmbus_bus *bus, uint32_t lane);
 
 /*
- * The record at pos is not what it should be: it was overwritten, or it never
- * was one. Go to a mark with room to spare, or to the tail. True if there is
- * something to read there.
+ * Recovers from a record at pos that is overwritten or corrupt: goes to a mark
+ * with enough distance from head, or to the tail. Returns true if there is a
+ * record to read.
  */
 bool shmbus_reader_resync(const struct shmbus_bus *bus, struct shmbus_reader *r);
 
-/* Take in the header of the record at pos. False if it makes no sense. */
+/* Reads the header of the record at pos. Returns false if the header is corrupt. */
 static inline bool
 shmbus_reader_open(const struct shmbus_bus *bus, struct shmbus_reader *r)
 {
@@ -124,7 +130,10 @@ shmbus_reader_open(const struct shmbus_bus *bus, struct shmbus_reader *r)
 	return true;
 }
 
-/* Frames that can be read at once; 0 if there are none. Maps nothing: the lane is mapped. */
+/*
+ * Returns the number of frames that can be read at once; 0: none. Maps
+ * nothing: the lane is mapped.
+ */
 static inline uint32_t
 shmbus_reader_peek(const struct shmbus_bus *bus, struct shmbus_reader *r)
 {
@@ -153,9 +162,10 @@ shmbus_reader_walk(const struct shmbus_bus *bus, const struct shmbus_reader *r,
 }
 
 /*
- * Length of the next frame, and where it lies; padded to whole lines there.
- * Call at most r->left times. 0: it is no plain frame; shmbus_reader_next_any()
- * tells whether it is one with a request, or the record makes no sense.
+ * Returns the length of the next frame and its place; the frame is padded to
+ * whole lines there. For at most r->left calls. Returns 0 if this is not a
+ * plain frame: then shmbus_reader_next_any() finds a frame with a request, or
+ * a corrupt record.
  */
 static inline uint32_t
 shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, const uint8_t **frame)
@@ -163,7 +173,7 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
 	const uint32_t word = shmbus_load(&desc[walk->next]);
 
-	/* A flag makes the length too large too: no record is as long (SHMBUS_RECORD_MAX). */
+	/* A flag makes the length too large as well: no record is that long (SHMBUS_RECORD_MAX). */
 	if (word == 0 || word > r->len - walk->off)
 		return 0;
 	*frame = walk->record + walk->off;
@@ -173,7 +183,10 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	return word;
 }
 
-/* The same for every frame; req->flags 0: without a request. 0: the record makes no sense. */
+/*
+ * As shmbus_reader_next(), for every frame. req->flags is 0 for a frame
+ * without a request. Returns 0 if the record is corrupt.
+ */
 static inline uint32_t
 shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 		       const uint8_t **frame, struct shmbus_request *req)
@@ -202,7 +215,7 @@ shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 	return len;
 }
 
-/* Let go of the record at pos, read or not, and go to the one behind it. */
+/* Leaves the record at pos, read or not, and goes to the next record. */
 static inline void
 shmbus_reader_skip(struct shmbus_reader *r)
 {
@@ -210,13 +223,13 @@ shmbus_reader_skip(struct shmbus_reader *r)
 	r->left = 0;
 }
 
-/* See shmbus_reader_commit: the sequence numbers do not continue. */
+/* Counts the loss when the sequence numbers do not continue. shmbus_reader_commit() calls this. */
 void shmbus_reader_gap(struct shmbus_reader *r);
 
 /*
- * Were the frames of this walk whole while they were copied? If so they are
- * read, and what was lost before them is counted. If not, none of them may be
- * used; they will be counted as missed.
+ * Validates the frames of a walk. If the copies are whole, the frames count as
+ * read, and losses before them are counted. If not, the caller must discard
+ * the copies; the frames will be counted as missed.
  */
 static inline bool
 shmbus_reader_commit(const struct shmbus_bus *bus, struct shmbus_reader *r,
@@ -246,10 +259,10 @@ shmbus_reader_commit(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	return true;
 }
 
-/* The record makes no sense after what was committed: give up its rest. */
+/* Skips the rest of a record that is corrupt behind the last commit. */
 void shmbus_reader_give_up(struct shmbus_reader *r);
 
-/* Tell the writer how far this reader has come, and people how much it got. */
+/* Publishes the cursor for the writer, and the counters for people. */
 static inline void
 shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
@@ -261,15 +274,15 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 }
 
 /*
- * How many frames have been published and not read, those among them that are
- * overwritten already. At least 1 if there is anything. Changes nothing, so
- * it may be asked for while another thread reads.
+ * Returns the number of frames that are published and not read, including
+ * frames that are overwritten already; at least 1 if there are any. Changes
+ * nothing, so other threads may call it while the queue's thread reads.
  */
 uint64_t shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus_reader *r);
 
 /*
- * Activate or deactivate a cursor. Activating moves the reader to the lane's
- * tail once more, so that nothing can slip through between the two.
+ * Activate and deactivate a cursor. Activation moves the reader to the lane's
+ * tail once more, so that no frame is lost between the two.
  */
 void shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 			struct shmbus_cursor *cursor);

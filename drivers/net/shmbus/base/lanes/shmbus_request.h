@@ -6,11 +6,11 @@
 #define SHMBUS_REQUEST_H
 
 /*
- * Requests that travel with a frame: what its sender has left undone, and
- * whoever receives it does or does not do (shmbus_format.h).
+ * A request travels with a frame: it names what the sender has left to the
+ * receiver (shmbus_format.h).
  *
- * In the file a request is two words. They are read once each, and what they
- * say is believed only after shmbus_request_valid().
+ * In the file a request is two words. The receiver reads each word once, and
+ * trusts neither before shmbus_request_valid().
  */
 
 #include <stdbool.h>
@@ -19,20 +19,20 @@
 #include "shmbus_format.h"
 #include "shmbus_step.h"
 
-/* TCP's header is 20 to 60 bytes long, UDP's 8; an IP header is at least 20. */
+/* A TCP header has 20 to 60 bytes, a UDP header 8, an IP header at least 20. */
 #define SHMBUS_IP_MIN 20
 #define SHMBUS_TCP_MIN 20
 #define SHMBUS_TCP_MAX 60
 #define SHMBUS_UDP_LEN 8
 
-/* Bytes that a frame takes in a record, in whole lines. */
+/* Returns the bytes that a frame with a request takes in a record, in whole lines. */
 static inline uint32_t
 shmbus_request_extent(uint32_t len)
 {
 	return (uint32_t)SHMBUS_ALIGN(len + sizeof(struct shmbus_request));
 }
 
-/* A frame's request ends the last of its lines. */
+/* Returns the place of a request: the end of the frame's last line. */
 static inline shmbus_a64 *
 shmbus_request_words(uint8_t *end)
 {
@@ -59,7 +59,10 @@ shmbus_request_load(uint8_t *end, struct shmbus_request *req)
 	memcpy(req, words, sizeof(words));
 }
 
-/* Could it be the request of a frame of len bytes? Of the frame's content nothing is known here. */
+/*
+ * Returns whether a frame of len bytes may have this request. Does not look at
+ * the frame's bytes.
+ */
 static inline bool
 shmbus_request_valid(const struct shmbus_request *req, uint32_t len)
 {

@@ -12,10 +12,10 @@
 #include "shmbus_port.h"
 #include "shmbus_wake.h"
 
-/* A sender that watches ports asks whether they live, each time that it has looked so often. */
+/* A sender that watches ports asks the kernel at every such look whether they live. */
 #define ASK_EVERY 4096
 
-/* Instead of membarrier(2): more than any store takes to be seen. */
+/* Instead of membarrier(2): longer than any store takes to be seen. */
 #define SETTLE_NS (10 * 1000 * 1000)
 
 int
@@ -41,7 +41,9 @@ shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
 	/* W4 (wake_tell): with W5 in the senders, which look at the states then */
 	shmbus_step_add_release(wake_tell, &shmbus_bus_bell(bus)->changes, 1);
 	shmbus_fence_full();
-	/* Not one of the expedited kinds: it reaches all, also who has not registered. */
+	/* Not an expedited command: this one reaches all processes, also those that have not
+	 * registered.
+	 */
 	if (begins && syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
 		nanosleep(&settle, NULL);
 }
@@ -52,7 +54,7 @@ shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq)
 	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
 
 	shmbus_step_add(wake_count_sleep, &entry->sleeps, 1);
-	/* W6 (wake_set_flag): with W7: who sees this flag sees this sleep counted */
+	/* W6 (wake_set_flag): with W7. A sender that sees this flag sees this sleep counted. */
 	shmbus_step_store_release(wake_set_flag, &entry->sleeping[rxq], 1);
 	/* W1 (wake_flag_set) */
 	SHMBUS_STEP(wake_flag_set);
@@ -81,7 +83,7 @@ shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_
 		sleeper[slot] = (struct shmbus_sleeper){ .slot = slot };
 }
 
-/* Who uses interrupts? */
+/* Finds the ports that use interrupts. */
 static void
 find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t changes)
 {
@@ -103,7 +105,7 @@ find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t change
 	w->quiet_at = w->n == 0 ? changes : UINT64_MAX;
 }
 
-/* Forgets the ports that are dead, and those that use no interrupts and died before they said so. */
+/* Forgets dead ports, and ports without interrupts whose owner died before it said so. */
 static void
 forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
 {
@@ -123,7 +125,7 @@ forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
 		w->quiet_at = w->seen_at;
 }
 
-/* Does one of the port's queues sleep that reads this lane, and was not rung for? */
+/* Returns whether a queue of the port that reads this lane sleeps, and was not rung for. */
 static bool
 sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_sleeper *sleeper)
 {

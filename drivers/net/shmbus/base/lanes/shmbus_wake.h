@@ -6,14 +6,15 @@
 #define SHMBUS_WAKE_H
 
 /*
- * Sleeping readers, and who wakes them.
+ * Sleeping readers, and the senders that wake them.
  *
  * Theory of operation
  *
- * A sleeper watches the bus file with inotify, which gives a descriptor to
- * poll and needs no handshake. Who wakes it writes four bytes into the file
- * with pwrite(2). (A store into the mapping nobody hears of.) That wakes all
- * who watch the file; those it was not meant for look, and sleep again.
+ * A sleeper watches the bus file with inotify, which provides a descriptor for
+ * poll(2) and needs no handshake. A sender wakes it by a pwrite(2) of four
+ * bytes into the file; a store into the mapping wakes nobody. The write wakes
+ * all processes that watch the file. A queue without new frames looks at its
+ * lanes and sleeps again.
  *
  *   sleeper, an Rx queue                    sender, a Tx queue
  *   drain the descriptor                    publish a burst: tail
@@ -22,44 +23,47 @@
  *   tails of all lanes that it reads        then ring
  *   something there: ring, for itself
  *
- * Lost wake-up: with both fences it cannot be that the sender sees the old
- * flag and the sleeper the old tail. So the sleeper does not sleep, or it is
- * rung for, and after it has drained: what was rung stays in the descriptor.
+ * No wake-up is lost: with both fences it is impossible that the sender sees
+ * the old flag and the sleeper the old tail. Either the sleeper sees the frame
+ * and does not sleep, or the sender rings. The ring comes after the sleeper
+ * has drained the descriptor, so the event stays there.
  *
- * Once for each sleep: a sender remembers the count of sleeps that it last
- * rang for, and rings again when there is a later one. A port that died in its
- * sleep costs every sender one ring, and then nothing but looking, until it is
- * forgotten (below).
+ * A sender rings once for each sleep: it remembers the count of sleeps for
+ * which it last rang, and rings again when the count is higher. A port that
+ * died in its sleep costs every sender one ring. After that it costs a look
+ * for each burst, until the sender forgets the port (below).
  *
- * No fence where nobody sleeps: the count of changes in the bell says when a
- * port has begun to use interrupts, or ceased to. As long as it stands where
- * it did when no port used them, a sender does nothing but load it; neither
- * that load nor the store of tail is held up. So it could load the old count
- * while its tail is still on the way, and the sleeper miss both. Therefore a
- * port that begins counts itself, and then has a membarrier(2) put a full
- * fence into every running thread of the machine, before its first sleep.
- * For each burst of each sender, the load of the count comes
- *   W3  before that fence: then so does the store of tail, and the sleeper's
- *       look at the tails sees it; or
- *   W3  after it: then it sees the change, and the sender takes the fenced way.
- * The compiler must keep the load behind the store: a fence for it alone.
- * A system without membarrier(2) gives the stores time instead: no processor
- * keeps one for milliseconds.
+ * Senders need no fence while no port uses interrupts. The count of changes in
+ * the bell tells when a port begins or ceases to use interrupts. While the
+ * count has the value of the last time without such ports, a sender only loads
+ * the count. Neither this load nor the store of tail waits for anything, so a
+ * sender could load the old count while its tail is still on the way, and the
+ * sleeper could miss both. Therefore a port that begins adds to the count, and
+ * then makes membarrier(2) put a full fence into every running thread of the
+ * machine, before its first sleep. For each burst of each sender, the load of
+ * the count comes
+ *   W3  before that fence: then so does the store of tail, and the sleeper
+ *       sees the tail when it looks; or
+ *   W3  after it: then it sees the change, and the sender takes the fenced path.
+ * The compiler must keep the load behind the store, so there is a fence for
+ * the compiler alone. A system without membarrier(2) sleeps for some
+ * milliseconds instead: no processor delays a store for that long.
  *
- * Dead ports: a port that is killed while it uses interrupts counts nothing, and
- * all senders would take the fenced way for good. So a sender on that way asks
- * the kernel every 4096th time whether the ports live that it watches, and
- * forgets the dead ones. With none left it is where it was before any port used
- * interrupts, at the count of changes that it saw last. That is safe: a dead
- * port does not sleep. The slot's next owner has the slot's lock before its state
- * has the bit, so it counts as alive; it counts a change when it takes over the
- * slot, another one when it begins to use interrupts, and then has its fence in
- * every thread before its first sleep, as any port that begins. A sender that has
- * forgotten the dead one, and loads the count of changes before that fence, has
- * stored its tail before it, too (W3).
+ * Dead ports: a port that is killed while it uses interrupts does not add to
+ * the count, and all senders would stay on the fenced path for good. Therefore
+ * a sender on that path asks the kernel at every 4096th burst whether the
+ * ports that it watches live, and forgets the dead ones. Without any such port
+ * the sender returns to the unfenced path, with the count of changes that it
+ * saw last. This is safe: a dead port does not sleep. The slot's next owner
+ * holds the slot's lock before its state has the bit, so it counts as alive.
+ * It adds to the count when it takes over the slot and again when it begins to
+ * use interrupts, and then has a fence put into every thread before its first
+ * sleep, as any port that begins. If a sender that has forgotten the dead port
+ * loads the count before that fence, its store of tail also comes before the
+ * fence (W3).
  *
- * Words that several write: changes (all ports), sleeps (all queues of a
- * port). They are only ever added to, and a lie in them costs time only.
+ * Words with several writers: changes (all ports) and sleeps (all queues of a
+ * port). They are only ever added to, and a wrong value only costs time.
  *
  * Like a writer, a waker holds no pointer into the mapping.
  */
@@ -68,17 +72,17 @@
 #include "shmbus_notify.h"
 #include "shmbus_step.h"
 
-/* What a sender knows of a port that uses interrupts. */
+/* A sender's view of a port that uses interrupts. */
 struct shmbus_sleeper {
-	uint64_t woken; /* its sleeps, when it was last rung for */
+	uint64_t woken; /* the port's sleeps at the last ring for it */
 	uint32_t slot;
 	uint32_t n_rxq;
 };
 
-/* A sender's part: exactly one Tx queue. */
+/* The state of a sender, which is exactly one Tx queue. */
 struct shmbus_waker {
-	uint64_t quiet_at; /* changes, when nobody was found to be watched; UINT64_MAX: somebody was */
-	uint64_t seen_at;  /* changes, when was last looked who is */
+	uint64_t quiet_at; /* changes when no port used interrupts; UINT64_MAX: a port does */
+	uint64_t seen_at;  /* changes at the last search for such ports */
 	uint64_t rings;
 	uint32_t looks; /* since the start, modulo 2^32 */
 	uint32_t lane;
@@ -86,14 +90,14 @@ struct shmbus_waker {
 	struct shmbus_sleeper *sleepers; /* [ports] */
 };
 
-/* sleepers has as many elements as the bus has ports, and lives as long. */
+/* Begins. sleepers has one element for each slot of the bus, and stays as long as w. */
 void shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_t lane,
 			struct shmbus_sleeper *sleepers);
 
-/* Somebody may be asleep: look, and wake them. */
+/* Looks for sleepers, and wakes them. */
 void shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w);
 
-/* After each burst that was published. */
+/* Wakes sleepers if there may be any. The queue's thread calls this after each published burst. */
 static inline void
 shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
 {
@@ -104,18 +108,20 @@ shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
 		shmbus_waker_look(bus, w);
 }
 
-/* Wake all who watch the file. */
+/* Wakes all processes that watch the file. Returns 0 or -errno. */
 int shmbus_wake_ring(const struct shmbus_bus *bus);
 
 /*
- * The port's state has SHMBUS_PORT_RX_INTR from now on, or no longer. Takes
- * milliseconds if it begins: no queue of it may sleep before this returns.
+ * Announces that the port's state has SHMBUS_PORT_RX_INTR from now on, or no
+ * longer. Takes milliseconds if begins is true: no queue of the port may sleep
+ * before this returns.
  */
 void shmbus_wake_tell(const struct shmbus_bus *bus, bool begins);
 
 /*
- * Go to sleep: after this look at the tails. By the queue's thread, with the
- * descriptor drained and the cursors of the queue active.
+ * Announce that a queue sleeps, and that it is awake again. The queue's thread
+ * calls shmbus_wake_sleep() with the descriptor drained and the queue's
+ * cursors active, and looks at the tails afterwards.
  */
 void shmbus_wake_sleep(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq);
 void shmbus_wake_rise(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq);

@@ -8,16 +8,19 @@
 #include "shmbus_port.h"
 #include "shmbus_writer.h"
 
-/* A reader that holds us back is asked for a sign of life after, and every: */
+/*
+ * The kernel is asked whether a reader that holds us back lives after the
+ * first time, then at intervals of the second.
+ */
 #define ALIVE_ASK_AFTER_NS (1000 * 1000)
 #define ALIVE_ASK_EVERY_NS (10 * 1000 * 1000)
 
 /*
- * What is known of one cursor, which stall.pos is the highest position of:
- *   UNSEEN   nothing
- *   FREE     does not hold us back
- *   HOLDING  holds us back at stall.pos since stall.since_ns
- *   IGNORED  held us back too long there; ignored until it has moved
+ * The stall at one cursor; stall.pos is its highest position:
+ *   UNSEEN   nothing is known
+ *   FREE     the cursor does not hold us back
+ *   HOLDING  the cursor holds us back at stall.pos since stall.since_ns
+ *   IGNORED  it held us back too long there; ignored until it moves
  */
 enum {
 	STALL_UNSEEN = 0,
@@ -26,7 +29,10 @@ enum {
 	STALL_IGNORED,
 };
 
-/* Go on after the last owner, who may have died anywhere, and may have lied. */
+/*
+ * Continues behind the last owner, which may have died anywhere and may have
+ * written wrong values.
+ */
 static void
 take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
 {
@@ -34,14 +40,14 @@ take_over_positions(struct shmbus_lane_entry *lane, struct shmbus_writer *w)
 
 	w->tail = shmbus_load(&lane->tail) & ~(uint64_t)(SHMBUS_LINE - 1);
 	w->bytes = shmbus_load(&lane->bytes);
-	/* The last publication's stamp bears tail; if its owner died after
-	 * writing the next stamp and before publishing, that one does not.
+	/* The stamp of the last publication holds tail. If the owner died after it wrote the
+	 * next stamp and before it published, that next stamp does not.
 	 */
 	w->stamp = shmbus_load(&lane->stamp[0].pos) == w->tail ? 1 : 0;
 	w->seq = shmbus_load(&lane->stamp[w->stamp ^ 1].seq);
 	head = shmbus_load(&lane->head);
 	if (w->tail - head > w->size || (head & w->chunk_mask) != 0) {
-		/* Not what an honest owner leaves: give up what the ring holds. */
+		/* No correct owner leaves such a head: give up the records of the ring. */
 		head = w->tail & ~w->chunk_mask;
 		shmbus_step_store(writer_give_up_ring, &lane->head, head);
 	}
@@ -65,13 +71,13 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 	shmbus_writer_set_pause(w, pause, pause_timeout_ns);
 	take_over_positions(shmbus_bus_lane(bus, w->lane), w);
 	w->credit = w->limit - w->size;
-	/* Whatever the chunk's mark says, the next record gets none before the
-	 * next chunk, unless it is the first of its chunk.
+	/* Whatever the chunk's mark is, the next record gets no mark before the next chunk,
+	 * unless it is the first of its chunk.
 	 */
 	w->mark_chunk = (w->tail - 1) & ~w->chunk_mask;
 }
 
-/* Is the cursor still to be waited for? It holds back; now is the time. */
+/* Returns whether to wait for a cursor that holds us back; now is the time. */
 static bool
 wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_stall *stall,
 	 uint32_t slot, uint64_t pos, uint64_t now)
@@ -103,8 +109,9 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_st
 }
 
 /*
- * How far head may be raised: to the slowest active cursor, at most to tail.
- * want: the head that is needed; only cursors below it hold us back.
+ * Returns the position to which head may rise: that of the slowest active
+ * cursor, at most tail. want: the head that is needed; only cursors below it
+ * hold us back.
  */
 static uint64_t
 look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t want)
@@ -139,8 +146,8 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			pos = shmbus_load_acquire(&cursor->pos);
 			if (pos - head > held) /* lapped, or nonsense */
 				continue;
-			/* No reader goes back. Who does could hold us up for ever, and for each
-			 * step back the time-out would begin anew.
+			/* No correct reader goes back. A cursor that goes back could hold us
+			 * back for ever, as the time-out would begin anew at each step.
 			 */
 			if (stall->state != STALL_UNSEEN && (int64_t)(pos - stall->pos) < 0)
 				continue;
@@ -168,7 +175,7 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 	const bool pause = shmbus_load(&w->pause);
 	uint64_t to;
 
-	/* The lowest chunk at which the ring's end lies far enough away. */
+	/* The lowest chunk that leaves enough room. */
 	to = (w->tail + len - w->size + w->chunk_mask) & ~w->chunk_mask;
 	if (pause && w->credit - head < to - head) {
 		w->credit = look_at_cursors(bus, w, to);
@@ -184,15 +191,15 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 		shmbus_fence_release();
 		w->limit = to + w->size;
 		if (!pause)
-			w->credit = to; /* should pause be switched on, this is where it begins */
+			w->credit = to; /* if pause is switched on, it begins here */
 	}
 	if (w->limit - w->tail >= len)
 		return true;
 	shmbus_count(&w->pauses, 1);
 	w->blocked++;
-	/* The word lies beside head, which readers load at each commit, and a blocked
-	 * sender comes here as fast as it can spin. So the count is stored when head
-	 * moves, and meanwhile each time that it has doubled.
+	/* The word is on the line of head, which readers load at each commit, and a blocked
+	 * sender comes here as fast as it can spin. So the count is stored when head moves, and
+	 * meanwhile each time that it has doubled.
 	 */
 	if ((w->blocked & (w->blocked - 1)) == 0)
 		shmbus_step_store(writer_count_pause, &lane->pauses, shmbus_counted(&w->pauses));

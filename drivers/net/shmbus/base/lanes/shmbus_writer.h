@@ -10,38 +10,38 @@
  *
  * Theory of operation
  *
- * A burst is written in place above tail, where nobody reads, and published
- * by one store of tail. Before anything below the old tail is overwritten,
- * head is raised past it; head moves by whole chunks (1/16 of the ring), so
- * that its line, which every reader looks at after copying, stays in their
- * caches. head + lane_size is the limit that writing must not pass.
+ * The writer writes a burst in place above tail, where no reader looks, and
+ * publishes it by one store of tail. Before it overwrites anything below the
+ * old tail, it raises head past those bytes. head moves by whole chunks (1/16
+ * of the ring): every reader loads it after copying, so its line should stay
+ * in the readers' caches. The writer never writes beyond head + lane_size.
  *
- * With pause, head is not raised past the cursor of an active reader. Cursors
- * are looked at only when the credit that the last look gave is used up. A
- * cursor that has held the lane back for the pause time-out without moving,
- * or whose owner is dead, is ignored until it moves.
+ * With pause, the writer does not raise head past the cursor of an active
+ * reader. It looks at the cursors only when the credit of the last look is
+ * used up. It ignores a cursor that has held the lane back for the pause
+ * time-out without moving, or whose owner is dead, until the cursor moves.
  *
  * Edges (the partner of each is in shmbus_reader.h):
  *   T1  tail, release    all of a burst is written before it is published
  *   H1  head, then a release fence, before the first byte is overwritten
  *   C2  cursor, acquire  the reader has done its copying: licence to overwrite
- *   A2  tail, then a full fence, then the cursors: against A1, either this sees
- *       a reader that begins, or that begins at the tail or above
- *   S1  a stamp's pos, then its seq, release: who sees the seq changed sees
- *       that the pos has
+ *   A2  tail, then a full fence, then the cursors: with A1 either the writer
+ *       sees a reader that begins, or that reader begins at the tail or above
+ *   S1  a stamp's pos, then its seq, release: a reader that sees the new seq
+ *       also sees the new pos
  *
- * A writer holds no pointer into the mapping, so that the processes that
- * share a port can share it too.
+ * A writer holds no pointer into the mapping, so the processes that share a
+ * port can share the writer, too.
  */
 
 #include "shmbus_bus.h"
 #include "shmbus_step.h"
 
-/* What a writer remembers of one cursor that holds it back. */
+/* The stall of a writer at one cursor. */
 struct shmbus_stall {
-	uint64_t pos; /* the highest that it was seen at */
+	uint64_t pos; /* highest position of the cursor so far */
 	uint64_t since_ns;
-	uint64_t asked_ns; /* when the kernel was last asked whether its owner lives */
+	uint64_t asked_ns; /* time of the last question to the kernel whether its owner lives */
 	uint32_t state;    /* enum in shmbus_writer.c */
 };
 
@@ -49,24 +49,24 @@ struct shmbus_writer {
 	uint64_t tail;  /* as published */
 	uint64_t limit; /* head + lane_size */
 	uint64_t seq;   /* of the next frame */
-	uint64_t bytes; /* of frames, ever */
+	uint64_t bytes; /* of frames, since the lane began */
 	uint64_t size;  /* of the lane */
 	uint64_t chunk_mask; /* lane_size / 16 - 1 */
-	uint64_t mark_chunk; /* start of the chunk that the last record began in */
-	uint64_t credit;     /* head may be raised so far without a look at the cursors */
-	uint32_t stamp; /* which one comes next: 0 or 1 */
+	uint64_t mark_chunk; /* start of the chunk in which the last record begins */
+	uint64_t credit;     /* head may rise so far without a look at the cursors */
+	uint32_t stamp; /* the stamp that comes next: 0 or 1 */
 	uint32_t lane;
 	uint32_t slot;
-	shmbus_a32 pause; /* any thread may change this one and the next */
+	shmbus_a32 pause; /* any thread may change this word and the next */
 	shmbus_a64 pause_timeout_ns;
-	shmbus_a64 pauses;     /* times that a burst was cut short */
-	uint64_t blocked;      /* those since head was last raised */
-	shmbus_a64 timeouts;   /* cursors given up: stopped */
-	shmbus_a64 dead;       /* cursors given up: their owner died */
+	shmbus_a64 pauses;     /* bursts that were cut short */
+	uint64_t blocked;      /* of these, since head last moved */
+	shmbus_a64 timeouts;   /* cursors ignored: their owner has stopped */
+	shmbus_a64 dead;       /* cursors ignored: their owner has died */
 	struct shmbus_stall *stalls; /* [ports * queues] */
 };
 
-/* The longest frame that a lane of this size carries. */
+/* Returns the longest frame that a lane of this size carries. */
 static inline uint32_t
 shmbus_frame_max(const struct shmbus_geometry *geo)
 {
@@ -75,7 +75,10 @@ shmbus_frame_max(const struct shmbus_geometry *geo)
 	return quarter < SHMBUS_FRAME_MAX ? (uint32_t)quarter : SHMBUS_FRAME_MAX;
 }
 
-/* Bytes after which a burst of several frames is published and the next begun. */
+/*
+ * Returns the length at which a record of several frames is published and the
+ * next record begins.
+ */
 static inline uint32_t
 shmbus_burst_max(const struct shmbus_geometry *geo)
 {
@@ -84,7 +87,7 @@ shmbus_burst_max(const struct shmbus_geometry *geo)
 	return chunk < SHMBUS_RECORD_MAX ? (uint32_t)chunk : SHMBUS_RECORD_MAX;
 }
 
-/* Bytes from the start of a record to its first frame. */
+/* Returns the bytes from the start of a record to its first frame. */
 static inline uint32_t
 shmbus_burst_data_off(uint32_t count)
 {
@@ -92,14 +95,15 @@ shmbus_burst_data_off(uint32_t count)
 }
 
 /*
- * Begin, or go on, writing a lane of slot. Only the slot's owner may; the lane
- * is mapped for writing. stalls has ports * queues elements and lives as long.
+ * Begins to write a lane of a slot, behind what its last writer published. For
+ * the slot's owner; the lane is mapped for writing. stalls has ports * queues
+ * elements and stays as long as w.
  */
 void shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint32_t slot,
 			 uint32_t queue, struct shmbus_stall *stalls, bool pause,
 			 uint64_t pause_timeout_ns);
 
-/* Wait for slow readers from now on, or no longer. Any thread, any time. */
+/* Turns waiting for slow readers on or off. Any thread may call this at any time. */
 static inline void
 shmbus_writer_set_pause(struct shmbus_writer *w, bool pause, uint64_t pause_timeout_ns)
 {
@@ -107,17 +111,23 @@ shmbus_writer_set_pause(struct shmbus_writer *w, bool pause, uint64_t pause_time
 	shmbus_store(&w->pause, pause);
 }
 
-/* Raise head so that len bytes above tail may be written. False: not now. */
+/*
+ * Raises head so that len bytes above tail may be written. Returns false if a
+ * reader is too slow.
+ */
 bool shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len);
 
-/* May len bytes above tail be written? If not so now, a reader is slow. */
+/* Returns whether len bytes above tail may be written. If not, a reader is slow. */
 static inline bool
 shmbus_writer_room(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len)
 {
 	return w->limit - w->tail >= len || shmbus_writer_credit(bus, w, len);
 }
 
-/* Where the next record goes. Twice mapped: at least lane_size bytes follow. */
+/*
+ * Returns the place of the next record. The lane is mapped twice: at least
+ * lane_size bytes follow.
+ */
 static inline uint8_t *
 shmbus_writer_record(const struct shmbus_bus *bus, const struct shmbus_writer *w)
 {
@@ -131,8 +141,9 @@ shmbus_burst_desc(uint8_t *record)
 }
 
 /*
- * Publish the record at tail: count frames, their descriptors and data in
- * place, the first at data_off, len bytes in all (a multiple of 64).
+ * Publishes the record at tail. Its count descriptors and its frames are in
+ * place, the first frame at data_off; the record has len bytes in all, a
+ * multiple of 64.
  */
 static inline void
 shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uint8_t *record,
@@ -161,7 +172,9 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	w->stamp ^= 1;
 	shmbus_step_store(writer_store_bytes, &lane->bytes, w->bytes);
 	shmbus_step_store(writer_store_stamp, &stamp->pos, w->tail);
-	/* S1 (writer_store_seq): its pos is no longer that of the tail it was for */
+	/* S1 (writer_store_seq): with S2. The stamp's old pos is gone before its new seq can be
+	 * seen.
+	 */
 	shmbus_step_store_release(writer_store_seq, &stamp->seq, w->seq);
 	/* T1 (writer_publish) */
 	shmbus_step_store_release(writer_publish, &lane->tail, w->tail);

@@ -3,12 +3,12 @@
  */
 
 /*
- * Open, create, map and close a shmif bus.
+ * Opens, creates, maps and closes a shmif bus.
  *
- * NetBSD sets the size of whatever file it is given, and its fields if there
- * is no magic: there is nothing to agree with it upon. Ports of ours exclude
- * each other by the attach lock of shmbus_file.c while they come and go. The
- * locks that say who lives lie far beyond the end of the file.
+ * NetBSD sets the size of any file that it is given, and writes its fields if
+ * there is no magic: there is no protocol for creation. Ports of ours exclude
+ * each other by the attach lock of shmbus_file.c while they attach and leave.
+ * The locks that prove that ports live lie far beyond the end of the file.
  */
 
 #include <errno.h>
@@ -65,7 +65,7 @@ shmbus_shmif_wake(const struct shmbus_shmif *bus)
 	ssize_t n;
 
 	SHMBUS_STEP(shmif_wake);
-	/* If it fails somebody sleeps on; there is nobody to tell. */
+	/* If the write fails a port sleeps on; there is no caller that could act upon it. */
 	n = pwrite(bus->file.fd, &version, sizeof(version),
 		   offsetof(struct shmbus_shmif_header, version));
 	(void)n;
@@ -88,14 +88,14 @@ take_number(struct shmbus_shmif *bus, struct shmbus_error *e)
 			return shmbus_error_set(e, ret, "path=%s: cannot lock a port's number: %s",
 						bus->file.path, strerror(-ret));
 	}
-	return shmbus_error_set(e, -EUSERS, "path=%s: %d ports are on this bus, no more can be",
+	return shmbus_error_set(e, -EUSERS, "path=%s: no free number, %d ports are on this bus",
 				bus->file.path, SHMBUS_SHMIF_IDS);
 }
 
 static int
 map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
 {
-	/* Reading in advance what nobody has written would give it memory. */
+	/* MAP_POPULATE would allocate memory for pages that nobody has written. */
 	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
 	const int flags = bus->file.readonly ? MAP_SHARED : MAP_SHARED | MAP_POPULATE;
 	void *p;
@@ -138,9 +138,9 @@ set_version(struct shmbus_shmif *bus, uint32_t version)
 }
 
 /*
- * An empty file becomes what NetBSD makes of one. The header comes first, and
- * at once: so a creator that dies leaves a file that is empty, or can be told,
- * by NetBSD too, to be a bus that lacks nothing but its size.
+ * Makes an empty file a bus, as NetBSD does. One write stores the whole header
+ * first. So a creator that dies leaves an empty file, or a bus that lacks
+ * nothing but its size, which NetBSD also recognises.
  */
 static int
 create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
@@ -168,7 +168,7 @@ create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 	return map_file(bus, e);
 }
 
-/* Nothing but the header of a new bus: its creator died. */
+/* Returns whether the file is only the header of a new bus: its creator died. */
 static bool
 is_half_made(const struct shmbus_shmif *bus, uint64_t size)
 {
@@ -192,7 +192,7 @@ check_header(struct shmbus_shmif *bus, uint64_t size, bool readonly, struct shmb
 	if (word[0] != SHMBUS_SHMIF_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmif bus (it begins with 0x%08" PRIx32
-			"); name another file, or remove this one", bus->file.path, word[0]);
+			"); name another file", bus->file.path, word[0]);
 	set_version(bus, word[1] != 0 ? word[1] : SHMBUS_SHMIF_VERSION);
 	if (bus->version == SHMBUS_SHMIF_VERSION_OLD && !readonly)
 		return shmbus_error_set(e, -EPROTO,
@@ -214,7 +214,7 @@ join(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
 {
 	int ret;
 
-	bus->file.created = false; /* another one has filled it: not ours to remove */
+	bus->file.created = false; /* another process has filled it: not ours to remove */
 	ret = check_header(bus, size, false, e);
 	if (ret != 0)
 		return ret;
@@ -232,7 +232,7 @@ take_back(struct shmbus_shmif *bus)
 	shmbus_shmif_close(bus);
 }
 
-/* Does the header make sense, to NetBSD as well? */
+/* Returns whether our ports and NetBSD accept the header. */
 static bool
 makes_sense(const struct shmbus_shmif *bus)
 {
@@ -243,9 +243,9 @@ makes_sense(const struct shmbus_shmif *bus)
 }
 
 /*
- * A header that no peer leaves, however it dies, was written by a program that
- * does not know the format. The ports on the bus do not touch it, as that
- * program may not have finished; a port that comes begins the ring anew.
+ * Begins the ring anew if the header is corrupt. No peer leaves such a header,
+ * however it dies: a program that does not know the format wrote it. The ports
+ * on the bus do not touch it, as that program may not have finished.
  */
 static void
 mend(const struct shmbus_shmif *bus)
@@ -300,7 +300,7 @@ shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct sh
 		return ret;
 	if (size == 0)
 		ret = shmbus_error_set(e, -ENODATA,
-			"path=%s: no bus yet; a read-only port does not make one", path);
+			"path=%s: no bus yet; a read-only port does not create one", path);
 	else
 		ret = check_header(bus, size, true, e);
 	if (ret == 0)
@@ -313,7 +313,7 @@ shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct sh
 	return 0;
 }
 
-/* There are no locks to be had, so the descriptor will do as it is. */
+/* Opens through the descriptor itself: a reader needs no locks of its own. */
 static int
 share_readonly(struct shmbus_shmif *bus, int fd, const char *path, struct shmbus_error *e)
 {
@@ -343,7 +343,7 @@ shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_
 	bus->sender = sender;
 	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
 		return share_readonly(bus, fd, path, e);
-	/* A descriptor of the same file, but with locks of its own. */
+	/* Another open file description of the same file, with locks of its own. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
 	own = open(name, O_RDWR | O_CLOEXEC);
 	if (own < 0)
@@ -377,7 +377,7 @@ shmbus_shmif_recognise(const char *path)
 	bool found;
 	int fd;
 
-	/* What else is wrong with it, whoever opens it for good will say. */
+	/* Any other problem shows when the caller opens the file. */
 	if (path == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);

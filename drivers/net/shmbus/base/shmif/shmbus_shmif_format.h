@@ -13,11 +13,11 @@
  *   32   data, SHMBUS_SHMIF_DATA bytes: a ring of records, back to back
  *   1 MiB
  *
- * A record is a header of 24 bytes and a frame, at any alignment; both may be
- * split by the end of the data. Offsets count from the start of the data.
+ * A record is a header of 24 bytes and a frame, at any alignment. The end of
+ * the data may split either of them. Offsets count from the start of the data.
  *
- * Older kernels wrote version 2, which is the same but for the header of a
- * record: 12 bytes, without pad and sender. Ours read it, and do not write it.
+ * Older kernels write version 2. It differs only in the header of a record: 12
+ * bytes, without pad and sender. Our ports read version 2 and do not write it.
  *
  *        first                          last          end
  *          |                              |            |
@@ -39,7 +39,7 @@
 #define SHMBUS_SHMIF_HEADER 32u
 #define SHMBUS_SHMIF_DATA (SHMBUS_SHMIF_SIZE - SHMBUS_SHMIF_HEADER)
 
-/* A longer record panics every NetBSD receiver; shorter ones they skip. */
+/* A longer record panics every NetBSD receiver; receivers skip shorter records. */
 #define SHMBUS_SHMIF_FRAME_MAX 1514u
 #define SHMBUS_SHMIF_FRAME_MIN 14u
 
@@ -50,15 +50,15 @@ struct shmbus_shmif_header {
 	shmbus_a32 first;   /* oldest record; SHMBUS_SHMIF_DATA: 0, before the first wrap */
 	shmbus_a32 last;    /* start of the newest record */
 	shmbus_a32 lock;    /* 0 or 1 */
-	shmbus_a32 spare;   /* NetBSD: unused; ours: who holds the lock, see shmbus_shmif_lock.h */
+	shmbus_a32 spare;   /* unused by NetBSD; ours: the lock's owner, shmbus_shmif_lock.h */
 };
 
 struct shmbus_shmif_record {
-	uint32_t len; /* of the frame, without FCS; 0: the record that a new bus begins with */
-	uint32_t sec; /* since the sender came up */
+	uint32_t len; /* of the frame, without FCS; 0: the first record of a new bus */
+	uint32_t sec; /* uptime of the sender */
 	uint32_t usec;
 	uint32_t pad; /* 0 */
-	uint64_t sender; /* by chance, one per interface */
+	uint64_t sender; /* random, one per interface */
 };
 
 #define SHMBUS_SHMIF_AT(type, field, offset) \
@@ -80,7 +80,7 @@ SHMBUS_SHMIF_AT(shmbus_shmif_record, pad, 12);
 SHMBUS_SHMIF_AT(shmbus_shmif_record, sender, 16);
 static_assert(sizeof(struct shmbus_shmif_record) == 24, "record header changed");
 
-/* How much of it there is in version 2. */
+/* The part of it that version 2 has. */
 #define SHMBUS_SHMIF_RECORD_OLD 12u
 static_assert(offsetof(struct shmbus_shmif_record, pad) == SHMBUS_SHMIF_RECORD_OLD,
 	      "old record header changed");

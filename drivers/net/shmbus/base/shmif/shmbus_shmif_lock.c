@@ -9,14 +9,20 @@
 #include "shmbus_shmif_repair.h"
 #include "shmbus_step.h"
 
-/* Looks before giving up for now; the longest burst is written within them. */
+/* Attempts of one call; the longest burst is written within them. */
 #define SPINS 1000
 
-/* A stuck lock's holder is asked for after this long, and each time again after. */
+/*
+ * Time after which a waiting port asks the kernel for the holder, and interval
+ * of these questions.
+ */
 #define ASK_NS (1000 * 1000)
-/* A foreign lock must have been found stuck this often, all over the time, before it is broken. */
+/*
+ * A port must find a foreign lock stuck this often, all over the time, before
+ * it breaks the lock.
+ */
 #define LOOKS 16
-/* How long a lock that was claimed by a dead port may be NetBSD's. */
+/* Time for which a lock under a dead port's claim may be NetBSD's. */
 #define CLAIM_NS (200 * 1000 * 1000)
 
 #define ID 0xffu
@@ -28,10 +34,10 @@
 #define HELD (1u << 29)
 #define WATCHED (1u << 30)
 #define INTENT (1u << 31)
-/* No offset of a record: the ring is being repaired. */
+/* Not an offset of a record: the ring is being repaired. */
 #define LAST_REPAIR LAST_MASK
 
-/* The claim is ours: take the lock, or drop the claim. */
+/* Takes the lock under our claim, or drops the claim. */
 static bool
 lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
@@ -50,13 +56,15 @@ is_watch(uint32_t spare)
 	return (spare & (INTENT | WATCHED | HELD)) == WATCHED;
 }
 
-/* Somebody watches the lock: whoever finds it free may have it. */
+/* Takes a lock that is free in spite of a watch: any port may. */
 static bool
 try_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h, uint32_t spare)
 {
 	if (!is_watch(spare))
 		return false;
-	/* The lock after the spare word: what was free before that was signed may be stuck now. */
+	/* The lock after the spare word: a lock that was free before the watch was written may
+	 * be stuck now.
+	 */
 	shmbus_fence_acquire();
 	if (shmbus_load(&h->lock) != 0)
 		return false;
@@ -75,14 +83,14 @@ try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 	       lock_claimed(bus, h);
 }
 
-/* How long a lock with this spare word must be stuck before it may be taken; 0: for ever. */
+/* Returns the time after which a lock with this spare word counts as stuck; 0: never. */
 static uint64_t
 patience(const struct shmbus_shmif_lock_wait *w, uint32_t spare)
 {
 	return is_watch(spare) && (spare & OURS) ? CLAIM_NS : w->break_ns;
 }
 
-/* Is all of it as it was when last looked at? Else it begins anew from here. */
+/* Returns whether the lock and the ring are as at the last look. If not, the time begins anew. */
 static bool
 still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uint64_t now)
 {
@@ -94,7 +102,9 @@ still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uin
 		.gen = shmbus_load(&h->gen),
 	};
 	const uint64_t wait = patience(w, seen.spare);
-	/* Who has not looked for longer than this was stopped or asleep, and the holder perhaps, too. */
+	/* A port that has not looked for longer than this was stopped or asleep, and the holder
+	 * perhaps, too.
+	 */
 	const uint64_t gap = wait != 0 ? wait / (LOOKS - 1) + 1 : UINT64_MAX;
 
 	if (seen.lock == 0 && (seen.spare == 0 || is_watch(seen.spare))) {
@@ -108,7 +118,9 @@ still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uin
 		w->looked_ns = now;
 		return true;
 	}
-	/* The time after the look: who is stopped in between has not watched. */
+	/* The time is taken after the look: a port that is stopped in between has not watched
+	 * meanwhile.
+	 */
 	w->since_ns = shmbus_clock_mono_ns();
 	w->asked_ns = w->since_ns;
 	w->looked_ns = w->since_ns;
@@ -120,7 +132,7 @@ still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uin
 	return false;
 }
 
-/* Finish what a port of ours announced before it died. The lock is ours. */
+/* Finishes the change that a dead port of ours has announced. The lock is ours. */
 static void
 redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 {
@@ -141,14 +153,14 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 }
 
 /*
- * Make the stuck lock one that we watch. Its time begins anew: as long as this
- * word stands there no port of ours has let go of the lock, so it is stuck for
- * the same reason all the time.
+ * Writes our watch over a stuck lock. The time begins anew: as long as this
+ * word stands there no port of ours has released the lock, so the lock is
+ * stuck for the same reason all the time.
  */
 static void
 watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint32_t ours)
 {
-	/* By chance, so that the threads of a port have different words. */
+	/* Random, so that the threads of a port have different words. */
 	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) & LAST_MASK);
 	const uint32_t word = WATCHED | ours | nonce << LAST_SHIFT | bus->id;
 
@@ -161,7 +173,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	/* Should we die over it, the next one has to do the same again. */
+	/* If this port dies during the repair, the next port repeats it. */
 	if (!shmbus_step_swap_acquire(shmif_break_sign, &h->spare, w->spare,
 				      INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
 		return false;
@@ -176,7 +188,10 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	return true;
 }
 
-/* The spare word says what no port of ours has written, or a thread of this port is stuck. */
+/*
+ * Takes over a spare word that no port of ours has written, or that a stuck
+ * thread of this port left.
+ */
 static bool
 take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
@@ -189,7 +204,7 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	return w->lock != 0 || lock_claimed(bus, h);
 }
 
-/* The lock was that of a port that died when it had it, or was about to let it go. */
+/* Takes a watched lock whose dead owner had just taken it, or was about to release it. */
 static bool
 take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
@@ -197,7 +212,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 
 	if (!shmbus_step_swap_acquire(shmif_take_watched, &h->spare, w->spare, bus->id))
 		return false;
-	/* NetBSD's after all, and slow. */
+	/* The lock was NetBSD's after all, and NetBSD is slow. */
 	if (shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	shmbus_step_store(shmif_hold, &h->spare, bus->id | HELD);
@@ -205,7 +220,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	return true;
 }
 
-/* Somebody watches the lock; if it is us, perhaps for long enough. */
+/* Ends a watch that has lasted long enough: ours takes the lock, another port's is replaced. */
 static bool
 end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint64_t now)
 {
@@ -216,13 +231,13 @@ end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint
 		return false;
 	if (w->spare == w->word)
 		return ours != 0 ? take_watched(bus, w) : break_foreign(bus, w);
-	/* Another one, who is dead, or has better things to do. */
+	/* The watch of a port that is dead, or busy with other work. */
 	if (now - w->since_ns >= 2 * wait)
 		watch_lock(bus, w, ours);
 	return false;
 }
 
-/* What the port of this number left, as w saw it, becomes ours, if it is dead. */
+/* Takes over what the port of this number left, as w saw it, if that port is dead. */
 static bool
 take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint32_t id)
 {
@@ -232,17 +247,19 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint
 	if (shmbus_shmif_number_try(bus, id) != 0)
 		return false;
 	if (w->lock != 0 && !(w->spare & HELD)) {
-		/* Held by it, or by NetBSD? */
+		/* The dead port or NetBSD may hold the lock. */
 		watch_lock(bus, w, OURS);
 	} else {
-		/* A lock that is free leaves nothing to be finished. */
+		/* A free lock leaves nothing to finish. */
 		taken = shmbus_step_swap_acquire(shmif_take_over, &h->spare, w->spare, w->lock != 0 ?
 						 (w->spare & ~ID) | bus->id : bus->id);
 	}
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
 		return false;
-	/* Signed as a breaker, who may have been late: it is NetBSD who has let go since the look. */
+	/* The dead port may have signed as a repairer too late: NetBSD has released the lock
+	 * since the look.
+	 */
 	if (w->lock == 0 || shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
@@ -251,11 +268,11 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint
 	return true;
 }
 
-/* The lock was not to be had: is its holder dead? True: then it is ours now. */
+/* Takes a stuck lock whose holder is dead. Returns whether the lock is ours now. */
 static bool
 take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
-	/* The time before the look. */
+	/* The time is taken before the look. */
 	const uint64_t now = shmbus_clock_mono_ns();
 	uint32_t id;
 
@@ -280,7 +297,10 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	return take_from(bus, w, id);
 }
 
-/* A lock that was let go and taken again is not stuck, though nothing else may have changed. */
+/*
+ * Notes that the lock was free: a lock that was released and taken again is
+ * not stuck, even if nothing else has changed.
+ */
 static void
 was_free(struct shmbus_shmif_lock_wait *w)
 {
@@ -326,7 +346,9 @@ shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lo
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
-	/* A claim alone keeps our own out, too. (A watch does not, and is told from it next.) */
+	/* A claim alone also blocks our ports. (A watch does not; take_from_dead() tells them
+	 * apart.)
+	 */
 	if ((shmbus_load(&h->lock) | shmbus_load(&h->spare)) == 0) {
 		w->since_ns = 0;
 	} else if (take_from_dead(bus, w)) {
@@ -352,22 +374,26 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 	const uint64_t since = shmbus_clock_mono_ns();
 	uint64_t now;
 
-	/* The number is ours, so nobody else takes this over; but a watch, which is anybody's. */
+	/* The number is ours, so no other port takes this over, except a watch, which any port
+	 * may replace.
+	 */
 	if ((spare & ID) != bus->id)
 		return;
-	/* What may have been a dead port's lock is that of a claim, as it was. */
+	/* A watch over a dead port's claim becomes that claim again. */
 	if (is_watch(spare)) {
 		if (!shmbus_step_swap_acquire(shmif_inherit, &h->spare, spare,
 					      spare & OURS ? bus->id : 0) || !(spare & OURS))
 			return;
 	}
-	/* Signed as a breaker, it may have been late: the lock is free, and the ring is right. */
+	/* A port that signed as a repairer may have been late: then the lock is free, and the
+	 * ring is whole.
+	 */
 	if ((spare & HELD) && shmbus_load(&h->lock) != 0) {
 		redo(bus, spare, 0);
 		unlock(bus);
 		return;
 	}
-	/* The time before the look, as in take_from_dead. */
+	/* The time is taken before the look, as in take_from_dead(). */
 	for (now = since; shmbus_load(&h->lock) != 0; now = shmbus_clock_mono_ns()) {
 		if (now - since >= CLAIM_NS) {
 			unlock(bus);
@@ -388,7 +414,7 @@ shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus)
 void
 shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last)
 {
-	/* gen is what it will be; what it is now is one less. */
+	/* gen is the new value; the present one is one less. */
 	shmbus_step_store_release(shmif_intent, &shmbus_shmif_header(bus)->spare,
 				  INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
 				  last << LAST_SHIFT | bus->id);

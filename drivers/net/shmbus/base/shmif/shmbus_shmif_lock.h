@@ -6,106 +6,132 @@
 #define SHMBUS_SHMIF_LOCK_H
 
 /*
- * The lock of a shmif bus, and what becomes of it when its holder dies.
+ * The lock of a shmif bus, and its recovery when the holder dies.
  *
  * Theory of operation
  *
- * NetBSD's lock is one word, 0 or 1, with no owner: if its holder dies,
- * everybody waits for ever. Ports of ours first claim the spare word, which
- * NetBSD never looks at, by compare-and-swap from 0; so it is a lock among
- * ours, with an owner:
+ * NetBSD's lock is one word, 0 or 1. It names no owner, so a holder that dies
+ * blocks all ports for ever. A port of ours therefore first claims the spare
+ * word, which NetBSD never reads, by compare-and-swap from 0. The spare word
+ * is a lock among our ports, and it names its owner:
  *
- *   bits  0..7   number of the port; 0: nobody's
- *   bits  8..27  the offset that last is about to get  \ only while
- *   bit  28      gen before, modulo 2                  | bit 31 is set
- *   bit  29      the port holds the bus's lock         |
- *   bit  31      last and gen are being changed; with  |
- *                an offset beyond the data: the ring   |
- *                is being repaired                    /
- *   bit  30      alone, the port watches the lock: it is NetBSD's, or (bit 28)
- *                that of a dead port of ours or NetBSD's; bits 8..27 are by chance
+ *   bits   meaning
+ *   0-7    number of the port that wrote the word; 0: no port
+ *   8-27   with bit 31: the next value of last; a value beyond the data means
+ *          that the ring is being repaired. With bit 30 alone: random
+ *   28     with bit 31: gen before the change, modulo 2. With bit 30 alone: the
+ *          lock may be that of a dead port of ours, or NetBSD's
+ *   29     the port holds the bus's lock
+ *   30     without bits 29 and 31: the port watches the lock
+ *   31     last and gen are being changed
  *
- *   lock spare    state                   who leaves it, and how
- *   0    0        free                    anybody: NetBSD takes the lock, ours claim
- *   0    id       claimed                 id: takes the lock, or drops the claim
- *                                         id is dead: another one's claim from now on
- *   1    0        NetBSD's                NetBSD: lets go
- *                                         who may break it: watches it
- *   1    watch    stuck                   NetBSD: lets go
- *                                         another one: watches it, if nothing has come of it
- *                                         for twice the time
- *                                         the watcher, if nothing has changed: for break_ns,
- *                                         signs as the one who repairs; with bit 28, for a
- *                                         fifth of a second, has it
- *   0    watch    free                    anybody: as 0 0
- *   1    id       id has just taken the lock or is about to let go, or NetBSD was faster
- *                                         id, or NetBSD
- *                                         id is dead: another one watches it, with bit 28
- *   1    id,held  id's                    id: drops bit 29, then the lock, then the claim
- *                                         id is dead: another one takes it over, and
- *                                         finishes what bit 31 says was begun
+ *   state     lock  spare      meaning
+ *   free      0     0          no port uses the lock
+ *   free      0     watch      the same; a watch on a free lock has no effect
+ *   claimed   0     id         port id is about to take the lock, or has just
+ *                              released it
+ *   taken     1     id         port id has just taken the lock or is about to
+ *                              release it, or a NetBSD kernel was faster
+ *   held      1     id, held   port id holds the lock
+ *   foreign   1     0          a NetBSD kernel holds the lock
+ *   watched   1     watch      the lock is stuck; a port measures for how long
  *
- * Time counts from when the watch stands in the spare word, as until it is
- * replaced no port of ours can let the lock go. Else somebody slow could take
- * for stuck what others have freed meanwhile, and a kernel that lives has got
- * (tests/model/shmif_lock.pml).
+ *   from      by              condition              change               to
+ *   free      NetBSD          -                      takes the lock       foreign
+ *             a port          -                      claims               claimed
+ *   claimed   port id         lock is 0              takes the lock       taken
+ *             port id         NetBSD was faster      drops the claim      foreign
+ *             port id         has released           drops the claim      free
+ *             NetBSD          -                      takes the lock       taken
+ *             another port    id is dead             claims in its place  claimed
+ *   taken     port id         has taken the lock     sets bit 29          held
+ *             port id         is releasing           clears the lock      claimed
+ *             NetBSD          has taken the lock     clears the lock      claimed
+ *             another port    id is dead             watches, bit 28 set  watched
+ *   held      port id         -                      clears bit 29        taken
+ *             another port    id is dead             takes over, then     held
+ *                                                    finishes what bit 31
+ *                                                    announces
+ *   foreign   NetBSD          -                      clears the lock      free
+ *             a port that     -                      watches, bit 28      watched
+ *             may break locks                        clear
+ *   watched   NetBSD          -                      clears the lock      free
+ *             the watcher     bit 28 clear,          signs as repairer    held
+ *                             unchanged: break_ns
+ *             the watcher     bit 28 set,            holds the lock       held
+ *                             unchanged: 200 ms
+ *             another port    unchanged for twice    replaces the watch   watched
+ *                             that time
  *
- * What a dead port left is taken over with its number locked, so that no new
- * port can get the number meanwhile and be robbed. The lock word itself only
- * ever goes from 0 to 1 by compare-and-swap, and from 1 to 0 by its holder.
+ * Time counts from the moment at which the watch stands in the spare word.
+ * Until the watch is replaced no port of ours can release the lock. Without
+ * this rule a slow port could mistake a lock for stuck that other ports have
+ * freed meanwhile and a living kernel has taken (tests/model/shmif_lock.pml).
+ *
+ * A spare word that no port of ours writes is replaced after break_ns.
+ *
+ * A port locks the number of a dead port before it takes over what that port
+ * left. Otherwise a new port could get the number meanwhile and lose its
+ * claim. The lock word changes from 0 to 1 only by compare-and-swap, and from
+ * 1 to 0 only by its holder.
  */
 
 #include "shmbus_shmif_bus.h"
 
-/* What a would-be holder remembers; one per thread that takes the lock. */
+/* The state of a thread that waits for the lock. Each thread that takes the lock has one. */
 struct shmbus_shmif_lock_wait {
-	uint64_t break_ns; /* after which a foreign lock is broken; 0: never */
-	/* The lock, stuck, as it was seen first: */
-	uint64_t since_ns; /* 0: it was not; later by the times in which nobody looked */
-	uint64_t looked_ns; /* when that was last */
-	uint64_t asked_ns; /* when the kernel was last asked for its holder */
+	uint64_t break_ns; /* time after which NetBSD's lock is broken; 0: never */
+	/* The stuck lock, as this thread first saw it: */
+	uint64_t since_ns; /* 0: not stuck; later by the time in which this thread did not look */
+	uint64_t looked_ns; /* time of the last look */
+	uint64_t asked_ns; /* time of the last question to the kernel whether the holder lives */
 	uint32_t lock;
 	uint32_t spare;
-	uint32_t word; /* by which this thread watches; 0: none yet */
+	uint32_t word; /* the watch of this thread; 0: none */
 	uint32_t first;
 	uint32_t last;
 	uint64_t gen;
-	uint64_t known_end; /* position where a record is known to have ended; 0: none */
-	/* Counts: */
-	shmbus_a64 busy; /* times it was not had */
+	uint64_t known_end; /* a position at which a record has ended; 0: not known */
+	/* Counters: */
+	shmbus_a64 busy; /* attempts that failed */
 	shmbus_a64 broken_ours;
 	shmbus_a64 broken_foreign;
 };
 
 /*
- * Take the lock, in a short and bounded time. False: not now. Never sleeps;
- * makes a system call only when the lock has been stuck for a while.
+ * Takes the lock within a short, bounded time. Returns false if the lock is
+ * not available now. Never sleeps; makes a system call only if the lock has
+ * been stuck for a while.
  */
 bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
 
 /*
- * For one who has nothing to ask the lock for: is it held, and its holder
- * dead? Then free it; the others may all be waiting for it. As bounded.
+ * Frees the lock if its holder has died. An idle port calls this: the port
+ * does not need the lock, but other ports may be blocked on it. Bounded as
+ * shmbus_shmif_lock().
  */
 void shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
 
-/* Let it go. end: of the newest record as loaded or published last, 0 if unknown. */
+/* Releases the lock. end: end of the newest record as last loaded or published; 0: not known. */
 void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch,
 			 uint64_t end);
 
 /*
- * Clear away what the last port of this one's number left when it died. For
- * opening; sleeps up to a fraction of a second.
+ * Clears what the last port with this port's number left in the spare word.
+ * Part of opening a bus; sleeps for a fraction of a second at most.
  */
 void shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus);
 
 /*
- * For shmbus_shmif_append: from here until this port publishes or lets the lock
- * go, the ring must be repaired if the port dies.
+ * Announces a repair: if this port dies before it publishes or releases the
+ * lock, the next holder repairs the ring. shmbus_shmif_append() calls this.
  */
 void shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus);
 
-/* For shmbus_shmif_publish: last and gen are about to become so, and have. */
+/*
+ * Announce that last and gen are about to get these values, and that they have
+ * them. shmbus_shmif_publish() calls these.
+ */
 void shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last);
 void shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus);
 

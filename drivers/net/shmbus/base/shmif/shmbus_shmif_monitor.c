@@ -9,10 +9,10 @@
 
 #define DATA SHMBUS_SHMIF_DATA
 
-/* Looks before giving up for now; the longest burst is written within them. */
+/* Attempts of one call; the longest burst is written within them. */
 #define SPINS 1000
 
-/* In spare, see shmbus_shmif_lock.h: its owner changes last and gen. */
+/* In spare (shmbus_shmif_lock.h): its owner changes last and gen. */
 #define INTENT (1u << 31)
 
 static bool
@@ -21,7 +21,10 @@ is_same(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *b)
 	return a->gen == b->gen && a->last == b->last && a->first == b->first;
 }
 
-/* The ring when nobody held the lock. 0 or -EILSEQ: it was so; -EBUSY: there was no such moment. */
+/*
+ * Reads the ring at a moment when no port held the lock. Returns 0; -EILSEQ:
+ * the ring was corrupt then; -EBUSY: there was no such moment.
+ */
 static int
 look(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 {
@@ -55,7 +58,10 @@ look_some_time(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	return -EBUSY;
 }
 
-/* Has the lock been held for long, and nothing moved? Else that begins from here. */
+/*
+ * Returns whether the lock has been held for long without a change. If not,
+ * the time begins here.
+ */
 static bool
 is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *wait,
 	 struct shmbus_shmif_words *w)
@@ -79,7 +85,7 @@ is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *wait,
 	return false;
 }
 
-/* All but the newest record, which may be half-written. */
+/* Computes the state without the newest record, which may be half-written. */
 static int
 work_out_stuck(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w,
 	       struct shmbus_shmif_state *s)
@@ -92,8 +98,8 @@ work_out_stuck(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *
 	if (w->first > DATA || w->last > DATA || w->gen > SHMBUS_SHMIF_GEN_MAX ||
 	    (shmbus_load(&h->spare) & INTENT))
 		return -EBUSY;
-	/* If it ends the lap gen may have counted it, or not. If its length is not
-	 * written yet, it has not.
+	/* If the record ends the lap, gen may or may not have counted it. A record whose length
+	 * is not written yet is not counted.
 	 */
 	shmbus_shmif_get(bus, last, &len, sizeof(len));
 	if (len <= SHMBUS_SHMIF_FRAME_MAX && last + bus->record + len >= DATA)
@@ -106,7 +112,7 @@ work_out_stuck(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *
 	return 0;
 }
 
-/* What there is to read: of a bus that is stuck, the words that say so too. */
+/* Finds the readable part of the ring; for a stuck bus, also the words that describe it. */
 static int
 find_ring(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
 	  struct shmbus_shmif_state *s, struct shmbus_shmif_words *w, bool *stuck)
@@ -143,13 +149,13 @@ shmbus_shmif_monitor_start(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 	return 0;
 }
 
-/* Is what was copied from pos on still in the ring, and the ring the same? */
+/* Returns whether the copy from pos on is still in the ring, and the ring is the same. */
 static bool
 is_whole(const struct shmbus_shmif *bus, const struct shmbus_shmif_state *s, uint64_t pos)
 {
 	struct shmbus_shmif_state now;
 
-	/* B1: with B1 in make_room. What was copied is older than what is looked at now. */
+	/* B1: with B1 in make_room. The copy is older than this look. */
 	shmbus_fence_acquire();
 	return look_some_time(bus, &now) == 0 && now.first >= s->first && now.end >= s->end &&
 	       now.first <= pos;
@@ -181,7 +187,7 @@ shmbus_shmif_monitor_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 		shmbus_shmif_reader_refuse(r, &s);
 	if (ret != 0)
 		return ret;
-	/* It may have read the newest record before the lock was taken. */
+	/* The monitor may have read the newest record before the lock was taken. */
 	if (stuck && r->pos >= s.end)
 		return -EBUSY;
 	shmbus_shmif_reader_copy(bus, r, &s, &piece);
@@ -196,7 +202,7 @@ shmbus_shmif_monitor_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_r
 		return -EILSEQ;
 	}
 	ret = shmbus_shmif_reader_accept(r, &s, &piece);
-	/* There is the newest record, which the words do not tell of when it is let go. */
+	/* The newest record is still to come, and no word changes when its lock is released. */
 	r->more |= stuck;
 	return ret;
 }

@@ -7,7 +7,7 @@
 
 #include "shmbus_shmif_reader.h"
 
-/* A jump beyond this is no loss but a lie. */
+/* A jump beyond this is not a loss but corruption. */
 #define MISSED_MAX (UINT64_C(1) << 50)
 
 static void
@@ -41,7 +41,7 @@ shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_re
 		shmbus_shmif_unlock(bus, &r->lock_wait, ret == 0 ? s.end : 0);
 }
 
-/* So many bytes lay between the reader and the ring, and have been overwritten. */
+/* Counts bytes between the reader and the ring that were overwritten. */
 static void
 count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
 {
@@ -56,7 +56,7 @@ count_missed(struct shmbus_shmif_reader *r, uint64_t bytes)
 	shmbus_count(&r->missed, (bytes + mean - 1) / mean);
 }
 
-/* Walk over the copy: how much of it is whole records? False: it makes no sense from there on. */
+/* Finds the whole records in the copy. Returns false if the copy is corrupt behind them. */
 static bool
 check_piece(struct shmbus_shmif_reader *r, uint32_t got, bool all)
 {
@@ -95,7 +95,7 @@ shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shm
 		piece->overrun = true;
 		piece->pos = s->first;
 	} else if (r->pos > s->end) {
-		/* Not the bus that it was: begun anew, or damaged and sane again. */
+		/* The ring began anew, or was damaged and repaired. */
 		piece->overrun = true;
 		piece->pos = s->first;
 	}
@@ -155,7 +155,7 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 		shmbus_shmif_reader_refuse(r, &s);
 		return ret;
 	}
-	/* Zeros, where the file has been cut off meanwhile, are no frames. */
+	/* Zeros in place of a part of the file that was cut off are not frames. */
 	shmbus_fence_acquire();
 	if (shmbus_guard_struck(bus->guard)) {
 		shmbus_shmif_reader_refuse(r, &s);
@@ -167,7 +167,7 @@ shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r
 uint32_t
 shmbus_shmif_reader_fetched(const struct shmbus_shmif_reader *r)
 {
-	/* Another thread may be reading: walk by copies, and never out of the piece. */
+	/* Another thread may be reading: the walk uses copies, and never leaves the piece. */
 	const uint32_t record = r->record;
 	const uint32_t end = r->len;
 	uint32_t off = r->off;

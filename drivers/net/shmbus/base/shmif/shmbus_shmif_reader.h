@@ -6,22 +6,22 @@
 #define SHMBUS_SHMIF_READER_H
 
 /*
- * The reading end of a port on a shmif bus; one thread at a time.
+ * The reading end of a port on a shmif bus; for one thread at a time.
  *
  * Theory of operation
  *
- *   shmbus_shmif_pending()         is there anything? takes no lock
- *   shmbus_shmif_fetch()           lock, copy what is new, unlock, check it
- *   shmbus_shmif_next() x n        the frames of the copy
+ *   shmbus_shmif_pending()         tells whether there is anything; no lock
+ *   shmbus_shmif_fetch()           lock, copy new records, unlock, check them
+ *   shmbus_shmif_next() x n        frames of the copy
  *
- * The ring is read in pieces of up to SHMBUS_SHMIF_PIECE bytes into memory of
- * the reader's own. So the lock is taken once for many frames, nothing is done
- * under it but one copy, which cannot fault, and what is checked afterwards
- * nobody can change any more.
+ * The reader copies the ring in pieces of up to SHMBUS_SHMIF_PIECE bytes into
+ * its own memory. It takes the lock once for many frames and holds it for one
+ * copy only, which cannot fault. No other process can change the bytes that
+ * the reader checks afterwards.
  *
- * A port that may write takes the lock to read: once for many frames, it costs
- * little, and a piece is had at the first try. How to do without is in
- * shmbus_shmif_monitor.h.
+ * A port that may write takes the lock to read: once for many frames this
+ * costs little, and the first attempt gets a piece. shmbus_shmif_monitor.h
+ * reads without the lock.
  */
 
 #include <string.h>
@@ -29,46 +29,47 @@
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_ring.h"
 
-/* As long as a writer's longest burst: who reads less at a time falls behind and is lapped. */
+/* As long as a writer's longest burst: a reader with smaller pieces falls behind and is lapped. */
 #define SHMBUS_SHMIF_PIECE 65536u
 
 struct shmbus_shmif_reader {
-	uint8_t *bytes; /* SHMBUS_SHMIF_PIECE of them, the caller's */
-	uint32_t off;   /* of the next record in them */
-	uint32_t len;   /* of whole records in them */
-	uint32_t record; /* bytes of their headers */
-	uint64_t pos;   /* of the first record that was not fetched; 0: not known yet */
-	uint64_t gen;   /* of the header as last seen */
+	uint8_t *bytes; /* SHMBUS_SHMIF_PIECE bytes, the caller's */
+	uint32_t off;   /* of the next record in bytes */
+	uint32_t len;   /* of the whole records in bytes */
+	uint32_t record; /* bytes of a record's header */
+	uint64_t pos;   /* of the first record that is not fetched; 0: not known yet */
+	uint64_t gen;   /* gen of the header, as last seen */
 	uint32_t last;  /* so */
-	bool more;      /* there was more than fetched */
+	bool more;      /* there is more than this piece */
 	struct shmbus_shmif_lock_wait lock_wait;
-	/* Counts: */
+	/* Counters: */
 	uint64_t fetched;       /* records */
 	uint64_t fetched_bytes; /* in the ring */
 	shmbus_a64 missed;        /* records overwritten before they were read: an estimate */
 	uint64_t missed_bytes;  /* in the ring: exact */
-	shmbus_a64 overruns;      /* times that happened */
-	shmbus_a64 corrupt;       /* times that the bus made no sense */
+	shmbus_a64 overruns;      /* times that records were overwritten so */
+	shmbus_a64 corrupt;       /* times that the bus was corrupt */
 };
 
 struct shmbus_shmif_frame {
 	const uint8_t *data;
 	uint32_t len; /* 0 to SHMBUS_SHMIF_FRAME_MAX */
-	uint64_t sender; /* 0: version 2 does not tell */
-	uint64_t uptime_ns; /* of the sender's clock, when it sent */
+	uint64_t sender; /* 0: not in version 2 */
+	uint64_t uptime_ns; /* uptime of the sender at the time of sending */
 };
 
 /*
- * Begin behind the newest record; if the lock is stuck, with the newest one,
- * as NetBSD does. Sleeps for up to wait_ms; 0: not at all. Keeps the counts.
+ * Begins behind the newest record; if the lock is stuck, with the newest
+ * record, as NetBSD does. Sleeps for up to wait_ms; 0: not at all. Keeps the
+ * counters.
  */
 void shmbus_shmif_reader_start(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r,
 			       unsigned int wait_ms);
 
-/* A wait_ms for control paths. */
+/* wait_ms of control paths. */
 #define SHMBUS_SHMIF_START_MS 100u
 
-/* Begin at a position that another reader was started at. */
+/* Begins at a position at which another reader has begun. */
 static inline void
 shmbus_shmif_reader_go(struct shmbus_shmif_reader *r, uint64_t pos)
 {
@@ -78,7 +79,7 @@ shmbus_shmif_reader_go(struct shmbus_shmif_reader *r, uint64_t pos)
 	r->more = true; /* perhaps */
 }
 
-/* Has the bus changed since the last fetch, or is there more? */
+/* Returns whether the bus has changed since the last fetch, or that fetch left some of it. */
 static inline bool
 shmbus_shmif_pending(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r)
 {
@@ -88,29 +89,29 @@ shmbus_shmif_pending(const struct shmbus_shmif *bus, const struct shmbus_shmif_r
 }
 
 /*
- * Get what is new, when all that was got before has been used. 0; -EBUSY: the
- * lock was not to be had in a bounded time; -EILSEQ: the bus is damaged, and
- * nothing new was got, or not all of it.
+ * Fetches the next piece; the last piece is used up. Returns 0; -EBUSY: the
+ * lock was not available in a bounded time; -EILSEQ: the bus is corrupt, and
+ * the piece is empty or ends before the damage.
  */
 int shmbus_shmif_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_reader *r);
 
-/* What a fetch has copied, not checked yet. */
+/* A copy that is not checked yet. */
 struct shmbus_shmif_piece {
 	uint64_t pos;
 	uint32_t len;
 	uint32_t record; /* bytes of a record's header */
-	bool all;      /* up to the end of the ring */
-	bool overrun;  /* it does not begin where the reader was */
-	uint64_t lost; /* bytes that are no longer there */
+	bool all;      /* it reaches the end of the ring */
+	bool overrun;  /* it does not begin at the reader's position */
+	uint64_t lost; /* bytes that were overwritten before */
 };
 
-/* For what fetches: copy what comes next out of the ring, which is in this state. */
+/* Copies the next piece out of a ring in state s. For functions that fetch, as are the next two. */
 void shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r,
 			      const struct shmbus_shmif_state *s, struct shmbus_shmif_piece *piece);
-/* The copy is as it was in the ring: check it, and take it in. 0 or -EILSEQ. */
+/* Checks a copy that is whole, and takes it in. Returns 0 or -EILSEQ. */
 int shmbus_shmif_reader_accept(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s,
 			       const struct shmbus_shmif_piece *piece);
-/* Or there is nothing to copy, as the ring makes no sense. */
+/* Notes that the ring is corrupt and that there is no copy. */
 void shmbus_shmif_reader_refuse(struct shmbus_shmif_reader *r, const struct shmbus_shmif_state *s);
 
 static inline bool
@@ -119,10 +120,10 @@ shmbus_shmif_has_next(const struct shmbus_shmif_reader *r)
 	return r->off != r->len;
 }
 
-/* How many records of what was fetched are left. Changes nothing. */
+/* Returns the number of records left in the piece. Changes nothing. */
 uint32_t shmbus_shmif_reader_fetched(const struct shmbus_shmif_reader *r);
 
-/* The next frame of what was fetched; there is one. Valid until the next fetch. */
+/* Returns the next frame of the piece; there is one. Valid until the next fetch. */
 static inline void
 shmbus_shmif_next(struct shmbus_shmif_reader *r, struct shmbus_shmif_frame *frame)
 {

@@ -5,31 +5,32 @@
 /*
  * Theory of operation
  *
- * A NetBSD writer, one frame each time that it has the lock, first sets last
- * to where the new record will be, moves first out of the way, writes the
- * record and, if that reached the end of the data, adds one to gen. It may
- * have died anywhere between, or before, or while it read. So the newest
- * record is in doubt, all before it is whole, and gen is in doubt if the
- * newest record could reach the end.
+ * A NetBSD writer sends one frame each time that it holds the lock. It first
+ * stores last, the place of the new record. Then it moves first out of the
+ * way, writes the record and, if the record reaches the end of the data, adds
+ * one to gen. It may have died at any point of this, or before, or while it
+ * read. So the newest record is in doubt, and all records before it are whole.
+ * gen is in doubt if the newest record can reach the end.
  *
- * If the ring ends where it is known to have ended, or is that of a new bus,
- * nothing was begun. Else first to last is walked. If the walk comes to last,
- * the record there may be one that is half-written, or one that others have
- * read already, and stand behind. Both are served if its bytes become records
- * too short for a frame, which every receiver skips. Where it cannot be whole
- * the record before it becomes the newest.
+ * If the ring ends where it is known to have ended, or if it is that of a new
+ * bus, nothing was begun. Otherwise the repair walks from first to last. If
+ * the walk reaches last, the record there may be half-written, or other ports
+ * may have read it and stand behind it. One change serves both cases: the
+ * bytes of the record become records too short for a frame, which every
+ * receiver skips. If the record cannot be whole, the record before it becomes
+ * the newest.
  *
- * gen is then right as it is, unless the doubtful record lies so near the end
- * that it may have been counted: a position that is known from before decides
- * that. Where nothing is known, or the walk goes astray, gen goes up by two:
- * that is what no reader can have followed, so all begin again at first.
+ * gen is then right as it is, unless the doubtful record is so near the end
+ * that it may have been counted: then a position that is known from before
+ * decides. If no position is known, or the walk fails, gen goes up by two: no
+ * reader can have followed such a change, so all readers begin again at first.
  *
- * A ring that makes no sense is begun anew, as NetBSD makes a new bus: first
- * is the size of the data, last is 0, and an empty record stands there. first
- * must not be last. A NetBSD kernel that receives asserts this; and a kernel
- * that sends clears the ring of each record that begins up to 24 bytes before
- * the bytes it writes, so it would take old bytes for the record after an
- * empty one that is both first and last.
+ * A corrupt ring begins anew, as a new bus of NetBSD: first is the size of the
+ * data, last is 0, and an empty record stands there. first must not be last. A
+ * NetBSD kernel that receives asserts this. A kernel that sends moves first
+ * over each record that begins up to 24 bytes before the bytes it writes, so
+ * it would take old bytes for the record after an empty record that is both
+ * first and last.
  */
 
 #include "shmbus_shmif_repair.h"
@@ -38,7 +39,7 @@
 
 #define DATA SHMBUS_SHMIF_DATA
 #define RECORD ((uint32_t)sizeof(struct shmbus_shmif_record))
-/* As last: the ring is being begun anew. */
+/* As last: the ring is beginning anew. */
 #define NO_OFFSET UINT32_MAX
 /* The longest record that receivers skip. */
 #define SKIPPED_MAX (RECORD + SHMBUS_SHMIF_FRAME_MIN - 1)
@@ -46,10 +47,10 @@
 struct walked {
 	uint32_t before;     /* offset of the record before last */
 	uint32_t dist;       /* bytes from first to last */
-	uint32_t known_dist; /* bytes from the known position to last; DATA: it was not met */
+	uint32_t known_dist; /* bytes from the known position to last; DATA: not met */
 };
 
-/* From first to last, offsets below DATA. False: the records do not chain. */
+/* Walks from first to last, offsets below DATA. Returns false if the records do not chain. */
 static bool
 walk(const struct shmbus_shmif *bus, uint32_t first, uint32_t last, uint32_t known,
      struct walked *walked)
@@ -79,9 +80,9 @@ walk(const struct shmbus_shmif *bus, uint32_t first, uint32_t last, uint32_t kno
 }
 
 /*
- * Make records that are skipped of the one at last. Returns the newest of
- * them; DATA if it cannot be whole, for its length, or as gen would then be
- * another.
+ * Splits the record at last into records that receivers skip. Returns the
+ * newest of them, or DATA if the record cannot be whole: its length says so,
+ * or it would have changed gen.
  */
 static uint32_t
 blank(const struct shmbus_shmif *bus, uint32_t last, uint32_t room)
@@ -108,9 +109,9 @@ blank(const struct shmbus_shmif *bus, uint32_t last, uint32_t room)
 
 /*
  * Begins the ring anew: the ring of a new bus, but in a generation that no
- * reader can have followed. Until the last store last is no offset. So a ring
- * that is half begun makes no sense to anybody, and the next repair begins it
- * once more.
+ * reader can have followed. Before the final store, last is not an offset. So
+ * a ring that is half begun is corrupt for all ports, and the next repair
+ * begins it once more.
  */
 static void
 start_anew(const struct shmbus_shmif *bus)
@@ -128,13 +129,13 @@ start_anew(const struct shmbus_shmif *bus)
 	shmbus_step_store_release(shmif_anew_last, &h->last, 0);
 }
 
-/* Is this the ring of a new bus, or one begun anew, in which nothing was begun since? */
+/* Returns whether this is the ring of a new bus, or one that began anew, without a later record. */
 static bool
 is_new(const struct shmbus_shmif *bus, uint32_t first, uint32_t last)
 {
 	uint32_t len;
 
-	/* A writer that comes back to 0 has moved first off the end before. */
+	/* A writer that comes back to 0 has moved first away from the end before. */
 	if (first != DATA || last != 0)
 		return false;
 	shmbus_shmif_get(bus, 0, &len, sizeof(len));
@@ -167,7 +168,7 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		last_gen = w.gen + 2;
 		if (walked.known_dist != DATA)
 			last_gen = (known_end + walked.known_dist) / DATA - 1;
-		/* It was counted, so it is whole; unless it makes no sense. */
+		/* gen has counted the record, so the record is whole, unless it is corrupt. */
 		if (last_gen + 1 == w.gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
 		if (last_gen != w.gen) {
@@ -177,7 +178,7 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 	newest = blank(bus, w.last % DATA, DATA - walked.dist);
 	if (newest == DATA)
 		newest = walked.before;
-	/* The oldest record alone is left. In a new ring that is well: there first is DATA. */
+	/* Only the oldest record is left. A new ring may have one record: there first is DATA. */
 	if (newest == w.first) {
 		start_anew(bus);
 		return;

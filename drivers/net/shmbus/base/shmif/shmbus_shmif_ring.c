@@ -41,7 +41,7 @@ shmbus_shmif_put(const struct shmbus_shmif *bus, uint64_t pos, const void *src, 
 	}
 }
 
-/* Length of the frame of the record at pos. -EILSEQ if no honest writer's. */
+/* Reads the frame length of the record at pos. Returns -EILSEQ if no correct writer writes it. */
 static int
 read_len(const struct shmbus_shmif *bus, uint64_t pos, uint32_t *len)
 {
@@ -67,8 +67,8 @@ shmbus_shmif_work_out(const struct shmbus_shmif *bus, const struct shmbus_shmif_
 	if (read_len(bus, last, &len) != 0)
 		return -EILSEQ;
 	end = last + bus->record + len;
-	/* gen counts the newest record's wrap already. Positions begin one lap
-	 * later than gen says, so that none is below 0.
+	/* gen has counted the newest record's wrap already. Positions begin one lap later than
+	 * gen, so that none is below 0.
 	 */
 	s->end = (w->gen + 1) * DATA + end % DATA;
 	s->last = s->end - bus->record - len;
@@ -84,12 +84,12 @@ shmbus_shmif_load(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	return shmbus_shmif_work_out(bus, &w, s);
 }
 
-/* Move first so that the bytes from the end of the ring to end may be written. */
+/* Moves first so that the bytes from the end of the ring to end may be written. */
 static int
 make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t end)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	/* One byte more where it ends with the data, as NetBSD has it. */
+	/* One byte more if the burst ends with the data, as in NetBSD. */
 	const uint64_t clear = end + (end % DATA == 0);
 	uint64_t first = s->first;
 	uint32_t len;
@@ -97,8 +97,8 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 
 	while (clear - first > DATA) {
 		if (first >= s->last || read_len(bus, first, &len) != 0) {
-			/* The newest has been checked, by shmbus_shmif_load. Until another
-			 * one follows, NetBSD does not take a ring of this one alone.
+			/* shmbus_shmif_load() has checked the newest record. NetBSD does not
+			 * accept a ring of this record alone before another record follows.
 			 */
 			shmbus_shmif_lock_ask_repair(bus);
 			ret = -EILSEQ;
@@ -109,11 +109,11 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 	}
 	if (first != s->first) {
 		s->first = first;
-		/* N3 (shmif_raise_first): with it a monitor sees last and gen no older than it. */
+		/* N3 (shmif_raise_first): a monitor that sees it sees no older last and gen. */
 		shmbus_step_store_release(shmif_raise_first, &h->first, offset_of(first));
 	}
-	/* B1 (shmif_raise_first): before its bytes are overwritten, a record is no longer in the
-	 * ring; also where another one has raised first as far as this.
+	/* B1 (shmif_raise_first): a record leaves the ring before its bytes are overwritten;
+	 * the fence is also needed if another port has raised first as far as this.
 	 */
 	shmbus_fence_release();
 	return ret;
@@ -139,14 +139,14 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	const uint64_t gen = s->end / DATA - 1;
 	const uint32_t last = offset_of(s->last);
 
-	/* All of the records lies in the ring before it is said to. */
+	/* All bytes of the records are in the ring before the words say so. */
 	shmbus_fence_release();
 	if (gen == shmbus_load(&h->gen)) {
 		shmbus_step_store(shmif_store_last, &h->last, last);
 		return;
 	}
-	/* Two words must change. Say beforehand to what, so that whoever finds
-	 * the lock of a dead port can finish the change.
+	/* Two words must change. The announcement lets the next holder of a dead port's lock
+	 * finish the change.
 	 */
 	shmbus_shmif_lock_intent(bus, gen, last);
 	shmbus_step_store_release(shmif_wrap_last, &h->last, last);

@@ -6,16 +6,16 @@
 #define SHMBUS_SHMIF_WRITER_H
 
 /*
- * The writing end of a port on a shmif bus; one thread at a time.
+ * The writing end of a port on a shmif bus; for one thread at a time.
  *
  * Theory of operation
  *
  *   shmbus_shmif_begin()           an empty burst
- *   shmbus_shmif_add() x n         a record, and where its frame goes
- *   shmbus_shmif_send()            lock, copy all of it into the ring, unlock
+ *   shmbus_shmif_add() x n         a record; returns the place of its frame
+ *   shmbus_shmif_send()            lock, copy the burst into the ring, unlock
  *
- * The burst is put together in memory of the writer's own, so that nothing is
- * done under the lock but one copy, and nothing can fault there.
+ * The writer prepares the burst in its own memory. It holds the lock for one
+ * copy only, which cannot fault.
  */
 
 #include <string.h>
@@ -27,16 +27,16 @@
 #define SHMBUS_SHMIF_BURST 60000u
 
 struct shmbus_shmif_writer {
-	uint8_t *bytes; /* SHMBUS_SHMIF_BURST of them, the caller's */
+	uint8_t *bytes; /* SHMBUS_SHMIF_BURST bytes, the caller's */
 	uint32_t len;
-	uint32_t last;  /* where the newest record begins */
-	uint32_t sec;   /* the time that its records bear */
+	uint32_t last;  /* start of the newest record */
+	uint32_t sec;   /* the time in its records */
 	uint32_t usec;
 	struct shmbus_shmif_lock_wait lock_wait;
-	shmbus_a64 corrupt; /* times that the ring made no sense */
+	shmbus_a64 corrupt; /* times that the ring was corrupt */
 };
 
-/* uptime_ns: the time that the frames will bear, by this machine's clock since it came up. */
+/* Begins a burst. uptime_ns: the time in its records, since this machine came up. */
 static inline void
 shmbus_shmif_begin(struct shmbus_shmif_writer *w, uint64_t uptime_ns)
 {
@@ -46,7 +46,10 @@ shmbus_shmif_begin(struct shmbus_shmif_writer *w, uint64_t uptime_ns)
 	w->usec = (uint32_t)(uptime_ns % 1000000000 / 1000);
 }
 
-/* Where the next frame goes, of 1 to SHMBUS_SHMIF_FRAME_MAX bytes. NULL: the burst is full. */
+/*
+ * Returns the place of the next frame, of 1 to SHMBUS_SHMIF_FRAME_MAX bytes.
+ * NULL: the burst is full.
+ */
 static inline uint8_t *
 shmbus_shmif_add(struct shmbus_shmif_writer *w, uint64_t sender, uint32_t len)
 {
@@ -67,9 +70,9 @@ shmbus_shmif_add(struct shmbus_shmif_writer *w, uint64_t sender, uint32_t len)
 }
 
 /*
- * Put the burst on the bus. -EBUSY: the lock was not to be had in a bounded
- * time; -EILSEQ: the bus is damaged. Then nothing was sent. Wake the others
- * afterwards (shmbus_shmif_wake).
+ * Sends the burst. -EBUSY: the lock was not available in a bounded time;
+ * -EILSEQ: the bus is corrupt. After an error nothing is sent. The caller
+ * wakes other ports afterwards (shmbus_shmif_wake).
  */
 int shmbus_shmif_send(const struct shmbus_shmif *bus, struct shmbus_shmif_writer *w);
 

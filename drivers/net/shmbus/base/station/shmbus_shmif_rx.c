@@ -15,7 +15,7 @@ shmbus_shmif_rx_init(struct shmbus_shmif_rx *rx, void *memory)
 }
 
 /*
- * Without the lock. If no moment can be found to look at the bus, a monitor
+ * Begins without the lock. If there is no moment to look at the bus, a monitor
  * begins with the newest frame, or later with the oldest.
  */
 static int
@@ -91,7 +91,7 @@ shmbus_shmif_rx_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_rx *rx
 			return false;
 		--*fetches;
 		if (!shmbus_shmif_pending(bus, r)) {
-			/* Others may be waiting for a lock whose holder has died. */
+			/* Other ports may be waiting for a lock whose holder has died. */
 			if (!rx->conf.monitor && !shmbus_status_is_lost_shmif(bus))
 				shmbus_shmif_lock_recover(bus, &r->lock_wait);
 			return false;

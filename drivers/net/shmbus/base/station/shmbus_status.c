@@ -9,24 +9,24 @@
 
 #include "shmbus_status.h"
 
-/* The file's name: does it lead to the file still? */
+/* Checks whether the file's name still leads to the file. */
 static enum shmbus_status
 look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus_error *why)
 {
 	struct stat named;
 	int ret;
 
-	/* From where it was meant we may have gone; and what was moved is still somewhere. */
+	/* A relative path may mean another directory by now. A file that was moved still exists. */
 	ret = f->path[0] == '/' ? lstat(f->path, &named) : 0;
 	if (f->path[0] == '/' && ret == 0 &&
 	    (named.st_dev != f->dev || named.st_ino != f->ino)) {
-		shmbus_error_set(why, 0, "another file has taken this name; the ports that have the"
-			" old one open go on, but without those that come now");
+		shmbus_error_set(why, 0, "another file has this name now; ports on the old file"
+			" continue, but new ports do not find it");
 		return SHMBUS_STATUS_NAMELESS;
 	}
 	if (open->st_nlink == 0) {
-		shmbus_error_set(why, 0, "the file has been deleted; the ports that have it open go"
-			" on, but without those that come now");
+		shmbus_error_set(why, 0, "the file has been deleted; ports that have it open"
+			" continue, but new ports do not find it");
 		return SHMBUS_STATUS_NAMELESS;
 	}
 	return SHMBUS_STATUS_INTACT;
@@ -48,18 +48,18 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 	}
 	if ((uint64_t)st.st_size < size) {
 		shmbus_error_set(why, 0, "truncated by somebody, %" PRIu64 " bytes of %" PRIu64
-			" are left; remove the file", (uint64_t)st.st_size, size);
+			" are left; create the bus anew", (uint64_t)st.st_size, size);
 		return SHMBUS_STATUS_GONE;
 	}
 	if (shmbus_guard_struck(guard)) {
-		shmbus_error_set(why, 0, "some of the file was not to be had: truncated by somebody"
-			" for a time, or a hole in it and its filesystem full; remove the file");
+		shmbus_error_set(why, 0, "a part of the file could not be accessed: it was truncated"
+			" for a time, or has a hole and its filesystem is full; create the bus anew");
 		return SHMBUS_STATUS_GONE;
 	}
 	return look_at_name(f, &st, why);
 }
 
-/* Is there so much of the file that its header can be looked at? */
+/* Returns whether the file is long enough for its header. */
 static bool
 has_header(const struct shmbus_file *f)
 {
@@ -68,11 +68,11 @@ has_header(const struct shmbus_file *f)
 	return fstat(f->fd, &st) == 0 && st.st_size >= (off_t)sizeof(struct shmbus_header);
 }
 
-/* What the header makes of the bus. */
+/* The state of the bus as its header shows it. */
 enum header_says {
 	SAYS_SAME,
-	SAYS_ANOTHER, /* emptied, and made a bus again by the next port; of whichever format */
-	SAYS_NOTHING, /* zeros: nobody has stored them one by one */
+	SAYS_ANOTHER, /* emptied, and made a bus anew, of either format */
+	SAYS_NOTHING, /* all zeros: a hole, not single stores */
 };
 
 static enum header_says
@@ -85,7 +85,7 @@ look_at_header(const struct shmbus_bus *bus)
 	uint8_t id[sizeof(header->id)];
 
 	memcpy(id, header->id, sizeof(id));
-	/* Not by one of both alone: who writes nonsense into them makes no other bus. */
+	/* Only both words together count: a wrong value in one of them makes no other bus. */
 	if (magic == SHMBUS_MAGIC)
 		return memcmp(id, bus->id, sizeof(id)) == 0 ? SAYS_SAME : SAYS_ANOTHER;
 	if ((uint32_t)magic == SHMBUS_SHMIF_MAGIC)
@@ -93,7 +93,7 @@ look_at_header(const struct shmbus_bus *bus)
 	return magic == 0 && memcmp(id, none, sizeof(id)) == 0 ? SAYS_NOTHING : SAYS_SAME;
 }
 
-/* Another one of this format would be no other: it has no identity. */
+/* A shmif bus has no identity, so a new shmif bus in the file is the same bus. */
 static enum header_says
 look_at_shmif_header(const struct shmbus_shmif *bus)
 {
@@ -112,10 +112,10 @@ judge(enum header_says says, enum shmbus_status status, struct shmbus_error *why
 		shmbus_error_set(why, 0, "the bus was made anew in the same file");
 		return SHMBUS_STATUS_GONE;
 	case SAYS_NOTHING:
-		if (status == SHMBUS_STATUS_GONE) /* which says more */
+		if (status == SHMBUS_STATUS_GONE) /* whose text says more */
 			return status;
 		shmbus_error_set(why, 0, "its header is all zeros: somebody has punched a hole into"
-			" the file, or emptied it; remove the file");
+			" the file, or emptied it; create the bus anew");
 		return SHMBUS_STATUS_GONE;
 	default:
 		return status;
@@ -134,13 +134,13 @@ shmbus_status_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 	enum shmbus_status status;
 
 	status = look_at_file(&bus->file, bus->geo.file_size, bus->guard, why);
-	/* A smaller bus may be there by now, which is not to be removed. */
+	/* A smaller bus may be in the file by now. */
 	if (status == SHMBUS_STATUS_GONE && !has_header(&bus->file))
 		return status;
 	return judge(look_at_header(bus), status, why);
 }
 
-/* What no owner of a slot ever leaves there. */
+/* Returns whether an entry is as no owner of a slot ever leaves it. */
 static bool
 is_empty(struct shmbus_port_entry *entry)
 {
@@ -156,7 +156,7 @@ shmbus_status_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus
 	status = shmbus_status_of_bus(bus, why);
 	if (status == SHMBUS_STATUS_GONE || !is_empty(shmbus_bus_port(bus, slot)))
 		return status;
-	shmbus_error_set(why, 0, "this port's entry is all zeros, nobody sees it any more: somebody"
+	shmbus_error_set(why, 0, "this port's entry is all zeros, so no other port sees it: somebody"
 		" has punched a hole into the file");
 	return SHMBUS_STATUS_GONE;
 }

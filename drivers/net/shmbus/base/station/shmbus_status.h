@@ -5,7 +5,7 @@
 #ifndef SHMBUS_STATUS_H
 #define SHMBUS_STATUS_H
 
-/* What has become of the file of a bus that is open. */
+/* The status of the file of an open bus. */
 
 #include "shmbus_bus.h"
 #include "shmbus_shmif_bus.h"
@@ -13,25 +13,26 @@
 /* From good to bad. */
 enum shmbus_status {
 	SHMBUS_STATUS_INTACT = 0,
-	/* Who is on it goes on, but who comes now will not find it. */
+	/* Ports on the bus continue, but a port that comes now does not find it. */
 	SHMBUS_STATUS_NAMELESS,
-	/* There is nothing that could be used. */
+	/* The bus is of no more use. */
 	SHMBUS_STATUS_GONE,
 };
 
 /*
- * A few system calls. why: what has happened to it, for people, unless it is
- * well; it begins behind the path, which the caller has.
+ * Returns the status of a bus, by a few system calls. why: the reason for
+ * people, unless the bus is intact; the text continues behind the path, which
+ * the caller has.
  */
 enum shmbus_status shmbus_status_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why);
-/* Of a bus, for the port that has the slot. */
+/* Returns the status of a bus for the port that owns the slot. */
 enum shmbus_status shmbus_status_of_port(const struct shmbus_bus *bus, uint32_t slot,
 				     struct shmbus_error *why);
 enum shmbus_status shmbus_status_of_shmif(const struct shmbus_shmif *bus, struct shmbus_error *why);
 
 /*
- * Is what the file holds by now another bus, or none? For who is about to write
- * where the words of this one were. No system call.
+ * Returns whether the file now holds another bus, or none. A caller asks this
+ * before it stores into words of the bus. No system call.
  */
 bool shmbus_status_is_lost(const struct shmbus_bus *bus);
 bool shmbus_status_is_lost_shmif(const struct shmbus_shmif *bus);
