@@ -456,7 +456,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"mac=<xx:xx:xx:xx:xx:xx> "
 	"ports=<1..256> "
 	"queues=<1..64> "
-	"lane_size=<bytes|nK|nM> "
+	"lane_size=<bytes|nK|nM|nG> "
 	"mode=<octal> "
 	"pause=on|off "
 	"pause_timeout_ms=<n> "
