@@ -19,7 +19,7 @@ import eal
 from process import Process, ProcessError, clock
 
 # testpmd tells of events from another thread, also in the middle of a prompt.
-EVENT = r"(?:\r*\nPort \d+: [a-z ]+ event\r*\n)*"
+EVENT = r"(?:(?:\r*\n)?Port \d+: [a-z ]+ event\r*\n)*"
 PROMPT = EVENT.join(re.escape(char) for char in "testpmd> ")
 REFUSED = re.compile(r"^(Bad arguments|Command not found|Ambiguous command|Invalid port \d+.*)$",
                      re.M)

@@ -262,7 +262,7 @@ relink_stopped(uint16_t port_id, const char *path)
 	rte_strscpy(priv->args.path, path, sizeof(priv->args.path));
 	ret = relink(dev, shmbus_link_is_gone(dev) || strcmp(path, before) == 0);
 	/* A port that has not moved keeps its path. */
-	if (ret != 0 && shmbus_wire_is_open(shmbus_wire(dev)))
+	if (ret != 0 && (shmbus_wire_is_open(shmbus_wire(dev)) || before[0] == '\0'))
 		rte_strscpy(priv->args.path, before, sizeof(priv->args.path));
 	return ret;
 }
