@@ -3,7 +3,7 @@
 """What a secondary process may do with its primary's port, and what it is refused.
 
 A port that was refused something is as it was: ethdev does a part of some calls by itself before it
-asks the driver.
+asks the driver. So all that the processes share is compared before and after each call.
 """
 
 import errno
@@ -22,12 +22,24 @@ ALLOWED = {
     "rx_queue_info_get", "tx_queue_info_get", "rx_burst_mode_get", "tx_burst_mode_get",
     "flow_ctrl_get", "rss_hash_conf_get", "rss_reta_query", "read_clock", "fw_version_get",
     "get_reg_info", "priv_dump", "promiscuous_disable", "promiscuous_enable",
-    "allmulticast_enable", "allmulticast_disable",
+    "allmulticast_enable", "allmulticast_disable", "macaddr_get", "supported_ptypes",
+    "get_vlan_offload", "promiscuous_get", "allmulticast_get", "queue_count",
+    "rx_descriptor_status", "tx_descriptor_status", "tx_done_cleanup", "xstats_names", "xstat_id",
     # of a queue of its own
     "rx_queue_stop", "rx_queue_start", "tx_queue_stop", "tx_queue_start",
 }
 # Where ethdev would act before the driver could refuse it. All else is refused as a primary's.
 NOT_THERE = {"configure", "rx_queue_setup", "tx_queue_setup", "stop", "reset", "mac_addr_remove"}
+
+# What a secondary may change, call by call. dpdk-dumpcap and dpdk-proc-info rely on it.
+CHANGES = {
+    "stats_reset": {"priv0"}, "xstats_reset": {"priv0"},
+    **dict.fromkeys(("promiscuous_disable", "promiscuous_enable"), {"data0", "rxq0", "rxq1"}),
+    **dict.fromkeys(("allmulticast_enable", "allmulticast_disable"), {"data0"}),
+    # of a queue of its own
+    **dict.fromkeys(("rx_queue_stop", "rx_queue_start"), {"data0", "rxq1", "rx_memory1"}),
+    **dict.fromkeys(("tx_queue_stop", "tx_queue_start"), {"data0", "txq1", "tx_memory1"}),
+}
 
 
 class Meddler(Process):
@@ -49,6 +61,16 @@ class Meddler(Process):
         """What each call said."""
         return {name: int(status)
                 for name, status in re.findall(r"^call (\w+) (-?\d+)", self.log, re.M)}
+
+    def changes(self):
+        """What other parts of the shared memory each call changed than it may."""
+        told = re.findall(r"^changed (\w+) (\w+) (\d+)", self.log, re.M)
+        return [(call, part, int(offset)) for call, part, offset in told
+                if part not in CHANGES.get(call, ())]
+
+    def missing(self):
+        """After which calls ethdev has no function to call for a queue."""
+        return re.findall(r"^missing (\w+)", self.log, re.M)
 
     def refusal(self):
         """The number that DPDK has for what only a primary may do."""
@@ -103,10 +125,13 @@ def test_started(make_bus, shared, counts):
         before = port_state(pmd)
         with Meddler(bus, shared) as meddler:
             calls = meddler.calls()
+            assert meddler.changes() == [] and meddler.missing() == []
             # ethdev itself: to start what runs is no error, and queues that run are not set up.
             assert calls.pop("start") == 0
             for name in ("rx_queue_setup", "tx_queue_setup"):
                 assert calls.pop(name) in (-errno.EBUSY, -errno.ENOTSUP)
+            # Nor is there a filter to be changed.
+            assert calls.pop("vlan_filter") in (-errno.ENOSYS, -errno.ENOTSUP)
             # And there is no RSS to be changed.
             for name in ("rss_reta_update", "rss_hash_update"):
                 assert calls.pop(name) == -errno.ENOTSUP
@@ -125,6 +150,8 @@ def test_stopped(make_bus, shared, counts):
         pmd.cmd("port stop 0")
         with Meddler(bus, shared) as meddler:
             calls = meddler.calls()
+            assert meddler.changes() == []
+            assert calls.pop("vlan_filter") in (-errno.ENOSYS, -errno.ENOTSUP)
             # ethdev itself: no queue of a stopped port is started.
             for name in ("rx_queue_start", "tx_queue_start"):
                 assert calls.pop(name) == -errno.EINVAL

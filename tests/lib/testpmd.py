@@ -18,7 +18,9 @@ import time
 import eal
 from process import Process, ProcessError, clock
 
-PROMPT = "testpmd> "
+# testpmd tells of events from another thread, also in the middle of a prompt.
+EVENT = r"(?:\r*\nPort \d+: [a-z ]+ event\r*\n)*"
+PROMPT = EVENT.join(re.escape(char) for char in "testpmd> ")
 REFUSED = re.compile(r"^(Bad arguments|Command not found|Ambiguous command|Invalid port \d+.*)$",
                      re.M)
 STAT_NAMES = {"RX-missed": "rx_missed", "RX-nombuf": "rx_nombuf"}
@@ -123,10 +125,10 @@ class Testpmd(Process):
         """
         if self.unanswered is not None:
             # The prompt of a command that timed out is not the prompt of this one.
-            self.wait_for(re.escape(PROMPT), timeout or self.cmd_timeout, self.unanswered)
+            self.wait_for(PROMPT, timeout or self.cmd_timeout, self.unanswered)
         since = self.unanswered = self.mark()
         self.write(line + "\n")
-        found = self.wait_for(re.escape(PROMPT), timeout or self.cmd_timeout, since)
+        found = self.wait_for(PROMPT, timeout or self.cmd_timeout, since)
         self.unanswered = None
         output = self.log[since:found.start()]
         output = output.partition("\n")[2]

@@ -144,15 +144,21 @@ nic_new(const char *path, const char *args)
 }
 
 void
-nic_remove(uint16_t port)
+nic_detach(uint16_t port)
 {
 	char name[32];
 
 	strcpy(name, names[port]);
 	names[port][0] = '\0';
+	assert_int_equal(rte_eal_hotplug_remove("vdev", name), 0);
+}
+
+void
+nic_remove(uint16_t port)
+{
 	rte_eth_dev_stop(port);
 	assert_int_equal(rte_eth_dev_close(port), 0);
-	assert_int_equal(rte_eal_hotplug_remove("vdev", name), 0);
+	nic_detach(port);
 }
 
 int

@@ -38,6 +38,8 @@ uint16_t nic_new(const char *path, const char *args);
 int nic_probe_args(uint16_t *port, const char *args);
 /* Stop, close and detach. */
 void nic_remove(uint16_t port);
+/* Detach a port that was closed already. */
+void nic_detach(uint16_t port);
 
 struct nic_conf {
 	uint16_t n_rxq; /* 0: 1; so for the next */

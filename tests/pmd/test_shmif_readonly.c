@@ -254,7 +254,7 @@ test_refused(void **state)
 		snprintf(args, sizeof(args), "readonly=on,%s", useless[i]);
 		assert_probe_fails(path, args, "= has no meaning for such a port");
 	}
-	assert_probe_fails(path, "readonly=on,ports=4", "ports= is nothing that a shmif bus has");
+	assert_probe_fails(path, "readonly=on,ports=4", "ports= has no meaning on a shmif bus");
 	free(path);
 }
 

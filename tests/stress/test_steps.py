@@ -39,6 +39,11 @@ PRIVATE = {
     ("shmbus_guard.c", "&guards"),
     ("shmbus_guard.c", "&g->n_ranges"),
     ("shmbus_guard.c", "link"),
+    ("shmbus_lanes_rx.c", "&r->missed"),
+    ("shmbus_lanes_rx.c", "&r->overruns"),
+    ("shmbus_lanes_rx.c", "&r->corrupt"),
+    ("shmbus_lanes_rx.c", "&rx->restart"),
+    ("shmbus_shmif_rx.c", "&rx->restart"),
     ("shmbus_writer.h", "&w->pause_timeout_ns"),
     ("shmbus_writer.h", "&w->pause"),
 }

@@ -5,16 +5,16 @@
 #ifndef SHMBUS_ETHDEV_H
 #define SHMBUS_ETHDEV_H
 
-/* The port as ethdev sees it: its operations. */
+/* The port's table of operations for ethdev. */
 
 #include <ethdev_driver.h>
 
 extern const struct eth_dev_ops shmbus_secondary_ops;
 
-/* Is it a port of this driver? */
+/* Returns whether the port is one of this driver's. */
 bool shmbus_is_our_port(const struct rte_eth_dev *dev);
 
-/* The functions of the data path, for the format of the process's bus. */
+/* Sets the functions of the data path in dev, for the format of the port's bus. */
 void shmbus_set_fast_path(struct rte_eth_dev *dev);
 
 #endif /* SHMBUS_ETHDEV_H */

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What a port tells of itself and its queues. */
+/* Information about a port and its queues. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,9 +47,12 @@ int
 shmbus_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_burst_mode *mode)
 {
 	const struct shmbus_rxq *q = dev->data->rx_queues[id];
-	const uint32_t flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
+	uint32_t flags;
 
-	/* Per frame: what the flags ask for. Else nothing but copying. */
+	if (q == NULL)
+		return -EINVAL;
+	flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
+	/* A queue without flags only copies; flags add work for each frame. */
 	snprintf(mode->info, sizeof(mode->info), "%s, %s%s", shmbus_ops(dev)->name,
 		 flags != 0 ? "frame by frame" : "plain",
 		 flags & SHMBUS_RX_SCATTER ? ", scattered" : "");
@@ -61,6 +64,8 @@ shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 {
 	const struct shmbus_txq *q = dev->data->tx_queues[id];
 
+	if (q == NULL)
+		return -EINVAL;
 	snprintf(mode->info, sizeof(mode->info), "%s, %s", shmbus_ops(dev)->name,
 		 shmbus_load(&q->flags) & SHMBUS_TX_FAST_FREE ? "fast free" : "plain");
 	return 0;
@@ -73,7 +78,7 @@ shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size)
 	int len;
 
 	len = snprintf(text, size, "%s %u", shmbus_ops(dev)->name, shmbus_wire_version(wire)) + 1;
-	/* The size that would do, if this does not. */
+	/* As ethdev wants it: the size that is needed, if this one is too small. */
 	return (size_t)len > size ? len : 0;
 }
 
@@ -94,7 +99,7 @@ shmbus_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs)
 	}
 	if (words == NULL)
 		return -ENODEV;
-	/* All of them, or a part. */
+	/* length 0 asks for all words. */
 	if (regs->length == 0)
 		regs->length = n;
 	if (regs->offset > n || regs->length > n - regs->offset)
@@ -160,10 +165,12 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
 }
 
 /*
- * A queue has no ring of descriptors. Where an application asks for one, an Rx
- * queue's is as long as it was asked for, and filled from its beginning with
- * the frames that wait on the bus; a Tx queue's is empty, as a frame that was
- * taken is on the bus already and its mbuf free.
+ * A queue has no ring of descriptors. For the application's questions an Rx queue
+ * has a ring of the configured length, filled from its beginning with the frames
+ * that wait on the bus. The ring of a Tx queue is empty: a frame that was taken is
+ * on the bus and its mbuf is free.
+ *
+ * ethdev asks here, too, for a queue that could not be set up: NULL.
  */
 
 static int
@@ -181,7 +188,7 @@ count_waiting(const struct shmbus_rxq *q)
 int
 shmbus_rx_queue_count(void *queue)
 {
-	return count_waiting(queue);
+	return queue != NULL ? count_waiting(queue) : -EINVAL;
 }
 
 int
@@ -189,7 +196,7 @@ shmbus_rx_descriptor_status(void *queue, uint16_t offset)
 {
 	const struct shmbus_rxq *q = queue;
 
-	if (offset >= q->nb_desc)
+	if (q == NULL || offset >= q->nb_desc)
 		return -EINVAL;
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return RTE_ETH_RX_DESC_UNAVAIL;
@@ -201,7 +208,7 @@ shmbus_tx_descriptor_status(void *queue, uint16_t offset)
 {
 	const struct shmbus_txq *q = queue;
 
-	if (offset >= q->nb_desc)
+	if (q == NULL || offset >= q->nb_desc)
 		return -EINVAL;
 	return shmbus_load(&q->flags) & SHMBUS_TX_DOWN ? RTE_ETH_TX_DESC_UNAVAIL :
 							 RTE_ETH_TX_DESC_DONE;
@@ -216,12 +223,11 @@ shmbus_tx_done_cleanup(void *queue, uint32_t free_cnt)
 }
 
 /*
- * The address that a core may wait at until there is something to receive: the
- * tail of the lane that the queue reads. There is one such address only where
- * there is one such lane.
+ * A core can wait at one address: the tail of the lane that the queue reads. So the
+ * queue must have exactly one active lane.
  */
 
-/* Not 0: it is no use to wait. */
+/* Returns 0 if the core may wait, or -1 if a frame is there. */
 static int
 is_pending(const uint64_t tail, const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
 {
@@ -232,10 +238,13 @@ int
 shmbus_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond)
 {
 	struct shmbus_rxq *q = queue;
-	const struct rte_eth_dev *dev = &rte_eth_devices[q->port_id];
 	const struct shmbus_reader *r;
+	const struct rte_eth_dev *dev;
 	const struct shmbus_bus *bus;
 
+	if (q == NULL)
+		return -EINVAL;
+	dev = &rte_eth_devices[q->port_id];
 	if (shmbus_priv(dev)->format != SHMBUS_WIRE_LANES ||
 	    (shmbus_load(&q->flags) & SHMBUS_RX_DOWN))
 		return -ENOTSUP;

@@ -5,31 +5,35 @@
 #ifndef SHMBUS_MP_H
 #define SHMBUS_MP_H
 
-/* The port in secondary processes. */
+/* The port and secondary processes. */
 
 #include <ethdev_driver.h>
 
 struct rte_vdev_device;
 struct shmbus_wire;
 
-/* In the primary: answer secondary processes, from the first port of the process to the last. */
+/*
+ * In the primary: begins and ends to answer questions of secondary processes about the
+ * port. Returns 0 or -errno.
+ */
 int shmbus_mp_serve(struct rte_eth_dev *dev);
 void shmbus_mp_unserve(struct rte_eth_dev *dev);
 
-/* Does another living process have the primary's port? */
+/* Returns whether a living secondary process has the primary's port. */
 bool shmbus_mp_has_secondaries(const struct rte_eth_dev *dev);
-/* Log that and what follows from it. */
+/* Logs that a secondary process has the port, and what to do about it. */
 void shmbus_mp_tell_shared(const struct rte_eth_dev *dev);
 
 /*
- * The wire of the primary's port is about to change: no thread of this process
- * that looks at wires by way of shmbus_mp_look_at() sees it meanwhile, and no
- * secondary process comes. -EBUSY, logged: one is there. May sleep.
+ * Locks the wire of the primary's port for a change. Until shmbus_mp_unlock_wire()
+ * threads that hold shmbus_mp_lock_ports() do not see the wire, and no secondary
+ * process gets it. Returns 0, or -EBUSY, logged, if a secondary process has the
+ * port. May sleep.
  */
 int shmbus_mp_lock_wire(const struct rte_eth_dev *dev);
 void shmbus_mp_unlock_wire(void);
 
-/* The same for a thread of EAL's that looks at ports, which may come and go. */
+/* Keeps the ports and their wires as they are while a thread of EAL reads them. May sleep. */
 void shmbus_mp_lock_ports(void);
 void shmbus_mp_unlock_ports(void);
 
@@ -37,7 +41,10 @@ void shmbus_mp_unlock_ports(void);
 int shmbus_secondary_probe(struct rte_vdev_device *vdev);
 void shmbus_secondary_close(struct rte_eth_dev *dev);
 
-/* Ask the primary for its bus of the port of this name. 0, or -errno. */
+/*
+ * Asks the primary for the bus of the named port. Writes two descriptors, which the caller
+ * closes: fd of the bus file, presence of the presence file. Returns 0 or -errno.
+ */
 int shmbus_mp_get_bus(const char *name, int *fd, int *presence);
 
 #endif /* SHMBUS_MP_H */

@@ -8,7 +8,7 @@
 #include "shmbus_priv.h"
 #include "shmbus_steer.h"
 
-/* The key of Microsoft's specification, which most drivers begin with. */
+/* The key of Microsoft's specification, the default of most drivers. */
 static const uint8_t default_key[SHMBUS_RSS_KEY] = {
 	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
 	0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
@@ -27,7 +27,7 @@ shmbus_toeplitz_set(struct shmbus_toeplitz *t, uint64_t types, const uint8_t *ke
 	rte_convert_rss_key(words, t->words, sizeof(words));
 }
 
-/* Which of the types a frame is, by its L4; the general type of its L3 takes in all. */
+/* The RSS types of an L3 protocol: one for each L4, and the general type, which includes all. */
 struct l3_types {
 	uint64_t all;
 	uint64_t frag;
@@ -50,7 +50,7 @@ static const struct l3_types ipv6_types = {
 	RTE_ETH_RSS_NONFRAG_IPV6_SCTP, RTE_ETH_RSS_NONFRAG_IPV6_OTHER,
 };
 
-/* The type of the frame itself; ports: it has some that could be hashed. */
+/* Returns the RSS type of the frame. ports: whether the frame has L4 ports. */
 static uint64_t
 type_of(const struct l3_types *types, const struct shmbus_headers *h, bool *ports)
 {
@@ -99,7 +99,7 @@ shmbus_toeplitz_hash(const struct shmbus_toeplitz *t, const struct shmbus_header
 	type = type_of(types, h, &ports);
 	if ((t->types & (type | types->all)) == 0)
 		return false;
-	/* Source and destination follow each other in both headers, and so do the ports. */
+	/* In both headers the destination follows the source, for addresses and for ports. */
 	if (is_ipv4)
 		n = load_words(tuple, h->bytes + h->l3_off +
 			       offsetof(struct rte_ipv4_hdr, src_addr), 2 * sizeof(uint32_t));
@@ -117,7 +117,7 @@ key_fits(const struct rte_eth_dev *dev, const struct rte_eth_rss_conf *conf)
 {
 	if (conf->rss_key == NULL || conf->rss_key_len == SHMBUS_RSS_KEY)
 		return true;
-	SHMBUS_LOG(ERR, "port %u: an RSS key of %u bytes: they must be %u", dev->data->port_id,
+	SHMBUS_LOG(ERR, "port %u: the RSS key has %u bytes; it must have %u", dev->data->port_id,
 		   conf->rss_key_len, SHMBUS_RSS_KEY);
 	return false;
 }
@@ -131,7 +131,7 @@ shmbus_rss_configure(struct rte_eth_dev *dev)
 	unsigned int i;
 
 	if (!rss.on && conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE) {
-		SHMBUS_LOG(ERR, "port %u: mq_mode %#x: only none and RSS (%#x) are there",
+		SHMBUS_LOG(ERR, "port %u: rxmode.mq_mode %#x: only none and RSS (%#x) are supported",
 			   dev->data->port_id, (unsigned int)conf->rxmode.mq_mode,
 			   (unsigned int)RTE_ETH_MQ_RX_RSS);
 		return -ENOTSUP;
@@ -174,7 +174,7 @@ shmbus_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 	return 0;
 }
 
-/* ethdev has looked at the size and at the queues' numbers. */
+/* ethdev has checked the numbers of the queues. */
 int
 shmbus_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
 {

@@ -407,9 +407,8 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 void
 shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus)
 {
-	SHMBUS_STEP(shmif_ask_repair);
-	shmbus_store_release(&shmbus_shmif_header(bus)->spare,
-			     INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id);
+	shmbus_step_store_release(shmif_ask_repair, &shmbus_shmif_header(bus)->spare,
+				  INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id);
 }
 
 void

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/*
+ * A rule that counts counts what is delivered: of a TCP packet that is
+ * segmented here as many hits and bytes as the port has frames and bytes,
+ * however many frames a poll asks for.
+ */
+
+#include <stdlib.h>
+
+#include <rte_flow.h>
+
+#include "packet.h"
+
+#define TX (RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | \
+	    RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS)
+#define LRO (RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_SCATTER)
+#define SEGMENT 1000
+#define PAYLOAD 28500 /* 29 segments */
+
+static const struct rte_flow_attr ingress = { .ingress = 1 };
+static const struct rte_flow_action counts[] = {
+	{ .type = RTE_FLOW_ACTION_TYPE_COUNT }, { .type = RTE_FLOW_ACTION_TYPE_PASSTHRU },
+	{ .type = RTE_FLOW_ACTION_TYPE_END },
+};
+static const struct rte_flow_action drops[] = {
+	{ .type = RTE_FLOW_ACTION_TYPE_COUNT }, { .type = RTE_FLOW_ACTION_TYPE_DROP },
+	{ .type = RTE_FLOW_ACTION_TYPE_END },
+};
+
+static struct packet big;
+
+static void
+send_big(uint16_t port)
+{
+	const struct packet_conf conf = { .l4 = PACKET_TCP, .payload = PAYLOAD };
+	struct rte_mbuf *m;
+
+	packet_make(&big, &conf);
+	m = packet_mbuf(&big, 0, packet_wishes(&big) | RTE_MBUF_F_TX_TCP_SEG);
+	m->tso_segsz = SEGMENT;
+	assert_int_equal(rte_eth_tx_prepare(port, 0, &m, 1), 1);
+	assert_true(send_mbuf(port, 0, m));
+}
+
+static struct rte_flow *
+rule(uint16_t port, const struct rte_flow_action *actions)
+{
+	const struct rte_flow_item items[] = {
+		{ .type = RTE_FLOW_ITEM_TYPE_ETH }, { .type = RTE_FLOW_ITEM_TYPE_IPV4 },
+		{ .type = RTE_FLOW_ITEM_TYPE_TCP }, { .type = RTE_FLOW_ITEM_TYPE_END },
+	};
+	struct rte_flow_error error = { .message = NULL };
+	struct rte_flow *flow;
+
+	flow = rte_flow_create(port, &ingress, items, actions, &error);
+	if (flow == NULL)
+		fail_msg("no rule: %s", error.message);
+	return flow;
+}
+
+static struct rte_flow_query_count
+take_count(uint16_t port, struct rte_flow *flow)
+{
+	struct rte_flow_query_count count = { .reset = 1 };
+
+	assert_int_equal(rte_flow_query(port, flow, counts, &count, NULL), 0);
+	return count;
+}
+
+/* Receive all there is by polls of so many. */
+static uint32_t
+poll_by(uint16_t port, uint16_t queues, uint16_t at_once)
+{
+	struct rte_mbuf *pkts[64];
+	unsigned int quiet;
+	uint32_t got = 0;
+	uint16_t q, n;
+
+	for (q = 0; q < queues; q++) {
+		for (quiet = 0; quiet < 100;) {
+			n = rte_eth_rx_burst(port, q, pkts, at_once);
+			rte_pktmbuf_free_bulk(pkts, n);
+			got += n;
+			quiet = n != 0 ? 0 : quiet + 1;
+		}
+	}
+	return got;
+}
+
+static void
+counts_what_comes(uint64_t rx_offloads, uint16_t queues, uint32_t frames)
+{
+	static const uint16_t polls[] = { 1, 4, 64 };
+	const struct rte_eth_rss_conf rss = { .rss_hf = RTE_ETH_RSS_NONFRAG_IPV4_TCP };
+	const struct nic_conf tx = { .tx_offloads = TX };
+	const struct nic_conf rx = {
+		.n_rxq = queues, .rx_offloads = rx_offloads, .rss = queues > 1 ? &rss : NULL,
+		.max_lro = rx_offloads != 0 ? 65535 : 0,
+	};
+	struct rte_flow_query_count count;
+	char *path = tmpdir_new_path();
+	struct rte_eth_stats stats;
+	struct rte_flow *flow;
+	unsigned int i;
+	uint16_t a, b;
+
+	a = nic_new(path, "format=lanes");
+	b = nic_new(path, "format=lanes");
+	nic_start(a, &tx);
+	nic_start(b, &rx);
+	flow = rule(b, counts);
+	for (i = 0; i < RTE_DIM(polls); i++) {
+		assert_int_equal(rte_eth_stats_reset(b), 0);
+		send_big(a);
+		assert_int_equal(poll_by(b, queues, polls[i]), frames);
+		count = take_count(b, flow);
+		stats = stats_of(b);
+		if (count.hits != frames || count.bytes != stats.ibytes || stats.ipackets != frames)
+			fail_msg("polls of %u: %llu hits, %llu bytes; %llu frames, %llu bytes came",
+				 polls[i], (unsigned long long)count.hits,
+				 (unsigned long long)count.bytes, (unsigned long long)stats.ipackets,
+				 (unsigned long long)stats.ibytes);
+	}
+	/* What is dropped is dropped in one piece, and counted once. */
+	assert_int_equal(rte_flow_destroy(b, flow, NULL), 0);
+	flow = rule(b, drops);
+	for (i = 0; i < RTE_DIM(polls); i++) {
+		send_big(a);
+		assert_int_equal(poll_by(b, queues, polls[i]), 0);
+		count = take_count(b, flow);
+		assert_int_equal(count.hits, 1);
+		assert_int_equal(count.bytes, big.len);
+	}
+	nic_remove(a);
+	nic_remove(b);
+	free(path);
+}
+
+static void
+test_segments(void **state)
+{
+	(void)state;
+	counts_what_comes(0, 1, 29);
+	counts_what_comes(0, 4, 29);
+}
+
+static void
+test_whole(void **state)
+{
+	(void)state;
+	counts_what_comes(LRO, 1, 1);
+	counts_what_comes(LRO, 4, 1);
+}
+
+#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_segments),
+		T(test_whole),
+	};
+
+	return cmocka_run_group_tests_name("pmd_count", tests, eal_start, eal_stop);
+}
