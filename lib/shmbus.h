@@ -449,7 +449,7 @@ int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 struct shmbus_stats {
 	uint64_t rx_frames;
 	uint64_t rx_bytes;
-	uint64_t rx_missed;      /* overwritten before they were read; shmif: estimated, with own ones */
+	uint64_t rx_missed;      /* overwritten before they were read; shmif: estimated, own included */
 	uint64_t rx_overruns;    /* how often frames were missed */
 	uint64_t rx_corrupt;     /* invalid records and frames that were dropped */
 	uint64_t rx_filtered;    /* frames for other stations, see SHMBUS_FILTER */
