@@ -32,6 +32,8 @@
  * what it has left by a newer table than the others did.
  */
 
+#include <rte_lock_annotations.h>
+
 #include "shmbus_flow.h"
 #include "shmbus_rxq.h"
 
@@ -66,8 +68,10 @@ void shmbus_steer_close(struct rte_eth_dev *dev);
 bool shmbus_steer_may_choose(const struct rte_eth_dev *dev);
 
 /* Around a burst. False: a change is being made. */
-bool shmbus_steer_enter(struct shmbus_rxq *q);
-void shmbus_steer_leave(struct shmbus_rxq *q);
+bool shmbus_steer_enter(struct shmbus_rxq *q)
+	__rte_try_acquire_capability(true, &q->steer_lock);
+void shmbus_steer_leave(struct shmbus_rxq *q)
+	__rte_release_capability(&q->steer_lock);
 
 /* Within a burst: */
 bool shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame);
