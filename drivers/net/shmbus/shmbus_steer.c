@@ -80,8 +80,10 @@ chain_free(struct shmbus_steer_table *t)
 	}
 }
 
+/* clang's analysis of locks cannot follow a number of them. */
 static void
 unlock_queues(struct rte_eth_dev *dev, uint16_t n)
+	__rte_no_thread_safety_analysis
 {
 	struct shmbus_rxq *q;
 
@@ -94,6 +96,7 @@ unlock_queues(struct rte_eth_dev *dev, uint16_t n)
 
 static int
 lock_queues(struct rte_eth_dev *dev)
+	__rte_no_thread_safety_analysis
 {
 	const uint64_t start_ns = shmbus_clock_mono_ns();
 	struct shmbus_rxq *q;

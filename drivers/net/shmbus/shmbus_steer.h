@@ -34,6 +34,8 @@
  * a frame may be taken twice or not at all.
  */
 
+#include <rte_lock_annotations.h>
+
 #include "shmbus_flow.h"
 #include "shmbus_rxq.h"
 
@@ -69,8 +71,10 @@ void shmbus_steer_close(struct rte_eth_dev *dev);
 bool shmbus_steer_may_choose(const struct rte_eth_dev *dev);
 
 /* Begin and end a burst. Returns false, and no burst begins, while a change is made. */
-bool shmbus_steer_enter(struct shmbus_rxq *q);
-void shmbus_steer_leave(struct shmbus_rxq *q);
+bool shmbus_steer_enter(struct shmbus_rxq *q)
+	__rte_try_acquire_capability(true, &q->steer_lock);
+void shmbus_steer_leave(struct shmbus_rxq *q)
+	__rte_release_capability(&q->steer_lock);
 
 /* The following are called within a burst. */
 /* Returns whether isolated mode is in force for the frame. */
