@@ -14,6 +14,7 @@ import eal
 from apps import LOSSLESS, checker, cpu, plugin, receives_exactly, sanitizer_env, testpmd
 from checker import program_path
 from process import Process
+from test_secondary_sleep import Sleeper
 
 FRAMES = 400
 
@@ -167,3 +168,24 @@ def test_stopped(make_bus, shared, counts):
         got = receives_exactly(pmd, 0, sent)
         assert got["rx_missed"] == 0
     counts(f"{len(calls)} calls, {got['rx_packets']} frames")
+
+
+def test_primary_that_never_asked(make_bus, shared, counts):
+    """testpmd chooses its packet types when it starts. A primary that does not has none.
+
+    A secondary that asks which there are does not make the primary look for them.
+    """
+    bus = make_bus(**LOSSLESS)
+    with Sleeper(bus, shared, 0) as primary:
+        with Meddler(bus, shared) as meddler:
+            changes = [change for change in meddler.changes()
+                       # The primary is woken by this, and polls.
+                       if not re.match("[rt]x_queue_", change[0])]
+            assert changes == []
+            calls = meddler.calls()
+            assert calls["supported_ptypes"] == 0
+            assert calls["set_ptypes"] == meddler.refusal()
+            meddler.quit()
+        primary.close_stdin()
+        primary.wait(60)
+    counts(f"{len(calls)} calls")
