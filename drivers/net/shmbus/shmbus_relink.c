@@ -182,6 +182,7 @@ relink(struct rte_eth_dev *dev, bool leave_first)
 		return ret;
 	if (leave_first) {
 		leave(priv, shmbus_wire(dev));
+		priv->slot = SHMBUS_NO_SLOT;
 		shmbus_link_set_status(dev, SHMBUS_STATUS_GONE);
 	}
 	ret = shmbus_relink_join(dev, &fresh);
