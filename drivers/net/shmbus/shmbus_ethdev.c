@@ -24,18 +24,20 @@
 #include "shmbus_checksum.h"
 #include "shmbus_conf.h"
 #include "shmbus_announce.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_fast_path.h"
 #include "shmbus_filter.h"
 #include "shmbus_flow.h"
 #include "shmbus_info.h"
 #include "shmbus_intr.h"
 #include "shmbus_limit.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
 #include "shmbus_ptype.h"
 #include "shmbus_queue.h"
 #include "shmbus_relink.h"
+#include "shmbus_rss.h"
 #include "shmbus_stats.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
@@ -260,7 +262,7 @@ static const struct eth_dev_ops primary_ops = {
  * calls the driver (releases queues, removes the burst functions, deletes an
  * address), so a refusal would come too late. The application gets -ENOTSUP.
  */
-const struct eth_dev_ops shmbus_secondary_ops = {
+static const struct eth_dev_ops secondary_ops = {
 	.dev_start = shmbus_dev_start,
 	.dev_close = shmbus_dev_close,
 	.dev_infos_get = shmbus_dev_infos_get,
@@ -309,26 +311,6 @@ const struct eth_dev_ops shmbus_secondary_ops = {
 	.xstats_get_names = shmbus_xstats_get_names,
 	.xstats_reset = shmbus_xstats_reset,
 };
-
-void
-shmbus_set_fast_path(struct rte_eth_dev *dev)
-{
-	const struct shmbus_ops *ops = shmbus_ops(dev);
-
-	dev->rx_pkt_burst = ops->rx_burst;
-	dev->tx_pkt_burst = shmbus_priv(dev)->args.readonly ? rte_eth_pkt_burst_dummy :
-							       ops->tx_burst;
-	dev->tx_pkt_prepare = shmbus_tx_prepare;
-	dev->rx_queue_count = shmbus_rx_queue_count;
-	dev->rx_descriptor_status = shmbus_rx_descriptor_status;
-	dev->tx_descriptor_status = shmbus_tx_descriptor_status;
-}
-
-bool
-shmbus_is_our_port(const struct rte_eth_dev *dev)
-{
-	return dev->dev_ops == &primary_ops || dev->dev_ops == &shmbus_secondary_ops;
-}
 
 /* b2:a0 is locally administered; the other bytes are random. */
 static void
@@ -428,7 +410,7 @@ shmbus_probe(struct rte_vdev_device *vdev)
 {
 	int ret;
 
-	ret = shmbus_is_primary() ? probe_primary(vdev) : shmbus_secondary_probe(vdev);
+	ret = shmbus_is_primary() ? probe_primary(vdev) : shmbus_secondary_probe(vdev, &secondary_ops);
 	/* EAL takes -EEXIST for a device that exists already, and would go on without an error. */
 	return ret == -EEXIST ? -EINVAL : ret;
 }

@@ -14,8 +14,8 @@
 
 #include "shmbus_announce.h"
 #include "shmbus_filter.h"
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_vlan.h"
 
 /* Returns the table's form of an address. It is never 0, which marks an empty place. */
@@ -26,12 +26,6 @@ key_of(const uint8_t *addr)
 
 	memcpy(&key, addr, RTE_ETHER_ADDR_LEN);
 	return key | UINT64_C(1) << 63;
-}
-
-uint64_t
-shmbus_filter_own(const struct shmbus_priv *priv)
-{
-	return shmbus_load(&priv->filter.unicast[0]) & ~(UINT64_C(1) << 63);
 }
 
 static int

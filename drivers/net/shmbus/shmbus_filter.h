@@ -27,7 +27,4 @@ void shmbus_filter_init(struct shmbus_priv *priv);
 /* Returns whether the filter accepts a frame that begins with these len bytes. */
 bool shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
 
-/* Returns the port's first address as the first 8 bytes of a frame, the last two of them 0. */
-uint64_t shmbus_filter_own(const struct shmbus_priv *priv);
-
 #endif /* SHMBUS_FILTER_H */

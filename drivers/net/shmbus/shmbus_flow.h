@@ -9,7 +9,7 @@
 
 #include <rte_flow_driver.h>
 
-#include "shmbus_rss.h"
+#include "shmbus_toeplitz.h"
 
 /* Entries of an RSS action's list of queues. */
 #define SHMBUS_FLOW_QUEUES SHMBUS_RSS_RETA

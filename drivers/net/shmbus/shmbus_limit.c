@@ -5,9 +5,9 @@
 #include <rte_cycles.h>
 
 #include "base/shmbus_clock.h"
+#include "shmbus_flags.h"
 #include "shmbus_limit.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 
 /* Bytes per second of one Mbit/s. */
 #define MBIT 125000

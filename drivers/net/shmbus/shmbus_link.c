@@ -34,6 +34,7 @@
 
 #include "shmbus_announce.h"
 #include "shmbus_intr.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_priv.h"
 #include "shmbus_queue.h"

@@ -42,7 +42,6 @@
 #include <rte_string_fns.h>
 
 #include "base/shmbus_lock.h"
-#include "shmbus_ethdev.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"
 

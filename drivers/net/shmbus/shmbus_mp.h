@@ -38,8 +38,7 @@ void shmbus_mp_lock_ports(void);
 void shmbus_mp_unlock_ports(void);
 
 /* In a secondary process: shmbus_secondary.c */
-int shmbus_secondary_probe(struct rte_vdev_device *vdev);
-void shmbus_secondary_close(struct rte_eth_dev *dev);
+int shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *ops);
 
 /*
  * Asks the primary for the bus of the named port. Writes two descriptors, which the caller

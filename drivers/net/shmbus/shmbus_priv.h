@@ -17,15 +17,18 @@
  * no pointers into the mapping.
  */
 
+#include <string.h>
+
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
+#include <dev_driver.h>
 #include <ethdev_driver.h>
 
 #include "base/station/shmbus_wire.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
-#include "shmbus_rss.h"
+#include "shmbus_toeplitz.h"
 
 /* On lanes a frame may have two VLAN tags beyond the MTU. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
@@ -157,6 +160,21 @@ static inline struct shmbus_wire *
 shmbus_port_wire(uint16_t port_id)
 {
 	return shmbus_wire(&rte_eth_devices[port_id]);
+}
+
+/* Returns the port's first address as the first 8 bytes of a frame, the last two of them 0. */
+static inline uint64_t
+shmbus_own_address(const struct shmbus_priv *priv)
+{
+	return shmbus_load(&priv->filter.unicast[0]) & ~(UINT64_C(1) << 63);
+}
+
+/* Returns whether the port is one of this driver's. */
+static inline bool
+shmbus_is_our_port(const struct rte_eth_dev *dev)
+{
+	return dev->device != NULL && dev->device->driver != NULL &&
+	       strcmp(dev->device->driver->name, "net_shmbus") == 0;
 }
 
 /* Returns whether this is the primary process, which alone may change the port. */

@@ -9,10 +9,10 @@
  * asking.
  */
 
+#include "shmbus_flags.h"
 #include "shmbus_headers.h"
 #include "shmbus_priv.h"
 #include "shmbus_ptype.h"
-#include "shmbus_queue.h"
 
 static const uint32_t supported[] = {
 	RTE_PTYPE_L2_ETHER,

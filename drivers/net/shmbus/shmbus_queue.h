@@ -39,13 +39,4 @@ void shmbus_queues_restart(struct rte_eth_dev *dev);
  */
 int shmbus_queues_fit(struct rte_eth_dev *dev, struct shmbus_wire *wire);
 
-/* Recomputes the queues' flags and limits after a change of the port. Any thread, at any time. */
-void shmbus_queues_update(struct rte_eth_dev *dev);
-
-/*
- * Recomputes dev->data->scattered_rx. Only the application's thread may call this:
- * the bit shares its byte with bits that the link poll must not write.
- */
-void shmbus_scatter_update(struct rte_eth_dev *dev);
-
 #endif /* SHMBUS_QUEUE_H */

@@ -35,7 +35,7 @@
 
 #include "base/shmbus_guard.h"
 #include "rte_pmd_shmbus.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"

@@ -12,7 +12,7 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_fast_path.h"
 #include "shmbus_intr.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"
@@ -41,7 +41,7 @@ share(struct shmbus_local *local, const struct shmbus_priv *priv, const char *na
 }
 
 int
-shmbus_secondary_probe(struct rte_vdev_device *vdev)
+shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *ops)
 {
 	const char *name = rte_vdev_device_name(vdev);
 	struct shmbus_local *local;
@@ -62,7 +62,7 @@ shmbus_secondary_probe(struct rte_vdev_device *vdev)
 	}
 	dev->device = &vdev->device;
 	dev->process_private = local;
-	dev->dev_ops = &shmbus_secondary_ops;
+	dev->dev_ops = ops;
 	shmbus_set_fast_path(dev);
 	/* Errors are logged; the port works without interrupts. */
 	shmbus_intr_open(dev);

@@ -7,8 +7,8 @@
 #include <rte_malloc.h>
 
 #include "base/shmbus_clock.h"
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_steer.h"
 
 /* The number of older tables that are kept for queues that lag behind. */

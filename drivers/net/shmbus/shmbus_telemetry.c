@@ -15,7 +15,6 @@
 #include <rte_string_fns.h>
 #include <rte_telemetry.h>
 
-#include "shmbus_ethdev.h"
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
 

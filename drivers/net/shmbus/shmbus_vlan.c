@@ -17,8 +17,8 @@
 
 #include <rte_ether.h>
 
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_rxq.h"
 #include "shmbus_vlan.h"
 
