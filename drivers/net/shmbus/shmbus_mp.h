@@ -16,14 +16,9 @@ struct shmbus_wire;
 int shmbus_mp_serve(struct rte_eth_dev *dev);
 void shmbus_mp_unserve(struct rte_eth_dev *dev);
 
-/* Does another living process have the primary's port? */
-bool shmbus_mp_has_secondaries(const struct rte_eth_dev *dev);
-/* Log that and what follows from it. */
-void shmbus_mp_tell_shared(const struct rte_eth_dev *dev);
-
 /*
  * The wire of the primary's port is about to change: no thread of this process
- * that looks at wires by way of shmbus_mp_look_at() sees it meanwhile, and no
+ * that looks at wires under shmbus_mp_lock_ports() sees it meanwhile, and no
  * secondary process comes. -EBUSY, logged: one is there. May sleep.
  */
 int shmbus_mp_lock_wire(const struct rte_eth_dev *dev);
@@ -35,7 +30,6 @@ void shmbus_mp_unlock_ports(void);
 
 /* In a secondary process: shmbus_secondary.c */
 int shmbus_secondary_probe(struct rte_vdev_device *vdev);
-void shmbus_secondary_close(struct rte_eth_dev *dev);
 
 /* Ask the primary for its bus of the port of this name. 0, or -errno. */
 int shmbus_mp_get_bus(const char *name, int *fd, int *presence);
