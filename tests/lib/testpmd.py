@@ -19,8 +19,8 @@ import eal
 from process import Process, ProcessError, clock
 
 PROMPT = "testpmd> "
-# Events are told by another thread of testpmd's, in the middle of a prompt if need be.
-_EVENT = r"(?:\n\s*Port \d+: [\w ]+ event\n)*"
+# Events are told by another thread of testpmd's, line by line, in the middle of a prompt if need be.
+_EVENT = r"(?:\n|Port \d+: [\w ]+ event\n)*"
 PROMPT_RE = _EVENT.join(re.escape(char) for char in PROMPT)
 REFUSED = re.compile(r"^(Bad arguments|Command not found|Ambiguous command|Invalid port \d+.*)$",
                      re.M)
