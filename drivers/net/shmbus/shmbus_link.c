@@ -109,7 +109,8 @@ shmbus_link_is_gone(struct rte_eth_dev *dev)
 	if (!shmbus_wire_is_open(wire)) /* the port is on no bus */
 		return false;
 	status = shmbus_wire_status(wire, &why);
-	if (take_note(&priv->link, status)) {
+	/* What a secondary process sees of the file, in a container say, need not be so here. */
+	if (shmbus_is_primary() && take_note(&priv->link, status)) {
 		if (status == SHMBUS_STATUS_GONE)
 			SHMBUS_LOG(ERR, "%s: path=%s: %s; stop and start the port", dev->data->name,
 				   priv->args.path, why.text);
@@ -205,6 +206,9 @@ int
 shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	RTE_SET_USED(wait_to_complete);
+	/* In a secondary process the link is as the primary's poll has found it. */
+	if (!shmbus_is_primary())
+		return 0;
 	shmbus_link_is_gone(dev);
 	return refresh(dev) ? 0 : -1;
 }

@@ -82,16 +82,17 @@ local_of(const struct rte_eth_dev *dev)
 	return dev->process_private;
 }
 
-bool
-shmbus_mp_has_secondaries(const struct rte_eth_dev *dev)
+/* Does another living process have the primary's port? */
+static bool
+has_secondaries(const struct rte_eth_dev *dev)
 {
 	const int presence = local_of(dev)->presence;
 
 	return presence >= 0 && shmbus_lock_shared_by_other(presence, 0);
 }
 
-void
-shmbus_mp_tell_shared(const struct rte_eth_dev *dev)
+static void
+tell_shared(const struct rte_eth_dev *dev)
 {
 	SHMBUS_LOG(ERR, "%s: a secondary process has this port, so the port stays on its bus; end the"
 		   " secondary process, or, if the bus is gone, close the port and probe it again",
@@ -102,10 +103,10 @@ int
 shmbus_mp_lock_wire(const struct rte_eth_dev *dev)
 {
 	shmbus_mp_lock_ports();
-	if (!shmbus_mp_has_secondaries(dev))
+	if (!has_secondaries(dev))
 		return 0;
 	shmbus_mp_unlock_ports();
-	shmbus_mp_tell_shared(dev);
+	tell_shared(dev);
 	return -EBUSY;
 }
 

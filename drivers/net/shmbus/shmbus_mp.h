@@ -19,11 +19,6 @@ struct shmbus_wire;
 int shmbus_mp_serve(struct rte_eth_dev *dev);
 void shmbus_mp_unserve(struct rte_eth_dev *dev);
 
-/* Returns whether a living secondary process has the primary's port. */
-bool shmbus_mp_has_secondaries(const struct rte_eth_dev *dev);
-/* Logs that a secondary process has the port, and what to do about it. */
-void shmbus_mp_tell_shared(const struct rte_eth_dev *dev);
-
 /*
  * Locks the wire of the primary's port for a change. Until shmbus_mp_unlock_wire()
  * threads that hold shmbus_mp_lock_ports() do not see the wire, and no secondary

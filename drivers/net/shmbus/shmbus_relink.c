@@ -169,25 +169,44 @@ settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 	return ret;
 }
 
-/* Moves the port to the bus at priv->args.path; "": to no bus. Returns 0, or -errno, logged. */
+/*
+ * Moves the port to the bus at path; "": to no bus. A secondary process takes
+ * priv->args.path for the name of the bus that it is given: the path changes
+ * only while none has the port, and none can get it. Returns 0, or -errno, logged.
+ */
 static int
-relink(struct rte_eth_dev *dev, bool leave_first)
+relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
+	char before[sizeof(priv->args.path)];
 	struct shmbus_wire fresh;
 	int ret;
 
-	ret = shmbus_mp_lock_wire(dev);
-	if (ret != 0)
-		return ret;
 	if (leave_first) {
 		leave(priv, shmbus_wire(dev));
 		priv->slot = SHMBUS_NO_SLOT;
 		shmbus_link_set_status(dev, SHMBUS_STATUS_GONE);
 	}
+	rte_strscpy(before, priv->args.path, sizeof(before));
+	memmove(priv->args.path, path, strlen(path) + 1); /* it may be the same text */
 	ret = shmbus_relink_join(dev, &fresh);
 	if (ret == 0)
 		ret = settle(dev, &fresh);
+	/* A port that has not moved keeps its path. */
+	if (ret != 0 && (shmbus_wire_is_open(shmbus_wire(dev)) || before[0] == '\0'))
+		rte_strscpy(priv->args.path, before, sizeof(priv->args.path));
+	return ret;
+}
+
+static int
+relink(struct rte_eth_dev *dev, const char *path, bool leave_first)
+{
+	int ret;
+
+	ret = shmbus_mp_lock_wire(dev);
+	if (ret != 0)
+		return ret;
+	ret = relink_locked(dev, path, leave_first);
 	shmbus_mp_unlock_wire();
 	shmbus_queues_update(dev);
 	return ret;
@@ -200,7 +219,9 @@ shmbus_relink_if_lost(struct rte_eth_dev *dev)
 
 	shmbus_guard_renew();
 	shmbus_link_is_gone(dev);
-	return shmbus_load(&priv->link.status) == SHMBUS_STATUS_INTACT ? 0 : relink(dev, true);
+	if (shmbus_load(&priv->link.status) == SHMBUS_STATUS_INTACT)
+		return 0;
+	return relink(dev, priv->args.path, true);
 }
 
 int
@@ -208,21 +229,24 @@ shmbus_dev_reset(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
 	uint16_t i;
+	int ret;
 
 	if (!shmbus_is_primary())
 		return SHMBUS_REFUSED;
-	if (shmbus_mp_has_secondaries(dev)) {
-		shmbus_mp_tell_shared(dev);
-		return -EBUSY;
-	}
 	shmbus_guard_renew();
+	/* The queues go, too: no secondary process may come before all is done. */
+	ret = shmbus_mp_lock_wire(dev);
+	if (ret != 0)
+		return ret;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		shmbus_rx_queue_release(dev, i);
 	for (i = 0; i < dev->data->nb_tx_queues; i++)
 		shmbus_tx_queue_release(dev, i);
 	shmbus_steer_close(dev);
 	priv->link.set_down = false;
-	return relink(dev, true);
+	ret = relink_locked(dev, priv->args.path, true);
+	shmbus_mp_unlock_wire();
+	return ret;
 }
 
 /* ---- rte_pmd_shmbus.h */
@@ -242,7 +266,6 @@ find_port(uint16_t port_id, struct rte_eth_dev **dev)
 static int
 relink_stopped(uint16_t port_id, const char *path)
 {
-	char before[PATH_MAX];
 	struct rte_eth_dev *dev;
 	struct shmbus_priv *priv;
 	int ret;
@@ -259,13 +282,7 @@ relink_stopped(uint16_t port_id, const char *path)
 	priv = shmbus_priv(dev);
 	if (strlen(path) >= sizeof(priv->args.path))
 		return -ENAMETOOLONG;
-	rte_strscpy(before, priv->args.path, sizeof(before));
-	rte_strscpy(priv->args.path, path, sizeof(priv->args.path));
-	ret = relink(dev, shmbus_link_is_gone(dev) || strcmp(path, before) == 0);
-	/* A port that has not moved keeps its path. */
-	if (ret != 0 && (shmbus_wire_is_open(shmbus_wire(dev)) || before[0] == '\0'))
-		rte_strscpy(priv->args.path, before, sizeof(priv->args.path));
-	return ret;
+	return relink(dev, path, shmbus_link_is_gone(dev) || strcmp(path, priv->args.path) == 0);
 }
 
 RTE_EXPORT_EXPERIMENTAL_SYMBOL(rte_pmd_shmbus_linkstr_set, 26.11)
