@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The text of a thread's last error. */
+/* The text of the last error of each thread. */
 
 #include <errno.h>
 #include <stdarg.h>

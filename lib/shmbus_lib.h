@@ -6,8 +6,7 @@
 #define SHMBUS_LIB_H
 
 /*
- * What the files of the library know of each other. Nothing of it leaves the
- * library.
+ * Interfaces between the files of the library. The library exports none of them.
  *
  * A station of the library is a station of the core (base/station) for plain
  * buffers: the bus of either format, the receiving and the sending half of the
@@ -24,15 +23,15 @@
 #include "shmbus_shmif_writer.h"
 #include "shmbus_wire.h"
 
-/* Frames that one peek shows at most. */
+/* Most frames that one peek shows. */
 #define SHMBUS_PEEK_MAX SHMBUS_BURST_FRAMES_MAX
 
-/* Each of the two pieces of memory that every station has. */
+/* Bytes of each of the two buffers of a station. */
 #define SHMBUS_LIB_ROOM 65536u
 
 struct shmbus {
 	struct shmbus_wire wire;
-	/* The bus was seen to be gone: for good, whatever becomes of the file. Any thread sets it. */
+	/* 1: the bus is gone, for good, whatever becomes of the file. Any thread sets this. */
 	shmbus_a32 gone;
 };
 
@@ -56,7 +55,7 @@ struct shmbus_lib_lanes {
 	struct shmbus_lanes_tx tx;
 	void *rx_memory;
 	void *tx_memory;
-	uint64_t *told; /* [lanes] how much of readers[].missed the meta of some frame has said */
+	uint64_t *told; /* [lanes] part of readers[].missed reported in meta */
 	struct shmbus_reader *peeked;
 	struct shmbus_lib_unfinished part;
 };
@@ -85,7 +84,7 @@ struct shmbus_station {
 	bool monitor;
 	uint8_t mac[6];
 	uint32_t frame_max;
-	int watch_fd; /* -1: not asked for yet */
+	int notify_fd; /* -1: not asked for yet */
 	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
 	struct shmbus_lib_counters stats; /* what the core does not count itself */
 	uint8_t *room_in;  /* lanes: the unfinished frame; shmif: the piece that is read */
@@ -96,15 +95,15 @@ struct shmbus_station {
 	struct shmbus_lib_shown shown[SHMBUS_PEEK_MAX];
 };
 
-/* What differs between the formats. */
+/* Operations that differ between the formats. */
 struct shmbus_lib_ops {
 	/*
-	 * The bus is open; join it, or begin to look on. conf is complete, wire_conf
-	 * is made of it.
+	 * Joins the open bus, or begins to monitor it. conf is complete, and wire_conf
+	 * is made from it.
 	 */
 	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf,
 		     const struct shmbus_wire_conf *wire_conf);
-	/* All lengths are legal. */
+	/* Sends frames whose lengths the caller has checked. */
 	unsigned int (*send)(struct shmbus_station *st, const struct shmbus_tx *frames,
 			     unsigned int n);
 	/* The next three: only for stations that receive. */
@@ -113,7 +112,7 @@ struct shmbus_lib_ops {
 	unsigned int (*peek)(struct shmbus_station *st, struct shmbus_view *frames,
 			     unsigned int n);
 	bool (*pending)(struct shmbus_station *st);
-	/* Let go of the first n frames of the last peek. False: they were overwritten. */
+	/* Releases the first n frames of the last peek. Returns false if they were overwritten. */
 	bool (*release)(struct shmbus_station *st, unsigned int n);
 	void (*count)(struct shmbus_station *st, struct shmbus_stats *stats);
 };
@@ -147,48 +146,48 @@ shmbus_lib_min(uint32_t a, uint32_t b)
 
 /* ---- shmbus_error_text.c */
 
-/* The thread's error text, for functions of the core to write into. */
+/* Returns the thread's error text, for functions of the core to write into. */
 struct shmbus_error *shmbus_lib_error(void);
 
-/* A text without an error of the core's; returns err. */
+/* Sets the thread's error text. Returns err. */
 int shmbus_lib_fail(int err, const char *format, ...) SHMBUS_LIKE_PRINTF(2, 3);
 int shmbus_lib_no_memory(const char *path);
 
 /* ---- shmbus_open.c */
 
 /*
- * conf, checked, with the defaults put in, and what the core wants to know of
- * it. The format is one of the two, as the file has it.
+ * Checks conf, writes it with its defaults into full, and makes the core's wire_conf from
+ * it. The format in full is never AUTO: it is the file's. Returns 0 or -EINVAL.
  */
 int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full,
 		    struct shmbus_wire_conf *wire_conf);
 
-/* Open a bus of either format to look at it. */
+/* Opens a bus of either format for reading. */
 int shmbus_lib_look(struct shmbus *bus, const char *path);
 
 /*
- * -ENODEV with a text if the bus is gone: cut off by somebody, or another bus is
- * in its file. Costs one load. 0: not gone, as far as was noticed.
+ * Returns -ENODEV with a text if the bus is known to be gone: the file was truncated, or
+ * has another bus; else 0. Costs one load.
  */
 int shmbus_lib_gone(const struct shmbus *bus);
 
-/* The same, but ask the file as well: a few system calls. */
+/* Returns the same, but checks the file as well, with a few system calls. */
 int shmbus_lib_gone_now(struct shmbus *bus);
 
-/* Is another bus in the file by now? Costs a few loads. */
+/* Returns whether the file has another bus by now. Costs a few loads. */
 bool shmbus_lib_lost(struct shmbus *bus);
 
 /* ---- shmbus_send.c */
 
 /*
- * Would frames that are sent now go to another bus? now_ns: of a clock that is
- * always the same one. Looks at the bus ten times a second.
+ * Returns whether frames that are sent now would go to another bus. now_ns: time of one
+ * clock for all calls. Checks the bus ten times a second.
  */
 bool shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns);
 
 /* ---- shmbus_receive.c */
 
-/* Copy the destination of a frame, which lies in the bus, so that it does not change any more. */
+/* Copies the destination of a frame on the bus, so that it cannot change any more. */
 static inline void
 shmbus_lib_destination(uint8_t dst[6], const uint8_t *frame)
 {
@@ -197,27 +196,27 @@ shmbus_lib_destination(uint8_t dst[6], const uint8_t *frame)
 	shmbus_fence_compiler();
 }
 
-/* Does the station want a frame of len bytes to dst, which is a copy? */
+/* Returns whether the station's filter accepts a frame of len bytes to dst, which is a copy. */
 bool shmbus_lib_wants(const struct shmbus_station *st, const uint8_t dst[6], uint32_t len);
 
 /*
- * Copy up to room bytes of a frame, which lies in the bus, to memory of this
- * process. False: the station does not want the frame.
+ * Copies up to room bytes of a frame on the bus to memory of this process. Returns
+ * false if the station's filter rejects the frame.
  */
 bool shmbus_lib_copy(const struct shmbus_station *st, uint8_t *to, uint32_t room,
 		     const uint8_t *frame, uint32_t len);
 
-/* The same for a caller of the library. Sets rx->len, and adds to rx->meta.flags. */
+/* Copies a frame to the buffer of a caller. Sets rx->len, and adds to rx->meta.flags. */
 bool shmbus_lib_take(const struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *frame,
 		     uint32_t len);
 
-/* Show frame number i of a peek, and let a release up to here end at walk. */
+/* Records frame number i of a peek: a release up to this frame ends at walk. */
 void shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shmbus_view *view,
 		     const struct shmbus_walk *walk);
 
 /* ---- shmbus_lib_lanes.c and shmbus_lib_lanes_receive.c */
 
-/* Say that the station will sleep at times, or sleeps from now on, or does not. Ports only. */
+/* Announce that the station may sleep; that it sleeps now, or no longer. Ports only. */
 void shmbus_lib_lanes_will_sleep(struct shmbus_station *st);
 void shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep);
 

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What a bus says of itself, of its ports and of its rings. */
+/* Properties of a bus, of its ports and of its rings. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -71,7 +71,7 @@ peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
 	uint32_t flags = 0;
 
 	if (slot == bus->wire.slot)
-		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* its own lock it would not see */
+		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* a process does not see its own lock */
 	else if (shmbus_port_alive(&bus->wire.lanes, slot))
 		flags |= SHMBUS_PEER_ALIVE;
 	if (state & SHMBUS_PORT_STARTED)
@@ -85,7 +85,7 @@ peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
 	return flags;
 }
 
-/* What a slot's lanes and cursors count. */
+/* Adds the counters of a slot's lanes and cursors. */
 static void
 peer_counts(const struct shmbus_bus *bus, struct shmbus_peer_info *info)
 {
@@ -143,7 +143,7 @@ lanes_peer(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *inf
 	return true;
 }
 
-/* Of our own ports, as NetBSD's leave no trace. Their numbers begin at 1. */
+/* Describes a port of this project; NetBSD's peers leave no trace. Numbers begin at 1. */
 static bool
 shmif_peer(const struct shmbus *bus, uint32_t id, struct shmbus_peer_info *info)
 {
@@ -183,12 +183,14 @@ shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *own
 	struct shmbus_peer peer;
 
 	if (!shmbus_lib_is_lanes(bus))
-		return shmbus_lib_fail(-ENOTSUP, "format=shmif: it does not tell who was there");
+		return shmbus_lib_fail(-ENOTSUP, "path=%s: a shmif bus does not "
+				       "record the owners of slots",
+				       shmbus_lib_path(bus));
 	if (slot >= bus->wire.lanes.geo.ports)
-		return shmbus_lib_fail(-EINVAL, "slot=%" PRIu32 ": the bus has %" PRIu32, slot,
-				       bus->wire.lanes.geo.ports);
+		return shmbus_lib_fail(-EINVAL, "slot=%" PRIu32 ": the bus has slots 0 to "
+				       "%" PRIu32, slot, bus->wire.lanes.geo.ports - 1);
 	if (!shmbus_port_owner(&bus->wire.lanes, slot, &peer))
-		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": nobody has had it yet", slot);
+		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": it has had no owner yet", slot);
 	describe(bus, slot, &peer, owner);
 	return 0;
 }
@@ -243,7 +245,7 @@ all_lanes(struct shmbus_bus *bus, struct shmbus_lane_info *lanes, unsigned int n
 	return (int)found;
 }
 
-/* What a monitor finds that begins with the oldest frame. */
+/* Describes the ring as a monitor sees it that begins with the oldest frame. */
 static void
 shmif_ring(const struct shmbus_shmif *bus, struct shmbus_lane_info *info)
 {
@@ -255,9 +257,9 @@ shmif_ring(const struct shmbus_shmif *bus, struct shmbus_lane_info *info)
 
 	*info = (struct shmbus_lane_info){ .size = SHMBUS_SHMIF_DATA };
 	if (shmbus_shmif_monitor_start(bus, &r, true) != 0)
-		return; /* nothing is to be had of it now */
+		return; /* the ring cannot be read now */
 	begin = r.pos;
-	/* A ring, and no more, however fast it is written. */
+	/* At most one ring full: a fast writer must not keep this loop busy. */
 	for (pieces = 0; pieces <= 2 * SHMBUS_SHMIF_DATA / SHMBUS_SHMIF_PIECE; pieces++) {
 		if (!shmbus_shmif_pending(bus, &r) || shmbus_shmif_monitor_fetch(bus, &r) != 0)
 			break;

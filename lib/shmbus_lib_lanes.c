@@ -3,8 +3,8 @@
  */
 
 /*
- * A station on a bus of lanes: one lane to write, all others to read. How the
- * station begins, sends and sleeps.
+ * A station on a bus of lanes: it writes one lane and reads all others. This file
+ * begins the station, sends and sleeps.
  */
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "shmbus_copy.h"
 #include "shmbus_lib.h"
 
-/* Zeros that begin on a cache line. *memory: for free(). */
+/* Returns zeroed memory that begins on a cache line. *memory is for free(). */
 static void *
 allocate_lines(void **memory, size_t size)
 {
@@ -49,14 +49,14 @@ state_of(const struct shmbus_station *st)
 	return state;
 }
 
-/* The port is as it is once it has begun. */
+/* Publishes the state of a port that has begun. */
 static void
 tell_state(struct shmbus_station *st)
 {
 	struct shmbus_port port = shmbus_wire_port(&st->bus.wire);
 	uint32_t state = state_of(st) | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
 
-	if (st->watch_fd >= 0)
+	if (st->notify_fd >= 0)
 		state |= SHMBUS_PORT_RX_INTR;
 	shmbus_port_set_state(&port, state);
 }
@@ -87,7 +87,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 		return ret;
 	if (!st->monitor) {
 		port = shmbus_wire_port(&st->bus.wire);
-		/* Senders heed the cursors of ports that say to have some: say so before there are any. */
+		/* Senders read announced cursors only: announce them before activating. */
 		shmbus_port_set_queues(&port, 1, shmbus_lib_receives(st));
 		shmbus_port_set_state(&port, state_of(st));
 		shmbus_lanes_tx_start(port.bus, &st->lanes.tx, port.slot, 0,
@@ -103,7 +103,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 
 /* ---- send */
 
-/* Publish one record of up to n frames. */
+/* Publishes one record of up to n frames. */
 static void
 send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct shmbus_tx *frames,
 	    unsigned int n, uint64_t now)
@@ -160,7 +160,7 @@ shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
 		return;
 	/* The port that wakes this one may be new: the next receive looks at the roster first. */
 	st->lanes.rx.idle = 0;
-	if (shmbus_fate_lost(bus))
+	if (shmbus_status_is_lost(bus))
 		return;
 	if (asleep)
 		shmbus_wake_sleep(bus, st->bus.wire.slot, 0);
@@ -171,7 +171,7 @@ shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
 void
 shmbus_lib_lanes_will_sleep(struct shmbus_station *st)
 {
-	if (shmbus_fate_lost(&st->bus.wire.lanes))
+	if (shmbus_status_is_lost(&st->bus.wire.lanes))
 		return;
 	tell_state(st);
 	shmbus_wake_tell(&st->bus.wire.lanes, true);

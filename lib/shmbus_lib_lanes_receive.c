@@ -21,7 +21,7 @@
 
 /* ---- which lane is next */
 
-/* The reader of the lane to read next. NULL: no active lane has anything. */
+/* Returns the reader of the lane to read next. NULL: no active lane has a record. */
 static struct shmbus_reader *
 find(struct shmbus_station *st)
 {
@@ -40,7 +40,7 @@ find(struct shmbus_station *st)
 	return best;
 }
 
-/* The same, with a look at the roster when it is due, or when nothing is found without. */
+/* Returns the same. Reads the roster first when that is due, or when no lane has a record. */
 static struct shmbus_reader *
 next_reader(struct shmbus_station *st)
 {
@@ -51,7 +51,7 @@ next_reader(struct shmbus_station *st)
 		r = find(st);
 	if (r == NULL) {
 		rx->idle = 0;
-		/* What is there now was for other stations; and nobody is to be told anything. */
+		/* Another bus is in the file: its frames are for others; write nothing to it. */
 		if (shmbus_lib_lost(&st->bus))
 			return NULL;
 		shmbus_lanes_rx_attend(&st->bus.wire.lanes, rx);
@@ -61,9 +61,9 @@ next_reader(struct shmbus_station *st)
 	return r;
 }
 
-/* ---- what is known of a frame */
+/* ---- meta data of a frame */
 
-/* Of the first frame of the record; only seq differs for the others. */
+/* Returns the meta data of the record's first frame; the others differ in seq only. */
 static struct shmbus_meta
 meta_of(const struct shmbus_station *st, const struct shmbus_reader *r)
 {
@@ -77,7 +77,7 @@ meta_of(const struct shmbus_station *st, const struct shmbus_reader *r)
 	};
 }
 
-/* What was lost on the reader's lane and no frame's meta says yet. */
+/* Returns the frames lost on the reader's lane that no frame's meta has reported yet. */
 static uint64_t
 newly_missed(struct shmbus_station *st, const struct shmbus_reader *r)
 {
@@ -103,7 +103,7 @@ offload_of(const struct shmbus_request *req)
 	};
 }
 
-/* Step over the next frame of a record. 0: the record makes no sense from here on. */
+/* Steps over the next frame of a record. Returns its length; 0: the rest is invalid. */
 static uint32_t
 next_frame(const struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	   const uint8_t **frame, struct shmbus_request *req)
@@ -118,8 +118,8 @@ next_frame(const struct shmbus_station *st, const struct shmbus_reader *r, struc
 }
 
 /*
- * What the walk has passed was read. False: the record was overwritten
- * meanwhile. corrupt: what follows the walk in the record makes no sense.
+ * Commits the frames that the walk has passed. Returns false if the record was overwritten
+ * meanwhile. corrupt: the record is invalid behind the walk.
  */
 static bool
 let_go(struct shmbus_station *st, struct shmbus_reader *r, const struct shmbus_walk *walk,
@@ -155,7 +155,7 @@ copy_unfinished(struct shmbus_station *st, const uint8_t *frame, uint32_t len,
 	return shmbus_lib_copy(st, st->room_in, SHMBUS_LIB_ROOM, frame, len);
 }
 
-/* Is there a final frame in room_out? Makes the next one if not. */
+/* Returns whether room_out has a final frame. Makes the next one if there is none. */
 static bool
 has_final(struct shmbus_station *st)
 {
@@ -238,7 +238,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 			wanted = copy_unfinished(st, frame, len, &req, &meta);
 			take->unfinished = wanted;
 		} else {
-			/* Alone: what is before it is delivered first. */
+			/* It comes alone: the frames before it are delivered first. */
 			*walk = before;
 			return;
 		}
@@ -364,7 +364,7 @@ shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames, uns
 		st->lanes.peeked = r;
 		if (found != 0)
 			return found;
-		/* Nothing that the station wants: let go of it at once. */
+		/* The filter rejects all frames of the record: release it at once. */
 		let_go(st, r, &walk, walk.next - r->next, corrupt);
 	}
 	return 0;

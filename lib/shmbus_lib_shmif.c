@@ -3,8 +3,8 @@
  */
 
 /*
- * A station on a bus of NetBSD's. What is read and written goes by way of
- * memory of the station's own, so a peek shows what nobody can change.
+ * A station on a bus of NetBSD's. Frames are read and written through memory of
+ * the station, so no other process can change the frames that a peek shows.
  */
 
 #include "shmbus_clock.h"
@@ -28,7 +28,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 	if (ret != 0)
 		return ret;
 	st->shmif.writer.bytes = st->room_out;
-	st->shmif.writer.watch.break_ns = rx_conf.lock_break_ns;
+	st->shmif.writer.lock_wait.break_ns = rx_conf.lock_break_ns;
 	shmbus_shmif_rx_init(&st->shmif.rx, st->room_in);
 	shmbus_shmif_rx_start(&st->bus.wire.shmif, &st->shmif.rx, &rx_conf,
 			      st->monitor ? 0 : SHMBUS_SHMIF_START_MS);
@@ -37,7 +37,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 
 /* ---- send */
 
-/* As many as a burst takes, into memory of the writer's. */
+/* Puts as many frames as a burst takes into the writer's memory. Returns their number. */
 static unsigned int
 fill(struct shmbus_station *st, uint64_t now, const struct shmbus_tx *frames, unsigned int n,
      uint64_t *bytes)
@@ -105,7 +105,7 @@ newly_missed(struct shmbus_lib_shmif *s)
 	return missed - told;
 }
 
-/* Is there a frame in the piece? If there is none to be had, is that because the bus is gone? */
+/* Returns whether the piece has a frame. If not, checks whether the bus is gone. */
 static bool
 has_next(struct shmbus_station *st, unsigned int *fetches)
 {
@@ -138,9 +138,8 @@ receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 }
 
 /*
- * Frames that lie in a row in the piece, so that release moves on behind the
- * last of them. Frames before the first one that are not for the station are
- * let go at once.
+ * Shows frames that are adjacent in the piece, so that release only moves behind the
+ * last of them. Frames for other stations before the first one are released at once.
  */
 static unsigned int
 show_row(struct shmbus_station *st, struct shmbus_view *frames, unsigned int n)
@@ -200,7 +199,7 @@ pending(struct shmbus_station *st)
 }
 
 static void
-count_watch(const struct shmbus_shmif_watch *watch, struct shmbus_stats *stats)
+count_watch(const struct shmbus_shmif_lock_wait *watch, struct shmbus_stats *stats)
 {
 	stats->lock_busy += shmbus_counted(&watch->busy);
 	stats->lock_broken += shmbus_counted(&watch->broken_ours) +
@@ -215,8 +214,8 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 	stats->rx_missed += shmbus_counted(&r->missed);
 	stats->rx_overruns += shmbus_counted(&r->overruns);
 	stats->rx_corrupt += shmbus_counted(&r->corrupt);
-	count_watch(&r->watch, stats);
-	count_watch(&st->shmif.writer.watch, stats);
+	count_watch(&r->lock_wait, stats);
+	count_watch(&st->shmif.writer.lock_wait, stats);
 }
 
 const struct shmbus_lib_ops shmbus_lib_shmif_ops = {

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Bus files: what is asked for, opened, made and removed. */
+/* Bus files: configuration, opening, creation and removal. */
 
 #include <assert.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 #define FLAGS 0x3ffu
 
-/* As many as Linux can have. */
+/* Linux has no more. */
 #define NUMA_NODES 1024u
 
 static_assert((int)SHMBUS_FORMAT_AUTO == SHMBUS_WIRE_AUTO, "formats");
@@ -34,9 +34,9 @@ tell_gone(const struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (shmbus_wire_status(&bus->wire, &why) != SHMBUS_FATE_GONE) /* any more */
-		shmbus_error_set(&why, 0, "cut off by somebody for a time");
-	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: %s; detach, and attach anew",
+	if (shmbus_wire_status(&bus->wire, &why) != SHMBUS_STATUS_GONE) /* the file has its size again */
+		shmbus_error_set(&why, 0, "the file was truncated for a time");
+	return shmbus_lib_fail(-ENODEV, "path=%s: the bus is gone: %s; detach and attach again",
 			       shmbus_lib_path(bus), why.text);
 }
 
@@ -51,7 +51,7 @@ shmbus_lib_gone_now(struct shmbus *bus)
 {
 	struct shmbus_error why;
 
-	if (shmbus_wire_status(&bus->wire, &why) == SHMBUS_FATE_GONE)
+	if (shmbus_wire_status(&bus->wire, &why) == SHMBUS_STATUS_GONE)
 		shmbus_store(&bus->gone, 1);
 	return shmbus_lib_gone(bus);
 }
@@ -66,7 +66,7 @@ shmbus_lib_lost(struct shmbus *bus)
 	return lost;
 }
 
-/* ---- what is asked for */
+/* ---- configuration */
 
 static int
 check_conf(const char *path, const struct shmbus_conf *conf)
@@ -75,28 +75,31 @@ check_conf(const char *path, const struct shmbus_conf *conf)
 
 	for (i = 0; i < sizeof(conf->reserved) / sizeof(conf->reserved[0]); i++)
 		if (conf->reserved[i] != 0 || conf->reserved1 != 0)
-			return shmbus_lib_fail(-EINVAL, "path=%s: conf.reserved is not all 0", path);
+			return shmbus_lib_fail(-EINVAL, "path=%s: conf.reserved is not 0; "
+					       "set all of it to 0", path);
 	if (conf->flags & ~FLAGS)
-		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: bits of 0x%x have no meaning",
+		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: the bits 0x%x are unknown",
 				       path, conf->flags, conf->flags & ~FLAGS);
 	if ((conf->flags & SHMBUS_EXISTING) && (conf->flags & SHMBUS_NEW))
 		return shmbus_lib_fail(-EINVAL,
-			"path=%s: SHMBUS_EXISTING and SHMBUS_NEW: no file can be both", path);
+			"path=%s: SHMBUS_EXISTING and SHMBUS_NEW exclude each other; "
+			"give one of them", path);
 	if (conf->format > SHMBUS_FORMAT_SHMIF)
-		return shmbus_lib_fail(-EINVAL, "path=%s: format=%u: 0 (auto), 1 (lanes) or 2 (shmif)",
+		return shmbus_lib_fail(-EINVAL, "path=%s: format=%u: must be 0 (auto), "
+				       "1 (lanes) or 2 (shmif)",
 				       path, conf->format);
 	if (conf->mode > 0777 || (conf->mode != 0 && (conf->mode & 0600) != 0600))
 		return shmbus_lib_fail(-EINVAL,
-			"path=%s: mode=0%o: permission bits with 0600 among them, such as 0660", path,
-			conf->mode);
+			"path=%s: mode=0%o: must be permission bits that include 0600, "
+			"such as 0660", path, conf->mode);
 	if (conf->mac[0] & 1)
 		return shmbus_lib_fail(-EINVAL, "path=%s: mac=%02x:%02x:...: not a unicast address",
 				       path, conf->mac[0], conf->mac[1]);
 	if (conf->numa > NUMA_NODES)
-		return shmbus_lib_fail(-EINVAL, "path=%s: numa=%" PRIu32 ": SHMBUS_NUMA_NODE() of a node "
-				       "from 0 to %u, or 0", path, conf->numa, NUMA_NODES - 1);
+		return shmbus_lib_fail(-EINVAL, "path=%s: numa=%" PRIu32 ": must be 0 or "
+				       "SHMBUS_NUMA_NODE() of a node from 0 to %u", path, conf->numa, NUMA_NODES - 1);
 	if (conf->name != NULL && strlen(conf->name) > 63)
-		return shmbus_lib_fail(-EINVAL, "path=%s: name=%.64s...: at most 63 bytes", path,
+		return shmbus_lib_fail(-EINVAL, "path=%s: name=%.64s...: longer than 63 bytes", path,
 				       conf->name);
 	return 0;
 }
@@ -106,7 +109,7 @@ random_bytes(void *to, size_t len)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
-	/* What is there early in a machine's life, when there is no chance yet, will do. */
+	/* Soon after boot the kernel may have no random bytes yet. The time is good enough. */
 	if (getrandom(to, len, GRND_NONBLOCK) != (ssize_t)len)
 		memcpy(to, &now, len);
 }
@@ -131,7 +134,7 @@ put_defaults(struct shmbus_conf *conf)
 	}
 }
 
-/* What the core wants to know of it. */
+/* Makes the core's configuration from conf, which is complete. */
 static void
 make_wire_conf(struct shmbus_wire_conf *wire_conf, const char *path, const struct shmbus_conf *conf)
 {
@@ -195,7 +198,7 @@ shmbus_create(const char *path, const struct shmbus_conf *conf)
 	if (conf != NULL)
 		wanted = *conf;
 	wanted.flags |= SHMBUS_NEW;
-	/* The format of a file that is there, and in the way, does not matter. */
+	/* The format of an existing file does not matter: the call fails. */
 	if (wanted.format == SHMBUS_FORMAT_AUTO)
 		wanted.format = SHMBUS_FORMAT_LANES;
 	ret = shmbus_lib_conf(path, &wanted, &full, &wire_conf);
@@ -211,7 +214,7 @@ shmbus_create(const char *path, const struct shmbus_conf *conf)
 	return ret;
 }
 
-/* The attach lock is held. */
+/* Removes the file if no living port is on the bus. The caller holds the attach lock. */
 static int
 remove_unused(const struct shmbus_wire *wire, const char *path)
 {
@@ -220,10 +223,10 @@ remove_unused(const struct shmbus_wire *wire, const char *path)
 
 	if (n != 0)
 		return shmbus_lib_fail(-EBUSY, "path=%s: %" PRIu32 " living ports are on this bus; "
-				       "end them first", path, n);
+				       "stop them first", path, n);
 	ret = shmbus_file_unlink(shmbus_wire_file(wire));
 	if (ret != 0)
-		shmbus_lib_fail(ret, "path=%s: cannot remove it: %s", path, strerror(-ret));
+		shmbus_lib_fail(ret, "path=%s: cannot remove the file: %s", path, strerror(-ret));
 	return ret;
 }
 
@@ -236,7 +239,7 @@ shmbus_remove(const char *path)
 	ret = shmbus_open(&bus, path);
 	if (ret != 0)
 		return ret;
-	/* A shared lock, but it keeps those that come and go away all the same. */
+	/* The lock is shared, but attaching and leaving need it exclusively. */
 	ret = shmbus_file_lock(shmbus_wire_file(&bus->wire));
 	if (ret != 0) {
 		shmbus_lib_fail(ret, "path=%s: cannot get the attach lock: %s", path, strerror(-ret));

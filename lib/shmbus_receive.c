@@ -3,10 +3,10 @@
  */
 
 /*
- * Receiving, whatever the format.
+ * Receiving, for both formats.
  *
- * A frame in the bus may change while it is read. What decides about a frame is
- * a copy of its destination, and that same copy is what the caller gets.
+ * A frame on the bus may change while the station reads it. The filter therefore
+ * decides on a copy of the destination, and the caller gets that same copy.
  */
 
 #include <errno.h>
@@ -109,7 +109,8 @@ shmbus_release(struct shmbus_station *st, unsigned int n)
 	const unsigned int peeked = st->peeked;
 
 	if (n > peeked)
-		return shmbus_lib_fail(-EINVAL, "path=%s: release of %u frames, the last peek showed %u",
+		return shmbus_lib_fail(-EINVAL, "path=%s: cannot release %u frames: "
+				       "the last peek showed %u",
 				       shmbus_lib_path(&st->bus), n, peeked);
 	st->peeked = 0;
 	if (n == 0 || !st->ops->release(st, n))

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Sending, whatever the format. */
+/* Sending, for both formats. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -12,10 +12,10 @@
 #include "shmbus_clock.h"
 #include "shmbus_lib.h"
 
-/* Between two tries of shmbus_send_all. */
+/* Time between two attempts of shmbus_send_all(). */
 #define NAP_NS (50 * 1000)
 
-/* Between two looks of the sending side at the bus. */
+/* Time between two checks of the sending side that the bus is still there. */
 #define LOOK_NS (UINT64_C(100) * 1000 * 1000)
 
 bool
@@ -23,7 +23,7 @@ shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns)
 {
 	if (now_ns - st->looked_ns < LOOK_NS)
 		return false;
-	if (shmbus_lib_lost(&st->bus)) /* and will be so the next time */
+	if (shmbus_lib_lost(&st->bus)) /* looked_ns stays: the next call checks again */
 		return true;
 	st->looked_ns = now_ns;
 	return false;
@@ -42,7 +42,7 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	int ret;
 
 	if (st->monitor)
-		return shmbus_lib_fail(-EROFS, "path=%s: a monitor looks on, and does not send",
+		return shmbus_lib_fail(-EROFS, "path=%s: a monitor cannot send; use shmbus_attach",
 				       shmbus_lib_path(&st->bus));
 	if (n > INT_MAX)
 		n = INT_MAX;
@@ -54,7 +54,7 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 				       shmbus_lib_path(&st->bus), frames[0].len,
 				       SHMBUS_SHMIF_FRAME_MIN, st->frame_max);
 	sent = st->ops->send(st, frames, legal);
-	/* What was written where nobody sees it was not sent. */
+	/* Frames that were written to a lost bus reach nobody: they were not sent. */
 	ret = shmbus_lib_gone(&st->bus);
 	return ret != 0 ? ret : (int)sent;
 }

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Stations: how they begin and end, and what can be asked of them. */
+/* Stations: beginning, end, properties and counters. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,8 +14,8 @@
 static void
 free_station(struct shmbus_station *st)
 {
-	if (st->watch_fd >= 0)
-		close(st->watch_fd);
+	if (st->notify_fd >= 0)
+		close(st->notify_fd);
 	free(st->lanes.rx_memory);
 	free(st->lanes.tx_memory);
 	free(st->room_in);
@@ -23,7 +23,10 @@ free_station(struct shmbus_station *st)
 	free(st);
 }
 
-/* Memory that does not depend on the bus: what fails here leaves no trace in the file. */
+/*
+ * Allocates all memory that does not depend on the bus. This comes first, so that a failure leaves
+ * no trace in the file. NULL: out of memory.
+ */
 static struct shmbus_station *
 new_station(const struct shmbus_conf *conf, bool monitor)
 {
@@ -33,7 +36,7 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 		return NULL;
 	st->flags = conf->flags;
 	st->monitor = monitor;
-	st->watch_fd = -1;
+	st->notify_fd = -1;
 	memcpy(st->mac, conf->mac, sizeof(st->mac));
 	st->room_in = malloc(SHMBUS_LIB_ROOM);
 	st->room_out = malloc(SHMBUS_LIB_ROOM);
@@ -43,7 +46,7 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 	return NULL;
 }
 
-/* The bus is open. */
+/* Joins the bus, or begins to monitor it. The bus is open. */
 static int
 begin(struct shmbus_station *st, const struct shmbus_conf *conf,
       const struct shmbus_wire_conf *wire_conf)
@@ -67,7 +70,7 @@ shmbus_attach(struct shmbus_station **station, const char *path, const struct sh
 		return ret;
 	if (full.flags & SHMBUS_OLDEST)
 		return shmbus_lib_fail(-EINVAL,
-			"path=%s: SHMBUS_OLDEST is for monitors; a port begins now", path);
+			"path=%s: SHMBUS_OLDEST is for monitors; leave it out for a port", path);
 	st = new_station(&full, false);
 	if (st == NULL)
 		return shmbus_lib_no_memory(path);
@@ -81,7 +84,7 @@ shmbus_attach(struct shmbus_station **station, const char *path, const struct sh
 	return 0;
 
 err_undo:
-	/* The file becomes what it was before, where nobody else can have found it yet. */
+	/* Restores the file, as far as no other process can have found the bus yet. */
 	shmbus_wire_undo(&st->bus.wire);
 err_free:
 	free_station(st);
@@ -101,8 +104,8 @@ shmbus_monitor(struct shmbus_station **station, const char *path, const struct s
 	if (ret != 0)
 		return ret;
 	if (full.flags & ~(SHMBUS_FILTER | SHMBUS_OLDEST | SHMBUS_EXISTING))
-		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: a monitor has SHMBUS_FILTER "
-				       "and SHMBUS_OLDEST only", path, full.flags);
+		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: a monitor accepts only "
+				       "SHMBUS_FILTER, SHMBUS_OLDEST and SHMBUS_EXISTING", path, full.flags);
 	st = new_station(&full, true);
 	if (st == NULL)
 		return shmbus_lib_no_memory(path);

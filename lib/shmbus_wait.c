@@ -3,11 +3,12 @@
  */
 
 /*
- * Sleeping until there is something to receive.
+ * Sleeping until frames arrive.
  *
- * The station says that it sleeps, and then looks once more; who sends after
- * that look sees it asleep, and wakes it (base/shmbus_wake.h). A monitor of
- * lanes cannot say anything: it naps.
+ * The station announces that it sleeps, and then looks once more. A sender that
+ * publishes after that look sees the announcement and wakes the station
+ * (base/lanes/shmbus_wake.h). A monitor of lanes cannot announce anything, so it
+ * looks every NAP_NS.
  */
 
 #include <errno.h>
@@ -20,7 +21,7 @@
 
 #define NAP_NS (1000 * 1000)
 
-/* Nobody sleeps longer without a look at the bus. */
+/* Longest sleep without a check that the bus is still there. */
 #define POLL_MS 1000
 
 static bool
@@ -42,16 +43,16 @@ shmbus_fd(struct shmbus_station *st)
 	int fd;
 
 	if (is_blind(st))
-		return shmbus_lib_fail(-ENOTSUP, "path=%s: nobody wakes a monitor of a lanes bus; use "
-				       "shmbus_wait, or look now and then", path);
-	if (st->watch_fd >= 0)
-		return st->watch_fd;
-	fd = shmbus_wake_watch(shmbus_wire_file(&st->bus.wire)->fd);
+		return shmbus_lib_fail(-ENOTSUP, "path=%s: senders cannot wake a monitor "
+				       "of a lanes bus; use shmbus_wait, or look at intervals", path);
+	if (st->notify_fd >= 0)
+		return st->notify_fd;
+	fd = shmbus_notify_open(shmbus_wire_file(&st->bus.wire)->fd);
 	if (fd < 0)
 		return shmbus_lib_fail(fd, "path=%s: cannot watch it with inotify: %s%s", path,
 				       strerror(-fd), fd == -EMFILE ? "; each sleeper takes one of "
 				       "fs.inotify.max_user_instances" : "");
-	st->watch_fd = fd;
+	st->notify_fd = fd;
 	if (shmbus_lib_is_lanes(&st->bus))
 		shmbus_lib_lanes_will_sleep(st);
 	return fd;
@@ -72,7 +73,7 @@ shmbus_arm(struct shmbus_station *st)
 	if (fd < 0)
 		return fd;
 	st->peeked = 0;
-	shmbus_wake_drain(fd);
+	shmbus_notify_drain(fd);
 	set_asleep(st, true);
 	if (!pending(st))
 		return 0;
@@ -86,7 +87,7 @@ shmbus_disarm(struct shmbus_station *st)
 	set_asleep(st, false);
 }
 
-/* For at most limit_ns. 0 or -EINTR. */
+/* Sleeps for NAP_NS, or limit_ns if that is less. Returns 0 or -EINTR. */
 static int
 nap(uint64_t limit_ns)
 {
@@ -105,7 +106,7 @@ sleep_until_rung(struct shmbus_station *st, uint64_t limit_ns)
 	ret = shmbus_arm(st);
 	if (ret != 0)
 		return ret < 0 ? ret : 0;
-	poller.fd = st->watch_fd;
+	poller.fd = st->notify_fd;
 	ret = poll(&poller, 1, limit_ms < POLL_MS ? (int)limit_ms : POLL_MS) < 0 ? -errno : 0;
 	shmbus_disarm(st);
 	return ret;
@@ -121,7 +122,7 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 
 	st->peeked = 0;
 	for (;;) {
-		/* Ask the file: a sleeper touches nothing that would tell. */
+		/* Asks the file: a sleeping station touches no page that could raise SIGBUS. */
 		ret = shmbus_lib_gone_now(&st->bus);
 		if (ret != 0)
 			return ret;
@@ -132,7 +133,7 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 			return 0;
 		ret = is_blind(st) ? nap(limit - passed) : sleep_until_rung(st, limit - passed);
 		if (ret == -EINTR)
-			return shmbus_lib_fail(ret, "path=%s: a signal came",
+			return shmbus_lib_fail(ret, "path=%s: a signal interrupted the wait",
 					       shmbus_lib_path(&st->bus));
 		if (ret != 0)
 			return ret;

@@ -12,6 +12,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 
+import builddir  # noqa: E402
 import eal  # noqa: E402
 from process import ProcessError  # noqa: E402
 from testpmd import Testpmd  # noqa: E402
@@ -52,8 +53,7 @@ def watch(sender, receiver, seconds):
 
 def look_on(bus):
     """What the command shows of it, while the frames go on."""
-    builddir = os.environ.get("shmbus_builddir", os.path.join(ROOT, "build"))
-    program = os.path.join(builddir, "app", "shmbus", "shmbus")
+    program = os.path.join(builddir.folder(), "app", "shmbus", "shmbus")
     if not os.access(program, os.X_OK):
         say()
         say("Nobody looks on: the command shmbus is not built, as libpcap, jansson or libmnl is missing.")

@@ -11,6 +11,7 @@
 #                         was built with sanitizers
 #   shmbus_dpdk_source    print the folder of DPDK's source, of the installed version
 #   shmbus_cache          the folder of what all build folders share
+#   missing_packages      print those of the packages that are not installed
 #   install_packages      install the packages that are missing, or say how
 #   say, die              a line to stderr; die also ends the script
 
@@ -20,7 +21,7 @@ PATH=/usr/bin:/bin:/usr/sbin:/sbin:$PATH
 
 unset CDPATH
 shmbus_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-shmbus_builddir=${shmbus_builddir:-$shmbus_root/build}
+shmbus_builddir=$(realpath -m -- "${shmbus_builddir:-$shmbus_root/build}")
 
 # what all build folders share: DPDK's headers and source
 shmbus_cache=$shmbus_root/build
@@ -109,15 +110,21 @@ shmbus_plugin()
 	printf '%s\n' "$staged"
 }
 
-# Install the packages that are missing, or say how.
-install_packages()
+# Print those of the packages that are not installed, one a line.
+missing_packages()
 {
-	local -a missing=()
 	local package
 	for package; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
-			missing+=("$package")
+			printf '%s\n' "$package"
 	done
+}
+
+# Install the packages that are missing, or say how.
+install_packages()
+{
+	local -a missing
+	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ]; then
 		say "packages are missing; install them with"

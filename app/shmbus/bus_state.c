@@ -11,7 +11,7 @@
 #include "bus_state.h"
 #include "shmbus_clock.h"
 
-/* Room for more than there were, as ports come meanwhile. */
+/* Spare room in an array, for ports that join between the two calls. */
 #define SPARE 8
 
 static int
@@ -179,7 +179,7 @@ lane_json(const struct bus_state *state, const struct shmbus_lane_info *l)
 	return lane;
 }
 
-/* What only one of the formats has. */
+/* Returns the members that only one of the formats has. */
 static json_t *
 format_json(const struct shmbus_info *info)
 {

@@ -5,7 +5,7 @@
 #ifndef BUS_STATE_H
 #define BUS_STATE_H
 
-/* All that a bus says of itself at one time: for info and top. */
+/* The state of a bus at one moment, with its ports and lanes: for info and top. */
 
 #include <stdint.h>
 
@@ -22,27 +22,30 @@ struct bus_state {
 };
 
 /*
- * Take the state of a bus. 0 or -errno with shmbus_error_text(); then nothing
- * needs to be freed.
+ * Reads the state of a bus. Returns 0, or -errno with shmbus_error_text(). After
+ * an error there is nothing to free.
  */
 int bus_state_take(struct bus_state *state, struct shmbus *bus);
 
 void bus_state_free(struct bus_state *state);
 
-/* As the manual has it; NULL: out of memory. The caller drops the reference. */
+/*
+ * Returns the state as JSON; docs/tool.rst lists the keys. NULL: out of memory.
+ * The caller drops the reference.
+ */
 json_t *bus_state_json(const struct bus_state *state);
 
-/* "b2:a0:00:00:00:01" */
+/* Formats an address: "b2:a0:00:00:00:01". Returns text. */
 const char *bus_state_mac(const uint8_t mac[6], char text[18]);
 
 /*
- * What a port calls itself. It may be anything: what does not belong on a
- * terminal, or into JSON, becomes a question mark.
+ * Copies the name of a port. The port chooses the bytes of its name, so each byte
+ * that is not printable ASCII becomes a question mark. Returns text.
  */
 #define BUS_STATE_NAME_LEN 65
 const char *bus_state_name(const struct shmbus_peer_info *peer, char text[BUS_STATE_NAME_LEN]);
 
-/* What a port does, in few words: "up", "down", "dead", ... */
+/* Returns the state of a port in one word: "up", "down", "dead", ... */
 const char *bus_state_peer(const struct bus_state *state, const struct shmbus_peer_info *peer);
 
 #endif /* BUS_STATE_H */

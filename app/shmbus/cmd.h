@@ -6,12 +6,13 @@
 #define CMD_H
 
 /*
- * A subcommand: one file cmd_NAME.c, found through the table in main.c.
+ * A subcommand, found through the table in main.c. One that is a single file is
+ * NAME.c; one that has grown is a folder NAME, which begins in its cmd.c.
  *
- * Results go to stdout, messages and progress to stderr (say.h, progress.h).
+ * Results go to stdout, messages and progress to stderr (say.h).
  */
 
-/* What run gives back, and the process then exits with. */
+/* What run returns, and the exit status of the process. */
 enum cmd_status {
 	CMD_DONE = 0,
 	CMD_FAILED = 1,
@@ -22,17 +23,18 @@ struct option_entry; /* options.h */
 
 struct cmd {
 	const char *name;
-	const char *operands; /* as the usage line has them: "PATH [FILTER...]" */
+	const char *operands; /* for the usage line: "PATH [FILTER...]" */
 	const char *summary;  /* half a line, for the list of subcommands */
 	const char *about;    /* a paragraph for the help; lines end in \n */
 	const struct option_entry *options;
 	int operands_min;
 	int operands_max; /* -1: any number */
-	/* operands[0..n-1] are within min and max; conf is what the options made
-	 * of a copy of the defaults.
+	/*
+	 * Does the work. n is from operands_min to operands_max. conf is a copy of
+	 * the defaults, changed by the options of the command line.
 	 */
 	enum cmd_status (*run)(int n, char **operands, const void *conf);
-	const void *defaults; /* of conf_size bytes, what the options change */
+	const void *defaults; /* conf_size bytes; options change a copy of them */
 	unsigned int conf_size;
 };
 

@@ -3,8 +3,9 @@
  */
 
 /*
- * shmbus(1): look at a bus, record it, replay onto it, and join it, without
- * DPDK. Each subcommand is a file of its own; this one only finds it.
+ * shmbus(1): inspects a bus, records its frames, replays frames onto it, and
+ * joins it to the kernel, without DPDK. Each subcommand is a file or a folder of
+ * its own; this file finds the subcommand and runs it.
  */
 
 #include <errno.h>
@@ -39,8 +40,8 @@ print_usage(FILE *out)
 	      "commands:\n", out);
 	for (i = 0; i < N_CMDS; i++)
 		fprintf(out, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
-	fputs("\nshmbus COMMAND --help tells more; shmbus --version tells the version.\n"
-	      "Exit status: 0 done, 1 failed, 2 usage.\n", out);
+	fputs("\nshmbus COMMAND --help describes a command; shmbus --version prints the version.\n"
+	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n", out);
 }
 
 static const struct cmd *
@@ -73,7 +74,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 	else
 		status = cmd->run(n, argv + argc - n, conf);
 	free(conf);
-	/* A full disk may only show now. */
+	/* stdout is buffered: a full disk may be noticed only here. */
 	if (fflush(stdout) != 0 && status == CMD_DONE) {
 		say("cannot write to stdout: %s", strerror(errno));
 		status = CMD_FAILED;

@@ -16,10 +16,10 @@
 
 #define OPTIONS_MAX 32
 
-/* Operands that options may follow. */
+/* The number of operands that options may follow. */
 #define EARLY_MAX 4
 
-/* getopt's numbers: a letter, or this and the place in the table. */
+/* What getopt returns for an option: its letter, or LONG_ONLY plus its index in the table. */
 #define LONG_ONLY 256
 
 static unsigned int
@@ -32,14 +32,14 @@ count(const struct option_entry *options)
 	return n;
 }
 
-/* The table as getopt_long(3) wants it, with -h in front. */
+/* Converts the table to the form that getopt_long(3) needs, with -h in front. */
 static void
 to_getopt(const struct option_entry *options, struct option *longs, char *letters)
 {
 	const unsigned int n = count(options);
 	unsigned int i;
 
-	*letters++ = '+'; /* operands may begin with a dash after the first: a filter's do */
+	*letters++ = '+'; /* operands behind the first may begin with a dash: a filter's may */
 	*letters++ = ':';
 	*letters++ = 'h';
 	longs[0] = (struct option){ .name = "help", .val = 'h' };
@@ -72,12 +72,12 @@ find(const struct option_entry *options, int got)
 static int
 refuse(const struct cmd *cmd)
 {
-	fprintf(stderr, "usage: shmbus %s [options] %s\nshmbus %s --help tells more\n", cmd->name,
-		cmd->operands, cmd->name);
+	fprintf(stderr, "usage: shmbus %s [options] %s\nshmbus %s --help describes the options\n",
+		cmd->name, cmd->operands, cmd->name);
 	return -2;
 }
 
-/* One option, as getopt gives it. 0, or what options_parse gives back. */
+/* Handles one option that getopt returned. Returns 0, or a value for options_parse to return. */
 static int
 take(const struct cmd *cmd, int got, char **argv, void *conf)
 {
@@ -88,10 +88,10 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 		options_help(cmd, stdout);
 		return -1;
 	case ':':
-		say("%s wants a value", argv[optind - 1]);
+		say("%s needs a value", argv[optind - 1]);
 		return refuse(cmd);
 	case '?':
-		/* Both are known, so it is a switch with a value: "--help=3". */
+		/* getopt knows this option, so it is a switch with a value: "--help=3". */
 		if (optopt == 'h' || optopt >= LONG_ONLY)
 			say("'%s': this option takes no value", argv[optind - 1]);
 		else if (optopt != 0)
@@ -112,8 +112,9 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 }
 
 /*
- * Options may also stand behind operands, so that PATH can come first; but only
- * the first of them where there may be any number, as a filter has dashes, too.
+ * Options may follow operands, so that PATH can come first. If a command takes
+ * any number of operands, options may follow the first operand only: the words of
+ * a filter may begin with a dash, too.
  */
 int
 options_parse(const struct cmd *cmd, int argc, char **argv, void *conf)
@@ -175,7 +176,7 @@ options_help(const struct cmd *cmd, FILE *out)
 	fprintf(out, "  -h, %-20s  %s\n", "--help", "print this");
 }
 
-/* A decimal number and what follows it. */
+/* Reads a decimal number. *rest: the text behind it. */
 static int
 number(const char *text, uint64_t *value, const char **rest)
 {
@@ -227,7 +228,7 @@ options_seconds(const char *text, double min, double max, double *seconds)
 {
 	char *end;
 
-	/* strtod takes hexadecimal numbers, too. */
+	/* strtod accepts hexadecimal numbers, too. */
 	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "xX") != NULL)
 		return -EINVAL;
 	errno = 0;

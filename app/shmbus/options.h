@@ -6,8 +6,8 @@
 #define OPTIONS_H
 
 /*
- * The options of a subcommand stand in one table: it is what the command line
- * is read by, and what the help is printed from.
+ * The options of a subcommand are listed in one table. The command line is
+ * parsed by this table, and the help is printed from it.
  */
 
 #include <stddef.h>
@@ -19,38 +19,40 @@
 struct option_entry {
 	const char *name;  /* the long form, without its dashes; NULL ends a table */
 	char letter;	   /* the short form, or 0 */
-	const char *value; /* what the help calls its value; NULL: a switch */
+	const char *value; /* the name of its value in the help; NULL: a switch */
 	const char *help;  /* one line */
-	/* Put value (NULL for a switch) into conf. 0, or -EINVAL. NULL: see flag. */
+	/* Stores value (NULL for a switch) in conf. Returns 0, or -EINVAL. NULL: see flag. */
 	int (*take)(const char *value, void *conf);
-	const char *expects; /* what would have been right, after "expected"; NULL: a switch */
-	size_t flag;	     /* where in conf the bool is that a switch without take sets */
+	const char *expects; /* a description of valid values, for errors; NULL: a switch */
+	size_t flag;	     /* the offset in conf of the bool that a switch without take sets */
 };
 
 /*
- * Read a command line. argv[0] is the subcommand's name.
- * conf: of cmd->conf_size bytes; begins as the defaults.
- * Gives the number of operands, which then stand at the end of argv, from
- * argv[argc - n] on; or -1 after --help (printed to stdout), -2 after an error
- * (told on stderr).
+ * Parses a command line. argv[0] is the subcommand's name. conf has room for
+ * cmd->conf_size bytes; it is filled with the defaults first.
+ *
+ * Returns n, the number of operands, and moves the operands to the end of argv:
+ * the first is argv[argc - n]. Returns -1 after --help, which is printed to
+ * stdout, and -2 after an error, which is reported on stderr.
  */
 int options_parse(const struct cmd *cmd, int argc, char **argv, void *conf);
 
+/* Prints the help of a subcommand. */
 void options_help(const struct cmd *cmd, FILE *out);
 
 /*
- * Values. Each: 0, or -EINVAL if the text is anything else than one such value
- * from min to max.
+ * Each of the following parses one value. It returns 0, or -EINVAL if the text
+ * is not exactly one value from min to max.
  */
 int options_u32(const char *text, uint32_t min, uint32_t max, uint32_t *number);
-/* Bytes: a decimal number, which may end in K, M or G (of 1024). */
+/* Bytes: a decimal number, which may end in K, M or G (powers of 1024). */
 int options_size(const char *text, uint64_t min, uint64_t max, uint64_t *bytes);
 /* Seconds: a decimal number with or without a fraction. */
 int options_seconds(const char *text, double min, double max, double *seconds);
 
-/* lanes or shmif, as enum shmbus_format. */
+/* "lanes" or "shmif": enum shmbus_format. */
 int options_format(const char *text, uint32_t *format);
-/* The number of a NUMA node, as shmbus_conf has it. */
+/* The number of a NUMA node, in the form of shmbus_conf's numa. */
 int options_numa(const char *text, uint32_t *numa);
 #define OPTIONS_NUMA_EXPECTS "the number of a node, from 0 to 1023"
 

@@ -3,12 +3,20 @@
  */
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
-#include "progress.h"
 #include "say.h"
+#include "shmbus_clock.h"
+
+#define EVERY_NS (200 * 1000 * 1000)
 
 static const char *speaker;
+
+/* the line of progress */
+static uint64_t shown_ns;
+static bool shown;
 
 void
 say_as(const char *cmd)
@@ -21,10 +29,46 @@ say(const char *format, ...)
 {
 	va_list args;
 
-	progress_clear();
+	say_progress_clear();
 	fprintf(stderr, "shmbus%s%s: ", speaker != NULL ? " " : "", speaker != NULL ? speaker : "");
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+bool
+say_progress_due(void)
+{
+	static int terminal = -1;
+
+	if (terminal < 0)
+		terminal = isatty(STDERR_FILENO);
+	return terminal != 0 && shmbus_clock_mono_ns() - shown_ns >= EVERY_NS;
+}
+
+void
+say_progress(const char *format, ...)
+{
+	va_list args;
+
+	if (!say_progress_due())
+		return;
+	fputs("\r\033[K", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fflush(stderr);
+	shown_ns = shmbus_clock_mono_ns();
+	shown = true;
+}
+
+void
+say_progress_clear(void)
+{
+	if (!shown)
+		return;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
+	shown = false;
 }

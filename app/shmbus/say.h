@@ -5,11 +5,29 @@
 #ifndef SAY_H
 #define SAY_H
 
-/* Messages to the user, on stderr, one line each: "shmbus dump: ...". */
+/*
+ * Messages to the user on stderr, one line each: "shmbus dump: ...". And one line
+ * that shows the progress of long work, if stderr is a terminal.
+ */
 
-/* Who speaks, from now on. */
+#include <stdbool.h>
+
+/* Sets the name of the subcommand that later messages begin with. */
 void say_as(const char *cmd);
 
+/* Prints a message. The line of progress is cleared first. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Replaces the line of progress, if that is due. */
+void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Returns whether the line of progress is to be replaced: at most five times a
+ * second. The call is cheap.
+ */
+bool say_progress_due(void);
+
+/* Clears the line of progress. Call it before other output, and at the end. */
+void say_progress_clear(void);
 
 #endif /* SAY_H */

@@ -22,7 +22,7 @@ on_signal(int signal)
 	(void)signal;
 	wanted = 1;
 	if (write(event, &one, sizeof(one)) < 0) {
-		/* then the flag has to do */
+		/* The flag is set; no more can be done in a signal handler. */
 	}
 	errno = saved;
 }
@@ -30,7 +30,7 @@ on_signal(int signal)
 int
 stop_catch(void)
 {
-	/* No SA_RESTART: what waits shall see it. */
+	/* No SA_RESTART: a signal ends a system call that waits. */
 	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
 
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -5,23 +5,23 @@
 #ifndef STOP_H
 #define STOP_H
 
-/* SIGINT and SIGTERM ask long work to come to its end. The second one kills. */
+/* The first SIGINT or SIGTERM asks long work to end in order. The second one kills. */
 
 #include <stdbool.h>
 
 /*
- * From now on they ask instead of killing. Gives a descriptor that becomes
- * readable when asked, for epoll; or -errno. Call once.
+ * Catches the signals. Returns a descriptor that becomes readable at the first
+ * signal, for poll and epoll; or -errno. Call it once.
  */
 int stop_catch(void);
 
 /*
- * After stop_catch: a write(2) that a signal interrupts goes on, as stdio would
- * lose what it had. Sleeping still ends.
+ * Restarts a write(2) that a signal interrupts: stdio would lose the bytes of its
+ * buffer otherwise. Signals still end a sleep. Call it after stop_catch.
  */
 void stop_finish_writes(void);
 
-/* Were we asked? */
+/* Returns whether a signal has come. */
 bool stop_wanted(void);
 
 #endif /* STOP_H */

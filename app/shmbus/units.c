@@ -18,7 +18,7 @@ units_bytes(uint64_t bytes, char text[UNITS_LEN])
 		scaled /= 1024;
 		i++;
 	}
-	/* A digit behind the point, but not for whole numbers nor for long ones. */
+	/* One digit behind the point, except for whole numbers and for long ones. */
 	snprintf(text, UNITS_LEN, "%.*f %s",
 		 scaled < 100 && scaled != (double)(uint64_t)scaled ? 1 : 0, scaled, names[i]);
 	return text;

@@ -5,16 +5,16 @@
 #ifndef UNITS_H
 #define UNITS_H
 
-/* Numbers for people. Each gives its second argument, which it fills. */
+/* Formats numbers for people. Each function writes to text, and returns text. */
 
 #include <stdint.h>
 
 #define UNITS_LEN 24
 
-/* Of 1024: "64 KiB", "1.5 GiB" */
+/* Powers of 1024: "64 KiB", "1.5 GiB". */
 const char *units_bytes(uint64_t bytes, char text[UNITS_LEN]);
 
-/* Of 1000, with a unit behind: units_rate(12.3e6, "pps") is "12.3 Mpps" */
+/* Powers of 1000, followed by a unit: units_rate(12.3e6, "pps", text) is "12.3 Mpps". */
 const char *units_rate(double rate, const char *unit, char text[UNITS_LEN]);
 
 #endif /* UNITS_H */

@@ -3,11 +3,11 @@
  */
 
 /*
- * Two stations of one C++ program on a bus, of which one greets the other.
+ * Two stations of one C++ program on a bus: one sends a greeting to the other.
  *
  *	shmbus-cxx /dev/shm/wire
  *
- * By itself: c++ main.cpp $(pkg-config --cflags --libs shmbus)
+ * To build this file alone: c++ main.cpp $(pkg-config --cflags --libs shmbus)
  */
 
 #include <exception>

@@ -5,7 +5,7 @@
 #ifndef STATION_HPP
 #define STATION_HPP
 
-/* A station that leaves the bus when it goes out of scope; errors are exceptions. C++11. */
+/* A station that leaves the bus when it goes out of scope. Errors become exceptions. C++11. */
 
 #include <stdexcept>
 #include <string>
@@ -41,7 +41,7 @@ public:
 		check(shmbus_send_all(st, &tx, 1, -1));
 	}
 
-	/* The next frame; waits for it. Empty: none came in time. */
+	/* Waits for the next frame, and returns it. Empty: no frame came in time. */
 	std::vector<unsigned char> receive(int timeout_ms = -1)
 	{
 		std::vector<unsigned char> bytes(65536);

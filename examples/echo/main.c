@@ -3,12 +3,12 @@
  */
 
 /*
- * Sends everything back to where it came from, with the addresses swapped.
+ * Sends every frame back to its sender, with the addresses swapped.
  *
  *	shmbus-echo /dev/shm/wire [COUNT]
  *
- * Something to echo: dpdk-testpmd with --forward-mode=txonly on the same file.
- * Ends after COUNT frames; without a number, on a signal.
+ * For frames to echo, run dpdk-testpmd with --forward-mode=txonly on the same
+ * file. The program ends after COUNT frames, or without COUNT on a signal.
  */
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ swap_addresses(unsigned char *frame)
 	memcpy(frame + 6, address, 6);
 }
 
-/* Returns how many frames went back, or a negative error. */
+/* Echoes a burst. Returns the number of frames sent back, or a negative error. */
 static int
 echo_burst(struct shmbus_station *st)
 {

@@ -3,12 +3,12 @@
  */
 
 /*
- * A bus among other descriptors in one epoll loop: lines typed are sent as
- * frames, frames that come are counted, and a timer says how many there were.
+ * A bus among other descriptors in one epoll loop. Lines of the input are sent as
+ * frames, frames that arrive are printed and counted, and a timer prints the count.
  *
  *	shmbus-epoll /dev/shm/wire
  *
- * Start it twice, and type. Ends with its input.
+ * Start the program twice, and type. It ends at the end of its input.
  */
 
 #include <stdint.h>
@@ -26,7 +26,7 @@
 static unsigned long received;
 
 static void
-watch(int ep, int fd)
+add_to_epoll(int ep, int fd)
 {
 	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
 
@@ -47,7 +47,7 @@ open_timer(void)
 	return fd;
 }
 
-/* False: the input has ended. */
+/* Sends a line of the input as a frame. Returns 0 at the end of the input. */
 static int
 send_line(struct shmbus_station *st)
 {
@@ -92,11 +92,11 @@ main(int argc, char **argv)
 		fprintf(stderr, "epoll: %s\n", shmbus_error_text());
 		return 1;
 	}
-	watch(ep, bus);
-	watch(ep, timer);
-	watch(ep, STDIN_FILENO);
+	add_to_epoll(ep, bus);
+	add_to_epoll(ep, timer);
+	add_to_epoll(ep, STDIN_FILENO);
 	while (going) {
-		/* Sleep only if nothing has come since the last look. */
+		/* shmbus_arm() returns 0 if no frame has come since the last receive. */
 		n = epoll_wait(ep, events, 4, shmbus_arm(st) == 0 ? -1 : 0);
 		shmbus_disarm(st);
 		receive(st);

@@ -3,15 +3,15 @@
  */
 
 /*
- * Two processes on a bus: one sends, the other prints what comes.
+ * Two processes on a bus: one sends frames, the other prints them.
  *
  *	shmbus-hello receive /dev/shm/wire 3 &
  *	shmbus-hello send /dev/shm/wire 3
  *
- * The receiver ends after that many frames; without a number, never. A sender
- * waits until somebody else is on the bus, and has started.
+ * The receiver ends after this number of frames; without a number it never ends.
+ * The sender waits until another port is on the bus, and has started.
  *
- * By itself: cc main.c $(pkg-config --cflags --libs shmbus)
+ * To build this file alone: cc main.c $(pkg-config --cflags --libs shmbus)
  */
 
 #include <stdio.h>
@@ -21,7 +21,7 @@
 
 #include <shmbus.h>
 
-/* Broadcast, from an address of one's own, of a type for experiments. */
+/* An Ethernet header: broadcast, from the port's address, with the EtherType for experiments. */
 #define HEADER 14
 
 static int
@@ -31,9 +31,12 @@ failed(const char *what)
 	return 1;
 }
 
-/* Of a shmif bus only who lives is known. */
+/*
+ * Returns whether another port is on the bus, and has started. About the ports of a
+ * shmif bus it is only known that they are alive.
+ */
 static int
-somebody_else(struct shmbus *bus)
+has_other_port(struct shmbus *bus)
 {
 	struct shmbus_peer_info peers[32];
 	struct shmbus_info info;
@@ -61,7 +64,7 @@ send_frames(struct shmbus_station *st, unsigned long count)
 	shmbus_get_self(st, &self);
 	memcpy(bytes + 6, self.mac, 6);
 	memcpy(bytes + 12, type, 2);
-	while (!somebody_else(shmbus_station_bus(st)))
+	while (!has_other_port(shmbus_station_bus(st)))
 		usleep(10000);
 	for (i = 0; count == 0 || i < count; i++) {
 		snprintf((char *)bytes + HEADER, sizeof(bytes) - HEADER, "hello %lu", i);

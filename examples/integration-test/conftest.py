@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Buses, frames onto them and off them, and the application under test: a beginning to copy.
+"""Buses, frames onto them and off them, and the application under test: copy it as a start.
 
-Environment, where something is not found by itself:
+Environment variables, for what is not found without them:
   SHMBUS          the command shmbus
   SHMBUS_PLUGIN   the driver, if it is not in DPDK's plugin folder
   L2FWD           DPDK's example l2fwd; without it dpdk-testpmd, which does the same, is tested
-  WRAPPER         a command to run the application under, as valgrind or taskset
+  WRAPPER         a command that runs the application, such as valgrind or taskset
 """
 
 import os
@@ -22,7 +22,7 @@ import pytest
 from scapy.layers.l2 import Ether
 from scapy.utils import rdpcap, wrpcap
 
-LIMIT_S = 60  # nothing takes so long unless it hangs
+LIMIT_S = 60  # only a program that hangs takes longer
 SHMBUS = os.environ.get("SHMBUS", "shmbus")
 
 # The application's own addresses, on the left and on the right.
@@ -30,7 +30,7 @@ MACS = ("02:aa:00:00:00:00", "02:aa:00:00:00:01")
 
 
 def wait_until(condition, what):
-    """Poll; sleeping for a time that should do is how tests become slow, and fail now and then."""
+    """Poll for a condition. A sleep of fixed length makes tests slow, and fails now and then."""
     deadline = time.monotonic() + LIMIT_S
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {LIMIT_S} s"
@@ -38,27 +38,27 @@ def wait_until(condition, what):
 
 
 class Bus:
-    """An Ethernet segment of the test's own."""
+    """An Ethernet segment that belongs to one test."""
 
     def __init__(self, path):
         self.path = path
         subprocess.run([SHMBUS, "create", path], check=True, timeout=LIMIT_S)
 
     def send(self, frames):
-        """Become a port, send these frames of scapy's, leave. Nobody is too slow: they wait."""
+        """Become a port, send these frames of scapy, leave. The sender waits for slow receivers."""
         wrpcap(f"{self.path}.in.pcap", frames)
         subprocess.run([SHMBUS, "replay", "--fast", self.path, f"{self.path}.in.pcap"], check=True,
                        stdout=subprocess.DEVNULL, timeout=LIMIT_S)
 
     def frames(self, *pcap_filter):
-        """What the bus holds: all that was ever sent, unless that was megabytes."""
+        """The frames that the bus holds: all that were sent, unless these are megabytes."""
         capture = f"{self.path}.out.pcap"
         subprocess.run([SHMBUS, "dump", "-w", capture, self.path, *pcap_filter], check=True,
                        stderr=subprocess.DEVNULL, timeout=LIMIT_S)
         return [bytes(frame) for frame in rdpcap(capture)]
 
     def wait_frames(self, n, *pcap_filter):
-        """The frames, as soon as there are n of them, or more."""
+        """The frames, as soon as there are at least n."""
         wait_until(lambda: len(self.frames(*pcap_filter)) >= n, f"{n} frames on {self.path}")
         return self.frames(*pcap_filter)
 
@@ -131,7 +131,7 @@ def right(folder):
 
 @pytest.fixture
 def forwarder(folder, left, right):
-    """The application under test, running. Yours goes here."""
+    """The application under test, running. Put your application here."""
     log = os.path.join(folder, "application.log")
     if "L2FWD" in os.environ:
         app = Application(os.environ["L2FWD"], (left, right),
@@ -145,7 +145,7 @@ def forwarder(folder, left, right):
 
 
 def as_forwarded(frame, port):
-    """What the application makes of a frame that it sends out of a port."""
+    """The frame as the application sends it out of a port."""
     frame = Ether(bytes(frame))
     frame.src, frame.dst = MACS[port], f"02:00:00:00:00:{port:02x}"
     return bytes(frame)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""A forwarder between two buses: what goes in on one side comes out on the other."""
+"""A forwarder between two buses: frames that go in on one side come out on the other."""
 
 import pytest
 from conftest import as_forwarded

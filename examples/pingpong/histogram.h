@@ -35,7 +35,7 @@ histogram_add(struct histogram *h, uint64_t value)
 	h->max = RTE_MAX(h->max, value);
 }
 
-/* The value that `percent` of the values do not exceed, to the width of a bucket. */
+/* Returns the value that `percent` of the values do not exceed, to the width of a bucket. */
 static inline uint64_t
 histogram_percentile(const struct histogram *h, double percent)
 {
@@ -50,7 +50,7 @@ histogram_percentile(const struct histogram *h, double percent)
 	i--;
 	shift = i < 2 * HIST_SUB ? 0 : i / HIST_SUB - 1;
 	middle = ((uint64_t)(i - shift * HIST_SUB) << shift) + ((UINT64_C(1) << shift) >> 1);
-	/* Nothing that lies outside of what was measured. */
+	/* The middle of a bucket may lie outside the values that were measured. */
 	return RTE_MIN(RTE_MAX(middle, h->min), h->max);
 }
 

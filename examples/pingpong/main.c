@@ -3,13 +3,13 @@
  */
 
 /*
- * dpdk-pingpong: how long does a burst of frames take to the other side and back?
+ * dpdk-pingpong measures the time that a burst of frames takes to the other side and back.
  *
  * Theory of operation. Two processes run this program on the two ends of a wire, any ethdev.
- * "pong" sends every frame back to where it came from. "ping" sends a burst, spins until all
- * of it has come back, notes the time in a histogram, and only then checks the contents and
- * builds the next burst: neither is part of the measured time. Frames carry a sequence number,
- * so that an echo that comes back after its time-out is not taken for one of a later burst.
+ * "pong" sends every frame back to its sender. "ping" sends a burst, spins until the whole burst
+ * has come back, and records the time in a histogram. Only then does it check the contents and
+ * build the next burst: neither is part of the measured time. Frames carry a sequence number, so
+ * that an echo that comes back after its time-out does not count for a later burst.
  *
  * Everything runs on the main lcore. Both sides spin: give each process a core of its own.
  */
@@ -38,11 +38,11 @@
 #define RX_BURST 32 /* some drivers' vector code returns nothing when asked for less */
 #define MBUFS 8191
 #define DESCRIPTORS 1024
-#define RETRY_MS 10 /* between two attempts to find the other side, or to stop it */
+#define RETRY_MS 10 /* the time between two attempts to find the other side, or to stop it */
 
 enum frame_type { PING = 1, PONG, STOP, STOPPED };
 
-/* What a frame starts with; the bytes after it follow from its sequence number (see fill()). */
+/* The start of a frame. The bytes behind it follow from the sequence number (see fill()). */
 struct frame {
 	struct rte_ether_hdr eth;
 	rte_be16_t type;
@@ -88,7 +88,7 @@ frame_of(const struct rte_mbuf *m)
 	return rte_pktmbuf_mtod(m, struct frame *);
 }
 
-/* The type of one of our frames, 0 for anything else that travels on the wire. */
+/* Returns the type of a frame of this program, 0 for any other frame. */
 static int
 frame_type(const struct rte_mbuf *m)
 {
@@ -106,7 +106,7 @@ frame_intact(const struct rte_mbuf *m, uint16_t size)
 	static uint8_t expected[MAX_SIZE];
 	const struct frame *f = frame_of(m);
 
-	/* The pool's mbufs hold the longest frame, so a chain is not one of our frames. */
+	/* An mbuf of the pool holds the longest frame, so a chain is no frame of this program. */
 	if (m->nb_segs != 1 || m->data_len != size || f->length != rte_cpu_to_be_32(size))
 		return false;
 	fill(expected, size - sizeof(*f), rte_be_to_cpu_64(f->seq));
@@ -133,7 +133,7 @@ frame_new(uint16_t size, enum frame_type type, uint64_t seq)
 	return m;
 }
 
-/* Send all of a burst; what the port has not taken at the deadline is freed. */
+/* Sends a burst. Frames that the port has not taken at the deadline are freed. */
 static void
 send_burst(uint16_t port, struct rte_mbuf **m, uint16_t n, uint64_t deadline)
 {
@@ -147,8 +147,9 @@ send_burst(uint16_t port, struct rte_mbuf **m, uint16_t n, uint64_t deadline)
 }
 
 /*
- * One burst out and back. Returns the cycles it took, 0 if some frame did not come back in time.
- * Inside the timed loop an echo is told from other traffic by its header only; see above.
+ * Sends a burst, and waits until it is back. Returns the cycles that this took, or 0 if a frame did
+ * not come back in time. Inside the timed loop only the header distinguishes an echo from other
+ * traffic; see above.
  */
 static uint64_t
 round_trip(const struct options *o, uint64_t seq, struct result *r)
@@ -188,14 +189,14 @@ round_trip(const struct options *o, uint64_t seq, struct result *r)
 			continue;
 		}
 		r->corrupt += !frame_intact(got[i], o->size);
-		/* From the first echo on, spare everybody else on the wire the broadcasts. */
+		/* From the first echo on frames are unicast: other ports need not see them. */
 		rte_ether_addr_copy(&frame_of(got[i])->eth.src_addr, &peer_addr);
 		rte_pktmbuf_free(got[i]);
 	}
 	return back == o->burst ? end - start : 0;
 }
 
-/* Send single frames until the other side answers. */
+/* Sends single frames until the other side answers. */
 static void
 find_peer(const struct options *o, uint64_t *seq)
 {
@@ -211,7 +212,7 @@ find_peer(const struct options *o, uint64_t *seq)
 				 "side running with --role pong on this wire?\n", o->port, o->wait_s);
 }
 
-/* Tell the other side to end. It may be gone already, or never hear of it: not our problem. */
+/* Asks the other side to end. It may have left already, or miss the frame; neither is an error. */
 static void
 stop_peer(const struct options *o)
 {
@@ -316,7 +317,7 @@ run_pong(const struct options *o)
 static void
 port_start(const struct options *o)
 {
-	/* Up to 1518 bytes, a tagged frame without FCS, every port takes at its default MTU. */
+	/* With its default MTU every port takes 1518 bytes: a tagged frame without FCS. */
 	const uint16_t mtu = o->size > RTE_ETHER_MAX_LEN ? o->size - RTE_ETHER_HDR_LEN : 0;
 	const struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
 	const int socket = rte_eth_dev_socket_id(o->port);

@@ -111,7 +111,7 @@ options_parse(int argc, char **argv, struct options *o)
 		case JSON:
 			o->json = true;
 			break;
-		default: /* getopt has said what is wrong */
+		default: /* getopt has printed an error */
 			usage(c == 'h' ? 0 : 2);
 		}
 	}

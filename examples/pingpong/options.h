@@ -24,7 +24,7 @@ struct options {
 	uint64_t wait_s;     /* for the other side to appear */
 };
 
-/* Parse what follows the EAL's `--`; ends the program with a message if it makes no sense. */
+/* Parses the options behind the EAL's `--`. Ends the program with a message if they are wrong. */
 void options_parse(int argc, char **argv, struct options *o);
 
 #endif /* OPTIONS_H */

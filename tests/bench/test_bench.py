@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 
+import builddir
 import eal
 import pytest
 
@@ -20,13 +21,13 @@ import machine  # noqa: E402
 import throughput  # noqa: E402
 
 BENCH = os.path.join(eal.ROOT, "scripts", "bench")
-BUILDDIR = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
 
 
 def bench(*args, status=0):
     """Run scripts/bench; what it printed."""
-    found = subprocess.run([BENCH, "--builddir", BUILDDIR, *map(str, args)], text=True, check=False,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=500)
+    found = subprocess.run([BENCH, "--builddir", builddir.folder(), *map(str, args)], text=True,
+                           check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           timeout=500)
     assert found.returncode == status, found.stdout + found.stderr
     if status == 0:
         assert found.stderr == "", "nobody is watching, so there is no progress to show"
@@ -161,9 +162,6 @@ def test_throughput(tmp_path):
 
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
 def test_latency(tmp_path):
-    program = os.path.join(BUILDDIR, "examples", "pingpong", "dpdk-pingpong")
-    if not os.access(program, os.X_OK):
-        pytest.skip(f"no {program}")
     text, entries = run_json(tmp_path, "--latency", "--sizes", 64, "--bursts", "1,32", "--links",
                              "memif,shmbus" if eal.plugin_path() else "memif")
     assert {(e["frame_size"], e["burst"]) for e in entries} == {(64, 1), (64, 32)}

@@ -6,27 +6,25 @@ No test here looks at a time.
 """
 
 import json
-import os
 import struct
 
+import builddir
 import eal
 import pytest
+from apps import plugin
 from process import Process
 from scapy.layers.l2 import Ether
 from scapy.utils import PcapReader, wrpcap
 
-PROGRAM = os.path.join(os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build")),
-                       "examples", "pingpong", "dpdk-pingpong")
 MEMORY = eal.Memory("no-huge", 128)
 PING, PONG, STOP = 1, 2, 3
 SIZE = 100
 
-pytestmark = pytest.mark.skipif(not os.access(PROGRAM, os.X_OK), reason=f"no {PROGRAM}")
-
 
 def pingpong(vdev, *args, name="pingpong", plugins=()):
-    argv = [PROGRAM] + eal.eal_args(lcores="0@0", memory=MEMORY, vdevs=[vdev] if vdev else [],
-                                    plugins=plugins, extra=["--no-shconf"])
+    argv = [builddir.program("examples", "pingpong", "dpdk-pingpong")]
+    argv += eal.eal_args(lcores="0@0", memory=MEMORY, vdevs=[vdev] if vdev else [],
+                         plugins=plugins, extra=["--no-shconf"])
     return Process(argv + ["--", *map(str, args)], name=name)
 
 
@@ -136,9 +134,7 @@ def test_pong_answers_only_pings(tmp_path):
 @pytest.mark.parametrize("size, burst", [(60, 1), (1518, 32), (64, 256)])
 def test_round_trips(tmp_path, size, burst):
     """Two processes: all frames come back."""
-    plugins = [eal.plugin_path()]
-    if None in plugins:
-        pytest.skip("the plugin is not built")
+    plugins = [plugin()]
     pong_dev = ping_dev = f"net_shmbus0,path={tmp_path}/bus"
     common = ["--size", size, "--burst", burst, "--json", "--timeout-ms", 20000]
     pong = pingpong(pong_dev, "--role", "pong", *common, name="pong", plugins=plugins)

@@ -35,8 +35,8 @@ static void
 check(const struct shmbus_args *args)
 {
 	MUST(strnlen(args->path, sizeof(args->path)) < sizeof(args->path));
-	MUST(args->path[0] != '\0' || args->format == SHMBUS_FORMAT_SHMIF);
-	MUST(args->format <= SHMBUS_FORMAT_SHMIF);
+	MUST(args->path[0] != '\0' || args->format == SHMBUS_WIRE_SHMIF);
+	MUST(args->format <= SHMBUS_WIRE_SHMIF);
 	MUST(args->mode <= 0777 && (args->mode == 0 || (args->mode & 0600) == 0600));
 	MUST(args->carrier <= SHMBUS_CARRIER_PEER);
 	MUST(args->numa >= SHMBUS_NUMA_AUTO && args->numa < RTE_MAX_NUMA_NODES);
@@ -63,7 +63,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(shmbus_args_parse(&again, text) == 0);
 	MUST(strcmp(args.path, again.path) == 0 && args.given == again.given &&
 	     args.lane_size == again.lane_size);
-	shmbus_args_suit(&args, SHMBUS_FORMAT_LANES);
-	shmbus_args_suit(&args, SHMBUS_FORMAT_SHMIF);
+	shmbus_args_suit(&args, SHMBUS_WIRE_LANES);
+	shmbus_args_suit(&args, SHMBUS_WIRE_SHMIF);
 	return 0;
 }

@@ -18,11 +18,12 @@
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 
-#include "base/shmbus_port.h"
-#include "base/shmbus_request.h"
-#include "base/shmbus_writer.h"
+#include "base/lanes/shmbus_port.h"
+#include "base/lanes/shmbus_request.h"
+#include "base/lanes/shmbus_writer.h"
 #include "input.h"
-#include "shmbus_ops.h"
+#include "shmbus_priv.h"
+#include "shmbus_rxq.h"
 #include "unsteady.h"
 
 #define LANE SHMBUS_LANE_SIZE_MIN
@@ -64,9 +65,10 @@ static struct {
 	struct shmbus_bus bus; /* of the peer */
 	struct shmbus_port port;
 	struct shmbus_writer w;
-	struct shmbus_watch watch[16];
+	struct shmbus_stall stalls[16];
 	uint32_t lane;
 	uint8_t *all; /* the whole file, writable */
+	uint8_t header[sizeof(struct shmbus_header)]; /* as it was */
 } t;
 
 static void
@@ -111,12 +113,13 @@ join(void)
 	MUST(shmbus_bus_open(&t.bus, &conf, NULL) == 0);
 	MUST(shmbus_port_attach(&t.port, &t.bus, &port, NULL) == 0);
 	shmbus_file_unlock(&t.bus.file);
-	MUST(t.bus.geo.lanes == RTE_DIM(t.watch));
+	MUST(t.bus.geo.lanes == RTE_DIM(t.stalls));
 	t.lane = t.port.slot * t.bus.geo.queues;
 	shmbus_port_set_queues(&t.port, 1, 0);
 	t.all = mmap(NULL, t.bus.geo.file_size, PROT_READ | PROT_WRITE, MAP_SHARED, t.bus.file.fd, 0);
 	MUST(t.all != MAP_FAILED);
-	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.watch, false, 0);
+	memcpy(t.header, t.all, sizeof(t.header));
+	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.stalls, false, 0);
 }
 
 int
@@ -150,7 +153,7 @@ writable(const volatile void *at)
 	uintptr_t off;
 
 	for (i = 0; i < PORTS; i++) {
-		bus = shmbus_port_bus((uint16_t)i);
+		bus = &shmbus_port_wire((uint16_t)i)->lanes;
 		off = (uintptr_t)at - (uintptr_t)bus->control;
 		if (off < geo->data_off)
 			return t.all + off;
@@ -336,10 +339,14 @@ recover(void)
 	unsigned int i;
 
 	unsteady_begin(NULL, writable);
+	memcpy(t.all, t.header, sizeof(t.header));
 	memset(t.all + t.bus.geo.port_off, 0, t.bus.geo.cursor_off - t.bus.geo.port_off);
+	/* An entry of zeros is a hole, and the port's bus gone. */
+	for (i = 0; i < t.bus.geo.ports; i++)
+		shmbus_store(&shmbus_bus_port(&t.bus, i)->incarnation, 1);
 	shmbus_port_set_queues(&t.port, 1, 0);
 	shmbus_port_set_state(&t.port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED);
-	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.watch, false, 0);
+	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.stalls, false, 0);
 	for (id = 0; id < PORTS; id++) {
 		MUST(rte_eth_dev_stop(id) == 0 && rte_eth_dev_start(id) == 0);
 		MUST(rte_eth_stats_get(id, &stats) == 0);

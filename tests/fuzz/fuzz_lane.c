@@ -36,9 +36,9 @@ static struct {
 	uint8_t *all;            /* the whole file, writable */
 	uint8_t *ring;           /* the lane as it is read */
 	struct shmbus_writer w;
-	struct shmbus_watch watch[PORTS * QUEUES];
+	struct shmbus_stall stalls[PORTS * QUEUES];
 	struct shmbus_waker waker;
-	struct shmbus_watched watched[PORTS];
+	struct shmbus_sleeper sleepers[PORTS];
 	struct shmbus_reader r;
 	struct shmbus_cursor *cursor;
 	bool held; /* the cursor is active */
@@ -83,8 +83,8 @@ start_writer(struct input *in)
 {
 	const uint8_t flags = input_u8(in);
 
-	shmbus_writer_start(&t.bus, &t.w, 0, 0, t.watch, flags & 1, (uint64_t)(flags >> 4) * 1000000);
-	shmbus_waker_start(&t.bus, &t.waker, 0, t.watched);
+	shmbus_writer_start(&t.bus, &t.w, 0, 0, t.stalls, flags & 1, (uint64_t)(flags >> 4) * 1000000);
+	shmbus_waker_start(&t.bus, &t.waker, 0, t.sleepers);
 	MUST(t.w.tail % SHMBUS_LINE == 0);
 	MUST(t.w.tail - (t.w.limit - LANE) <= LANE);
 }

@@ -204,8 +204,8 @@ begin(struct input *in)
 	for (i = 0; i < SIDES; i++) {
 		sides[i].r = (struct shmbus_shmif_reader){ .bytes = sides[i].r.bytes };
 		sides[i].w = (struct shmbus_shmif_writer){ .bytes = sides[i].w.bytes };
-		sides[i].r.watch.break_ns = 5000000;
-		sides[i].w.watch.break_ns = 5000000;
+		sides[i].r.lock_wait.break_ns = 5000000;
+		sides[i].w.lock_wait.break_ns = 5000000;
 		shmbus_shmif_reader_start(&sides[i].bus, &sides[i].r, 1);
 	}
 }
@@ -235,7 +235,7 @@ one_op(struct input *in)
 		repair(s, in);
 		break;
 	case 9:
-		shmbus_shmif_lock_watch(&s->bus, &s->r.watch);
+		shmbus_shmif_lock_recover(&s->bus, &s->r.lock_wait);
 		break;
 	case 10:
 		shmbus_shmif_lock_inherit(&s->bus);
@@ -266,11 +266,11 @@ recover(void)
 	unsigned int tries;
 
 	unsteady_begin(NULL, writable);
-	for (tries = 0; !shmbus_shmif_lock(&tx->bus, &tx->w.watch); tries++) {
+	for (tries = 0; !shmbus_shmif_lock(&tx->bus, &tx->w.lock_wait); tries++) {
 		MUST(tries < 1000);
 		unsteady_pass(1000000);
 		/* A lock that is signed by a live port only that port can free. */
-		shmbus_shmif_lock_watch(&rx->bus, &rx->r.watch);
+		shmbus_shmif_lock_recover(&rx->bus, &rx->r.lock_wait);
 	}
 	words = shmbus_shmif_words(&tx->bus);
 	if (shmbus_shmif_load(&tx->bus, &state) != 0 || shmbus_shmif_first_is_last(&words))
@@ -278,7 +278,7 @@ recover(void)
 	MUST(shmbus_shmif_load(&tx->bus, &state) == 0);
 	words = shmbus_shmif_words(&tx->bus);
 	MUST(!shmbus_shmif_first_is_last(&words));
-	shmbus_shmif_unlock(&tx->bus, &tx->w.watch, state.end);
+	shmbus_shmif_unlock(&tx->bus, &tx->w.lock_wait, state.end);
 	shmbus_shmif_reader_start(&rx->bus, &rx->r, 1);
 	shmbus_shmif_begin(&tx->w, 1000);
 	MUST(add(tx, 60));

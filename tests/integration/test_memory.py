@@ -185,7 +185,9 @@ def test_no_argument_at_all(counts):
     first = {"wrapper": OWN_SHM} if private else {}
     try:
         with testpmd("net_shmbus0", name="rx", **first) as rx:
-            second = {"wrapper": ["nsenter", "-t", str(rx.pid), "--mount"]} if private else {}
+            second = {}
+            if private:
+                second["wrapper"] = ["nsenter", "-t", str(rx.pid), "--mount", "--root"]
             root = f"/proc/{rx.pid}/root" if private else ""
             assert stat.S_IMODE(os.stat(f"{root}/dev/shm/shmbus").st_mode) == 0o600
             with testpmd("net_shmbus0", name="tx", on=1, **second) as tx:

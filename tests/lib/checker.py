@@ -14,19 +14,15 @@ that found a damaged frame, or one that came twice, ends with status 3, which cl
 """
 
 import json
-import os
 
+import builddir
 import eal
 from process import Process, ProcessError
 
 
 def program_path():
     """The built dpdk-checker."""
-    builddir = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
-    path = os.path.abspath(os.path.join(builddir, "tests", "integration", "dpdk-checker"))
-    if not os.access(path, os.X_OK):
-        raise ProcessError(f"no {path}: run scripts/setup")
-    return path
+    return builddir.program("tests", "integration", "dpdk-checker")
 
 
 class Checker(Process):

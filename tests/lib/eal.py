@@ -15,8 +15,8 @@ import re
 import shutil
 import subprocess
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PLUGIN = os.path.join(ROOT, "build", "drivers", "net", "shmbus", "librte_net_shmbus.so")
+import builddir
+from builddir import ROOT
 
 _serial = itertools.count()
 
@@ -98,19 +98,15 @@ def allowed_cpus():
 def plugin_path():
     """The net_shmbus plugin to load, or None where it has not been built.
 
-    scripts/plugin-path knows when the build folder is one EAL refuses to load from.
+    scripts/plugin-path makes a copy elsewhere when EAL would refuse the build folder.
     """
     override = os.environ.get("SHMBUS_PLUGIN")
     if override:
         return override
     script = os.path.join(ROOT, "scripts", "plugin-path")
-    if os.access(script, os.X_OK):
-        found = subprocess.run([script], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                               text=True, check=False)
-        path = found.stdout.strip()
-        if found.returncode == 0 and os.path.exists(path):
-            return path
-    return PLUGIN if os.path.exists(PLUGIN) else None
+    found = subprocess.run([script, "--builddir", builddir.folder()], stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, text=True, check=False)
+    return found.stdout.strip() if found.returncode == 0 else None
 
 
 # Hugepages

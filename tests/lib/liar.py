@@ -3,9 +3,8 @@
 """Somebody who writes nonsense into a bus; see tests/stress/liar.c."""
 
 import json
-import os
 
-import eal
+import builddir
 from process import Process
 
 
@@ -13,9 +12,8 @@ class Liar(Process):
     """One liar, lying from start() to stop()."""
 
     def __init__(self, whose, bus, seed, pause_us=0, field=None):
-        builddir = os.environ.get("shmbus_builddir", os.path.join(eal.ROOT, "build"))
-        argv = [os.path.abspath(os.path.join(builddir, "tests", "stress", "liar")), whose, str(bus),
-                str(seed), str(pause_us)] + [field] * (field is not None)
+        argv = [builddir.program("tests", "stress", "liar"), whose, str(bus), str(seed),
+                str(pause_us)] + [field] * (field is not None)
         super().__init__(argv, name=f"liar {whose} {seed}")
 
     def start(self):

@@ -10,7 +10,7 @@ import select
 import subprocess
 import time
 
-import eal
+import builddir
 
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
@@ -20,8 +20,7 @@ COMMANDS = ("create", "info", "tap", "top", "check", "bench", "dump", "replay")
 
 def program():
     """The command of the build that is tested."""
-    build = os.environ.get("SHMBUS_BUILDDIR", os.path.join(eal.ROOT, "build"))
-    return os.path.abspath(os.path.join(build, "app", "shmbus", "shmbus"))
+    return builddir.program("app", "shmbus", "shmbus")
 
 
 def shmbus(*args, status=0, text=True, **options):

@@ -11,22 +11,17 @@ import os
 import re
 import subprocess
 
+import builddir
 import pytest
-from apps import LOSSLESS, checker, plugin, sanitizer_env, scaled
+from apps import LOSSLESS, checker, sanitizer_env, scaled
 from checker import stream
-
-
-def program(*path):
-    """A program of the build folder that the plugin is of."""
-    build = os.path.dirname(os.path.realpath(plugin())).rsplit(os.sep + "drivers", 1)[0]
-    return os.path.join(build, *path)
 
 
 @contextlib.contextmanager
 def bridge(left, right, way):
     """Yields a function that ends the bridge and returns its counters."""
     env = {**os.environ, **sanitizer_env()}
-    command = [program("tests", "library", "library-bridge"), left, right, way]
+    command = [builddir.program("tests", "library", "library-bridge"), left, right, way]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                           env=env) as child:
         def finish():

@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 
+import builddir
 import eal
 import pcaps
 import pytest
-from apps import plugin, sanitizer_env
+from apps import sanitizer_env
 from process import poll
 from tool import read_until, shmbus
 
@@ -35,10 +36,6 @@ def run(command, **kwargs):
     return done.stdout
 
 
-def build_folder():
-    return os.path.dirname(os.path.realpath(plugin())).rsplit(os.sep + "drivers", 1)[0]
-
-
 def ports(bus):
     return json.loads(shmbus("info", "--json", bus.path)[0])["ports"]
 
@@ -48,7 +45,7 @@ class Installed:
 
     def __init__(self, folder):
         self.root = os.path.join(folder, "root")
-        run(["meson", "install", "-C", build_folder(), "--no-rebuild", "--destdir", self.root])
+        run(["meson", "install", "-C", builddir.folder(), "--no-rebuild", "--destdir", self.root])
         for place, _, files in os.walk(self.root):
             if "shmbus.pc" in files:
                 self.env = {**os.environ, "PKG_CONFIG_SYSROOT_DIR": self.root,

@@ -190,7 +190,7 @@ next:
 		fi
 	}
 
-	/* shmbus_shmif_lock(), or shmbus_shmif_lock_watch() */
+	/* shmbus_shmif_lock(), or shmbus_shmif_lock_recover() */
 look:
 	atomic {
 		seen = 0; n = 0; w_lock = 0; w_ring = 0; late = false;

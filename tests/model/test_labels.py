@@ -48,7 +48,7 @@ def _comments(text):
 
 
 CODE = {os.path.basename(path): _read(path)
-        for path in glob.glob(os.path.join(BASE, "*.[ch]"))
+        for path in glob.glob(os.path.join(BASE, "**", "*.[ch]"), recursive=True)
         if os.path.basename(path) != LIST}
 MODELS = {os.path.basename(path): _read(path) for path in glob.glob(os.path.join(HERE, "*.pml"))}
 # Step: what the list says of it.

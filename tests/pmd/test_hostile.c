@@ -15,9 +15,9 @@
 
 #include <rte_ip.h>
 
-#include "base/shmbus_port.h"
-#include "base/shmbus_request.h"
-#include "base/shmbus_writer.h"
+#include "base/lanes/shmbus_port.h"
+#include "base/lanes/shmbus_request.h"
+#include "base/lanes/shmbus_writer.h"
 #include "packet.h"
 
 #define LANES "ports=4,queues=1,lane_size=262144"
@@ -30,7 +30,7 @@ static struct {
 	struct shmbus_bus bus;
 	struct shmbus_port port;
 	struct shmbus_writer w;
-	struct shmbus_watch watch[4];
+	struct shmbus_stall stalls[4];
 } peer;
 
 static struct packet packet;
@@ -50,7 +50,7 @@ start(uint64_t offloads)
 	assert_int_equal(shmbus_port_attach(&peer.port, &peer.bus, &port, NULL), 0);
 	shmbus_file_unlock(&peer.bus.file);
 	shmbus_port_set_queues(&peer.port, 1, 0);
-	shmbus_writer_start(&peer.bus, &peer.w, peer.port.slot, 0, peer.watch, false, 0);
+	shmbus_writer_start(&peer.bus, &peer.w, peer.port.slot, 0, peer.stalls, false, 0);
 	free(path);
 	return id;
 }

@@ -251,7 +251,7 @@ test_refused(void **state)
 	int fd;
 
 	(void)state;
-	assert_probe_fails(path, "readonly=on", "no such file; who only looks on does not create it");
+	assert_probe_fails(path, "readonly=on", "no such file; a read-only port does not create it");
 	fd = open(path, O_CREAT | O_WRONLY, 0600);
 	assert_true(fd >= 0);
 	close(fd);

@@ -547,7 +547,7 @@ punched_header(const char *args)
 	/* It says what to do, and that helps. */
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
 	assert_true(rte_eth_dev_start(s.a) < 0);
-	assert_in_text(log_text(), "remove th");
+	assert_in_text(log_text(), "create the bus anew");
 	assert_int_equal(unlink(s.path), 0);
 	come_back(&s);
 	end_scene(&s);

@@ -245,7 +245,7 @@ test_refused(void **state)
 	unsigned int i;
 
 	(void)state;
-	assert_probe_fails(path, "readonly=on,format=shmif", "who only looks on does not create it");
+	assert_probe_fails(path, "readonly=on,format=shmif", "a read-only port does not create it");
 	file_write(path, 0, "", 0);
 	assert_probe_fails(path, "readonly=on,format=shmif", "no bus yet");
 	assert_int_equal(unlink(path), 0);
@@ -254,7 +254,7 @@ test_refused(void **state)
 		snprintf(args, sizeof(args), "readonly=on,%s", useless[i]);
 		assert_probe_fails(path, args, "= has no meaning for such a port");
 	}
-	assert_probe_fails(path, "readonly=on,ports=4", "ports= is nothing that a shmif bus has");
+	assert_probe_fails(path, "readonly=on,ports=4", "ports= has no meaning on a shmif bus");
 	free(path);
 }
 

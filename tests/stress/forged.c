@@ -172,14 +172,14 @@ die_shmif(void *arg)
 
 	if (shmbus_shmif_open(&bus, scene_path(), SHMBUS_FILE_ANY, 0, 1, &e) != 0)
 		_exit(1);
-	/* Not by this watch, which must not know where a record ended. */
+	/* Not by this stalls, which must not know where a record ended. */
 	for (i = 0; i < 10; i++) {
 		shmbus_shmif_begin(&w, 0);
 		frame = shmbus_shmif_add(&w, 1, 60);
 		memset(frame, 0, 60);
 		shmbus_shmif_send(&bus, &w);
 	}
-	w.watch = (struct shmbus_shmif_watch){ .break_ns = 20 * MS };
+	w.lock_wait = (struct shmbus_shmif_lock_wait){ .break_ns = 20 * MS };
 	f->damage(&bus);
 	if (f->then != NULL)
 		hook_call_at(f->when, f->then, &bus);
@@ -195,7 +195,7 @@ die_lanes(void *arg)
 	const struct shmbus_bus_conf conf = { .path = scene_path(), .ports = MEMBERS, .queues = 2,
 					      .lane_size = SHMBUS_LANE_SIZE_MIN };
 	const struct shmbus_port_conf port_conf = { .name = "forged", .numa_node = -1 };
-	static struct shmbus_watch watch[2 * MEMBERS];
+	static struct shmbus_stall stalls[2 * MEMBERS];
 	struct shmbus_writer w;
 	struct shmbus_port port;
 	struct shmbus_bus bus;
@@ -209,7 +209,7 @@ die_lanes(void *arg)
 		_exit(1);
 	shmbus_file_unlock(&bus.file);
 	shmbus_store(&shmbus_bus_lane(&bus, 2 * port.slot)->head, 1);
-	shmbus_writer_start(&bus, &w, port.slot, 0, watch, true, board->pause_ns);
+	shmbus_writer_start(&bus, &w, port.slot, 0, stalls, true, board->pause_ns);
 	shmbus_port_detach(&port);
 	shmbus_bus_close(&bus);
 }

@@ -46,8 +46,8 @@ static_assert(LANES <= LANES_MAX, "no place on the board for so many lanes");
 struct mouth {
 	struct shmbus_writer w;
 	struct shmbus_waker waker;
-	struct shmbus_watch watch[LANES];
-	struct shmbus_watched watched[PORTS];
+	struct shmbus_stall stalls[LANES];
+	struct shmbus_sleeper sleepers[PORTS];
 	struct holdup holdup;
 	uint64_t stream;
 	uint64_t given_up; /* of those, told already */
@@ -75,7 +75,7 @@ struct lanes_port {
 	uint32_t n_rxq;
 	bool pause;
 	bool started;
-	int watch_fd[QUEUES]; /* -1: it does not sleep */
+	int notify_fd[QUEUES]; /* -1: it does not sleep */
 	struct mouth mouths[QUEUES];
 	struct ear ears[LANES]; /* but those of its own lanes */
 	uint8_t copy[BATCH][SHMBUS_ALIGN(LONGEST)];
@@ -171,9 +171,9 @@ start_mouth(struct lanes_port *p, uint32_t queue)
 		board_wrong(WRONG_OTHER, "no memory for a lane: %s", strerror(-ret));
 		return false;
 	}
-	shmbus_writer_start(&p->bus, &m->w, p->port.slot, queue, m->watch, p->pause,
+	shmbus_writer_start(&p->bus, &m->w, p->port.slot, queue, m->stalls, p->pause,
 			    board->pause_ns);
-	shmbus_waker_start(&p->bus, &m->waker, m->w.lane, m->watched);
+	shmbus_waker_start(&p->bus, &m->waker, m->w.lane, m->sleepers);
 	memset(&m->holdup, 0, sizeof(m->holdup));
 	m->given_up = 0;
 	m->stream = stream_new(m->w.seq, lane_key(p, m->w.lane));
@@ -219,10 +219,10 @@ open_watches(struct lanes_port *p)
 	uint32_t q;
 
 	for (q = 0; q < p->n_rxq; q++) {
-		p->watch_fd[q] = shmbus_wake_watch(p->bus.file.fd);
-		if (p->watch_fd[q] < 0) {
+		p->notify_fd[q] = shmbus_notify_open(p->bus.file.fd);
+		if (p->notify_fd[q] < 0) {
 			board_wrong(WRONG_OTHER, "cannot watch the file: %s",
-				    strerror(-p->watch_fd[q]));
+				    strerror(-p->notify_fd[q]));
 			return false;
 		}
 	}
@@ -272,9 +272,9 @@ stop(struct lanes_port *p)
 	if (p->started)
 		shmbus_port_set_queues(&p->port, 0, 0);
 	for (i = 0; i < QUEUES; i++) {
-		if (p->watch_fd[i] >= 0)
-			close(p->watch_fd[i]);
-		p->watch_fd[i] = -1;
+		if (p->notify_fd[i] >= 0)
+			close(p->notify_fd[i]);
+		p->notify_fd[i] = -1;
 	}
 	p->started = false;
 }
@@ -483,11 +483,11 @@ is_pending(const struct lanes_port *p, uint32_t rxq, bool steady)
 static void
 sleep_queue(struct lanes_port *p, uint32_t rxq)
 {
-	struct pollfd fd = { .fd = p->watch_fd[rxq], .events = POLLIN };
+	struct pollfd fd = { .fd = p->notify_fd[rxq], .events = POLLIN };
 	unsigned int slices;
 	bool rung = false;
 
-	shmbus_wake_drain(fd.fd);
+	shmbus_notify_drain(fd.fd);
 	shmbus_wake_sleep(&p->bus, p->port.slot, rxq);
 	if (!is_pending(p, rxq, false)) {
 		add(&p->me->sleeps_slept, 1);
@@ -633,8 +633,8 @@ lanes_live(struct life *l)
 	p->life = l;
 	p->me = l->me;
 	p->does = l->me->does;
-	p->watch_fd[0] = -1;
-	p->watch_fd[1] = -1;
+	p->notify_fd[0] = -1;
+	p->notify_fd[1] = -1;
 	add(&p->me->lives, 1);
 	if (join(p)) {
 		came = start(p);
@@ -671,8 +671,8 @@ lanes_probe(const char *path, uint64_t seed)
 		p[i]->life = &lives[i];
 		p[i]->me = lives[i].me;
 		p[i]->does = lives[i].me->does;
-		p[i]->watch_fd[0] = -1;
-		p[i]->watch_fd[1] = -1;
+		p[i]->notify_fd[0] = -1;
+		p[i]->notify_fd[1] = -1;
 		if (!join(p[i]) || !start(p[i]))
 			return;
 	}

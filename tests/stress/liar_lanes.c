@@ -24,7 +24,7 @@ static struct {
 	struct shmbus_bus bus;
 	struct shmbus_port port;
 	struct shmbus_writer w;
-	struct shmbus_watch *watch;
+	struct shmbus_stall *stalls;
 	uint8_t *all;   /* the whole file */
 	uint8_t header[SHMBUS_BELL_OFF]; /* as it was */
 } t;
@@ -45,13 +45,13 @@ start(struct liar *l)
 	}
 	shmbus_file_unlock(&t.bus.file);
 	t.all = mmap(NULL, t.bus.geo.file_size, PROT_READ | PROT_WRITE, MAP_SHARED, t.bus.file.fd, 0);
-	t.watch = calloc(t.bus.geo.lanes, sizeof(*t.watch));
-	if (t.all == MAP_FAILED || t.watch == NULL) {
+	t.stalls = calloc(t.bus.geo.lanes, sizeof(*t.stalls));
+	if (t.all == MAP_FAILED || t.stalls == NULL) {
 		perror("liar");
 		return false;
 	}
 	memcpy(t.header, t.all, sizeof(t.header));
-	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.watch, false, 0);
+	shmbus_writer_start(&t.bus, &t.w, t.port.slot, 0, t.stalls, false, 0);
 	shmbus_port_set_queues(&t.port, t.bus.geo.queues, t.bus.geo.queues);
 	shmbus_port_set_state(&t.port, state);
 	return true;

@@ -61,7 +61,7 @@ struct shmif_port {
 	uint64_t got_bytes; /* in the ring, of frames that were looked at */
 	uint64_t gap_bytes; /* in the ring, of frames that were left out */
 	struct heard *heard; /* [STREAMS_MAX] */
-	int watch_fd;
+	int notify_fd;
 	uint8_t burst[SHMBUS_SHMIF_BURST];
 	uint8_t piece[SHMBUS_SHMIF_PIECE];
 };
@@ -91,8 +91,8 @@ start(struct shmif_port *p)
 	shmbus_store(&p->me->number, p->bus.id);
 	p->w.bytes = p->burst;
 	p->r.bytes = p->piece;
-	p->w.watch.break_ns = p->life->break_ns;
-	p->r.watch.break_ns = p->life->break_ns;
+	p->w.lock_wait.break_ns = p->life->break_ns;
+	p->r.lock_wait.break_ns = p->life->break_ns;
 	p->stream = stream_new(0, p->life->path == board->path ? 0 : (uint64_t)getpid() << 32);
 	p->bus.sender = p->stream;
 	shmbus_shmif_begin(&p->w, 0);
@@ -101,11 +101,11 @@ start(struct shmif_port *p)
 	/* The steady ones of the run come before anything is sent. */
 	p->first_stream = p->me->mortal || p->life->path != board->path ?
 			  shmbus_load(&board->n_streams) : 0;
-	p->watch_fd = -1;
+	p->notify_fd = -1;
 	if (p->does.sleeps) {
-		p->watch_fd = shmbus_wake_watch(p->bus.file.fd);
-		if (p->watch_fd < 0) {
-			board_wrong(WRONG_OTHER, "cannot watch the file: %s", strerror(-p->watch_fd));
+		p->notify_fd = shmbus_notify_open(p->bus.file.fd);
+		if (p->notify_fd < 0) {
+			board_wrong(WRONG_OTHER, "cannot watch the file: %s", strerror(-p->notify_fd));
 			shmbus_shmif_close(&p->bus);
 			return false;
 		}
@@ -118,8 +118,8 @@ leave(struct shmif_port *p)
 {
 	struct shmbus_shmif *bus = &p->bus;
 
-	if (p->watch_fd >= 0)
-		close(p->watch_fd);
+	if (p->notify_fd >= 0)
+		close(p->notify_fd);
 	if (p->life->unlinks && shmbus_file_lock(&bus->file) == 0) {
 		if (shmbus_shmif_count_peers(bus) == 0)
 			shmbus_file_unlink(&bus->file);
@@ -314,7 +314,7 @@ receive(struct shmif_port *p)
 	int ret;
 
 	if (!shmbus_shmif_pending(&p->bus, &p->r)) {
-		shmbus_shmif_lock_watch(&p->bus, &p->r.watch);
+		shmbus_shmif_lock_recover(&p->bus, &p->r.lock_wait);
 		holdup_accepted(&p->holdup[1]);
 		return false;
 	}
@@ -335,9 +335,9 @@ receive(struct shmif_port *p)
 static void
 sleep_port(struct shmif_port *p)
 {
-	struct pollfd fd = { .fd = p->watch_fd, .events = POLLIN };
+	struct pollfd fd = { .fd = p->notify_fd, .events = POLLIN };
 
-	shmbus_wake_drain(fd.fd);
+	shmbus_notify_drain(fd.fd);
 	if (shmbus_shmif_pending(&p->bus, &p->r))
 		return;
 	add(&p->me->sleeps_slept, 1);
@@ -448,7 +448,7 @@ shmif_live(struct life *l)
 	if (came) {
 		add(&l->me->ready, 1);
 		traffic(p);
-		add(&l->me->took_over, p->w.watch.broken_ours + p->r.watch.broken_ours);
+		add(&l->me->took_over, p->w.lock_wait.broken_ours + p->r.lock_wait.broken_ours);
 		leave(p);
 	}
 	port_free(p);

@@ -43,7 +43,7 @@ step_place(enum shmbus_step step)
 	case SHMBUS_STEP_file_create:
 	case SHMBUS_STEP_file_unlink:
 	case SHMBUS_STEP_create_truncate:
-	case SHMBUS_STEP_create_mark:
+	case SHMBUS_STEP_create_sign:
 	case SHMBUS_STEP_create_extend:
 	case SHMBUS_STEP_create_allocate:
 	case SHMBUS_STEP_create_header:

@@ -39,6 +39,11 @@ PRIVATE = {
     ("shmbus_guard.c", "&guards"),
     ("shmbus_guard.c", "&g->n_ranges"),
     ("shmbus_guard.c", "link"),
+    ("shmbus_lanes_rx.c", "&r->missed"),
+    ("shmbus_lanes_rx.c", "&r->overruns"),
+    ("shmbus_lanes_rx.c", "&r->corrupt"),
+    ("shmbus_lanes_rx.c", "&rx->restart"),
+    ("shmbus_shmif_rx.c", "&rx->restart"),
     ("shmbus_writer.h", "&w->pause_timeout_ns"),
     ("shmbus_writer.h", "&w->pause"),
 }
@@ -78,7 +83,7 @@ def stepless(text):
 
 
 CODE = {}
-for _path in sorted(glob.glob(os.path.join(BASE, "*.[ch]"))):
+for _path in sorted(glob.glob(os.path.join(BASE, "**", "*.[ch]"), recursive=True)):
     if os.path.basename(_path) != ATOMICS:
         with open(_path, encoding="ascii") as _file:
             CODE[os.path.basename(_path)] = _file.read()

@@ -97,7 +97,7 @@ def test_path_of_ones_own(folder):
     with open(path, "w", encoding="ascii") as f:
         f.write("mine")
     _, err = shmbus("bench", path, status=1)
-    assert f"path={path}: exists, and was not touched" in err
+    assert f"path={path}: already exists and was not changed" in err
     with open(path, encoding="ascii") as f:
         assert f.read() == "mine"
 

@@ -65,8 +65,8 @@ def test_existing_file_stays(path, content):
     with open(path, "wb") as f:
         f.write(content)
     _, err = shmbus("create", path, status=1)
-    assert err == (f"shmbus create: path={path}: exists, and was not touched; choose another name, "
-                   "or remove it\n")
+    assert err == (f"shmbus create: path={path}: already exists and was not changed; "
+                   "choose another name\n")
     with open(path, "rb") as f:
         assert f.read() == content
 
@@ -77,7 +77,7 @@ def test_existing_bus_and_link_stay(path, folder):
     os.symlink(path + ".nowhere", link)
     for there in (path, link, folder):
         _, err = shmbus("create", there, status=1)
-        assert f"path={there}: exists" in err
+        assert f"path={there}: already exists" in err
     assert not os.path.exists(path + ".nowhere")
 
 
@@ -87,7 +87,7 @@ def test_existing_bus_and_link_stay(path, folder):
     (["--mode", "888"], "--mode: '888' is not right; expected permission bits in octal"),
     (["--format", "token-ring"], "--format: 'token-ring' is not right; expected lanes or shmif"),
     (["--numa", "1024"], "--numa: '1024' is not right; expected the number of a node, from 0"),
-    (["-p"], "-p wants a value"),
+    (["-p"], "-p needs a value"),
     (["one", "two"], "'one' is one operand too many"),
 ])
 def test_usage(path, options, said):

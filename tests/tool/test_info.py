@@ -73,7 +73,7 @@ def test_live_bus_and_dead_port(bus):
 def test_no_file(folder, command):
     path = os.path.join(folder, "nowhere")
     _, err = shmbus(command, path, status=1)
-    assert err == f"shmbus {command}: path={path}: no such file; who only looks on does not create it\n"
+    assert err == f"shmbus {command}: path={path}: no such file; a read-only port does not create it\n"
 
 
 def test_shmif_with_a_port(make_bus):

@@ -150,9 +150,9 @@ def test_frames_that_cannot_be_sent(make_bus, folder):
                  lengths=[13, 20, 1514, 1515])
     (sent, octets, _), err = replay(bus, path)
     assert (sent, octets) == (2, 1528)
-    assert f"{path}: 1 frames were not sent, as they are longer than the 1514 bytes" in err
-    assert f"{path}: 1 frames were not sent, as they are shorter than 14 bytes" in err
-    assert f"{path}: 1 frames had been cut when they were captured" in err
+    assert f"{path}: 1 frames were not sent, because they are longer than the 1514 bytes" in err
+    assert f"{path}: 1 frames were not sent, because they are shorter than 14 bytes" in err
+    assert f"{path}: 1 frames were truncated when they were captured" in err
     path = write(os.path.join(folder, "none.pcap"), [bytes(1515)])
     (sent, _, _), _ = replay(bus, path, "--loop", "0")
     assert sent == 0
@@ -169,12 +169,12 @@ def test_errors(lanes, folder, source, frames):
     assert not os.path.exists(missing)
     assert "expected pcap or pcapng" in fails(lanes.path, lanes.path)
     raw = write(os.path.join(folder, "raw.pcap"), [bytes(40)], linktype=101)
-    assert f"{raw}: of link type RAW; expected Ethernet" in fails(lanes.path, raw)
+    assert f"{raw}: link type RAW; expected Ethernet" in fails(lanes.path, raw)
     assert "--rate: '10' is not right; expected a number with pps" in fails(
         lanes.path, source, "--rate", "10", status=2)
     assert "without --rate and --fast" in fails(
         lanes.path, source, "--fast", "--speed", "2", status=2)
-    assert "--rate and --fast say different things" in fails(
+    assert "--rate and --fast exclude each other" in fails(
         lanes.path, source, "--rate", "1kpps", "--fast", status=2)
     assert "--rate: '0x10pps' is not right" in fails(
         lanes.path, source, "--rate", "0x10pps", status=2)

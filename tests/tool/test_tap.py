@@ -209,7 +209,7 @@ def test_device_is_deleted(bus, ns):
     tap = Tap(bus.path, "-N", ns.name, "--up").start()
     ns.ip("link", "del", tap.device)
     assert tap.wait() == 1
-    assert f"name={tap.device}: the device is gone: somebody has deleted it" in tap.log
+    assert f"name={tap.device}: the device is gone: it was deleted" in tap.log
     tap.close(check=False)
 
 
@@ -223,7 +223,7 @@ def test_bus_is_gone(bus, ns):
 
 def test_what_cannot_be(bus, ns):
     here = ["-N", ns.name]
-    assert "shmbus tap: cannot make a tap device: it takes CAP_NET_ADMIN" in fails(
+    assert "shmbus tap: cannot make a tap device: this needs CAP_NET_ADMIN" in fails(
         bus.path, wrapper=["setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin"])
     assert "netns=nowhere: cannot open /run/netns/nowhere" in fails(bus.path, "-N", "nowhere")
     assert "name=lo: cannot be a tap" in fails(bus.path, *here, "--name", "lo")

@@ -74,7 +74,7 @@ def test_cut_bus(make_bus, fmt):
         os.truncate(bus.path, 0)
         _, err = running.communicate(timeout=LIMIT_S)
     assert running.returncode == 1
-    assert f"path={bus.path}: the bus is gone: somebody has cut the file to 0 of " in err.decode()
+    assert f"path={bus.path}: the bus is gone: its file was truncated to 0 of " in err.decode()
 
 
 def test_nobody_reads(bus):

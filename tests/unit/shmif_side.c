@@ -126,7 +126,7 @@ side_lock(struct side *s)
 {
 	const uint64_t start = shmbus_clock_mono_ns();
 
-	while (!shmbus_shmif_lock(&s->bus, &s->r.watch))
+	while (!shmbus_shmif_lock(&s->bus, &s->r.lock_wait))
 		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
 	return shmbus_clock_mono_ns() - start;
 }

@@ -94,18 +94,18 @@ transmitter_start(struct transmitter *tx, struct station *st, uint32_t queue, bo
 {
 	tx->st = st;
 	tx->races = false;
-	tx->watch = calloc(st->bus.geo.lanes, sizeof(*tx->watch));
-	assert_non_null(tx->watch);
+	tx->stalls = calloc(st->bus.geo.lanes, sizeof(*tx->stalls));
+	assert_non_null(tx->stalls);
 	assert_int_equal(shmbus_port_prepare_lane(&st->port, queue), 0);
-	shmbus_writer_start(&st->bus, &tx->w, st->port.slot, queue, tx->watch, pause,
+	shmbus_writer_start(&st->bus, &tx->w, st->port.slot, queue, tx->stalls, pause,
 			    timeout_ms * 1000 * 1000);
 }
 
 void
 transmitter_stop(struct transmitter *tx)
 {
-	free(tx->watch);
-	tx->watch = NULL;
+	free(tx->stalls);
+	tx->stalls = NULL;
 }
 
 bool

@@ -35,7 +35,7 @@ void station_announce(struct station *st, uint32_t n_txq, uint32_t n_rxq);
 struct transmitter {
 	struct station *st;
 	struct shmbus_writer w;
-	struct shmbus_watch *watch;
+	struct shmbus_stall *stalls;
 	bool races; /* readers may be copying what it overwrites; so for the receivers */
 };
 

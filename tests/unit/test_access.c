@@ -20,7 +20,7 @@
 #include "check.h"
 #include "child.h"
 #include "shmbus_clock.h"
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_lock.h"
 #include "shmbus_shmif_bus.h"
 #include "shmbus_wake.h"
@@ -229,9 +229,9 @@ be_told_why(struct child *c, void *arg)
 	if (!become_nobody())
 		return CHILD_SKIP;
 	assert_refused(path, -EACCES, "no permission to open it for reading");
-	assert_refused(path, -EACCES, "it is user 0's");
+	assert_refused(path, -EACCES, "belongs to user 0");
 	assert_refused(path, -EACCES, "mode 0600");
-	snprintf(who, sizeof(who), "this process is user %u's", geteuid());
+	snprintf(who, sizeof(who), "this process runs as user %u", geteuid());
 	assert_refused(path, -EACCES, who);
 	assert_refused(path, -EACCES, "mode=06");
 	absent = tmpdir_new_path();
@@ -305,12 +305,12 @@ go_on_without_permission(struct child *c, void *arg)
 	memset(&rx, 0, sizeof(rx));
 	receiver_start(&rx, &b, 0, station_lane(&a, 0), true);
 	transmitter_start(&tx, &a, 0, true, FOREVER_MS);
-	p.fd = shmbus_wake_watch(b.bus.file.fd);
+	p.fd = shmbus_notify_open(b.bus.file.fd);
 	assert_true(p.fd >= 0);
 
 	assert_int_equal(chmod(path, 0), 0);
 	assert_refused(path, -EACCES, "with mode 00");
-	assert_int_equal(shmbus_fate_of_port(&a.bus, a.port.slot, &why), SHMBUS_FATE_WELL);
+	assert_int_equal(shmbus_status_of_port(&a.bus, a.port.slot, &why), SHMBUS_STATUS_INTACT);
 	transmitter_send_many(&tx, 40, 1000);
 	assert_int_equal(receiver_drain(&rx), 40);
 	assert_int_equal(shmbus_port_prepare_lane(&a.port, 1), 0);
@@ -318,7 +318,7 @@ go_on_without_permission(struct child *c, void *arg)
 	assert_int_equal(shmbus_wake_ring(&a.bus), 0);
 	assert_int_equal(poll(&p, 1, 0), 1);
 	/* To begin to watch is to look at the file once more. */
-	assert_int_equal(shmbus_wake_watch(b.bus.file.fd), -EACCES);
+	assert_int_equal(shmbus_notify_open(b.bus.file.fd), -EACCES);
 	close(p.fd);
 	transmitter_stop(&tx);
 	receiver_stop(&rx);

@@ -38,7 +38,7 @@ come_and_go(const char *path, unsigned int i)
 
 	station_join(&st, path, 4, 1, LANE);
 	if (i % 16 == 0) {
-		fd = shmbus_wake_watch(st.bus.file.fd);
+		fd = shmbus_notify_open(st.bus.file.fd);
 		assert_true(fd >= 0);
 		transmitter_start(&tx, &st, 0, true, 1000);
 		receiver_start(&rx, &st, 0, station_lane(&st, 0), true);

@@ -329,13 +329,13 @@ test_watch(void **state)
 	station_join(&st, path, 2, 1, LANE);
 	holdings_count(&before);
 	fault_arm(1);
-	assert_int_equal(shmbus_wake_watch(st.bus.file.fd), -EMFILE);
+	assert_int_equal(shmbus_notify_open(st.bus.file.fd), -EMFILE);
 	assert_string_equal(fault_disarm(), "inotify_init1");
 	fault_arm(2);
-	assert_int_equal(shmbus_wake_watch(st.bus.file.fd), -ENOSPC);
+	assert_int_equal(shmbus_notify_open(st.bus.file.fd), -ENOSPC);
 	assert_string_equal(fault_disarm(), "inotify_add_watch");
 	holdings_assert_same(&before, "a watch that failed");
-	fd = shmbus_wake_watch(st.bus.file.fd);
+	fd = shmbus_notify_open(st.bus.file.fd);
 	assert_true(fd >= 0);
 	close(fd);
 	station_leave(&st, true);
@@ -352,7 +352,7 @@ test_other_ways(void **state)
 
 	(void)state;
 	station_join(&st, path, 2, 1, LANE);
-	p.fd = shmbus_wake_watch(st.bus.file.fd);
+	p.fd = shmbus_notify_open(st.bus.file.fd);
 	assert_true(p.fd >= 0);
 	fault_arm(1);
 	assert_int_equal(shmbus_wake_ring(&st.bus), 0);

@@ -526,30 +526,6 @@ test_several(void **state)
 	assert_fine(run(body_several));
 }
 
-/* Zeros of its own in place of the bus: what is done there reaches nobody. */
-static void
-test_blank(void **state)
-{
-	char *path = tmpdir_new_path();
-	struct snapshot snap;
-	struct station st;
-
-	(void)state;
-	station_join(&st, path, 4, 2, LANE);
-	snapshot_take(&snap, path);
-	assert_int_equal(shmbus_bus_blank(&st.bus), 0);
-	assert_int_equal(st.bus.file.fd, -1);
-	assert_int_equal(shmbus_port_count_peers(&st.port), 0);
-	touch_all(&st);
-	assert_int_equal(shmbus_bus_map_lane(&st.bus, 5, SHMBUS_LANE_READ), -EBADF);
-	shmbus_port_detach(&st.port);
-	shmbus_bus_close(&st.bus);
-	snapshot_assert_same(&snap);
-	snapshot_free(&snap);
-	unlink(path);
-	free(path);
-}
-
 struct traffic {
 	struct station st;
 	shmbus_a32 stop;
@@ -716,7 +692,6 @@ main(void)
 		cmocka_unit_test(test_handler_before),
 		cmocka_unit_test(test_handler_after),
 		cmocka_unit_test(test_several),
-		cmocka_unit_test(test_blank),
 		cmocka_unit_test(test_traffic),
 		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_huge),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 
 #include "check.h"
 #include "mount.h"
+#include "shmbus_wake.h"
 #include "station.h"
 #include "tmpdir.h"
 
@@ -145,6 +147,35 @@ test_half_made(void **state)
 	}
 }
 
+static bool
+readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
+static void
+test_sleep(void **state)
+{
+	struct station st;
+	int fd;
+
+	(void)state;
+	mount_pages(4);
+	station_join(&st, path, 2, 1, 0);
+	fd = shmbus_notify_open(st.bus.file.fd);
+	assert_true(fd >= 0);
+	assert_false(readable(fd));
+	assert_int_equal(shmbus_wake_ring(&st.bus), 0);
+	assert_true(readable(fd));
+	shmbus_notify_drain(fd);
+	assert_false(readable(fd));
+	close(fd);
+	station_leave(&st, true);
+	mount_end();
+}
+
 int
 main(void)
 {
@@ -153,6 +184,7 @@ main(void)
 		cmocka_unit_test(test_lane_smaller_than_a_page),
 		cmocka_unit_test(test_out_of_pages),
 		cmocka_unit_test(test_half_made),
+		cmocka_unit_test(test_sleep),
 	};
 
 	return cmocka_run_group_tests_name("hugetlbfs", tests, tmpdir_create, tmpdir_remove);

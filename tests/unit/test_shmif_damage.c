@@ -389,8 +389,8 @@ test_garbage(void **state)
 	struct bus *t = *state;
 	unsigned int i;
 
-	t->rx.r.watch.break_ns = 1;
-	t->tx.w.watch.break_ns = 1;
+	t->rx.r.lock_wait.break_ns = 1;
+	t->tx.w.lock_wait.break_ns = 1;
 	for (i = 0; i < 10000; i++) {
 		put_garbage(t, i % 2);
 		read_nonsense(t);

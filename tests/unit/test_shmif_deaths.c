@@ -113,11 +113,11 @@ inherit(const struct death *death, bool whole)
 	spare = shmbus_load(&header->spare);
 	if ((spare & ID) == dying.bus.id)
 		shmbus_store(&header->spare, (spare & ~ID) | DEAD);
-	heir.w.watch = (struct shmbus_shmif_watch){ .break_ns = MS };
-	heir.r.watch = heir.w.watch;
+	heir.w.lock_wait = (struct shmbus_shmif_lock_wait){ .break_ns = MS };
+	heir.r.lock_wait = heir.w.lock_wait;
 	if (whole) {
 		side_lock(&heir);
-		shmbus_shmif_unlock(&heir.bus, &heir.r.watch, 0);
+		shmbus_shmif_unlock(&heir.bus, &heir.r.lock_wait, 0);
 		netbsd_assert_ring(&heir.bus);
 		netbsd_receive(&k);
 	}
@@ -142,7 +142,7 @@ die_at_each_step(enum shmbus_step damaged, enum shmbus_step seen)
 	bool met = false;
 	unsigned int i;
 
-	dying.w.watch = (struct shmbus_shmif_watch){ .break_ns = MS };
+	dying.w.lock_wait = (struct shmbus_shmif_lock_wait){ .break_ns = MS };
 	watched = true;
 	side_send_one(&dying, 60);
 	remember(SHMBUS_STEP_COUNT);

@@ -70,8 +70,8 @@ steady_body(struct child *c, void *arg)
 		shmbus_store(&t->steady_sent, s.sent);
 		nanosleep(&nap, NULL);
 	}
-	shmbus_store(&t->broken, s.w.watch.broken_ours + s.r.watch.broken_ours);
-	return s.w.corrupt == 0 && s.w.watch.broken_foreign == 0 ? 0 : 2;
+	shmbus_store(&t->broken, s.w.lock_wait.broken_ours + s.r.lock_wait.broken_ours);
+	return s.w.corrupt == 0 && s.w.lock_wait.broken_foreign == 0 ? 0 : 2;
 }
 
 static int
@@ -138,7 +138,7 @@ reader_body(struct child *c, void *arg)
 		shmbus_store(&t->received, n);
 		shmbus_store(&t->overruns, s.r.overruns);
 	}
-	return s.r.corrupt + s.r.watch.broken_foreign == 0 ? 0 : 9;
+	return s.r.corrupt + s.r.lock_wait.broken_foreign == 0 ? 0 : 9;
 }
 
 /*

@@ -48,8 +48,8 @@ begin(void **state)
 	side_join(&a, path, 1);
 	side_join(&b, path, 2);
 	header = shmbus_shmif_header(&a.bus);
-	a.r.watch.break_ns = 20 * MS;
-	b.r.watch.break_ns = 20 * MS;
+	a.r.lock_wait.break_ns = 20 * MS;
+	b.r.lock_wait.break_ns = 20 * MS;
 	return 0;
 }
 
@@ -72,7 +72,7 @@ try_until_it_happens(void)
 	bool taken;
 
 	do {
-		taken = shmbus_shmif_lock(&a.bus, &a.r.watch);
+		taken = shmbus_shmif_lock(&a.bus, &a.r.lock_wait);
 		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
 	} while (!taken && event.happens != NULL);
 	assert_null(event.happens);
@@ -84,7 +84,7 @@ static void
 broken_by_another(void)
 {
 	side_lock(&b);
-	shmbus_shmif_unlock(&b.bus, &b.r.watch, 0);
+	shmbus_shmif_unlock(&b.bus, &b.r.lock_wait, 0);
 	assert_int_equal(shmbus_load(&header->lock), 0);
 	shmbus_store(&header->lock, 1);
 }
@@ -101,8 +101,8 @@ test_two_breakers(void **state)
 	/* It is let go, and can be had. */
 	shmbus_store(&header->lock, 0);
 	side_lock(&a);
-	assert_int_equal(a.r.watch.broken_foreign, 0);
-	shmbus_shmif_unlock(&a.bus, &a.r.watch, 0);
+	assert_int_equal(a.r.lock_wait.broken_foreign, 0);
+	shmbus_shmif_unlock(&a.bus, &a.r.lock_wait, 0);
 	assert_int_equal(shmbus_load(&header->lock) | shmbus_load(&header->spare), 0);
 }
 
@@ -130,8 +130,8 @@ test_claim_of_dead(void **state)
 		if (!try_until_it_happens())
 			side_lock(&a);
 		assert_int_equal(shmbus_load(&header->lock), 1);
-		assert_int_equal(a.r.watch.broken_ours, 0);
-		shmbus_shmif_unlock(&a.bus, &a.r.watch, 0);
+		assert_int_equal(a.r.lock_wait.broken_ours, 0);
+		shmbus_shmif_unlock(&a.bus, &a.r.lock_wait, 0);
 		assert_int_equal(shmbus_load(&header->lock) | shmbus_load(&header->spare), 0);
 	}
 }

@@ -176,11 +176,11 @@ test_dead(void **state)
 		assert_true(took >= (at->doubt ? 200 * MS : MS));
 		assert_int_equal(shmbus_load(&h->lock), 1);
 		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
-		assert_int_equal(b.tx.r.watch.broken_ours, at->lock);
-		assert_int_equal(b.tx.r.watch.broken_foreign, 0);
+		assert_int_equal(b.tx.r.lock_wait.broken_ours, at->lock);
+		assert_int_equal(b.tx.r.lock_wait.broken_foreign, 0);
 		/* Now it is a lock as any. */
-		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.lock_wait));
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		assert_goes_on(&b, at);
 		pair_stop(&b);
 	}
@@ -243,7 +243,7 @@ test_inherit_while_netbsd_holds(void **state)
 	side_join(&heir, b.path, 4);
 	assert_int_equal(shmbus_load(&h->lock), 1);
 	assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
-	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 	side_leave(&heir);
 	pair_stop(&b);
 }
@@ -262,25 +262,25 @@ test_living(void **state)
 	(void)state;
 	for (i = 0; i < DIM(at); i++) {
 		begin_for(&b[i], 6, &points[at[i]]);
-		b[i].rx.r.watch.break_ns = 10 * MS;
+		b[i].rx.r.lock_wait.break_ns = 10 * MS;
 		victim_start(&v[i], b[i].path, &points[at[i]]);
 	}
 	start = shmbus_clock_mono_ns();
 	do {
 		early = shmbus_clock_mono_ns() - start < NEVER_MS * MS;
 		for (i = 0; i < DIM(at); i++) {
-			assert_false(shmbus_shmif_lock(&b[i].tx.bus, &b[i].tx.r.watch));
-			assert_false(shmbus_shmif_lock(&b[i].rx.bus, &b[i].rx.r.watch));
+			assert_false(shmbus_shmif_lock(&b[i].tx.bus, &b[i].tx.r.lock_wait));
+			assert_false(shmbus_shmif_lock(&b[i].rx.bus, &b[i].rx.r.lock_wait));
 		}
 		nap_ms(1);
 	} while (early);
 	/* Dead, and it is had. */
 	for (i = 0; i < DIM(at); i++) {
-		assert_true(b[i].rx.r.watch.busy > 50);
-		assert_int_equal(b[i].rx.r.watch.broken_foreign, 0);
+		assert_true(b[i].rx.r.lock_wait.busy > 50);
+		assert_int_equal(b[i].rx.r.lock_wait.broken_foreign, 0);
 		child_kill(&v[i].child);
 		side_lock(&b[i].tx);
-		shmbus_shmif_unlock(&b[i].tx.bus, &b[i].tx.r.watch, 0);
+		shmbus_shmif_unlock(&b[i].tx.bus, &b[i].tx.r.lock_wait, 0);
 		assert_goes_on(&b[i], &points[at[i]]);
 		pair_stop(&b[i]);
 	}
@@ -301,18 +301,18 @@ test_dead_for_two(void **state)
 	child_kill(&v.child);
 	start = shmbus_clock_mono_ns();
 	do {
-		tx = shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch);
-		rx = shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch);
+		tx = shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait);
+		rx = shmbus_shmif_lock(&b.rx.bus, &b.rx.r.lock_wait);
 		assert_false(tx && rx);
 		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
 	} while (!tx && !rx);
 	for (got = 0; got < 20; got++) {
-		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
-		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait));
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.lock_wait));
 		nap_ms(1);
 	}
-	assert_int_equal(b.tx.r.watch.broken_ours + b.rx.r.watch.broken_ours, 1);
-	shmbus_shmif_unlock(tx ? &b.tx.bus : &b.rx.bus, &b.tx.r.watch, 0);
+	assert_int_equal(b.tx.r.lock_wait.broken_ours + b.rx.r.lock_wait.broken_ours, 1);
+	shmbus_shmif_unlock(tx ? &b.tx.bus : &b.rx.bus, &b.tx.r.lock_wait, 0);
 	assert_goes_on(&b, &points[2]);
 	pair_stop(&b);
 }
@@ -355,8 +355,8 @@ test_let_go_meanwhile(void **state)
 		assert_null(let_go);
 		assert_int_equal(shmbus_load(&h->lock), 1);
 		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
-		assert_int_equal(b.tx.r.watch.broken_ours, 0);
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_int_equal(b.tx.r.lock_wait.broken_ours, 0);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
 		pair_stop(&b);
 	}
@@ -377,7 +377,7 @@ test_nobodys_number(void **state)
 		shmbus_store(&h->spare, 200 | (i & 1 ? HELD | 0x5555500 : 0));
 		shmbus_store(&h->lock, i >> 1);
 		side_lock(&b.tx);
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		assert_goes_on(&b, &points[0]);
 		pair_stop(&b);
 	}
@@ -399,13 +399,13 @@ test_foreign_never(void **state)
 	start = shmbus_clock_mono_ns();
 	do {
 		early = shmbus_clock_mono_ns() - start < 500 * MS;
-		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+		assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait));
 		assert_int_equal(shmbus_load(&h->spare), 0);
 		assert_int_equal(shmbus_load(&h->lock), 1);
 	} while (early);
 	shmbus_store(&h->lock, 0);
 	assert_true(side_lock(&b.tx) < PATIENCE);
-	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 	assert_goes_on(&b, &points[0]);
 	pair_stop(&b);
 }
@@ -423,22 +423,22 @@ test_foreign_in_time(void **state)
 	side_receive(&b.rx);
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->lock, 1);
-	b.rx.r.watch.break_ns = 300 * MS;
+	b.rx.r.lock_wait.break_ns = 300 * MS;
 	assert_true(side_lock(&b.rx) >= 300 * MS);
 	assert_int_equal(shmbus_load(&h->lock), 1);
 	assert_int_equal(shmbus_load(&h->spare), b.rx.bus.id | HELD);
-	assert_int_equal(b.rx.r.watch.broken_foreign, 1);
-	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	assert_int_equal(b.rx.r.lock_wait.broken_foreign, 1);
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 	assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
 	/* A thread that slept in between has not watched. */
 	shmbus_store(&h->lock, 1);
-	b.rx.r.watch.break_ns = MS;
+	b.rx.r.lock_wait.break_ns = MS;
 	for (i = 0; i < 2 + 15; i++) {
-		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
+		assert_false(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.lock_wait));
 		nap_ms(2);
 	}
-	assert_true(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.watch));
-	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	assert_true(shmbus_shmif_lock(&b.rx.bus, &b.rx.r.lock_wait));
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 	pair_stop(&b);
 }
 
@@ -447,7 +447,7 @@ static void
 test_stopped_meanwhile(void **state)
 {
 	struct shmbus_shmif_header *h;
-	struct shmbus_shmif_watch *w;
+	struct shmbus_shmif_lock_wait *w;
 	unsigned int i, k;
 	struct pair b;
 
@@ -455,7 +455,7 @@ test_stopped_meanwhile(void **state)
 	for (i = 0; i < 2; i++) {
 		begin(&b, 6);
 		h = shmbus_shmif_header(&b.tx.bus);
-		w = &b.rx.r.watch;
+		w = &b.rx.r.lock_wait;
 		shmbus_store(&h->lock, 1);
 		/* NetBSD's, or of another thread of this port. */
 		shmbus_store(&h->spare, i == 0 ? 0 : b.rx.bus.id | HELD);
@@ -485,11 +485,11 @@ test_foreign_at_work(void **state)
 	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->lock, 1);
-	b.tx.r.watch.break_ns = 5 * MS;
+	b.tx.r.lock_wait.break_ns = 5 * MS;
 	for (i = 0; i < 40; i++) {
 		/* Too few looks to break it, so no machine is too slow for this. */
 		for (k = 0; k < 10; k++) {
-			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait));
 			nap_ms(1);
 		}
 		switch (i % 5) {
@@ -513,9 +513,9 @@ test_foreign_at_work(void **state)
 		/* Watched, at most. */
 		assert_int_equal(shmbus_load(&h->spare) & (HELD | INTENT), 0);
 	}
-	assert_int_equal(b.tx.r.watch.broken_foreign, 0);
+	assert_int_equal(b.tx.r.lock_wait.broken_foreign, 0);
 	side_lock(&b.tx);
-	assert_int_equal(b.tx.r.watch.broken_foreign, 1);
+	assert_int_equal(b.tx.r.lock_wait.broken_foreign, 1);
 	pair_stop(&b);
 }
 
@@ -537,17 +537,17 @@ test_nonsense(void **state)
 		shmbus_store(&h->spare, spare);
 		shmbus_store(&h->lock, i & 1);
 		for (k = 0; k < 60; k++) {
-			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch));
+			assert_false(shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait));
 			nap_ms(1);
 		}
 		assert_int_equal(shmbus_load(&h->spare), spare);
-		b.tx.r.watch.since_ns = 0;
-		b.tx.r.watch.break_ns = 50 * MS;
+		b.tx.r.lock_wait.since_ns = 0;
+		b.tx.r.lock_wait.break_ns = 50 * MS;
 		assert_true(side_lock(&b.tx) >= 50 * MS);
 		assert_int_equal(shmbus_load(&h->lock), 1);
 		assert_int_equal(shmbus_load(&h->spare), b.tx.bus.id | HELD);
-		assert_int_equal(b.tx.r.watch.broken_foreign, 1);
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_int_equal(b.tx.r.lock_wait.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		assert_goes_on(&b, &points[0]);
 		pair_stop(&b);
 	}
@@ -577,11 +577,11 @@ test_lock_of_nonsense(void **state)
 	(void)state;
 	for (i = 0; i < DIM(words); i++) {
 		begin(&b, 6);
-		b.tx.r.watch.break_ns = 20 * MS;
+		b.tx.r.lock_wait.break_ns = 20 * MS;
 		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, words[i]);
 		side_lock(&b.tx);
-		assert_int_equal(b.tx.r.watch.broken_foreign, 1);
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		assert_int_equal(b.tx.r.lock_wait.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		assert_int_equal(shmbus_load(&shmbus_shmif_header(&b.tx.bus)->lock), 0);
 		assert_next_arrives(&b);
 		pair_stop(&b);
@@ -600,16 +600,16 @@ test_claim_of_idle(void **state)
 	begin(&b, 6);
 	h = shmbus_shmif_header(&b.tx.bus);
 	side_receive(&b.rx);
-	b.rx.r.watch.break_ns = 20 * MS;
+	b.rx.r.lock_wait.break_ns = 20 * MS;
 	shmbus_store(&h->spare, b.rx.bus.id);
 	start = shmbus_clock_mono_ns();
-	while (!shmbus_shmif_lock(&b.tx.bus, &b.tx.r.watch)) {
+	while (!shmbus_shmif_lock(&b.tx.bus, &b.tx.r.lock_wait)) {
 		assert_true(shmbus_clock_mono_ns() - start < PATIENCE);
 		/* As an idle poll does. */
-		shmbus_shmif_lock_watch(&b.rx.bus, &b.rx.r.watch);
+		shmbus_shmif_lock_recover(&b.rx.bus, &b.rx.r.lock_wait);
 	}
-	assert_int_equal(b.rx.r.watch.broken_foreign, 1);
-	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+	assert_int_equal(b.rx.r.lock_wait.broken_foreign, 1);
+	shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 	assert_next_arrives(&b);
 	pair_stop(&b);
 }
@@ -648,7 +648,7 @@ turns_ours(struct child *c, void *arg)
 	if (!child_hear(c, &who))
 		return 1;
 	while (!shmbus_load(&t->stop)) {
-		if (!shmbus_shmif_lock(&s.bus, &s.r.watch)) {
+		if (!shmbus_shmif_lock(&s.bus, &s.r.lock_wait)) {
 			sched_yield();
 			continue;
 		}
@@ -656,10 +656,10 @@ turns_ours(struct child *c, void *arg)
 		/* Signed by its holder all the time. */
 		if (shmbus_load(&shmbus_shmif_header(&s.bus)->spare) != (s.bus.id | HELD))
 			shmbus_store(&t->bad, 2);
-		shmbus_shmif_unlock(&s.bus, &s.r.watch, 0);
+		shmbus_shmif_unlock(&s.bus, &s.r.lock_wait, 0);
 		shmbus_store(&t->done[who], n);
 	}
-	return s.r.watch.broken_ours + s.r.watch.broken_foreign == 0 ? 0 : 2;
+	return s.r.lock_wait.broken_ours + s.r.lock_wait.broken_foreign == 0 ? 0 : 2;
 }
 
 /* As NetBSD does: knows nothing but 0 and 1, and panics at anything else. */

@@ -150,7 +150,7 @@ test_locked(void **state)
 	assert_int_equal(shmbus_shmif_monitor_fetch(&t->eye.bus, &t->eye.r), -EBUSY);
 	assert_false(shmbus_shmif_has_next(&t->eye.r));
 	assert_true(shmbus_shmif_pending(&t->eye.bus, &t->eye.r));
-	assert_true(t->eye.r.watch.busy > 0);
+	assert_true(t->eye.r.lock_wait.busy > 0);
 	shmbus_store(&h->lock, 0);
 	assert_int_equal(see(&t->eye), 10);
 	/* To begin it takes such a moment, too; else it is the newest one. */
@@ -181,10 +181,10 @@ long_watched(struct side *s)
 {
 	const struct shmbus_shmif_header *h = shmbus_shmif_header(&s->bus);
 
-	s->r.watch.since_ns = 1;
-	s->r.watch.gen = shmbus_load(&h->gen);
-	s->r.watch.last = shmbus_load(&h->last);
-	s->r.watch.first = shmbus_load(&h->first);
+	s->r.lock_wait.since_ns = 1;
+	s->r.lock_wait.gen = shmbus_load(&h->gen);
+	s->r.lock_wait.last = shmbus_load(&h->last);
+	s->r.lock_wait.first = shmbus_load(&h->first);
 }
 
 /*
@@ -213,7 +213,7 @@ test_stuck(void **state)
 	/* One that comes to look now. */
 	eye_open(&late, t->path);
 	assert_int_equal(shmbus_shmif_monitor_start(&late.bus, &late.r, true), -EBUSY);
-	late.r.watch.since_ns = 1;
+	late.r.lock_wait.since_ns = 1;
 	assert_int_equal(shmbus_shmif_monitor_start(&late.bus, &late.r, true), 0);
 	while (shmbus_shmif_monitor_fetch(&late.bus, &late.r) == 0)
 		side_take(&late);
@@ -297,7 +297,7 @@ test_hostile(void **state)
 		if (i % 5 == 0)
 			shmbus_shmif_monitor_start(&t->eye.bus, &t->eye.r, i % 2 != 0);
 		if (i % 7 == 0) /* stuck for long */
-			t->eye.r.watch.since_ns = 1;
+			t->eye.r.lock_wait.since_ns = 1;
 		ret = shmbus_shmif_monitor_fetch(&t->eye.bus, &t->eye.r);
 		assert_true(ret == 0 || ret == -EBUSY || ret == -EILSEQ);
 		while (shmbus_shmif_has_next(&t->eye.r)) {
@@ -345,7 +345,7 @@ write_as_netbsd(struct side *s, uint32_t len)
 	shmbus_shmif_put(&s->bus, state.end + RECORD, frame, len);
 	if (end / DATA != state.end / DATA)
 		shmbus_store_release(&h->gen, shmbus_load(&h->gen) + 1);
-	shmbus_shmif_unlock(&s->bus, &s->r.watch, end);
+	shmbus_shmif_unlock(&s->bus, &s->r.lock_wait, end);
 }
 
 static int

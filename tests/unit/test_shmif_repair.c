@@ -170,10 +170,10 @@ known_at(uint32_t end)
 		bus_start(&b, end);
 		h = shmbus_shmif_header(&b.tx.bus);
 		netbsd_dies(&b, (enum step)step);
-		b.rx.r.watch.break_ns = MS;
+		b.rx.r.lock_wait.break_ns = MS;
 		side_lock(&b.rx);
-		assert_int_equal(b.rx.r.watch.broken_foreign, 1);
-		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+		assert_int_equal(b.rx.r.lock_wait.broken_foreign, 1);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 		assert_int_equal(shmbus_load(&h->lock) | shmbus_load(&h->spare), 0);
 		assert_true(ring_records(&b.tx.bus) > 1000);
 		/* The dead one's frame is seen if it is whole beyond doubt, else not. */
@@ -231,11 +231,11 @@ test_unknown(void **state)
 	for (step = 0; step < 2 * STEPS; step++) {
 		bus_start(&b, 300000);
 		netbsd_dies(&b, (enum step)(step / 2));
-		b.tx.w.watch.break_ns = MS;
-		b.tx.w.watch.known_end = 0;
+		b.tx.w.lock_wait.break_ns = MS;
+		b.tx.w.lock_wait.known_end = 0;
 		len = step % 2 ? 17 : 1514;
 		side_send_one(&b.tx, len);
-		assert_int_equal(b.tx.w.watch.broken_foreign, 1);
+		assert_int_equal(b.tx.w.lock_wait.broken_foreign, 1);
 		assert_true(ring_records(&b.tx.bus) > 1000);
 		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
 		assert_int_equal(b.rx.jumped + b.rx.r.overruns + b.rx.r.corrupt, 0);
@@ -265,8 +265,8 @@ test_unknown_near_the_end(void **state)
 		for (step = 0; step < STEPS; step++) {
 			bus_start(&b, DATA - before[i]);
 			netbsd_dies(&b, (enum step)step);
-			b.tx.w.watch.break_ns = MS;
-			b.tx.w.watch.known_end = 0;
+			b.tx.w.lock_wait.break_ns = MS;
+			b.tx.w.lock_wait.known_end = 0;
 			gen = shmbus_load(&shmbus_shmif_header(&b.tx.bus)->gen);
 			side_send_one(&b.tx, 1514);
 			sent = b.tx.sent;
@@ -306,15 +306,15 @@ test_stale_length(void **state)
 		assert_true(len > 60 && len <= 1514);
 		netbsd_dies(&b, STEP_LAST);
 		shmbus_shmif_put(&b.tx.bus, off, &len, sizeof(len));
-		b.tx.r.watch.break_ns = MS;
-		b.tx.r.watch.known_end = 0;
+		b.tx.r.lock_wait.break_ns = MS;
+		b.tx.r.lock_wait.known_end = 0;
 		side_lock(&b.tx);
 		/* Up to it, some that are skipped; beyond, nothing. */
 		if (more == 0)
 			assert_true(ring_records(&b.tx.bus) > records);
 		else
 			assert_int_equal(ring_records(&b.tx.bus), records);
-		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.watch, 0);
+		shmbus_shmif_unlock(&b.tx.bus, &b.tx.r.lock_wait, 0);
 		side_send_one(&b.tx, 60);
 		assert_int_equal(receive_tail(&b.rx, &b.tx), 1);
 		assert_int_equal(receive_tail(&b.slow, &b.tx), 11);
@@ -340,10 +340,10 @@ test_anew(void **state)
 		else
 			shmbus_shmif_put(&b.tx.bus, 300000 - 3000, &bad, 4);
 		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, 1);
-		b.tx.w.watch.break_ns = MS;
-		b.tx.w.watch.known_end = 0;
+		b.tx.w.lock_wait.break_ns = MS;
+		b.tx.w.lock_wait.known_end = 0;
 		side_send_one(&b.tx, 60);
-		assert_int_equal(b.tx.w.watch.broken_foreign, 1);
+		assert_int_equal(b.tx.w.lock_wait.broken_foreign, 1);
 		assert_int_equal(ring_records(&b.tx.bus), 2);
 		assert_int_equal(shmbus_shmif_header(&b.tx.bus)->first, DATA);
 		assert_int_equal(shmbus_shmif_header(&b.tx.bus)->last, RECORD);
@@ -389,9 +389,9 @@ test_anew_is_new(void **state)
 		}
 		gen = shmbus_load(&h->gen);
 		shmbus_store(&h->lock, 1);
-		b.rx.r.watch.break_ns = MS;
+		b.rx.r.lock_wait.break_ns = MS;
 		side_lock(&b.rx);
-		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 		assert_int_equal(shmbus_load(&h->first), DATA);
 		assert_int_equal(shmbus_load(&h->last), 0);
 		assert_int_equal(shmbus_load(&h->gen), gen + 2);
@@ -412,9 +412,9 @@ test_anew_without_gen(void **state)
 	h = shmbus_shmif_header(&b.tx.bus);
 	shmbus_store(&h->gen, UINT64_MAX);
 	shmbus_store(&h->lock, 1);
-	b.rx.r.watch.break_ns = MS;
+	b.rx.r.lock_wait.break_ns = MS;
 	side_lock(&b.rx);
-	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+	shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 	assert_int_equal(shmbus_load(&h->first), DATA);
 	assert_int_equal(shmbus_load(&h->last), 0);
 	assert_true(shmbus_load(&h->gen) != 0);
@@ -439,12 +439,12 @@ test_new_bus(void **state)
 			h = shmbus_shmif_header(&b.tx.bus);
 			memcpy(before, shmbus_shmif_data(&b.tx.bus), DATA);
 			netbsd_dies(&b, (enum step)step);
-			b.rx.r.watch.break_ns = MS;
+			b.rx.r.lock_wait.break_ns = MS;
 			if (!known)
-				b.rx.r.watch.known_end = 0;
+				b.rx.r.lock_wait.known_end = 0;
 			side_lock(&b.rx);
-			assert_int_equal(b.rx.r.watch.broken_foreign, 1);
-			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			assert_int_equal(b.rx.r.lock_wait.broken_foreign, 1);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 			assert_int_equal(shmbus_load(&h->gen), 0);
 			assert_int_equal(shmbus_load(&h->first), DATA);
 			/* An empty record may take the place of a frame that was not begun. */
@@ -472,15 +472,15 @@ test_new_ring(void **state)
 			h = shmbus_shmif_header(&b.tx.bus);
 			shmbus_store(&h->first, shmbus_load(&h->last));
 			shmbus_store(&h->lock, 1);
-			b.rx.r.watch.break_ns = MS;
+			b.rx.r.lock_wait.break_ns = MS;
 			side_lock(&b.rx);
-			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 			gen = shmbus_load(&h->gen);
 			memcpy(shmbus_shmif_data(&b.tx.bus) + RECORD, &lens[i], 4);
 			netbsd_dies(&b, (enum step)step);
-			b.rx.r.watch.known_end = 0;
+			b.rx.r.lock_wait.known_end = 0;
 			side_lock(&b.rx);
-			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+			shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 			assert_int_equal(shmbus_load(&h->gen), gen);
 			assert_int_equal(shmbus_load(&h->first), DATA);
 			if (step == STEP_LOCK || lens[i] > 1514)
@@ -511,10 +511,10 @@ test_two_records(void **state)
 		if (i == 3)
 			netbsd_dies(&b, STEP_LAST);
 		shmbus_store(&h->lock, 1);
-		b.rx.r.watch.break_ns = MS;
-		b.rx.r.watch.known_end = 0;
+		b.rx.r.lock_wait.break_ns = MS;
+		b.rx.r.lock_wait.known_end = 0;
 		side_lock(&b.rx);
-		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.watch, 0);
+		shmbus_shmif_unlock(&b.rx.bus, &b.rx.r.lock_wait, 0);
 		bus_stop(&b);
 	}
 }
@@ -528,13 +528,13 @@ test_doubt_of_all_lengths(void **state)
 
 	(void)state;
 	bus_start(&b, 300000);
-	b.tx.w.watch.break_ns = 1;
+	b.tx.w.lock_wait.break_ns = 1;
 	side_receive(&b.slow);
 	for (len = FRAME_MIN + 8; len <= 1514; len++) {
 		side_send_one(&b.tx, len);
 		side_receive(&b.rx);
 		shmbus_store(&shmbus_shmif_header(&b.tx.bus)->lock, 1);
-		b.tx.w.watch.known_end = 0;
+		b.tx.w.lock_wait.known_end = 0;
 		side_send_one(&b.tx, len / 2 + 9);
 		assert_true(ring_records(&b.tx.bus) != 0);
 		assert_int_equal(side_receive(&b.rx), 1);

@@ -293,7 +293,7 @@ test_number_of_descriptor(void **state)
 
 	(void)state;
 	station_join(&st, path, 3, 1, LANE);
-	in = shmbus_wake_watch(st.bus.file.fd);
+	in = shmbus_notify_open(st.bus.file.fd);
 	assert_true(in >= 0);
 	assert_true(in < st.bus.file.fd);
 	assert_int_equal(fcntl(st.bus.file.fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
@@ -304,7 +304,7 @@ test_number_of_descriptor(void **state)
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(shmbus_shmif_open_fd(&again, fd, path, 2, NULL), 0);
-	in = shmbus_wake_watch(again.file.fd);
+	in = shmbus_notify_open(again.file.fd);
 	assert_true(in >= 0);
 	assert_true(in < shmif.file.fd);
 	assert_true(in < again.file.fd);

@@ -216,7 +216,7 @@ writer(struct child *c, void *arg)
 	station_announce(&st, 1, 0);
 	transmitter_start(&tx, &st, 0, b->hold, 60000);
 	child_tell(c, st.port.slot);
-	while (tx.watch != NULL) {
+	while (tx.stalls != NULL) {
 		if (send_burst(&tx) != BURST)
 			sched_yield();
 	}

@@ -117,7 +117,7 @@ read_sleeping(void *arg)
 	struct shmbus_lane_entry *lane = shmbus_bus_lane(&s->st->bus, s->rx.r.lane);
 
 	while (s->rx.frames < s->frames) {
-		shmbus_wake_drain(s->fd);
+		shmbus_notify_drain(s->fd);
 		shmbus_wake_sleep(&s->st->bus, s->st->port.slot, 0);
 		if (shmbus_load_acquire(&lane->tail) == s->rx.r.pos) {
 			s->slept++;
@@ -135,7 +135,7 @@ read_sleeping(void *arg)
 static void
 test_sleep(void **state)
 {
-	struct shmbus_watched watched[SHMBUS_PORTS_MAX];
+	struct shmbus_sleeper sleepers[SHMBUS_PORTS_MAX];
 	struct shmbus_waker waker;
 	struct transmitter tx;
 	pthread_t thread;
@@ -148,10 +148,10 @@ test_sleep(void **state)
 	station_announce(&t.a, 1, 0);
 	station_announce(&t.b, 0, 1);
 	transmitter_start(&tx, &t.a, 0, true, 60000);
-	shmbus_waker_start(&t.a.bus, &waker, tx.w.lane, watched);
+	shmbus_waker_start(&t.a.bus, &waker, tx.w.lane, sleepers);
 	s.st = &t.b;
 	s.frames = 3000;
-	s.fd = shmbus_wake_watch(t.b.bus.file.fd);
+	s.fd = shmbus_notify_open(t.b.bus.file.fd);
 	assert_true(s.fd >= 0);
 	receiver_start(&s.rx, &t.b, 0, station_lane(&t.a, 0), true);
 	shmbus_port_set_state(&t.b.port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED |

@@ -16,7 +16,6 @@
 
 #include "check.h"
 #include "child.h"
-#include "mount.h"
 #include "shmbus_clock.h"
 #include "shmbus_wake.h"
 #include "tmpdir.h"
@@ -47,7 +46,7 @@ readable(int fd, int timeout_ms)
 struct pair {
 	struct wire w;
 	struct shmbus_waker waker;
-	struct shmbus_watched watched[SHMBUS_PORTS_MAX];
+	struct shmbus_sleeper sleepers[SHMBUS_PORTS_MAX];
 	int fd;
 };
 
@@ -56,8 +55,8 @@ pair_start(struct pair *p)
 {
 	memset(p, 0, sizeof(*p));
 	wire_start(&p->w, SHMBUS_LANE_SIZE_MIN, true, 1000);
-	shmbus_waker_start(&p->w.a.bus, &p->waker, p->w.tx.w.lane, p->watched);
-	p->fd = shmbus_wake_watch(p->w.b.bus.file.fd);
+	shmbus_waker_start(&p->w.a.bus, &p->waker, p->w.tx.w.lane, p->sleepers);
+	p->fd = shmbus_notify_open(p->w.b.bus.file.fd);
 	assert_true(p->fd >= 0);
 }
 
@@ -72,7 +71,7 @@ pair_stop(struct pair *p)
 static void
 fall_asleep(struct pair *p)
 {
-	shmbus_wake_drain(p->fd);
+	shmbus_notify_drain(p->fd);
 	shmbus_wake_sleep(&p->w.b.bus, p->w.b.port.slot, 0);
 	assert_false(readable(p->fd, 0));
 }
@@ -147,7 +146,7 @@ test_only_for_its_readers(void **state)
 	pair_start(&p);
 	shmbus_port_set_queues(&p.w.b.port, 0, 2);
 	use_interrupts(&p.w.b, true);
-	shmbus_wake_drain(p.fd);
+	shmbus_notify_drain(p.fd);
 	shmbus_wake_sleep(&p.w.b.bus, p.w.b.port.slot, 1);
 	assert_int_equal(rings_for_one(&p), 0);
 	fall_asleep(&p);
@@ -247,14 +246,14 @@ assert_heir_is_woken(struct pair *p, struct station *heir)
 	unsigned int i;
 	int fd;
 
-	fd = shmbus_wake_watch(heir->bus.file.fd);
+	fd = shmbus_notify_open(heir->bus.file.fd);
 	assert_true(fd >= 0);
 	station_announce(heir, 0, 1);
 	shmbus_store(&shmbus_bus_cursor(&heir->bus, slot, 0, p->waker.lane)->state,
 		     SHMBUS_CURSOR_ACTIVE);
 	use_interrupts(heir, true);
 	for (i = 0; i < 3; i++) {
-		shmbus_wake_drain(fd);
+		shmbus_notify_drain(fd);
 		shmbus_wake_sleep(&heir->bus, slot, 0);
 		assert_int_equal(rings_for_one(p), 1);
 		assert_true(readable(fd, 0));
@@ -408,7 +407,7 @@ test_ring(void **state)
 	memcpy(&header, p.w.a.bus.control, sizeof(header));
 	assert_int_equal(shmbus_wake_ring(&p.w.a.bus), 0);
 	assert_true(readable(p.fd, 0));
-	shmbus_wake_drain(p.fd);
+	shmbus_notify_drain(p.fd);
 	assert_false(readable(p.fd, 0));
 	bell = shmbus_bus_bell(&p.w.a.bus);
 	assert_int_equal(bell->rung, 0);
@@ -419,33 +418,6 @@ test_ring(void **state)
 	p.w.a.bus.file.hugetlb = false;
 	assert_true(readable(p.fd, 0));
 	pair_stop(&p);
-}
-
-static void
-test_hugetlbfs(void **state)
-{
-	const char *dir, *why;
-	struct station st;
-	char path[4300];
-	size_t page;
-	int fd;
-
-	(void)state;
-	dir = mount_huge(4, &page, &why);
-	if (dir == NULL)
-		skip_because("%s", why);
-	snprintf(path, sizeof(path), "%s/bus", dir);
-	station_join(&st, path, 2, 1, 0);
-	fd = shmbus_wake_watch(st.bus.file.fd);
-	assert_true(fd >= 0);
-	assert_false(readable(fd, 0));
-	assert_int_equal(shmbus_wake_ring(&st.bus), 0);
-	assert_true(readable(fd, 0));
-	shmbus_wake_drain(fd);
-	assert_false(readable(fd, 0));
-	close(fd);
-	station_leave(&st, true);
-	mount_end();
 }
 
 /*
@@ -493,7 +465,7 @@ spin(struct dice *d, unsigned int most)
 static int
 sender(struct child *c, void *arg)
 {
-	struct shmbus_watched watched[4];
+	struct shmbus_sleeper sleepers[4];
 	struct dice d = { .state = 7 };
 	struct shmbus_waker waker;
 	struct board *b = arg;
@@ -508,7 +480,7 @@ sender(struct child *c, void *arg)
 	station_join(&st, b->path, 0, 0, 0);
 	station_announce(&st, 1, 0);
 	transmitter_start(&tx, &st, 0, true, 60000);
-	shmbus_waker_start(&st.bus, &waker, tx.w.lane, watched);
+	shmbus_waker_start(&st.bus, &waker, tx.w.lane, sleepers);
 	child_tell(c, tx.w.lane);
 	for (sent = 0; !shmbus_load(&b->done);) {
 		if (shmbus_load_acquire(&b->received) != sent) {
@@ -554,7 +526,7 @@ sleeper_start(struct sleeper *s, unsigned int spin)
 	s->b->cpus = pin(0);
 	shmbus_store(&s->b->received, UINT64_MAX); /* not yet */
 	station_join(&s->st, s->b->path, 4, 1, SHMBUS_LANE_SIZE_MIN);
-	s->fd = shmbus_wake_watch(s->st.bus.file.fd);
+	s->fd = shmbus_notify_open(s->st.bus.file.fd);
 	assert_true(s->fd >= 0);
 	station_announce(&s->st, 0, 1);
 	child_start(&s->c, sender, s->b);
@@ -607,7 +579,7 @@ receive_sleeping(struct sleeper *s)
 	uint64_t latency = 0;
 
 	for (;;) {
-		shmbus_wake_drain(s->fd);
+		shmbus_notify_drain(s->fd);
 		spin(&s->dice, s->b->spin);
 		shmbus_wake_sleep(&s->st.bus, slot, 0);
 		if (shmbus_load_acquire(&lane->tail) == s->rx.r.pos) {
@@ -703,7 +675,6 @@ main(void)
 		cmocka_unit_test(test_living_user_is_not_forgotten),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_ring),
-		cmocka_unit_test(test_hugetlbfs),
 		cmocka_unit_test(test_many_sleeps),
 		cmocka_unit_test(test_begin_and_end),
 	};

@@ -41,7 +41,7 @@ wire_stop(struct wire *w)
 {
 	if (w->path == NULL)
 		return;
-	if (w->tx.watch != NULL)
+	if (w->tx.stalls != NULL)
 		transmitter_stop(&w->tx);
 	if (w->rx.buf != NULL)
 		receiver_stop(&w->rx);

@@ -13,7 +13,7 @@
 #include <rte_dev.h>
 #include <rte_version.h>
 
-/* 26.07 has one way from a class's device to its bus's device, for all buses. */
+/* 26.07: one macro leads from a class's device to its bus's device, for all buses */
 #if RTE_VERSION < RTE_VERSION_NUM(26, 7, 0, 0)
 #define RTE_BUS_DEVICE(dev, bus_dev_type) container_of(dev, __typeof__(bus_dev_type), device)
 #define RTE_CLASS_TO_BUS_DEVICE(class_dev, bus_dev_type) \
@@ -22,9 +22,9 @@
 
 #ifdef SHMBUS_OUT_OF_TREE
 /*
- * DPDK's build reads the registered strings back from the objects (pmdinfogen) and puts what
- * dpdk-pmdinfo looks for into a source file of its own. Here the macro writes it at once. The
- * parameter string must do without quotes and backslashes.
+ * DPDK's build reads the registered strings back from the objects (pmdinfogen) and generates a
+ * source file with the string for dpdk-pmdinfo. Here the macro writes that string directly. The
+ * parameter string must not contain quotes and backslashes.
  */
 #undef RTE_PMD_REGISTER_PARAM_STRING
 #define RTE_PMD_REGISTER_PARAM_STRING(name, str) \

@@ -12,7 +12,7 @@
 #if __has_include_next(<eal_export.h>)
 #include_next <eal_export.h>
 #else
-/* for gen-version-map to read, not for the compiler */
+/* read by gen-version-map, empty for the compiler */
 #define RTE_EXPORT_EXPERIMENTAL_SYMBOL(symbol, version)
 #define RTE_EXPORT_INTERNAL_SYMBOL(symbol)
 #define RTE_EXPORT_SYMBOL(symbol)

@@ -12,14 +12,14 @@
 #include <rte_version.h>
 
 /*
- * An operation that got another argument is written in the driver in its newest form. For an older
- * DPDK its definition is renamed here, and its plain name, as it stands in the ops table, is a
- * function of the older form that calls it. A function-like macro does both: it is expanded in
- * "shmbus_x(a, b)", which is the definition, and not in ".x = shmbus_x".
+ * The driver has the newest form of each operation. If an older DPDK has another form, this header
+ * renames the driver's function, and gives its plain name, which the ops table uses, to a function
+ * of the older form that calls the driver's. A function-like macro does the renaming: the compiler
+ * expands it in "shmbus_x(a, b)", the definition, and not in ".x = shmbus_x".
  */
 
 #if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
-/* 25.11: queue counters left struct rte_eth_stats for a structure of the drivers' own */
+/* 25.11: queue counters moved from struct rte_eth_stats to a structure of the driver's interface */
 #include <string.h>
 
 struct eth_queue_stats {
@@ -51,7 +51,7 @@ shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 
 #define shmbus_stats_get(dev, stats, qstats) shmbus_stats_get_compat(dev, stats, qstats)
 
-/* 25.11: the number is signed, so that it may be an error */
+/* 25.11: the number is signed and may be an error */
 int shmbus_rx_queue_count_compat(void *rx_queue);
 
 static inline uint32_t
@@ -64,14 +64,14 @@ shmbus_rx_queue_count(void *rx_queue)
 #endif /* < 25.11 */
 
 #if RTE_VERSION < RTE_VERSION_NUM(24, 3, 0, 0)
-/* 24.03: the number of packet types is returned; before, RTE_PTYPE_UNKNOWN ended them */
+/* 24.03: the number of packet types is returned; before, RTE_PTYPE_UNKNOWN ended the list */
 const uint32_t *shmbus_supported_ptypes_get_compat(struct rte_eth_dev *dev,
 	size_t *no_of_elements);
 
 static inline const uint32_t *
 shmbus_supported_ptypes_get(struct rte_eth_dev *dev)
 {
-	/* filled with the same values every time, so that nobody sees it change */
+	/* filled with the same values every time, so readers never see a change */
 	static uint32_t list[64];
 	const uint32_t *ptypes;
 	size_t i, n = 0;

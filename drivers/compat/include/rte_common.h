@@ -15,7 +15,7 @@
 #define __rte_assume(condition) do { if (!(condition)) __builtin_unreachable(); } while (0)
 #endif
 
-/* 25.03: a packed structure says so at both ends */
+/* 25.03: packed structures have a mark at both ends */
 #ifndef __rte_packed_begin
 #define __rte_packed_begin
 #define __rte_packed_end __attribute__((__packed__))

@@ -12,9 +12,9 @@
 #include <rte_version.h>
 
 /*
- * 24.11 splits in two what was one function: rte_kvargs_process() refuses a key without a value,
- * rte_kvargs_process_opt() hands it to the handler as NULL. The one function of before does the
- * latter, so a handler must be ready for NULL in any case.
+ * 24.11 splits a function in two: rte_kvargs_process() refuses a key without a value,
+ * rte_kvargs_process_opt() passes NULL to the handler. The older function passes NULL, so a handler
+ * must always accept NULL.
  */
 #if RTE_VERSION < RTE_VERSION_NUM(24, 11, 0, 0)
 #define rte_kvargs_process_opt rte_kvargs_process

@@ -10,7 +10,7 @@
 #pragma GCC system_header
 #include_next <rte_log.h>
 
-/* 24.03: lines that end themselves */
+/* 24.03: macros that add the end of the line */
 #ifndef RTE_LOG_LINE
 #define RTE_LOG_LINE(level, type, fmt, ...) RTE_LOG(level, type, fmt "\n", ##__VA_ARGS__)
 #endif

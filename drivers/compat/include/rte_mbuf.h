@@ -11,7 +11,7 @@
 #include_next <rte_mbuf.h>
 #include <rte_version.h>
 
-/* 25.03: mbufs as they lie in the pool, neither initialised nor checked beyond debugging */
+/* 25.03: mbufs in the state of the pool, not initialised, and checked in debug builds only */
 #if RTE_VERSION < RTE_VERSION_NUM(25, 3, 0, 0)
 static inline int
 rte_mbuf_raw_alloc_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int count)
@@ -26,7 +26,7 @@ rte_mbuf_raw_free_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned
 }
 #endif
 
-/* 25.11: what makes a raw mbuf an empty packet */
+/* 25.11: makes a raw mbuf an empty packet */
 #if RTE_VERSION < RTE_VERSION_NUM(25, 11, 0, 0)
 static inline void
 rte_mbuf_raw_reset_bulk(struct rte_mempool *mp, struct rte_mbuf **mbufs, unsigned int count)

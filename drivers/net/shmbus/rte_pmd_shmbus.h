@@ -7,10 +7,14 @@
 
 /**
  * @file
- * What the driver net_shmbus offers beyond the ethdev API.
+ * Functions of the driver net_shmbus beyond the ethdev API.
  *
- * Re-linking: a port with format=shmif can be moved from one bus file to
- * another, as NetBSD's "ifconfig shmif0 linkstr FILE" does.
+ * They move a port from one bus file to another, on both formats, as NetBSD's
+ * "ifconfig shmif0 linkstr FILE" does. Addresses, MTU, filters, queues, flow
+ * rules and counters of the port stay.
+ *
+ * The caller is the primary process. As with other control functions of ethdev,
+ * no other thread may use the port during the call.
  */
 
 #include <stddef.h>
@@ -23,51 +27,69 @@ extern "C" {
 #endif
 
 /**
- * Link a stopped port to a bus file, which is opened, or created as NetBSD
- * does. It leaves the bus that it was on. If this fails it stays there.
+ * Moves a stopped port to another bus.
  *
- * By the primary process, from a thread that does nothing else with the port.
+ * The file at path is a bus of the port's format, or does not exist or is empty:
+ * then the function creates a bus in it. The bus must have at least the queues
+ * that the port has been set up with.
+ *
+ * If the new bus cannot be joined, the port stays on its bus. If the new bus
+ * lacks queues or memory for them, the port is on no bus. A port whose bus is
+ * gone, or that is given the path of its own bus, leaves first: if it cannot
+ * join it is on no bus.
  *
  * @param port_id
- *   A port of net_shmbus with format=shmif.
+ *   A port of net_shmbus, of any format.
  * @param path
- *   The file, as in the devarg path.
+ *   The path of the file, as in the device argument path.
  * @return
- *   - (0) if the port is on that bus now.
+ *   - (0) if the port is on the bus now.
  *   - (-ENODEV) if there is no such port, or it is another driver's.
- *   - (-ENOTSUP) if it is not on a shmif bus, or this is a secondary process.
- *   - (-EBUSY) if the port is started.
- *   - (-EINVAL) if path is NULL or empty, (-ENAMETOOLONG) if it is too long.
- *   - another negative errno if the file is not to be had; the log says why.
+ *   - (-ENOTSUP) if the caller is a secondary process.
+ *   - (-EBUSY) if the port is started, or if a secondary process has the port.
+ *   - (-EINVAL) if path is NULL or empty; (-ENAMETOOLONG) if it is too long.
+ *   - (-ENOSPC) if the new bus has fewer queues than the port.
+ *   - another negative errno if the file cannot be opened or created, or is not
+ *     a bus of the port's format; the log gives the reason.
  */
 __rte_experimental
 int rte_pmd_shmbus_linkstr_set(uint16_t port_id, const char *path);
 
 /**
- * The bus file that a port is linked to.
+ * Writes the path of a port's bus.
+ *
+ * A secondary process may call this, too. The port may be started.
  *
  * @param port_id
  *   A port of net_shmbus, of any format.
  * @param path
- *   Where the name goes, with a zero behind it; "" if the port is on no bus.
+ *   Where the path is written, with a terminating zero; "" if the port has none.
+ *   A port whose bus is gone, or that could not join its new bus after it had
+ *   left the old one, has the path that the next start of the port joins.
  * @param size
- *   Bytes there.
+ *   The size of path in bytes.
  * @return
- *   - (0) if it was written.
- *   - (-ENODEV) as above, (-EINVAL) if path is NULL.
- *   - (-ENAMETOOLONG) if it does not fit.
+ *   - (0) if the path was written.
+ *   - (-ENODEV) if there is no such port, or it is another driver's.
+ *   - (-EINVAL) if path is NULL.
+ *   - (-ENAMETOOLONG) if the path and its zero need more than size bytes.
  */
 __rte_experimental
 int rte_pmd_shmbus_linkstr_get(uint16_t port_id, char *path, size_t size);
 
 /**
- * Take a stopped port off its bus. It may be started so; its link is down.
+ * Takes a stopped port off its bus.
+ *
+ * The port can be started without a bus; its link is down then. On a bus of lanes
+ * queues cannot be set up while the port is on no bus.
  *
  * @param port_id
- *   A port of net_shmbus with format=shmif.
+ *   A port of net_shmbus, of any format.
  * @return
  *   - (0) if the port is on no bus now.
- *   - (-ENODEV), (-ENOTSUP), (-EBUSY) as above.
+ *   - (-ENODEV) if there is no such port, or it is another driver's.
+ *   - (-ENOTSUP) if the caller is a secondary process.
+ *   - (-EBUSY) if the port is started, or if a secondary process has the port.
  */
 __rte_experimental
 int rte_pmd_shmbus_linkstr_unset(uint16_t port_id);

@@ -5,7 +5,7 @@
 #include "shmbus_announce.h"
 #include "shmbus_priv.h"
 
-/* Is there a slot to write to? */
+/* Finds the slot to write to. Returns false if there is none. */
 static bool
 find_port(struct rte_eth_dev *dev, struct shmbus_port *port)
 {
@@ -18,7 +18,7 @@ find_port(struct rte_eth_dev *dev, struct shmbus_port *port)
 	return true;
 }
 
-/* Senders heed the cursors of a port that says to have some. */
+/* Returns the bit of the state that makes senders wait for the port's cursors. */
 static uint32_t
 cursors(const struct rte_eth_dev *dev)
 {
@@ -47,8 +47,8 @@ void
 shmbus_announce_state_now(struct rte_eth_dev *dev)
 {
 	shmbus_announce_state(dev);
-	/* A1 (port_store_state): with A2 in the writer, which looks for cursors again before it
-	 * raises head the next time.
+	/* A1 (port_store_state): pairs with A2 in the writer, which looks for cursors again before
+	 * it raises head the next time.
 	 */
 	shmbus_fence_full();
 }
@@ -60,8 +60,8 @@ shmbus_announce_start(struct rte_eth_dev *dev)
 
 	if (!find_port(dev, &port))
 		return;
-	/* The state first, then the cursors: else what is sent in between could be overwritten
-	 * unread.
+	/* The state before the cursors: otherwise senders could overwrite unread frames that were
+	 * sent in between.
 	 */
 	shmbus_port_set_queues(&port, dev->data->nb_tx_queues, dev->data->nb_rx_queues);
 	shmbus_port_set_state(&port, SHMBUS_PORT_ATTACHED | cursors(dev));

@@ -6,33 +6,38 @@
 #define SHMBUS_ANNOUNCE_H
 
 /*
- * What a port says of itself in its slot on a bus of lanes. A port that has no
- * slot (on a shmif bus, on none, or one that only looks on), or whose bus is
- * another one by now, says nothing: each function does nothing then.
+ * The port's entry in its slot on a bus of lanes, which other ports read.
  *
- * Called by control paths, one at a time, but for shmbus_announce_sleep.
+ * Each function does nothing for a port without a slot (on a shmif bus, on no
+ * bus, or readonly) and for a port whose file has become another bus.
+ *
+ * Callers are control paths, one at a time; shmbus_announce_sleep() is called by
+ * the threads of the queues.
  */
 
 #include <ethdev_driver.h>
 
-/* That the port is started, its link up, whether senders are to wait for it, ... */
+/* Writes the state: started or not, link up or down, whether senders wait for the port. */
 void shmbus_announce_state(struct rte_eth_dev *dev);
 
-/* As above; and whatever is sent from the return on waits for this port, if it is to. */
+/* The same. Senders that are to wait for this port wait for all that they send after the return. */
 void shmbus_announce_state_now(struct rte_eth_dev *dev);
 
-/* The queues that the port is about to start with, before they have cursors. */
+/* Writes the number of queues before the port starts; the queues have no cursors yet. */
 void shmbus_announce_start(struct rte_eth_dev *dev);
 
-/* The port has no queues any more. */
+/* Writes that the port has no queues. */
 void shmbus_announce_stop(struct rte_eth_dev *dev);
 
 void shmbus_announce_mac(struct rte_eth_dev *dev, const uint8_t *mac);
 
-/* The port uses interrupts from now on, as its state says, or no longer. Takes milliseconds. */
+/*
+ * Tells senders that the port uses interrupts from now on (begins), or no longer. The
+ * state has been written before. Takes milliseconds.
+ */
 void shmbus_announce_intr(struct rte_eth_dev *dev, bool begins);
 
-/* An Rx queue goes to sleep, or has risen. By the queue's thread. */
+/* Writes that an Rx queue sleeps or is awake. Called by the queue's thread. */
 void shmbus_announce_sleep(struct rte_eth_dev *dev, uint16_t id, bool asleep);
 
 #endif /* SHMBUS_ANNOUNCE_H */

@@ -3,9 +3,9 @@
  */
 
 /*
- * Device arguments, one parser a kind of value, all keys in one table: to add
- * a key is to add a line. A parser that does not know a value says no; what
- * would be right is told here, from the table.
+ * Device arguments: a parser for each kind of value, and one table with all keys. A
+ * new key is a new line of the table. A parser only refuses a bad value; the message
+ * takes the valid values from the table.
  */
 
 #include <ctype.h>
@@ -25,10 +25,10 @@ struct key {
 	const char *name;
 	int (*parse)(const char *value, struct shmbus_args *args);
 	const char *expects;
-	enum shmbus_wire_format only; /* SHMBUS_WIRE_AUTO: every format has it */
+	enum shmbus_wire_format only; /* the format that has it; SHMBUS_WIRE_AUTO: all */
 };
 
-/* A whole decimal number up to max and nothing behind it. */
+/* Parses a decimal number up to max. Text behind it is an error if rest is NULL. */
 static int
 parse_number(const char *value, uint64_t max, uint64_t *number, const char **rest)
 {
@@ -143,7 +143,7 @@ parse_mode(const char *value, struct shmbus_args *args)
 	if (value[0] < '0' || value[0] > '7')
 		return -EINVAL;
 	mode = strtoul(value, &end, 8);
-	/* Without reading and writing its owner could not use the file. */
+	/* The owner needs read and write permission to use the file. */
 	if (*end != '\0' || mode > 0777 || (mode & 0600) != 0600)
 		return -EINVAL;
 	args->mode = (uint32_t)mode;
@@ -295,17 +295,17 @@ take_one(const char *name, const char *value, void *opaque)
 		return unknown_key(name, value);
 	bit = UINT32_C(1) << (key - keys);
 	if (args->given & bit) {
-		SHMBUS_LOG(ERR, "%s=%s: given twice", name, value);
+		SHMBUS_LOG(ERR, "%s=%s: given twice; give it once", name, value);
 		return -EINVAL;
 	}
 	args->given |= bit;
 	ret = key->parse(value, args);
 	if (ret != 0)
-		SHMBUS_LOG(ERR, "%s=%.128s: not understood; it takes %s", name, value, key->expects);
+		SHMBUS_LOG(ERR, "%s=%.128s: not understood; the value is %s", name, value, key->expects);
 	return ret;
 }
 
-/* A port that only looks on makes no file and sends nothing. */
+/* Refuses keys that a readonly port has no use for: it creates no file and sends nothing. */
 static int
 check_readonly(const struct shmbus_args *args)
 {
@@ -342,14 +342,14 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 		return 0;
 	list = rte_kvargs_parse(params, NULL);
 	if (list == NULL) {
-		SHMBUS_LOG(ERR, "%s: not a list of key=value", params);
+		SHMBUS_LOG(ERR, "%s: not a list of key=value, separated by commas", params);
 		return -EINVAL;
 	}
 	for (i = 0; i < list->count && ret == 0; i++)
 		ret = take_one(list->pairs[i].key, list->pairs[i].value, args);
 	rte_kvargs_free(list);
 	if (ret == 0 && args->path[0] == '\0' && args->format != SHMBUS_WIRE_SHMIF) {
-		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus");
+		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus; give a path");
 		ret = -EINVAL;
 	}
 	return ret == 0 ? check_readonly(args) : ret;
@@ -364,7 +364,7 @@ shmbus_args_suit(const struct shmbus_args *args, enum shmbus_wire_format format)
 		if (!(args->given & UINT32_C(1) << i) || keys[i].only == ANY ||
 		    keys[i].only == format)
 			continue;
-		SHMBUS_LOG(ERR, "path=%s: %s= is nothing that a %s bus has; leave it out", args->path,
+		SHMBUS_LOG(ERR, "path=%s: %s= has no meaning on a %s bus; leave it out", args->path,
 			   keys[i].name, format == SHMIF ? "shmif" : "lanes");
 		return -EINVAL;
 	}

@@ -5,7 +5,7 @@
 #ifndef SHMBUS_ARGS_H
 #define SHMBUS_ARGS_H
 
-/* The device arguments: what stands behind --vdev=net_shmbusN, */
+/* The device arguments: the text behind "--vdev=net_shmbusN,". */
 
 #include <limits.h>
 #include <stdbool.h>
@@ -28,11 +28,11 @@ enum shmbus_carrier {
 };
 
 struct shmbus_args {
-	char path[PATH_MAX]; /* "": on no bus yet, for shmif only */
+	char path[PATH_MAX]; /* "": on no bus; as a device argument for shmif only */
 	enum shmbus_wire_format format;
 	struct rte_ether_addr mac;
 	bool mac_given;
-	uint32_t ports; /* 0: not given; so for the next two */
+	uint32_t ports; /* 0: not given; the same for the next two */
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
 	uint32_t mode;      /* permission bits; 0: not given */
@@ -41,20 +41,20 @@ struct shmbus_args {
 	enum shmbus_carrier carrier;
 	int numa; /* a node, or SHMBUS_NUMA_... */
 	bool unlink;
-	bool readonly; /* look on only */
-	bool ptypes_always; /* whether the application asks for packet types or not */
-	bool quiet; /* shmif: wake no sleepers */
+	bool readonly; /* receive only, take no slot */
+	bool ptypes_always; /* packet types even if the application does not ask for them */
+	bool quiet; /* shmif: do not wake sleepers */
 	uint32_t lock_break_ms;
-	uint32_t given; /* which keys were, a bit each; for shmbus_args_suit */
+	uint32_t given; /* a bit for each key that was given; for shmbus_args_suit */
 };
 
 /*
- * Read the device arguments; NULL or "" gives the defaults. Each mistake is
- * logged with its key and value. 0 or -errno.
+ * Reads the device arguments; NULL or "" gives the defaults. Returns 0, or -errno
+ * after logging the mistake with its key and value.
  */
 int shmbus_args_parse(struct shmbus_args *args, const char *params);
 
-/* Is there a key that a bus of this format knows nothing of? Logged. 0 or -EINVAL. */
+/* Returns 0, or -EINVAL, logged, if a key was given that has no meaning on this format. */
 int shmbus_args_suit(const struct shmbus_args *args, enum shmbus_wire_format format);
 
 #endif /* SHMBUS_ARGS_H */

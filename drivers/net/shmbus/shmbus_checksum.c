@@ -10,10 +10,10 @@
 #include "shmbus_mbuf.h"
 #include "shmbus_vlan.h"
 
-/* Where the checksum of UDP stands. */
+/* The offset of the checksum in a UDP header. */
 #define UDP_CKSUM_OFF 6u
 
-/* Headers of a segment that is made in several mbufs: more than IP and TCP can have. */
+/* Room for the headers of a segment in several mbufs: more than IP and TCP can have. */
 #define HEAD_MAX 512u
 
 /* An IP header, and a copy of its bytes. */
@@ -31,7 +31,7 @@ read_ip(const struct rte_mbuf *m, uint32_t off, struct mbuf_ip *ip)
 	       shmbus_ip_read(&ip->ip, ip->bytes, there);
 }
 
-/* shmbus_ip_l4_len() of a frame in mbufs. */
+/* As shmbus_ip_l4_len(), for a frame in mbufs. */
 static uint32_t
 l4_len(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off, uint32_t l4_off,
        uint8_t l4)
@@ -45,8 +45,9 @@ l4_len(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off, ui
 }
 
 /*
- * The sum of bytes of a frame in mbufs, which has them. rte_raw_cksum_mbuf() of
- * DPDK 22.11 is wrong where a segment of odd length is followed by another one.
+ * Returns the sum of len bytes of a frame in mbufs; the frame is long enough.
+ * rte_raw_cksum_mbuf() of DPDK 22.11 is wrong if a segment of odd length is not the
+ * last.
  */
 static uint32_t
 sum_chain(const struct rte_mbuf *m, uint32_t off, uint32_t len)
@@ -87,7 +88,7 @@ shmbus_checksum_kinds(const struct shmbus_rxq *q, const struct shmbus_request *r
 	return kinds;
 }
 
-/* Tell the application what was left out. */
+/* Flags the checksum that the queue does not compute. */
 static void
 tell_kinds(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
 {
@@ -131,7 +132,7 @@ shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
 
 	if (shmbus_fill_stash(q, 1) == 0)
 		return -ENOMEM;
-	/* Before it goes into mbufs: if there are not enough, it is done once more, and nothing changes. */
+	/* Before the copy into mbufs. Without mbufs the next poll repeats it, to no effect. */
 	if (!finish(bytes, len, req, kinds))
 		return -EINVAL;
 	*m = q->stash[--q->n_stash];
@@ -144,7 +145,7 @@ shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
 	return 0;
 }
 
-/* A segment whose headers and payload do not fit one mbuf. */
+/* Makes a segment that does not fit one mbuf. */
 static int
 segment_in_chain(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf *m)
 {
@@ -200,7 +201,7 @@ verify_l4(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off,
 	if (l4 == SHMBUS_REQUEST_UDP) {
 		if (!shmbus_chain_read(m, l4_off + UDP_CKSUM_OFF, &field, sizeof(field)))
 			return RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
-		/* None was sent: over IPv4 that may be, over IPv6 not. */
+		/* 0: sent without a checksum, which IPv4 allows and IPv6 does not. */
 		if (field == 0)
 			return ip->v6 ? RTE_MBUF_F_RX_L4_CKSUM_BAD : RTE_MBUF_F_RX_L4_CKSUM_UNKNOWN;
 	}
@@ -221,13 +222,13 @@ shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 		return;
 	if (!read_ip(m, h.l3_off, &ip) || ip.ip.v6 != !!RTE_ETH_IS_IPV6_HDR(h.ptype))
 		return;
-	/* IPv6 has no sum that could be wrong. */
+	/* An IPv6 header has no checksum, so it is always good. */
 	if ((q->offloads & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) &&
 	    (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == 0)
 		m->ol_flags |= ip.ip.v6 || sum_chain(m, h.l3_off, ip.ip.len) == 0xffff ?
 			       RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
 
-	/* A fragment has no checksum of its own, and is of a type of its own. */
+	/* A fragment has a type of its own, and no checksum that could be verified. */
 	if ((h.ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
 		l4 = SHMBUS_REQUEST_TCP;
 	else if ((h.ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP)
@@ -242,7 +243,7 @@ shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 
 /* ---- frames to be sent */
 
-/* The request that the flags of an mbuf make, with the queue's offloads. */
+/* Writes the request that the flags of an mbuf and the queue's offloads make. */
 static void
 read_wishes(uint64_t offloads, const struct rte_mbuf *m, struct shmbus_request *req)
 {
@@ -264,7 +265,7 @@ read_wishes(uint64_t offloads, const struct rte_mbuf *m, struct shmbus_request *
 	}
 }
 
-/* In a tunnel what is asked for concerns the inner headers; l2_len begins behind the outer ones. */
+/* Returns the length of a tunnel's outer headers: requests and l2_len concern the inner ones. */
 static uint32_t
 outer_len(const struct rte_mbuf *m)
 {
@@ -293,7 +294,7 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 	if (req->flags & SHMBUS_REQUEST_SEGMENT) {
 		if (outer != 0)
 			return false;
-		/* The length changes, so the header's checksum does. */
+		/* The length in the header changes, and with it the header's checksum. */
 		if (!ip.ip.v6)
 			req->flags |= SHMBUS_REQUEST_IP_CKSUM;
 		req->data_off = (uint16_t)(req->l4_off + m->l4_len);
@@ -317,11 +318,11 @@ shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, ui
 	return (uint32_t)req->data_off + req->segment <= q->max_len;
 }
 
-/* 0, or what is wrong with it. */
+/* Returns 0, or the errno of rte_eth_tx_prepare(). */
 static int
 check_wishes(const struct shmbus_txq *q, const struct rte_mbuf *m)
 {
-	/* What is asked for, and what describes the packet. */
+	/* Flags of offloads, and flags that describe the packet. */
 	static const uint64_t known =
 		RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG |
 		RTE_MBUF_F_TX_VLAN | RTE_MBUF_F_TX_QINQ | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6 |

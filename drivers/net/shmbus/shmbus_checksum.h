@@ -6,25 +6,26 @@
 #define SHMBUS_CHECKSUM_H
 
 /*
- * Checksums and segmentation that a sender leaves to others: what mbufs say of
- * them. The work itself is the finisher's (base/station/shmbus_finish.h).
+ * Checksums and segmentation that a sender leaves to the receivers: the flags of
+ * mbufs. The finisher (base/station/shmbus_finish.h) does the work.
  *
  * Theory of operation
  *
- * A checksum protects a frame on its way, and on this way nothing happens to
- * it. So a sender with the Tx offload computes none: a request travels with the
- * frame (base/shmbus_request.h). A receiver with the Rx offload is told that
- * nothing is wrong with the content (RTE_MBUF_F_RX_L4_CKSUM_NONE), and one with
- * RTE_ETH_RX_OFFLOAD_TCP_LRO gets a TCP packet that is to be segmented whole.
- * All others get plain frames, in which their driver has put what was missing.
- * A shmif bus carries no requests: there the sender's driver does it.
+ * A checksum protects a frame on its way, and this way does not damage frames.
+ * So a sender with the Tx offload computes no checksum: a request travels with
+ * the frame (base/lanes/shmbus_request.h). A receiver with the Rx offload gets
+ * RTE_MBUF_F_RX_L4_CKSUM_NONE: the content is right. A receiver with
+ * RTE_ETH_RX_OFFLOAD_TCP_LRO gets a TCP packet whole that is to be segmented.
+ * All other receivers get plain frames: their driver computes the checksums and
+ * cuts the segments. A shmif bus carries no requests: the sender's driver does
+ * the work there.
  *
- * The header of IPv4 is finished for everybody. A router changes it, goes on
- * from the sum that it finds, and passes it on to receivers that know of no
- * request; and 20 bytes cost next to nothing.
+ * The checksum of an IPv4 header is computed for every receiver. A router updates
+ * the sum that it finds in the header and passes the packet on to receivers
+ * without requests; and 20 bytes cost next to nothing.
  *
- * A request may come from a liar. It is used on a frame that has been copied,
- * and its offsets are held against that copy.
+ * A hostile sender may write a false request. The request is applied to a copy of
+ * the frame, and its offsets are checked against that copy.
  */
 
 #include "base/station/shmbus_finish.h"
@@ -39,40 +40,46 @@
 #define SHMBUS_TX_CHECKSUMS \
 	(RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
 
-/* Flags of an mbuf that may make a request. */
+/* Flags of an mbuf that may lead to a request. */
 #define SHMBUS_TX_WISHES \
 	(RTE_MBUF_F_TX_IP_CKSUM | RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG)
 
 /*
- * Writes into req what the queue has to do for this mbuf; req->flags 0: nothing.
- * The frame grows by growth bytes of VLAN tags before it is sent. Returns false
- * if what the mbuf asks for cannot be done with this frame.
+ * Writes the request of this mbuf into req; req->flags is 0 if it has none. VLAN
+ * tags make the frame growth bytes longer before it is sent. Returns false if
+ * the frame does not allow the request.
  */
 bool shmbus_checksum_request(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth,
 			     struct shmbus_request *req);
 
-/* Returns the kinds of checksums of a request that the queue computes for its application. */
+/* Returns the checksums of a request that the queue computes for its application. */
 uint8_t shmbus_checksum_kinds(const struct shmbus_rxq *q, const struct shmbus_request *req);
 
 /*
- * Does in a frame that was received what its request asks for. The headers, or
- * all bytes if a checksum of TCP or UDP is to be computed, lie in the first
- * mbuf. Returns false if the frame is not what its request says.
+ * Carries out the request of a received frame. The first mbuf holds the headers,
+ * or the whole frame if a checksum of TCP or UDP is to be computed. Returns
+ * false if the frame does not fit its request.
  */
 bool shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 			    const struct shmbus_request *req);
 
-/* The same for flat bytes, which become a chain of mbufs. -ENOMEM: no mbufs; -EINVAL. */
+/*
+ * Carries out the request on flat bytes and copies them into a chain of mbufs. Returns 0,
+ * -ENOMEM without mbufs, or -EINVAL if the frame does not fit its request.
+ */
 int shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
 			  const struct shmbus_request *req, struct rte_mbuf **m);
 
-/* The next segment of a packet, as mbufs. -ENOMEM, and tso is as before; -EINVAL. */
+/*
+ * Makes the next segment of a packet, as mbufs. Returns 0, -ENOMEM without mbufs (tso is
+ * unchanged), or -EINVAL if the packet does not fit its request.
+ */
 int shmbus_checksum_segment(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf **m);
 
-/* Says in the mbuf's flags whether the checksums are right, where nothing is said yet. */
+/* Sets the mbuf's flags GOOD or BAD for the checksums that have no flag yet. */
 void shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m);
 
-/* eth_tx_prep_t: are these frames that the queue can send? Nothing has to be prepared in them. */
+/* eth_tx_prep_t: returns how many of the frames the queue can send. It changes none of them. */
 uint16_t shmbus_tx_prepare(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
 #endif /* SHMBUS_CHECKSUM_H */

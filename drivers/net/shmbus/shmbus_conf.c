@@ -3,11 +3,11 @@
  */
 
 /*
- * What the application configures: struct rte_eth_conf, and flow control.
+ * The application's configuration: struct rte_eth_conf, and flow control.
  *
- * What it may ask for in struct rte_eth_conf and the port has not:
- * ethdev compares offloads and types of RSS with what the port says it has, but
- * takes the rest as it is: without a word from here it would be ignored.
+ * ethdev checks offloads and RSS types against the port's capabilities. It does not
+ * check the other fields of struct rte_eth_conf. This file refuses the values that
+ * the port does not support; otherwise they would be ignored silently.
  */
 
 #include "shmbus_announce.h"
@@ -21,7 +21,7 @@ check_speed(const struct rte_eth_dev *dev)
 	const uint32_t speeds = dev->data->dev_conf.link_speeds;
 	const uint32_t only = RTE_ETH_LINK_SPEED_FIXED | SHMBUS_SPEED_CAPA;
 
-	/* Otherwise it is a list to agree on with a peer, and there is nobody to ask. */
+	/* Without FIXED it is a list for autonegotiation, and there is no link partner. */
 	if ((speeds & RTE_ETH_LINK_SPEED_FIXED) == 0 || speeds == only)
 		return 0;
 	SHMBUS_LOG(ERR, "port %u: link_speeds %#x: the only fixed speed is 100G (%#x)",
@@ -36,7 +36,7 @@ check_txmode(const struct rte_eth_dev *dev)
 	const char *what;
 
 	if (txmode->mq_mode != RTE_ETH_MQ_TX_NONE) {
-		SHMBUS_LOG(ERR, "port %u: txmode.mq_mode %d: only none (%d) is there",
+		SHMBUS_LOG(ERR, "port %u: txmode.mq_mode %d: only RTE_ETH_MQ_TX_NONE (%d) is supported",
 			   dev->data->port_id, (int)txmode->mq_mode, (int)RTE_ETH_MQ_TX_NONE);
 		return -ENOTSUP;
 	}
@@ -48,7 +48,7 @@ check_txmode(const struct rte_eth_dev *dev)
 		what = "hw_vlan_insert_pvid";
 	else
 		return 0;
-	SHMBUS_LOG(ERR, "port %u: txmode.%s 1: there is no such thing, it must be 0",
+	SHMBUS_LOG(ERR, "port %u: txmode.%s 1: not supported; it must be 0",
 		   dev->data->port_id, what);
 	return -ENOTSUP;
 }
@@ -62,13 +62,14 @@ shmbus_conf_check(const struct rte_eth_dev *dev)
 }
 
 /*
- * Flow control of Ethernet, in terms of a bus of lanes:
+ * Flow control of Ethernet, on a bus of lanes:
  *
- *   RX_PAUSE  heed pause frames: what this port sends waits for slow receivers
- *   TX_PAUSE  send pause frames: what others send waits for this port
+ *   mode      on Ethernet                 on the bus
+ *   RX_PAUSE  the port heeds pause frames   the port waits for slow receivers
+ *   TX_PAUSE  the port sends pause frames   senders wait for this port
  *
- * There are no pause frames. A sender sees how far each receiver is, and a
- * receiver says in its slot whether it is to be looked at.
+ * There are no pause frames. A sender reads how far each receiver has come, and a
+ * receiver writes into its slot whether senders are to wait for it.
  */
 
 static bool
@@ -86,7 +87,7 @@ shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 		return -ENOTSUP;
 	memset(conf, 0, sizeof(*conf));
 	conf->pause_time = (uint16_t)RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX);
-	conf->mac_ctrl_frame_fwd = 1; /* whatever comes is a frame like any other */
+	conf->mac_ctrl_frame_fwd = 1; /* a pause frame is a frame like any other */
 	if (priv->args.pause)
 		conf->mode = priv->lanes.holds ? RTE_ETH_FC_FULL : RTE_ETH_FC_RX_PAUSE;
 	else
@@ -94,7 +95,7 @@ shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 	return 0;
 }
 
-/* What is there to be set besides the mode and the time? Nothing. */
+/* Refuses all settings but the mode and the time. */
 static int
 check(const struct rte_eth_dev *dev, const struct rte_eth_fc_conf *conf)
 {
@@ -130,7 +131,7 @@ shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 		return ret;
 	pause = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_RX_PAUSE;
 	priv->args.pause = pause;
-	/* None given: as it is. A time that get could not tell stays, if it is given back unchanged. */
+	/* 0 keeps the time. So does 65535 for a longer time, which flow_ctrl_get cannot return. */
 	if (pause && conf->pause_time != 0 &&
 	    conf->pause_time != RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX))
 		priv->args.pause_timeout_ms = conf->pause_time;

@@ -5,14 +5,14 @@
 #ifndef SHMBUS_CONF_H
 #define SHMBUS_CONF_H
 
-/* What the application configures. */
+/* struct rte_eth_conf and flow control. */
 
 #include <ethdev_driver.h>
 
-/* Nominal: there is no clock that frames would be sent by. */
+/* Nominal: no clock limits the speed of frames. */
 #define SHMBUS_SPEED_CAPA RTE_ETH_LINK_SPEED_100G
 
-/* Refuse what is asked for in dev->data->dev_conf and is not there. 0 or -errno, logged. */
+/* Checks dev->data->dev_conf for features that the port lacks. Returns 0, or -errno, logged. */
 int shmbus_conf_check(const struct rte_eth_dev *dev);
 
 int shmbus_flow_ctrl_get(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf);

@@ -4,8 +4,9 @@
 
 /*
  * net_shmbus: a port on an Ethernet segment whose wire is a file in shared
- * memory. Here: how the port comes, is configured, and goes. The primary
- * process owns the slot on the bus; secondaries use it (shmbus_secondary.c).
+ * memory. This file: probe, configuration, start, stop and close of a port. The
+ * primary process owns the slot on the bus; secondary processes use it
+ * (shmbus_secondary.c).
  */
 
 #include <stdlib.h>
@@ -23,18 +24,20 @@
 #include "shmbus_checksum.h"
 #include "shmbus_conf.h"
 #include "shmbus_announce.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_fast_path.h"
 #include "shmbus_filter.h"
 #include "shmbus_flow.h"
 #include "shmbus_info.h"
 #include "shmbus_intr.h"
 #include "shmbus_limit.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
 #include "shmbus_ptype.h"
 #include "shmbus_queue.h"
 #include "shmbus_relink.h"
+#include "shmbus_rss.h"
 #include "shmbus_stats.h"
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
@@ -106,7 +109,7 @@ close_primary(struct rte_eth_dev *dev)
 	shmbus_steer_close(dev);
 	shmbus_wire_leave(shmbus_wire(dev), shmbus_priv(dev)->args.unlink);
 	shmbus_mp_unserve(dev);
-	/* Part of dev_private, which ethdev frees by itself. */
+	/* A part of dev_private, which ethdev frees. */
 	dev->data->mac_addrs = NULL;
 }
 
@@ -156,7 +159,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
-	/* A shmif bus has no long frames, and times of clocks that nobody knows. */
+	/* A shmif bus has no long frames, and its times are of unknown clocks. */
 	if (priv->format == SHMBUS_WIRE_LANES) {
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_TCP_LRO;
 		info->max_lro_pkt_size = priv->max_frame;
@@ -190,7 +193,7 @@ static int
 shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock)
 {
 	if (shmbus_priv(dev)->format != SHMBUS_WIRE_LANES)
-		return -ENOTSUP; /* there are none */
+		return -ENOTSUP; /* shmif has no Rx timestamps */
 	*clock = shmbus_clock_real_ns();
 	return 0;
 }
@@ -254,12 +257,12 @@ static const struct eth_dev_ops primary_ops = {
 };
 
 /*
- * In a secondary process. What changes the port says no there. Where ethdev acts
- * before it asks the driver, so that a refusal would come too late (it lets go
- * of queues, takes the burst functions away, forgets an address), there is no
- * operation at all, and the application is told -ENOTSUP.
+ * The operations in a secondary process. An operation that changes the port refuses
+ * there. Some operations are missing: ethdev does a part of their work before it
+ * calls the driver (releases queues, removes the burst functions, deletes an
+ * address), so a refusal would come too late. The application gets -ENOTSUP.
  */
-const struct eth_dev_ops shmbus_secondary_ops = {
+static const struct eth_dev_ops secondary_ops = {
 	.dev_start = shmbus_dev_start,
 	.dev_close = shmbus_dev_close,
 	.dev_infos_get = shmbus_dev_infos_get,
@@ -309,27 +312,7 @@ const struct eth_dev_ops shmbus_secondary_ops = {
 	.xstats_reset = shmbus_xstats_reset,
 };
 
-void
-shmbus_set_fast_path(struct rte_eth_dev *dev)
-{
-	const struct shmbus_ops *ops = shmbus_ops(dev);
-
-	dev->rx_pkt_burst = ops->rx_burst;
-	dev->tx_pkt_burst = shmbus_priv(dev)->args.readonly ? rte_eth_pkt_burst_dummy :
-							       ops->tx_burst;
-	dev->tx_pkt_prepare = shmbus_tx_prepare;
-	dev->rx_queue_count = shmbus_rx_queue_count;
-	dev->rx_descriptor_status = shmbus_rx_descriptor_status;
-	dev->tx_descriptor_status = shmbus_tx_descriptor_status;
-}
-
-bool
-shmbus_is_our_port(const struct rte_eth_dev *dev)
-{
-	return dev->dev_ops == &primary_ops || dev->dev_ops == &shmbus_secondary_ops;
-}
-
-/* b2:a0 is locally administered; the rest is by chance. */
+/* b2:a0 is locally administered; the other bytes are random. */
 static void
 random_mac(struct rte_ether_addr *mac)
 {
@@ -404,7 +387,7 @@ probe_primary(struct rte_vdev_device *vdev)
 	if (ret != 0)
 		goto err_unserve;
 	dev->data->mac_addrs = shmbus_priv(dev)->macs;
-	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS: that knows of 16 queues only. */
+	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS, which is limited to 16 queues. */
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	dev->data->promiscuous = 0;
 	dev->dev_ops = &primary_ops;
@@ -427,8 +410,8 @@ shmbus_probe(struct rte_vdev_device *vdev)
 {
 	int ret;
 
-	ret = shmbus_is_primary() ? probe_primary(vdev) : shmbus_secondary_probe(vdev);
-	/* EAL takes that for a device that is there already, and goes on as if all were well. */
+	ret = shmbus_is_primary() ? probe_primary(vdev) : shmbus_secondary_probe(vdev, &secondary_ops);
+	/* EAL takes -EEXIST for a device that exists already, and would go on without an error. */
 	return ret == -EEXIST ? -EINVAL : ret;
 }
 
@@ -456,7 +439,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"mac=<xx:xx:xx:xx:xx:xx> "
 	"ports=<1..256> "
 	"queues=<1..64> "
-	"lane_size=<bytes|nK|nM> "
+	"lane_size=<bytes|nK|nM|nG> "
 	"mode=<octal> "
 	"pause=on|off "
 	"pause_timeout_ms=<n> "

@@ -3,10 +3,10 @@
  */
 
 /*
- * Which frames a port takes that is not promiscuous: to its addresses, broadcast, the multicast
- * that it asked for; and of these the ones that the VLAN filter lets pass.
+ * The receive filter of a port that is not promiscuous. It accepts frames to the port's
+ * addresses, to broadcast and to the port's multicast, if the VLAN filter accepts them too.
  *
- * Threads that receive read the tables of addresses while another changes
+ * Receiving threads read the tables of addresses while a control thread changes
  * them. An address that stays keeps its place, so no frame to it is lost.
  */
 
@@ -14,11 +14,11 @@
 
 #include "shmbus_announce.h"
 #include "shmbus_filter.h"
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_vlan.h"
 
-/* No address is 0, not even the one of zeros: that is an empty place. */
+/* Returns the table's form of an address. It is never 0, which marks an empty place. */
 static inline uint64_t
 key_of(const uint8_t *addr)
 {
@@ -26,12 +26,6 @@ key_of(const uint8_t *addr)
 
 	memcpy(&key, addr, RTE_ETHER_ADDR_LEN);
 	return key | UINT64_C(1) << 63;
-}
-
-uint64_t
-shmbus_filter_own(const struct shmbus_priv *priv)
-{
-	return shmbus_load(&priv->filter.unicast[0]) & ~(UINT64_C(1) << 63);
 }
 
 static int
@@ -65,7 +59,7 @@ shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint3
 	return mine && shmbus_vlan_accepts(dev, frame, len);
 }
 
-/* ethdev changes data->promiscuous and all_multicast only after these have returned 0. */
+/* ethdev sets data->promiscuous only after the operation; the queues' flags need it now. */
 static int
 set_promiscuous(struct rte_eth_dev *dev, bool on)
 {
@@ -101,7 +95,7 @@ shmbus_allmulticast_disable(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* The place of an address is ethdev's, as in dev->data->mac_addrs. */
+/* An address has the same place as in ethdev's dev->data->mac_addrs. */
 static void
 unicast_set(struct shmbus_filter *f, uint32_t place, uint64_t key)
 {
@@ -121,7 +115,7 @@ shmbus_mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 {
 	if (!shmbus_is_primary())
 		return SHMBUS_REFUSED;
-	/* ethdev stores it in mac_addrs[0] once this has returned. */
+	/* ethdev stores the address in mac_addrs[0] after the return. */
 	shmbus_announce_mac(dev, mac->addr_bytes);
 	unicast_set(&shmbus_priv(dev)->filter, 0, key_of(mac->addr_bytes));
 	shmbus_queues_update(dev);
@@ -134,7 +128,7 @@ shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uint32_
 {
 	if (!shmbus_is_primary())
 		return SHMBUS_REFUSED;
-	/* A pool is one of VMDq's. Multicast has a list of its own. */
+	/* Pools belong to VMDq. Multicast addresses have a list of their own. */
 	if (index >= SHMBUS_UNICAST_MAX || pool != 0 || rte_is_multicast_ether_addr(mac))
 		return -EINVAL;
 	unicast_set(&shmbus_priv(dev)->filter, index, key_of(mac->addr_bytes));
@@ -188,7 +182,7 @@ shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, ui
 	for (i = 0; i < n; i++)
 		if (!rte_is_multicast_ether_addr(&list[i]))
 			return -EINVAL;
-	/* Once those that go are gone there is room for all that come. */
+	/* Removal first makes room for all new addresses. */
 	used = shmbus_load(&f->n_multicast);
 	for (i = 0; i < used; i++)
 		if (!is_listed(list, n, shmbus_load(&f->multicast[i])))

@@ -5,7 +5,7 @@
 #ifndef SHMBUS_FILTER_H
 #define SHMBUS_FILTER_H
 
-/* Which frames are for the port, by address and VLAN. */
+/* The receive filter, by address and VLAN. */
 
 #include <ethdev_driver.h>
 
@@ -21,13 +21,10 @@ int shmbus_mac_addr_add(struct rte_eth_dev *dev, struct rte_ether_addr *mac, uin
 void shmbus_mac_addr_remove(struct rte_eth_dev *dev, uint32_t index);
 int shmbus_set_mc_addr_list(struct rte_eth_dev *dev, struct rte_ether_addr *list, uint32_t n);
 
-/* The port has the address macs[0], and no other yet. */
+/* Begins with one address, macs[0]. */
 void shmbus_filter_init(struct shmbus_priv *priv);
 
-/* Returns whether a frame that begins with these bytes is for this port. */
+/* Returns whether the filter accepts a frame that begins with these len bytes. */
 bool shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
-
-/* Returns the first of the port's addresses, as the first 8 bytes of a frame to it, the last two 0. */
-uint64_t shmbus_filter_own(const struct shmbus_priv *priv);
 
 #endif /* SHMBUS_FILTER_H */

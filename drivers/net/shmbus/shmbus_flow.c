@@ -29,13 +29,13 @@ refuse(struct rte_flow_error *error, int ret)
 	const char *text = "out of memory";
 
 	if (ret == -EBUSY)
-		text = "an Rx queue is in a burst that does not end";
+		text = "an Rx queue is in a burst that does not end; try again";
 	if (ret == -ENOENT)
 		text = "no such rule";
 	return rte_flow_error_set(error, -ret, RTE_FLOW_ERROR_TYPE_HANDLE, NULL, text);
 }
 
-/* A new rule, which nobody knows yet. */
+/* Makes a rule that is in no table yet. Returns NULL, and the reason in error. */
 static struct rte_flow *
 make_flow(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 	  const struct rte_flow_item *items, const struct rte_flow_action *actions,
@@ -56,8 +56,8 @@ make_flow(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 		goto err_free;
 	if (shmbus_flow_chooses(flow) && !shmbus_steer_may_choose(dev)) {
 		rte_flow_error_set(error, EBUSY, RTE_FLOW_ERROR_TYPE_ACTION, NULL,
-				   "queues are chosen only if mq_mode is RSS, or if such a rule was "
-				   "there when the port was started: stop the port first");
+				   "a started port takes rules that choose queues only if mq_mode is RSS "
+				   "or such a rule was there at its start; stop the port first");
 		goto err_free;
 	}
 	return flow;
@@ -102,7 +102,7 @@ flow_create(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 static int
 flow_destroy(struct rte_eth_dev *dev, struct rte_flow *flow, struct rte_flow_error *error)
 {
-	/* No rule is not every rule. */
+	/* To shmbus_steer_remove() NULL means all rules. */
 	const int ret = flow != NULL ? shmbus_steer_remove(dev, flow) : -ENOENT;
 
 	return ret != 0 ? refuse(error, ret) : 0;
@@ -172,7 +172,7 @@ int
 shmbus_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops)
 {
 	RTE_SET_USED(dev);
-	/* Positive: rte_flow takes it as it is for rte_errno, and negates it. */
+	/* Positive: rte_flow stores it in rte_errno and negates it for the caller. */
 	if (!shmbus_is_primary())
 		return -SHMBUS_REFUSED;
 	*ops = &flow_ops;

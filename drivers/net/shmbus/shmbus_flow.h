@@ -5,24 +5,25 @@
 #ifndef SHMBUS_FLOW_H
 #define SHMBUS_FLOW_H
 
-/* Flow rules. What is known of a rule never changes; only its counters do. */
+/* Flow rules. A rule never changes after it was made; only its counters do. */
 
 #include <rte_flow_driver.h>
 
-#include "shmbus_rss.h"
+#include "shmbus_toeplitz.h"
 
 /* Entries of an RSS action's list of queues. */
 #define SHMBUS_FLOW_QUEUES SHMBUS_RSS_RETA
 
-/* Bytes of one header that must have a value. */
+/* Headers that a rule can match. */
 enum shmbus_flow_layer {
 	SHMBUS_FLOW_ETH,
-	SHMBUS_FLOW_VLAN, /* and the one behind it */
+	SHMBUS_FLOW_VLAN, /* two layers: the outer tag, and the inner one */
 	SHMBUS_FLOW_L3 = SHMBUS_FLOW_VLAN + 2,
 	SHMBUS_FLOW_L4,
 	SHMBUS_FLOW_LAYERS,
 };
 
+/* Bytes of one header that must have a value. */
 struct shmbus_flow_part {
 	uint8_t len; /* 0: any */
 	uint8_t mask[40];
@@ -38,14 +39,14 @@ struct shmbus_flow_match {
 };
 
 enum shmbus_flow_fate {
-	SHMBUS_FLOW_DEFAULT, /* as if there were no rule */
+	SHMBUS_FLOW_DEFAULT, /* the queue is the same as without the rule */
 	SHMBUS_FLOW_PASSTHRU,
 	SHMBUS_FLOW_DROP,
 	SHMBUS_FLOW_QUEUE,
 	SHMBUS_FLOW_RSS,
 };
 
-/* Each queue writes its own. */
+/* Each queue writes its own entry. */
 struct __rte_cache_aligned shmbus_flow_count {
 	uint64_t hits;
 	uint64_t bytes;
@@ -53,7 +54,7 @@ struct __rte_cache_aligned shmbus_flow_count {
 
 struct rte_flow {
 	struct rte_flow *next;
-	uint32_t refs; /* the application's, and the tables' */
+	uint32_t refs; /* from the application, and from tables (shmbus_steer.h) */
 	uint32_t priority;
 	struct shmbus_flow_match match;
 
@@ -61,7 +62,7 @@ struct rte_flow {
 	uint8_t found; /* SHMBUS_FRAME_MARK, _FLAG */
 	bool count;
 	uint32_t mark;
-	uint16_t n_queues; /* one, or those of RSS; 0: the port's table says */
+	uint16_t n_queues; /* 1, or the length of RSS's list; 0: the port's redirection table */
 	uint16_t queues[SHMBUS_FLOW_QUEUES];
 	struct shmbus_toeplitz toeplitz;
 
@@ -72,17 +73,21 @@ struct rte_flow {
 
 struct shmbus_headers;
 
-/* shmbus_flow_parse.c: into flow, which is all zeros. */
+/*
+ * shmbus_flow_parse.c: writes the rule into flow, which is all zeros. Returns 0, or -errno
+ * with the reason in error.
+ */
 int shmbus_flow_parse(const struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 		      const struct rte_flow_item *items, const struct rte_flow_action *actions,
 		      struct rte_flow *flow, struct rte_flow_error *error);
-/* shmbus_flow_match.c */
+/* shmbus_flow_match.c: returns whether the headers match. */
 bool shmbus_flow_matches(const struct shmbus_flow_match *match, const struct shmbus_headers *h);
 
 /* shmbus_flow.c */
 int shmbus_flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops);
-/* Does the rule choose among queues? */
+/* Returns whether the rule chooses among queues. */
 bool shmbus_flow_chooses(const struct rte_flow *flow);
+/* Drops a reference; the last one frees the rule. */
 void shmbus_flow_put(struct rte_flow *flow);
 
 #endif /* SHMBUS_FLOW_H */

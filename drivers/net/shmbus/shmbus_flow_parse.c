@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Flow rules: what an application says of one is worked out here, or refused with a reason. */
+/* Flow rules: parses a rule of the application, or refuses it with a reason. */
 
 #include <rte_ether.h>
 #include <rte_flow.h>
@@ -16,7 +16,7 @@
 #include "shmbus_priv.h"
 #include "shmbus_steer.h"
 
-/* Items by which rules match. What there is behind hdr_len is told apart by parse_extra(). */
+/* The items. parse_extra() parses the fields of an item behind the hdr_len bytes of its header. */
 static const struct item_info {
 	enum rte_flow_item_type type;
 	enum shmbus_flow_layer layer;
@@ -66,7 +66,7 @@ find_item(enum rte_flow_item_type type)
 	return NULL;
 }
 
-/* The header's bytes under the mask. Fields that an older DPDK names twice are one here. */
+/* Sets bytes and mask of a header. Fields with two names in an older DPDK are the same bytes. */
 static void
 set_part(struct shmbus_flow_part *part, const uint8_t *spec, const uint8_t *mask, uint8_t len)
 {
@@ -80,7 +80,7 @@ set_part(struct shmbus_flow_part *part, const uint8_t *spec, const uint8_t *mask
 	}
 }
 
-/* Whether there are tags behind the n that are known of. */
+/* Requires, or excludes, tags behind the first n. Returns false if that would be too many tags. */
 static bool
 set_more_vlans(struct shmbus_flow_match *match, uint8_t n, bool more)
 {
@@ -107,14 +107,14 @@ parse_extra(struct shmbus_flow_match *match, const struct rte_flow_item *item, c
 	case RTE_FLOW_ITEM_TYPE_VLAN:
 		if (vlan_mask->has_more_vlan &&
 		    !set_more_vlans(match, n_vlan, vlan_spec->has_more_vlan))
-			return refuse_item(error, item, "more than two VLAN tags");
+			return refuse_item(error, item, "at most two VLAN tags are supported");
 		return 0;
 	case RTE_FLOW_ITEM_TYPE_IPV6:
 		if (ip6_mask->has_hop_ext || ip6_mask->has_route_ext || ip6_mask->has_frag_ext ||
 		    ip6_mask->has_auth_ext || ip6_mask->has_esp_ext || ip6_mask->has_dest_ext ||
 		    ip6_mask->has_mobil_ext || ip6_mask->has_hip_ext || ip6_mask->has_shim6_ext)
 			return refuse_item(error, item,
-					   "IPv6 extension headers cannot be asked for");
+					   "IPv6 extension headers are not supported");
 		return 0;
 	default:
 		return 0;
@@ -140,12 +140,12 @@ parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, in
 
 	if (info == NULL)
 		return refuse_item(error, item,
-				   "not one of ETH, VLAN, IPV4, IPV6, TCP, UDP, SCTP, VOID");
+				   "only ETH, VLAN, IPV4, IPV6, TCP, UDP, SCTP, VOID are supported");
 	now = (int)info->layer;
 	if (item->type == RTE_FLOW_ITEM_TYPE_VLAN) {
 		now += *n_vlan;
 		if (*n_vlan == SHMBUS_VLANS)
-			return refuse_item(error, item, "more than two VLAN tags");
+			return refuse_item(error, item, "at most two VLAN tags are supported");
 		(*n_vlan)++;
 		match->min_vlan = RTE_MAX(match->min_vlan, *n_vlan);
 	}
@@ -157,12 +157,12 @@ parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, in
 	if (item->spec == NULL) {
 		if (item->mask != NULL || item->last != NULL)
 			return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ITEM_SPEC,
-						  item, "a mask or a last without a spec");
+						  item, "mask and last need a spec");
 		return 0;
 	}
 	if (is_range(item, info))
 		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM_LAST, item,
-					  "no ranges");
+					  "ranges are not supported");
 	mask = item->mask != NULL ? item->mask : info->default_mask;
 	set_part(&match->parts[now], item->spec, mask, info->hdr_len);
 	return parse_extra(match, item, item->spec, mask, *n_vlan, error);
@@ -198,23 +198,24 @@ parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
 
 	if (rss->func != RTE_ETH_HASH_FUNCTION_DEFAULT &&
 	    rss->func != RTE_ETH_HASH_FUNCTION_TOEPLITZ)
-		return refuse_action(error, ENOTSUP, action, "RSS: no function but Toeplitz's");
+		return refuse_action(error, ENOTSUP, action,
+				     "RSS: only Toeplitz's function is supported");
 	if (rss->level > 1)
-		return refuse_action(error, ENOTSUP, action, "RSS: no inner levels");
+		return refuse_action(error, ENOTSUP, action, "RSS: inner levels are not supported");
 	if (rss->types & ~SHMBUS_RSS_TYPES)
 		return refuse_action(error, ENOTSUP, action,
-				     "RSS: a type beyond those of flow_type_rss_offloads");
+				     "RSS: a type is not in flow_type_rss_offloads");
 	if (rss->key_len != 0 && (rss->key_len != SHMBUS_RSS_KEY || rss->key == NULL))
 		return refuse_action(error, EINVAL, action, "RSS: a key must have 40 bytes");
 	if (rss->queue_num > SHMBUS_FLOW_QUEUES)
 		return refuse_action(error, ENOTSUP, action,
 				     "RSS: at most 128 queues, or none for the port's own table");
 	if (rss->queue_num != 0 && rss->queue == NULL)
-		return refuse_action(error, EINVAL, action, "RSS: no list of queues");
+		return refuse_action(error, EINVAL, action, "RSS: the list of queues is missing");
 	for (i = 0; i < rss->queue_num; i++) {
 		if (rss->queue[i] >= dev->data->nb_rx_queues)
 			return refuse_action(error, EINVAL, action,
-					     "RSS: a queue that the port does not have");
+					     "RSS: the port does not have one of the queues");
 		flow->queues[i] = rss->queue[i];
 	}
 	flow->n_queues = (uint16_t)rss->queue_num;
@@ -231,13 +232,13 @@ parse_queue(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
 	const struct rte_flow_action_queue *queue = action->conf;
 
 	if (queue->index >= dev->data->nb_rx_queues)
-		return refuse_action(error, EINVAL, action, "a queue that the port does not have");
+		return refuse_action(error, EINVAL, action, "the port does not have this queue");
 	flow->queues[0] = queue->index;
 	flow->n_queues = 1;
 	return 0;
 }
 
-/* How the rule ends; SHMBUS_FLOW_DEFAULT: the action is of another kind. */
+/* Returns the fate that an action gives to a frame; SHMBUS_FLOW_DEFAULT: none. */
 static enum shmbus_flow_fate
 fate_of(enum rte_flow_action_type type)
 {
@@ -264,12 +265,12 @@ parse_action(const struct rte_eth_dev *dev, const struct rte_flow_action *action
 
 	if (fate != SHMBUS_FLOW_DEFAULT && flow->fate != SHMBUS_FLOW_DEFAULT)
 		return refuse_action(error, EINVAL, action,
-				     "only one of QUEUE, RSS, DROP, PASSTHRU");
+				     "a rule has only one of QUEUE, RSS, DROP, PASSTHRU");
 	if (fate != SHMBUS_FLOW_DEFAULT)
 		flow->fate = fate;
 	if (action->conf == NULL && (fate == SHMBUS_FLOW_QUEUE || fate == SHMBUS_FLOW_RSS ||
 				     action->type == RTE_FLOW_ACTION_TYPE_MARK))
-		return refuse_action(error, EINVAL, action, "no conf");
+		return refuse_action(error, EINVAL, action, "the action needs a conf");
 	if (fate == SHMBUS_FLOW_QUEUE)
 		return parse_queue(dev, action, flow, error);
 	if (fate == SHMBUS_FLOW_RSS)
@@ -288,8 +289,8 @@ parse_action(const struct rte_eth_dev *dev, const struct rte_flow_action *action
 	default:
 		if (fate != SHMBUS_FLOW_DEFAULT)
 			return 0;
-		return refuse_action(error, ENOTSUP, action, "not one of QUEUE, RSS, DROP, "
-				     "PASSTHRU, MARK, FLAG, COUNT, VOID");
+		return refuse_action(error, ENOTSUP, action, "only QUEUE, RSS, DROP, "
+				     "PASSTHRU, MARK, FLAG, COUNT, VOID are supported");
 	}
 }
 
@@ -298,16 +299,16 @@ parse_attr(const struct rte_flow_attr *attr, struct rte_flow_error *error)
 {
 	if (attr->group != 0)
 		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_GROUP, attr,
-					  "no group but 0");
+					  "only group 0 is supported");
 	if (attr->egress)
 		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_EGRESS, attr,
-					  "ingress only");
+					  "only ingress is supported");
 	if (attr->transfer)
 		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ATTR_TRANSFER, attr,
-					  "no transfer");
+					  "transfer is not supported");
 	if (!attr->ingress)
 		return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ATTR_INGRESS, attr,
-					  "ingress only");
+					  "only ingress is supported; set it");
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 
-/* The first six bytes of a frame, as shmbus_rxq.own_mac has them. */
+/* Returns the destination address of a frame in the form of shmbus_rxq.own_mac. */
 static inline uint64_t
 destination(const uint8_t *head)
 {
@@ -24,8 +24,8 @@ destination(const uint8_t *head)
 }
 
 /*
- * Of a frame that is not for the port. Where several queues see it one of them
- * counts it.
+ * Returns the verdict on a frame that is not for the port. If several queues read
+ * the frame, queue 0 alone counts it.
  */
 static enum shmbus_verdict
 filtered(const struct shmbus_rxq *q, uint32_t flags)
@@ -55,7 +55,7 @@ shmbus_frame_decide(const struct shmbus_rxq *q, const uint8_t *head, uint32_t he
 	decide(q, head, head_len, shmbus_load(&q->flags), frame);
 }
 
-/* The verdict is there, and the frame was whole: count what is not delivered. */
+/* Counts a frame that is not delivered. The frame was whole. Returns whether it is delivered. */
 static bool
 count_verdict(struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len, uint32_t len,
 	      const struct shmbus_frame *frame)
@@ -79,7 +79,7 @@ shmbus_frame_accept(struct shmbus_rxq *q, const uint8_t *bytes, uint32_t len,
 	return count_verdict(q, bytes, head_len, len, frame);
 }
 
-/* Tell what offloads say of the frame. */
+/* Fills in the mbuf's fields of the offloads. */
 static void
 complete(const struct shmbus_rxq *q, struct rte_mbuf *m, const struct shmbus_frame *frame)
 {
@@ -104,12 +104,12 @@ complete(const struct shmbus_rxq *q, struct rte_mbuf *m, const struct shmbus_fra
 		m->hash.fdir.hi = frame->mark;
 		m->ol_flags |= RTE_MBUF_F_RX_FDIR | RTE_MBUF_F_RX_FDIR_ID;
 	}
-	/* Of what the mbuf now has: a tag that was stripped is none. */
+	/* Last, as the type does not include tags that were stripped. */
 	if (ptypes != 0)
 		m->packet_type = shmbus_ptype_of(m) & ptypes;
 }
 
-/* All of one frame that is not a plain unicast frame to the port. False: it is not delivered. */
+/* Does the whole second loop for one frame. Returns whether the frame is delivered. */
 static bool
 sort_one(struct shmbus_rxq *q, struct rte_mbuf *m, struct shmbus_frame *frame, uint32_t flags)
 {
@@ -136,7 +136,7 @@ uint16_t
 shmbus_frames_sort(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 		   const struct shmbus_frame *frames, unsigned int step, uint32_t flags)
 {
-	/* A filter alone, by exact address: one comparison for each frame. */
+	/* The filter is the only work: a frame to the own address needs one comparison of 8 bytes. */
 	const bool plain = step == 0 && frames->verdict == SHMBUS_FRAME_UNDECIDED &&
 			   !(flags & (SHMBUS_RX_STEER | SHMBUS_RX_COMPLETE)) && q->own_mac != 0;
 	struct shmbus_frame frame;

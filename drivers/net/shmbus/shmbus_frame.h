@@ -6,36 +6,39 @@
 #define SHMBUS_FRAME_H
 
 /*
- * What a port does with received frames beyond copying them.
+ * The work on received frames after they have been copied.
  *
  * Theory of operation
  *
- *   first loop    frames are copied from the bus into mbufs, then the commit
- *                 says whether they were whole: shmbus_rx_lanes.c, _shmif.c
- *   second loop   only if the queue's flags ask for it: shmbus_frames_sort()
+ *   first loop    copies frames from the bus into mbufs. Then the commit tells
+ *                 whether the frames were whole: shmbus_rx_lanes.c,
+ *                 shmbus_rxtx_shmif.c.
+ *   second loop   shmbus_frames_sort(), only if the queue's flags ask for it:
  *                 decides which mbufs the application gets (address, VLAN,
- *                 flow rules), does what requests ask for, and tells what
- *                 offloads say. It works on the queue's own memory.
+ *                 flow rules), carries out requests, and fills in the fields
+ *                 of offloads. It reads the queue's own memory only, as a
+ *                 sender may change bytes on the bus between two reads.
  *
  * Where several queues read the same lanes, the first loop copies the first
- * SHMBUS_FRAME_HEAD bytes of a frame, decides by that copy whether the queue
- * takes the frame (shmbus_frame_decide), and copies the rest only then.
+ * SHMBUS_FRAME_HEAD bytes of a frame, and decides by that copy whether the queue
+ * takes the frame (shmbus_frame_decide). It copies the rest only of frames that
+ * the queue takes.
  */
 
-#include "base/shmbus_request.h"
+#include "base/lanes/shmbus_request.h"
 
 struct rte_mbuf;
 struct shmbus_rxq;
 
-/* Bytes of headers that are looked at. */
+/* Bytes of a frame in which headers are looked for. */
 #define SHMBUS_FRAME_HEAD 128u
 
 enum shmbus_verdict {
 	SHMBUS_FRAME_UNDECIDED,
 	SHMBUS_FRAME_TAKE,
-	SHMBUS_FRAME_FILTERED, /* not for this port: counted */
-	SHMBUS_FRAME_OTHERS,   /* another queue of this port gets it, or counts it */
-	SHMBUS_FRAME_DROP,     /* a rule says so */
+	SHMBUS_FRAME_FILTERED, /* not for this port; this queue counts it */
+	SHMBUS_FRAME_OTHERS,   /* another queue of this port takes it, or counts it */
+	SHMBUS_FRAME_DROP,     /* by a flow rule, or by isolated mode */
 };
 
 /* Bits of shmbus_frame.found. */
@@ -43,33 +46,34 @@ enum shmbus_verdict {
 #define SHMBUS_FRAME_FLAG (1u << 1)
 #define SHMBUS_FRAME_MARK (1u << 2)
 
-/* What is known of a frame. */
+/* The facts about a frame that mbufs do not hold. */
 struct shmbus_frame {
-	uint64_t tstamp_ns; /* CLOCK_REALTIME of the sender, 0: not known */
-	struct shmbus_request request; /* of its sender; flags 0: none, or done */
+	uint64_t tstamp_ns; /* CLOCK_REALTIME of the sender; 0: unknown */
+	struct shmbus_request request; /* from the sender; flags 0: none, or carried out */
 	uint64_t pos;       /* of its record in the lane; lanes only */
 	uint32_t lane;
 	uint32_t hash;
 	uint32_t mark;
-	uint32_t n_asked;   /* flow rules that were asked */
+	uint32_t n_asked;   /* flow rules that were compared; 0 if none counts */
 	enum shmbus_verdict verdict;
-	uint8_t found; /* which of hash and mark it has, and FLAG */
+	uint8_t found; /* SHMBUS_FRAME_HASH, _FLAG, _MARK: which of them the frame has */
 };
 
-/* Decide by the first bytes of a frame. They are nobody else's. */
+/* Writes the verdict, by the first bytes of a frame, which lie in the queue's own memory. */
 void shmbus_frame_decide(const struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
 			 struct shmbus_frame *frame);
 
 /*
- * The same after the commit, for a frame of len bytes that becomes several. False:
- * it is not delivered, and was counted.
+ * Writes the verdict after the commit, for a frame of len bytes that is held. Returns
+ * false, and has counted the frame, if the application does not get it.
  */
 bool shmbus_frame_accept(struct shmbus_rxq *q, const uint8_t *bytes, uint32_t len,
 			 struct shmbus_frame *frame);
 
 /*
- * The second loop. frames[i * step] tells of pkts[i]. Returns how many are left
- * at the beginning of pkts; the queue counts them, and the others.
+ * Runs the second loop. frames[i * step] belongs to pkts[i]; with step 0 all frames
+ * share one entry. Moves the mbufs that the application gets to the beginning of
+ * pkts and returns their number. Counts all frames.
  */
 uint16_t shmbus_frames_sort(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n,
 			    const struct shmbus_frame *frames, unsigned int step, uint32_t flags);

@@ -3,8 +3,9 @@
  */
 
 /*
- * DPDK's parser knows VLAN tags of some types in some orders, and which depends
- * on its version. So tags are walked here, and it gets the frame without them.
+ * DPDK's parser knows VLAN tags of some types in some orders, depending on its
+ * version. So this file walks the tags, and DPDK's parser gets the frame without
+ * them.
  */
 
 #include <rte_ether.h>
@@ -22,7 +23,7 @@ get16(const uint8_t *at)
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* Those whose contents and what follows them are there. */
+/* Returns the number of tags, without a tag that is cut off by the end of the frame. */
 static uint8_t
 count_vlans(const uint8_t *bytes, uint32_t len)
 {
@@ -41,7 +42,10 @@ count_vlans(const uint8_t *bytes, uint32_t len)
 	return n;
 }
 
-/* What begins so many bytes of tags later looks like an Ethernet header, but for the addresses. */
+/*
+ * Returns the packet type behind the tags. The bytes that begin the length of the tags
+ * later have the form of an Ethernet header; its addresses are wrong, but not used.
+ */
 static uint32_t
 ptype_behind(const struct rte_mbuf *m, uint16_t tags, struct rte_net_hdr_lens *lens)
 {
@@ -59,7 +63,7 @@ ptype_behind(const struct rte_mbuf *m, uint16_t tags, struct rte_net_hdr_lens *l
 	const uint32_t ptype = rte_net_get_ptype(&untagged, lens, LAYERS);
 
 	lens->l2_len += (uint8_t)tags;
-	/* Behind a further tag nothing is looked for. */
+	/* A further tag: the layers behind it are not parsed. */
 	if ((ptype & RTE_PTYPE_L2_MASK) != RTE_PTYPE_L2_ETHER)
 		return l2;
 	return l2 | (ptype & ~RTE_PTYPE_L2_MASK);

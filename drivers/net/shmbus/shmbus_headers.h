@@ -5,7 +5,7 @@
 #ifndef SHMBUS_HEADERS_H
 #define SHMBUS_HEADERS_H
 
-/* What the first bytes of a frame say: where its headers begin, and of what kind they are. */
+/* The headers of a frame: their offsets and types. */
 
 #include <rte_mbuf.h>
 
@@ -20,7 +20,10 @@ struct shmbus_headers {
 
 #define SHMBUS_VLANS 2
 
-/* The first segment holds the Ethernet header with its tags. Its bytes are nobody else's. */
+/*
+ * Parses the headers. The first segment holds the Ethernet header with its tags, in memory
+ * that no other process writes.
+ */
 void shmbus_headers_parse(struct shmbus_headers *h, const struct rte_mbuf *m);
 
 #endif /* SHMBUS_HEADERS_H */

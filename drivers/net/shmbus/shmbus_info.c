@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What a port tells of itself and its queues. */
+/* Information about a port and its queues. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include <rte_power_intrinsics.h>
 #include <rte_string_fns.h>
 
-#include "base/shmbus_reader.h"
+#include "base/lanes/shmbus_reader.h"
 #include "shmbus_info.h"
 #include "shmbus_ops.h"
 #include "shmbus_rxq.h"
@@ -52,7 +52,7 @@ shmbus_rx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 	if (q == NULL)
 		return -EINVAL;
 	flags = shmbus_load(&q->flags) & ~SHMBUS_RX_DOWN;
-	/* Per frame: what the flags ask for. Else nothing but copying. */
+	/* A queue without flags only copies; flags add work for each frame. */
 	snprintf(mode->info, sizeof(mode->info), "%s, %s%s", shmbus_ops(dev)->name,
 		 flags != 0 ? "frame by frame" : "plain",
 		 flags & SHMBUS_RX_SCATTER ? ", scattered" : "");
@@ -78,7 +78,7 @@ shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size)
 	int len;
 
 	len = snprintf(text, size, "%s %u", shmbus_ops(dev)->name, shmbus_wire_version(wire)) + 1;
-	/* The size that would do, if this does not. */
+	/* As ethdev wants it: the size that is needed, if this one is too small. */
 	return (size_t)len > size ? len : 0;
 }
 
@@ -99,7 +99,7 @@ shmbus_get_reg(struct rte_eth_dev *dev, struct rte_dev_reg_info *regs)
 	}
 	if (words == NULL)
 		return -ENODEV;
-	/* All of them, or a part. */
+	/* length 0 asks for all words. */
 	if (regs->length == 0)
 		regs->length = n;
 	if (regs->offset > n || regs->length > n - regs->offset)
@@ -165,10 +165,10 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
 }
 
 /*
- * A queue has no ring of descriptors. Where an application asks for one, an Rx
- * queue's is as long as it was asked for, and filled from its beginning with
- * the frames that wait on the bus; a Tx queue's is empty, as a frame that was
- * taken is on the bus already and its mbuf free.
+ * A queue has no ring of descriptors. For the application's questions an Rx queue
+ * has a ring of the configured length, filled from its beginning with the frames
+ * that wait on the bus. The ring of a Tx queue is empty: a frame that was taken is
+ * on the bus and its mbuf is free.
  *
  * ethdev asks here, too, for a queue that could not be set up: NULL.
  */
@@ -223,12 +223,11 @@ shmbus_tx_done_cleanup(void *queue, uint32_t free_cnt)
 }
 
 /*
- * The address that a core may wait at until there is something to receive: the
- * tail of the lane that the queue reads. There is one such address only where
- * there is one such lane.
+ * A core can wait at one address: the tail of the lane that the queue reads. So the
+ * queue must have exactly one active lane.
  */
 
-/* Not 0: it is no use to wait. */
+/* Returns 0 if the core may wait, or -1 if a frame is there. */
 static int
 is_pending(const uint64_t tail, const uint64_t opaque[RTE_POWER_MONITOR_OPAQUE_SZ])
 {

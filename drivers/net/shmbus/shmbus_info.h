@@ -5,7 +5,7 @@
 #ifndef SHMBUS_INFO_H
 #define SHMBUS_INFO_H
 
-/* What a port tells of itself and its queues. */
+/* Information about a port and its queues. */
 
 #include <ethdev_driver.h>
 

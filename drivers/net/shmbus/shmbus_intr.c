@@ -3,23 +3,26 @@
  */
 
 /*
- * Rx interrupts, through inotify: each Rx queue has a descriptor that watches
- * the bus file, and who has sent something that others sleep for writes four
- * bytes into the file, with write(2). What a store into the mapping does
- * nobody hears.
+ * Rx interrupts.
  *
- * On lanes a queue says that it sleeps, and is woken only then
- * (base/shmbus_wake.h). On a shmif bus, as NetBSD's peers do it, a sender
- * wakes all after each burst, but with wake=never nobody.
+ * Theory of operation
  *
- * A port that only looks on may sleep on a shmif bus, where senders wake all
- * that sleep.
+ * Each Rx queue has an inotify descriptor that watches the bus file. A sender
+ * wakes sleeping queues with write(2) of four bytes into the file: inotify does
+ * not notice stores into a mapping.
  *
- * EAL watches the descriptors for edges: a queue is woken once for each time
- * that its interrupt was enabled, with rte_eth_dev_rx_intr_enable().
+ * On lanes a queue announces its sleep, and senders make the system call only if
+ * a queue sleeps (base/lanes/shmbus_wake.h). On a shmif bus a sender wakes all
+ * queues after each burst, as NetBSD's peers do; with wake=never it wakes none.
  *
- * The handle with the descriptors is a process's own. A secondary process
- * makes its own when it attaches, as nobody calls it when the port starts.
+ * A readonly port has interrupts on a shmif bus, where queues do not announce
+ * their sleep. On lanes it has none: it cannot write the announcement.
+ *
+ * EAL polls the descriptors edge-triggered: a queue wakes once for each
+ * rte_eth_dev_rx_intr_enable().
+ *
+ * Each process has its own handle with descriptors. A secondary process opens
+ * them when it attaches, as no function of it is called when the port starts.
  */
 
 #include <unistd.h>
@@ -32,7 +35,7 @@
 #include "shmbus_ops.h"
 #include "shmbus_rxq.h"
 
-/* A port on lanes that only looks on cannot say that it sleeps. On shmif no port says so. */
+/* Returns whether the port is configured with interrupts and can have them. */
 static bool
 is_wanted(const struct rte_eth_dev *dev)
 {
@@ -40,11 +43,11 @@ is_wanted(const struct rte_eth_dev *dev)
 	       !(shmbus_priv(dev)->args.readonly && shmbus_priv(dev)->format == SHMBUS_WIRE_LANES);
 }
 
-/* Make one descriptor of this process readable. Nobody else is woken. */
+/* Makes one descriptor of this process readable. Wakes no other process. */
 static void
 wake_self(const struct rte_eth_dev *dev, uint16_t id)
 {
-	shmbus_wake_self(rte_intr_efds_index_get(dev->intr_handle, id),
+	shmbus_notify_self(rte_intr_efds_index_get(dev->intr_handle, id),
 			 shmbus_wire_file(shmbus_wire(dev))->fd);
 }
 
@@ -64,7 +67,7 @@ open_queues(struct rte_intr_handle *handle, const struct shmbus_wire *wire, uint
 	int fd;
 
 	for (i = 0; i < n; i++) {
-		fd = shmbus_wake_watch(shmbus_wire_file(wire)->fd);
+		fd = shmbus_notify_open(shmbus_wire_file(wire)->fd);
 		if (fd < 0) {
 			close_queues(handle, i);
 			return fd;
@@ -79,7 +82,7 @@ static int
 set_handle(struct rte_intr_handle *handle, uint16_t n)
 {
 	if (rte_intr_type_set(handle, RTE_INTR_HANDLE_VDEV) != 0 ||
-	    rte_intr_efd_counter_size_set(handle, 0) != 0 || /* EAL is not to read from it */
+	    rte_intr_efd_counter_size_set(handle, 0) != 0 || /* EAL must not read from it */
 	    rte_intr_nb_efd_set(handle, n) != 0 ||
 	    rte_intr_max_intr_set(handle, n + RTE_INTR_VEC_RXTX_OFFSET) != 0 ||
 	    rte_intr_vec_list_alloc(handle, "shmbus", n) != 0)
@@ -113,7 +116,7 @@ err_free:
 	rte_intr_instance_free(handle);
 	SHMBUS_LOG(ERR, "port %u: cannot watch the bus for interrupts: %s%s", dev->data->port_id,
 		   rte_strerror(-ret), ret == -EMFILE ?
-		   "; each Rx queue takes one of fs.inotify.max_user_instances" : "");
+		   "; each Rx queue needs one of fs.inotify.max_user_instances, raise that" : "");
 	return ret;
 }
 
@@ -133,7 +136,7 @@ shmbus_intr_wake(const struct rte_eth_dev *dev)
 		return;
 	for (i = 0; i < rte_intr_nb_efd_get(dev->intr_handle); i++)
 		wake_self(dev, i);
-	/* Queues of the port that are used, and asleep, in other processes. */
+	/* Queues of the port may sleep in other processes, too. */
 	if (!shmbus_priv(dev)->args.readonly)
 		shmbus_wire_wake(shmbus_wire(dev));
 }
@@ -147,8 +150,8 @@ shmbus_intr_stop(struct rte_eth_dev *dev)
 		return;
 	for (i = 0; i < dev->data->nb_rx_queues; i++)
 		shmbus_announce_sleep(dev, i, false);
-	/* The descriptors stay until the next start, or the port is closed: a thread that was woken
-	 * finds an event only if its descriptor is still there.
+	/* The descriptors stay open until the next start or the close of the port: a thread that is
+	 * about to wake gets its event only from an open descriptor.
 	 */
 	shmbus_intr_wake(dev);
 }
@@ -166,21 +169,26 @@ shmbus_intr_close(struct rte_eth_dev *dev)
 	rte_intr_instance_free(handle);
 }
 
-/* Is there anything that the queue must not sleep through? It is said to be asleep by now. */
+/* Returns whether the queue has to wake at once. It has announced its sleep before. */
 static bool
 is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 {
-	/* Then nothing is received. shmbus_set_link_up() wakes. */
+	/* A queue that is down receives nothing. shmbus_set_link_up() wakes it. */
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return false;
 	return shmbus_ops(dev)->rxq_pending(dev, q);
 }
 
-/* A secondary's handle is of when it attached; the port may have been configured anew. */
+/*
+ * Returns whether the queue has a descriptor that may be used. A handle alone does
+ * not tell: a secondary process keeps the handle of its attachment although the port
+ * may have been configured anew, and a stopped port keeps its descriptors for
+ * threads that are about to wake.
+ */
 static bool
 has_descriptor(const struct rte_eth_dev *dev, uint16_t id)
 {
-	return dev->intr_handle != NULL && is_wanted(dev) &&
+	return dev->intr_handle != NULL && dev->data->dev_started && is_wanted(dev) &&
 	       id < rte_intr_nb_efd_get(dev->intr_handle);
 }
 
@@ -191,9 +199,9 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 
 	if (!has_descriptor(dev, id) || q == NULL)
 		return -ENOTSUP;
-	shmbus_wake_drain(rte_intr_efds_index_get(dev->intr_handle, id));
+	shmbus_notify_drain(rte_intr_efds_index_get(dev->intr_handle, id));
 	shmbus_announce_sleep(dev, id, true);
-	/* The sender that wakes it may be new: the next poll looks at the roster. */
+	/* The sender that wakes the queue may be new: the next poll must read the roster. */
 	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
 		q->lanes.idle = 0;
 	if (is_pending(dev, q))

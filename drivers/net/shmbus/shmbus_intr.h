@@ -9,17 +9,20 @@
 
 #include <ethdev_driver.h>
 
-/* Make this process's descriptors, if the port is configured to use them; and give them back. */
+/*
+ * Opens this process's descriptors if the port is configured with interrupts, and closes
+ * them. Returns 0, or -errno, logged.
+ */
 int shmbus_intr_open(struct rte_eth_dev *dev);
 void shmbus_intr_close(struct rte_eth_dev *dev);
 
-/* The port stops: no queue sleeps any more, and threads that do are woken. */
+/* Ends the sleep of all queues and wakes the threads that sleep. The port stops. */
 void shmbus_intr_stop(struct rte_eth_dev *dev);
 
-/* The port has announced its state: that it is started, or no longer. */
+/* Tells senders whether the port uses interrupts. Called after the state was announced. */
 void shmbus_intr_tell(struct rte_eth_dev *dev);
 
-/* Wake the port's queues that sleep. */
+/* Wakes the port's queues that sleep, in all processes. */
 void shmbus_intr_wake(const struct rte_eth_dev *dev);
 
 int shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id);

@@ -5,11 +5,11 @@
 #include <rte_cycles.h>
 
 #include "base/shmbus_clock.h"
+#include "shmbus_flags.h"
 #include "shmbus_limit.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 
-/* Bytes in a second at one Mbit/s */
+/* Bytes per second of one Mbit/s. */
 #define MBIT 125000
 
 int
@@ -39,7 +39,7 @@ shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pk
 	int64_t debt;
 	uint16_t n;
 
-	/* By difference, and bounded: a counter that was set back pays every debt. */
+	/* A difference, with a bound: a counter that was set back pays every debt, not none. */
 	if (passed >= (uint64_t)(limit->debt + depth))
 		limit->debt = -depth;
 	else

@@ -10,14 +10,14 @@
  *
  * Theory of operation
  *
- * Bytes that were sent are a debt, in the time that they take at the limit.
- * Time that passes pays it; as long as there is a debt nothing is sent. A queue
- * that has not sent for long saves up SHMBUS_LIMIT_MS of time, not more. So the
- * last frame of a burst may come too early by its own length, but not the one
- * after; over time the rate is exact.
+ * Bytes that were sent are a debt: the time that they take at the limit. Time
+ * pays the debt. A queue in debt sends nothing. A queue that has not sent for
+ * long saves up SHMBUS_LIMIT_MS of time, not more. So the last frame of a burst
+ * may be early by its own length, but not the frame after it; over time the
+ * rate is exact.
  *
- * A queue without a limit never comes here: it is a bit of shmbus_txq.flags
- * that the bursts look at anyway.
+ * A queue without a limit pays nothing for this: the limit is a bit of
+ * shmbus_txq.flags, which the bursts read anyway.
  */
 
 #include "shmbus_txq.h"
@@ -25,15 +25,15 @@
 struct rte_eth_dev;
 struct rte_mbuf;
 
-/* What a queue may make up for: its thread may have been off the processor for that long. */
+/* The time that a queue may make up for, in case its thread was off the processor. */
 #define SHMBUS_LIMIT_MS 10
 
 int shmbus_set_queue_rate_limit(struct rte_eth_dev *dev, uint16_t id, uint32_t mbps);
 
-/* Returns how many of the frames may be sent now. */
+/* Returns the number of frames that may be sent now. */
 uint16_t shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts);
 
-/* So many bytes were sent. */
+/* Adds sent bytes to the debt. */
 static inline void
 shmbus_limit_pay(struct shmbus_txq *q, uint64_t bytes)
 {

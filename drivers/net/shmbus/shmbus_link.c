@@ -7,23 +7,26 @@
  *
  * Theory of operation
  *
- * Up while the port is started, not set down, its bus is there, and, with
- * carrier=peer, while another live port is on it. What has become of the bus
- * file, and which ports live, is asked of the kernel: when the application asks
- * for the link, and every POLL_US by the link poll, in EAL's interrupt thread.
+ * The link is up while the port is started, the link is not set down, the bus
+ * exists and, with carrier=peer, another live port is on the bus. The kernel
+ * knows the state of the bus file and which ports live. It is asked when the
+ * application asks for the link, and every POLL_US by the link poll, which runs
+ * in EAL's interrupt thread.
  *
- *   bus file   first seen by       what follows
- *   nameless   the link poll, or   a line in the log; all goes on
- *   gone       a call that asks    a line in the log, queues and link down,
- *              for the link        by the poll the events LSC and RMV, once
+ *   bus file   noticed by             consequences
+ *   nameless   the link poll, or a    a line in the log; the port goes on
+ *              call for the link
+ *   gone       the link poll, or a    a line in the log; queues and link down;
+ *              call for the link      the poll sends the events LSC and RMV
  *
- * There is no way back but to another bus: shmbus_relink.c.
+ * A bus that is gone never comes back; the port needs a relink, shmbus_relink.c.
  *
- * Events come from the interrupt thread alone, one in each run of the poll, as
- * its last act: an application may stop, start or close the port in a callback,
- * and what was true of the port before a callback is not looked at behind it.
- * A call that changes the link (link up and down, start and stop) has the poll
- * run at once. After a stop the poll runs once more, for the event, and ends.
+ * Only the interrupt thread sends events. Each run of the poll sends at most one
+ * event, as its last act: the application may stop, start or close the port in
+ * the callback, so nothing that was read before a callback is used after it.
+ * Calls that change the link (link up and down, start and stop) let the poll run
+ * at once. After a stop the poll runs once more for each event that is due, and
+ * ends.
  */
 
 #include <rte_alarm.h>
@@ -31,6 +34,7 @@
 
 #include "shmbus_announce.h"
 #include "shmbus_intr.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_priv.h"
 #include "shmbus_queue.h"
@@ -44,14 +48,14 @@ has_carrier(const struct rte_eth_dev *dev)
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
-	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
+	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE)
 		return false;
 	return priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_wire_count_peers(wire) != 0;
 }
 
 /*
- * Work out the link. True if it changed. Several threads may come here: the
- * application's and the interrupt thread.
+ * Recomputes the link and returns whether it changed. The application's threads and
+ * the interrupt thread may call this at the same time.
  */
 static bool
 refresh(struct rte_eth_dev *dev)
@@ -76,7 +80,7 @@ refresh(struct rte_eth_dev *dev)
 
 /* ---- the bus file */
 
-/* True for the first that sees it. */
+/* Stores a worse status. Returns true for the first thread that noticed it. */
 static bool
 take_note(struct shmbus_link *l, uint32_t status)
 {
@@ -86,7 +90,7 @@ take_note(struct shmbus_link *l, uint32_t status)
 	news = status > shmbus_load(&l->status);
 	if (news) {
 		shmbus_store(&l->status, status);
-		l->removal_due |= status == SHMBUS_FATE_GONE;
+		l->removal_due |= status == SHMBUS_STATUS_GONE;
 	}
 	rte_spinlock_unlock(&l->lock);
 	return news;
@@ -100,22 +104,22 @@ shmbus_link_is_gone(struct rte_eth_dev *dev)
 	struct shmbus_error why;
 	uint32_t status;
 
-	if (shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE)
+	if (shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE)
 		return true;
-	if (!shmbus_wire_is_open(wire)) /* on no bus */
+	if (!shmbus_wire_is_open(wire)) /* the port is on no bus */
 		return false;
 	status = shmbus_wire_status(wire, &why);
 	/* What a secondary process sees of the file, in a container say, need not be so here. */
 	if (shmbus_is_primary() && take_note(&priv->link, status)) {
-		if (status == SHMBUS_FATE_GONE)
-			SHMBUS_LOG(ERR, "%s: path=%s: %s; restart the port", dev->data->name,
+		if (status == SHMBUS_STATUS_GONE)
+			SHMBUS_LOG(ERR, "%s: path=%s: %s; stop and start the port", dev->data->name,
 				   priv->args.path, why.text);
 		else
 			SHMBUS_LOG(WARNING, "%s: path=%s: %s", dev->data->name, priv->args.path,
 				   why.text);
 		shmbus_queues_update(dev);
 	}
-	return status == SHMBUS_FATE_GONE;
+	return status == SHMBUS_STATUS_GONE;
 }
 
 void
@@ -131,7 +135,7 @@ shmbus_link_set_status(struct rte_eth_dev *dev, uint32_t status)
 
 /* ---- events */
 
-/* Is there an event to tell of? It counts as told from now on. */
+/* Takes the next event that is due. Returns false if none is. */
 static bool
 take_event(struct rte_eth_dev *dev, enum rte_eth_event_type *event)
 {
@@ -157,7 +161,7 @@ have_poll(struct rte_eth_dev *dev, rte_eal_alarm_callback poll, uint64_t us)
 	const int ret = rte_eal_alarm_set(us, poll, dev);
 
 	if (ret != 0)
-		SHMBUS_LOG(WARNING, "port %u: its link is not polled, there will be no events: %s",
+		SHMBUS_LOG(WARNING, "port %u: the link is not polled, so events may be missing: no alarm: %s",
 			   dev->data->port_id, rte_strerror(-ret));
 }
 
@@ -172,7 +176,7 @@ poll_once(void *arg)
 	refresh(dev);
 	if (!take_event(dev, &event))
 		return;
-	/* Before the callback: it may stop the port, and even close it. */
+	/* Before the callback, which may stop the port or even close it. */
 	have_poll(dev, poll_once, AT_ONCE_US);
 	rte_eth_dev_callback_process(dev, event, NULL);
 }
@@ -187,7 +191,7 @@ poll_link(void *arg)
 	poll_once(dev);
 }
 
-/* Wait for a run that is under way, unless this is called by it, in a callback. */
+/* Ends the polls. Waits for a run of a poll, unless a callback of that run is the caller. */
 static void
 end_polls(struct rte_eth_dev *dev)
 {
@@ -219,14 +223,15 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 	if (!priv->link.set_down)
 		return 0;
 	priv->link.set_down = false;
-	/* The state first, as senders heed cursors only of a port that says to have some: else
-	 * what is sent in between could be overwritten unread. Then the cursors, where the bus is
-	 * now: what was sent meanwhile was not for this port. Then the queues.
+	/* First the state: senders read cursors only of a port whose state says that it has some,
+	 * and would otherwise overwrite frames that were sent in between. Then the cursors, at the
+	 * current end of the bus: frames sent while the link was down are not received. Then the
+	 * queues.
 	 */
 	shmbus_announce_state_now(dev);
 	shmbus_queues_restart(dev);
 	shmbus_queues_update(dev);
-	/* What comes from now on is received, and no queue that sleeps looked for it before. */
+	/* A queue that fell asleep while the link was down has not looked for frames. */
 	shmbus_intr_wake(dev);
 	refresh(dev);
 	if (dev->data->dev_started)

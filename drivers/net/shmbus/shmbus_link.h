@@ -5,7 +5,7 @@
 #ifndef SHMBUS_LINK_H
 #define SHMBUS_LINK_H
 
-/* The link of a port, and the bus behind it, which may go away. */
+/* The link of a port, and the state of its bus file. */
 
 #include <ethdev_driver.h>
 
@@ -18,13 +18,16 @@ int shmbus_set_link_down(struct rte_eth_dev *dev);
 void shmbus_link_init(struct shmbus_priv *priv);
 void shmbus_link_start(struct rte_eth_dev *dev);
 void shmbus_link_stop(struct rte_eth_dev *dev);
-/* No event comes any more. */
+/* Ends the link poll; no event comes after the return. */
 void shmbus_link_close(struct rte_eth_dev *dev);
 
-/* Look what has become of the bus file, and say so once. Is the bus gone? */
+/* Checks the bus file, logs a change once, and returns whether the bus is gone. */
 bool shmbus_link_is_gone(struct rte_eth_dev *dev);
 
-/* The port is on another bus, or on none (SHMBUS_FATE_GONE). The port is stopped. */
+/*
+ * Sets the status after the stopped port has moved to another bus, or to none on purpose
+ * (SHMBUS_STATUS_INTACT), or has lost its bus (SHMBUS_STATUS_GONE).
+ */
 void shmbus_link_set_status(struct rte_eth_dev *dev, uint32_t status);
 
 #endif /* SHMBUS_LINK_H */

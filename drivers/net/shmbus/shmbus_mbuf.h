@@ -6,10 +6,10 @@
 #define SHMBUS_MBUF_H
 
 /*
- * Mbufs, from and to frames, for both formats.
+ * Frames into mbufs and mbufs into frames, for both formats.
  *
- * The stash of an Rx queue holds mbufs that were taken from the pool and not
- * used yet. They are as a pool gives them: next NULL, nb_segs 1, refcnt 1.
+ * The stash of an Rx queue holds mbufs from the pool that are not used yet, in the
+ * state in which a pool gives them: next NULL, nb_segs 1, refcnt 1.
  */
 
 #include <ethdev_driver.h>
@@ -17,7 +17,7 @@
 #include "shmbus_rxq.h"
 #include "shmbus_txq.h"
 
-/* Have n mbufs in the stash, or as many as the pool has. */
+/* Fills the stash to n mbufs. Returns n, or less if the pool has no more. */
 static inline uint16_t
 shmbus_fill_stash(struct shmbus_rxq *q, uint16_t n)
 {
@@ -52,28 +52,28 @@ shmbus_init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
 	m->vlan_tci = 0;
 }
 
-/* Mbufs that were taken for frames that are none: back into the stash or the pool. */
+/* Returns n mbufs or chains that were not delivered to the stash, or to the pool. */
 void shmbus_put_back(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n);
 
 /*
- * Append bytes to a frame in mbufs, all of which but the last are full. False:
- * no more mbufs, and some of the bytes are there.
+ * Appends bytes to a frame in mbufs; all mbufs but the last are full. Returns false
+ * if there are not enough mbufs; a part of the bytes is appended then.
  */
 bool shmbus_append(struct shmbus_rxq *q, struct rte_mbuf *head, const uint8_t *from, uint32_t len);
 
-/* A chain of mbufs into one piece. False if it is not as long as it says. */
+/* Copies a chain of mbufs into one piece. Returns false if pkt_len is not its length. */
 bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
 
-/* Bytes at an offset of a chain. False if it ends before them. */
+/* Copies bytes from an offset of a chain. Returns false if the chain is too short. */
 bool shmbus_chain_read(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len);
 
-/* Free what was sent: flags of the Tx queue; chains: some of them may be chains. */
+/* Frees sent mbufs. flags: the Tx queue's; chains: some of the mbufs may be chains. */
 static __rte_always_inline void
 shmbus_free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts, uint16_t n)
 {
 	if (unlikely(n == 0))
 		return;
-	/* With fast free all are of one pool and nobody else holds them. */
+	/* Fast free promises that all mbufs are of one pool and have no other reference. */
 	if ((flags & SHMBUS_TX_FAST_FREE) && !chains)
 		rte_mempool_put_bulk(pkts[0]->pool, (void **)pkts, n);
 	else

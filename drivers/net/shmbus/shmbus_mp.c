@@ -3,26 +3,27 @@
  */
 
 /*
- * How a secondary process gets at the bus.
+ * The bus in secondary processes.
  *
  * Theory of operation
  *
- * The primary gives it the bus file's descriptor, over EAL's channel. So both
- * share one open file description, and the slot's lock with it: the port lives
- * as long as any of them; and it does not matter whether the file still has its
- * name.
+ * The primary sends the descriptor of the bus file over EAL's channel. So both
+ * processes share one open file description, and with it the lock of the slot:
+ * the port lives as long as one of the processes does. The file need not have a
+ * name any more.
  *
  * While a secondary process lives the primary's port stays on its bus. The
  * primary has a file in memory for each port, the presence file. A secondary
- * process opens it anew and holds a shared lock on its first byte, which the
- * kernel drops when the process dies. It takes that lock first and asks for the
- * bus then; the primary answers no question while its port changes buses.
+ * process opens this file anew and holds a shared lock on its first byte, which
+ * the kernel drops when the process dies. The process takes that lock before it
+ * asks for the bus: otherwise the port could move after the answer. The primary
+ * answers no question while its port moves.
  *
- *   secondary             primary
- *   asks for presence
- *   locks it
- *   asks for the bus      gives the bus of now
- *                         a lock on presence: the port stays on that bus
+ *   step   secondary                     primary
+ *   1      asks for the presence file    sends its descriptor
+ *   2      opens and locks the file
+ *   3      asks for the bus              sends the descriptor of the current bus
+ *   4      uses the bus                  finds the lock; the port does not move
  */
 
 #ifndef _GNU_SOURCE
@@ -41,7 +42,6 @@
 #include <rte_string_fns.h>
 
 #include "base/shmbus_lock.h"
-#include "shmbus_ethdev.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"
 
@@ -58,11 +58,11 @@ struct message {
 	uint8_t question;
 };
 
-/* Held while wires change, and by threads of EAL's that look at ports. It may be held for long. */
+/* Held while wires change, and by threads of EAL that read ports; possibly for long. */
 static pthread_mutex_t ports_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static pthread_mutex_t served_mutex = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int served; /* ports of this process */
+static unsigned int served; /* ports of this process; guarded by served_mutex */
 
 void
 shmbus_mp_lock_ports(void)
@@ -82,7 +82,7 @@ local_of(const struct rte_eth_dev *dev)
 	return dev->process_private;
 }
 
-/* Does another living process have the primary's port? */
+/* Returns whether a living secondary process has the primary's port. */
 static bool
 has_secondaries(const struct rte_eth_dev *dev)
 {
@@ -91,11 +91,12 @@ has_secondaries(const struct rte_eth_dev *dev)
 	return presence >= 0 && shmbus_lock_shared_by_other(presence, 0);
 }
 
+/* Logs that a secondary process has the port, and what to do about it. */
 static void
 tell_shared(const struct rte_eth_dev *dev)
 {
-	SHMBUS_LOG(ERR, "%s: a secondary process has this port, which therefore stays on its bus; if"
-		   " that is gone, end the secondary process, or close the port and probe it again",
+	SHMBUS_LOG(ERR, "%s: a secondary process has this port, so the port stays on its bus; end the"
+		   " secondary process, or, if the bus is gone, close the port and probe it again",
 		   dev->data->name);
 }
 
@@ -116,7 +117,7 @@ shmbus_mp_unlock_wire(void)
 	shmbus_mp_unlock_ports();
 }
 
-/* The port that a message is about, or NULL. The ports' mutex is held. */
+/* Returns the port that a message names, or NULL. The caller holds ports_mutex. */
 static struct rte_eth_dev *
 find_port(const struct rte_mp_msg *request, struct message *message)
 {
@@ -167,13 +168,13 @@ shmbus_mp_serve(struct rte_eth_dev *dev)
 	int ret = 0;
 
 	pthread_mutex_lock(&served_mutex);
-	/* Without shared configuration (--no-shconf, --in-memory) there are no secondaries. */
+	/* ENOTSUP: with --no-shconf or --in-memory there are no secondary processes. */
 	if (served == 0 && rte_mp_action_register(ACTION, answer) != 0 && rte_errno != ENOTSUP)
 		ret = -rte_errno;
 	else
 		served++;
 	pthread_mutex_unlock(&served_mutex);
-	/* Without it secondary processes are told that there is no such port. */
+	/* If this fails secondary processes get the answer that the port does not exist. */
 	local->presence = ret == 0 ? memfd_create("shmbus-presence", MFD_CLOEXEC) : -1;
 	return ret;
 }
@@ -219,14 +220,14 @@ ask(const char *name, enum question question)
 	return fd;
 }
 
-/* The presence file, with a lock of this process's own. */
+/* Opens the presence file again and locks it. Closes given. Returns a descriptor or -errno. */
 static int
 be_present(int given)
 {
 	char name[32];
 	int fd, ret;
 
-	/* Not the primary's open file description, whose locks are the primary's. */
+	/* given shares its open file description, and so its locks, with the primary. */
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", given);
 	fd = open(name, O_RDWR | O_CLOEXEC);
 	ret = fd < 0 ? -errno : shmbus_lock_try_shared(fd, 0);

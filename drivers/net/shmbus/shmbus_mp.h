@@ -5,33 +5,40 @@
 #ifndef SHMBUS_MP_H
 #define SHMBUS_MP_H
 
-/* The port in secondary processes. */
+/* The port and secondary processes. */
 
 #include <ethdev_driver.h>
 
 struct rte_vdev_device;
 struct shmbus_wire;
 
-/* In the primary: answer secondary processes, from the first port of the process to the last. */
+/*
+ * In the primary: begins and ends to answer questions of secondary processes about the
+ * port. Returns 0 or -errno.
+ */
 int shmbus_mp_serve(struct rte_eth_dev *dev);
 void shmbus_mp_unserve(struct rte_eth_dev *dev);
 
 /*
- * The wire of the primary's port is about to change: no thread of this process
- * that looks at wires under shmbus_mp_lock_ports() sees it meanwhile, and no
- * secondary process comes. -EBUSY, logged: one is there. May sleep.
+ * Locks the wire of the primary's port for a change. Until shmbus_mp_unlock_wire()
+ * threads that hold shmbus_mp_lock_ports() do not see the wire, and no secondary
+ * process gets it. Returns 0, or -EBUSY, logged, if a secondary process has the
+ * port. May sleep.
  */
 int shmbus_mp_lock_wire(const struct rte_eth_dev *dev);
 void shmbus_mp_unlock_wire(void);
 
-/* The same for a thread of EAL's that looks at ports, which may come and go. */
+/* Keeps the ports and their wires as they are while a thread of EAL reads them. May sleep. */
 void shmbus_mp_lock_ports(void);
 void shmbus_mp_unlock_ports(void);
 
 /* In a secondary process: shmbus_secondary.c */
-int shmbus_secondary_probe(struct rte_vdev_device *vdev);
+int shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *ops);
 
-/* Ask the primary for its bus of the port of this name. 0, or -errno. */
+/*
+ * Asks the primary for the bus of the named port. Writes two descriptors, which the caller
+ * closes: fd of the bus file, presence of the presence file. Returns 0 or -errno.
+ */
 int shmbus_mp_get_bus(const char *name, int *fd, int *presence);
 
 #endif /* SHMBUS_MP_H */

@@ -5,7 +5,7 @@
 #ifndef SHMBUS_OPS_H
 #define SHMBUS_OPS_H
 
-/* What differs between the formats of a bus for the queues of a port: one table each. */
+/* The operations on queues that differ between the formats: one table for each format. */
 
 #include "shmbus_priv.h"
 
@@ -16,22 +16,23 @@ struct shmbus_ops {
 	const char *name;
 	eth_rx_burst_t rx_burst;
 	eth_tx_burst_t tx_burst;
-	/* Bytes of memory for what a queue knows of the wire's bus, and: use them, which are zeros. */
+	/* Returns the bytes of memory that a queue needs on the wire's bus. */
 	size_t (*rxq_size)(const struct shmbus_wire *wire);
+	/* Gives the queue that memory, filled with zeros. */
 	void (*rxq_use)(struct shmbus_rxq *q, const struct shmbus_wire *wire, void *memory);
-	/* Begin where the bus is now; senders wait for the queue from now on. */
+	/* Begins at the current end of the bus; senders wait for the queue from now on. */
 	void (*rxq_start)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
 	void (*rxq_stop)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
-	/* The same as start, by another thread than the queue's, which polls nothing now. */
+	/* The same as start, by a control thread; the queue is down meanwhile. */
 	void (*rxq_restart)(struct rte_eth_dev *dev, struct shmbus_rxq *q);
-	/* Frames that the queue has not received yet, as far as can be told. */
+	/* Returns the number of frames that the queue has not received yet, or an estimate. */
 	uint64_t (*rxq_waiting)(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
-	/* Is there anything that the queue, asleep by now, must not sleep through? Not while down. */
+	/* Returns whether a queue that has announced its sleep must wake. The queue is not down. */
 	bool (*rxq_pending)(const struct rte_eth_dev *dev, const struct shmbus_rxq *q);
-	/* Add what all starts of the queue have counted. */
+	/* Adds the queue's counters, of all its starts. */
 	void (*rxq_count)(const struct shmbus_rxq *q, struct shmbus_counts *counts);
 	size_t (*txq_size)(const struct shmbus_wire *wire);
-	/* 0, or -errno, logged: the bus has no room for the queue. */
+	/* As rxq_use. Returns 0, or -errno, logged, if the bus has no room for the queue. */
 	int (*txq_use)(struct shmbus_txq *q, struct shmbus_wire *wire, void *memory);
 	void (*txq_start)(struct rte_eth_dev *dev, struct shmbus_txq *q);
 	void (*txq_count)(const struct shmbus_txq *q, struct shmbus_counts *counts);

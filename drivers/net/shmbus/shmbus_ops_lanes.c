@@ -14,7 +14,7 @@
 #include "shmbus_rxq.h"
 #include "shmbus_txq.h"
 
-/* Room for a frame that is held, in whole lines. */
+/* Bytes for a held frame, in whole lines. */
 #define HELD_SIZE SHMBUS_ALIGN(SHMBUS_FRAME_MAX)
 
 static size_t
@@ -97,8 +97,8 @@ txq_use(struct shmbus_txq *q, struct shmbus_wire *wire, void *memory)
 	ret = shmbus_port_prepare_lane(&port, q->queue_id);
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "path=%s: no space for the lane of Tx queue %u (%" PRIu64
-			" bytes): %s", wire->lanes.file.path, q->queue_id,
-			wire->lanes.geo.lane_size, rte_strerror(-ret));
+			" bytes): %s; free some, or use a bus with a smaller lane_size",
+			wire->lanes.file.path, q->queue_id, wire->lanes.geo.lane_size, rte_strerror(-ret));
 		return ret;
 	}
 	shmbus_lanes_tx_init(&q->lanes, &wire->lanes.geo, memory);

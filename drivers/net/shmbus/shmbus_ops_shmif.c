@@ -72,7 +72,7 @@ rxq_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 }
 
 static void
-count_lock(const struct shmbus_shmif_watch *watch, struct shmbus_counts *counts)
+count_lock(const struct shmbus_shmif_lock_wait *watch, struct shmbus_counts *counts)
 {
 	counts->lock_busy += shmbus_counted(&watch->busy);
 	counts->lock_broken_ours += shmbus_counted(&watch->broken_ours);
@@ -88,7 +88,7 @@ rxq_count(const struct shmbus_rxq *q, struct shmbus_counts *counts)
 	counts->missed_bytes += r->missed_bytes;
 	counts->overruns += shmbus_counted(&r->overruns);
 	counts->corrupt += shmbus_counted(&r->corrupt);
-	count_lock(&r->watch, counts);
+	count_lock(&r->lock_wait, counts);
 }
 
 static size_t
@@ -110,14 +110,14 @@ txq_use(struct shmbus_txq *q, struct shmbus_wire *wire, void *memory)
 static void
 txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 {
-	q->shmif.watch.break_ns = break_ns(dev);
+	q->shmif.lock_wait.break_ns = break_ns(dev);
 }
 
 static void
 txq_count(const struct shmbus_txq *q, struct shmbus_counts *counts)
 {
 	counts->tx_corrupt += shmbus_counted(&q->shmif.corrupt);
-	count_lock(&q->shmif.watch, counts);
+	count_lock(&q->shmif.lock_wait, counts);
 }
 
 const struct shmbus_ops shmbus_ops_shmif = {

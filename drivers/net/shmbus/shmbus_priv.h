@@ -13,24 +13,27 @@
  *   dev->data->tx_queues[i]   struct shmbus_txq     shared, shmbus_txq.h
  *   dev->process_private      struct shmbus_local   each process has its own
  *
- * Secondary processes map the bus at other addresses, so nothing that is
- * shared points into it.
+ * Secondary processes map the bus at other addresses, so shared structures hold
+ * no pointers into the mapping.
  */
+
+#include <string.h>
 
 #include <rte_common.h>
 #include <rte_spinlock.h>
 
+#include <dev_driver.h>
 #include <ethdev_driver.h>
 
 #include "base/station/shmbus_wire.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
-#include "shmbus_rss.h"
+#include "shmbus_toeplitz.h"
 
-/* On lanes a frame may have two VLAN tags more than the MTU says. */
+/* On lanes a frame may have two VLAN tags beyond the MTU. */
 #define SHMBUS_OVERHEAD (RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN)
 
-/* Addresses that a port may have, and multicast addresses besides. */
+/* The largest numbers of unicast and of multicast addresses of a port. */
 #define SHMBUS_UNICAST_MAX 64
 #define SHMBUS_MULTICAST_MAX 256
 
@@ -58,7 +61,7 @@ struct shmbus_counts {
 	uint64_t lock_broken_foreign;
 };
 
-/* Of one queue. */
+/* Counters of one queue. */
 struct shmbus_rxq_counts {
 	uint64_t packets;
 	uint64_t bytes;
@@ -70,9 +73,9 @@ struct shmbus_txq_counts {
 	uint64_t bytes;
 };
 
-/* Addresses that the port receives for, see shmbus_filter.c. The control thread writes it. */
+/* The addresses of the receive filter, see shmbus_filter.c. The control thread writes them. */
 struct shmbus_filter {
-	shmbus_a32 n_unicast; /* places to look at; some of them may be empty (0) */
+	shmbus_a32 n_unicast; /* places to compare; some of them may be empty (0) */
 	shmbus_a32 n_multicast;
 	shmbus_a64 unicast[SHMBUS_UNICAST_MAX]; /* as dev->data->mac_addrs */
 	shmbus_a64 multicast[SHMBUS_MULTICAST_MAX];
@@ -81,12 +84,12 @@ struct shmbus_filter {
 struct shmbus_steer_table;
 struct rte_flow;
 
-/* What decides between the Rx queues of a port, see shmbus_steer.h. */
+/* The choice among the Rx queues of a port, see shmbus_steer.h. */
 struct shmbus_steer {
 	rte_spinlock_t lock;
-	bool spread; /* every queue reads every lane; from one start to the next */
-	bool active; /* the table is to be asked */
-	bool marks;  /* some rule marks */
+	bool spread; /* every queue reads every lane; fixed from one start to the next */
+	bool active; /* the queues use the table */
+	bool marks;  /* some rule has MARK or FLAG */
 	bool isolated;
 	struct shmbus_steer_table *table;
 	struct rte_flow *flows; /* by priority, then by age */
@@ -94,12 +97,12 @@ struct shmbus_steer {
 
 /* The link, see shmbus_link.c. */
 struct shmbus_link {
-	rte_spinlock_t lock; /* dev_link, and what is due below */
-	bool set_down;       /* by dev_set_link_down */
+	rte_spinlock_t lock; /* guards dev_link, status and the events that are due */
+	bool set_down;       /* by dev_set_link_down; the control thread writes it */
 	bool polls;          /* the link poll is running */
-	uint32_t changes_due; /* of the link, of which no LSC event has told yet */
-	bool removal_due;    /* the application has not been told that the bus is gone */
-	shmbus_a32 status;   /* enum shmbus_fate, the worst that was seen of this bus */
+	uint32_t changes_due; /* LSC events that are still to be sent */
+	bool removal_due;    /* the RMV event is still to be sent */
+	shmbus_a32 status;   /* enum shmbus_status: the worst seen of this bus */
 };
 
 struct shmbus_priv {
@@ -107,26 +110,26 @@ struct shmbus_priv {
 	struct rte_ether_addr macs[SHMBUS_UNICAST_MAX]; /* dev->data->mac_addrs: ethdev's */
 	struct shmbus_filter filter;
 	enum shmbus_wire_format format; /* never AUTO */
-	uint32_t slot;        /* SHMBUS_NO_SLOT: the port only looks on, or is on no bus */
+	uint32_t slot;        /* SHMBUS_NO_SLOT: the port is readonly, or on no bus */
 	uint32_t max_frame;   /* longest frame the bus carries */
-	uint32_t overhead;    /* of it, what the MTU does not count */
+	uint32_t overhead;    /* the part of a frame that the MTU does not count */
 	int numa_node;
 	union {
 		struct {
-			bool holds; /* senders are to wait for this port */
+			bool holds; /* senders wait for this port */
 		} lanes;
 		struct {
-			uint64_t sender; /* what the port's frames bear */
+			uint64_t sender; /* the number that marks frames as this port's */
 		} shmif;
 	};
 	struct shmbus_link link;
-	rte_spinlock_t queues_lock; /* shmbus_queues_update, which the link poll calls, too */
+	rte_spinlock_t queues_lock; /* shmbus_queues_update(), which the link poll calls, too */
 	struct shmbus_rss rss;
 	struct shmbus_steer steer;
-	uint32_t ptypes;      /* RTE_PTYPE_*_MASK of the packet types that mbufs get */
+	uint32_t ptypes;      /* the layers of packet types that mbufs get, RTE_PTYPE_*_MASK */
 	bool ptypes_set;      /* the application has chosen them */
-	struct shmbus_counts retired;  /* what queues that are gone have counted */
-	struct shmbus_counts reset_at; /* what stats_reset subtracts */
+	struct shmbus_counts retired;  /* counters of queues that were released */
+	struct shmbus_counts reset_at; /* counters at stats_reset, which stats_get subtracts */
 	struct shmbus_counts xreset_at;
 	struct {
 		struct shmbus_rxq_counts rx;
@@ -134,10 +137,10 @@ struct shmbus_priv {
 	} reset_queue_at[SHMBUS_QUEUES_MAX];
 };
 
-/* What a process has of a port. */
+/* A process's own part of a port. */
 struct shmbus_local {
 	struct shmbus_wire wire;
-	int presence; /* a descriptor, see shmbus_mp.c; -1: none */
+	int presence; /* descriptor of the presence file, see shmbus_mp.c; -1: none */
 };
 
 static inline struct shmbus_priv *
@@ -146,7 +149,7 @@ shmbus_priv(const struct rte_eth_dev *dev)
 	return dev->data->dev_private;
 }
 
-/* This process's view of the port's bus. */
+/* Returns this process's attachment to the port's bus. */
 static inline struct shmbus_wire *
 shmbus_wire(const struct rte_eth_dev *dev)
 {
@@ -159,14 +162,29 @@ shmbus_port_wire(uint16_t port_id)
 	return shmbus_wire(&rte_eth_devices[port_id]);
 }
 
-/* A secondary process sends, receives, looks and counts. What the port is, the primary says. */
+/* Returns the port's first address as the first 8 bytes of a frame, the last two of them 0. */
+static inline uint64_t
+shmbus_own_address(const struct shmbus_priv *priv)
+{
+	return shmbus_load(&priv->filter.unicast[0]) & ~(UINT64_C(1) << 63);
+}
+
+/* Returns whether the port is one of this driver's. */
+static inline bool
+shmbus_is_our_port(const struct rte_eth_dev *dev)
+{
+	return dev->device != NULL && dev->device->driver != NULL &&
+	       strcmp(dev->device->driver->name, "net_shmbus") == 0;
+}
+
+/* Returns whether this is the primary process, which alone may change the port. */
 static inline bool
 shmbus_is_primary(void)
 {
 	return rte_eal_process_type() == RTE_PROC_PRIMARY;
 }
 
-/* What the operations that change a port return in a secondary process. */
+/* The return value, in a secondary process, of operations that change the port. */
 #define SHMBUS_REFUSED (-E_RTE_SECONDARY)
 
 #endif /* SHMBUS_PRIV_H */

@@ -3,16 +3,16 @@
  */
 
 /*
- * Packet types. To find them costs time, so mbufs have them only where the
- * application wants them: it has chosen some, or it has asked which there are,
- * for then it will rely on them. For those that rely on them without having
- * asked there is ptypes=always.
+ * Packet types. They cost time, so mbufs have them only if the application wants
+ * them: it has chosen some types, or has asked for the supported types and will
+ * rely on them. ptypes=always is for applications that rely on packet types without
+ * asking.
  */
 
+#include "shmbus_flags.h"
 #include "shmbus_headers.h"
 #include "shmbus_priv.h"
 #include "shmbus_ptype.h"
-#include "shmbus_queue.h"
 
 static const uint32_t supported[] = {
 	RTE_PTYPE_L2_ETHER,
@@ -29,7 +29,7 @@ static const uint32_t supported[] = {
 	RTE_PTYPE_L4_SCTP,
 };
 
-/* The layers of which these are. */
+/* The layers of the supported types. */
 #define LAYERS (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
 
 static void
@@ -42,7 +42,7 @@ use_ptypes(struct rte_eth_dev *dev, uint32_t mask)
 const uint32_t *
 shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n)
 {
-	/* Not if a secondary process asks: that one changes nothing. */
+	/* A secondary process changes nothing of the port, so its question has no effect. */
 	if (!shmbus_priv(dev)->ptypes_set && shmbus_is_primary())
 		use_ptypes(dev, LAYERS);
 	*n = RTE_DIM(supported);

@@ -14,10 +14,10 @@ struct shmbus_priv;
 const uint32_t *shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n);
 int shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask);
 
-/* For a port that has no queues yet. */
+/* Sets the types of ptypes=always. The port has no queues yet. */
 void shmbus_ptypes_init(struct shmbus_priv *priv);
 
-/* Returns all that can be said of the frame. */
+/* Returns the packet type of all layers. */
 uint32_t shmbus_ptype_of(const struct rte_mbuf *m);
 
 #endif /* SHMBUS_PTYPE_H */

@@ -5,9 +5,9 @@
 /*
  * Queues.
  *
- * A queue that could not be set up is NULL in dev->data, also on a port that is
- * started: ethdev lets go of the old queue before it asks for the new one. So
- * whoever goes through the queues takes NULL for none.
+ * A queue whose setup failed is NULL in dev->data, also on a started port: ethdev
+ * releases the old queue before it asks for the new one. So every loop over the
+ * queues skips NULL.
  */
 
 #include <rte_malloc.h>
@@ -15,8 +15,7 @@
 #include <rte_errno.h>
 
 #include "shmbus_announce.h"
-#include "shmbus_checksum.h"
-#include "shmbus_filter.h"
+#include "shmbus_flags.h"
 #include "shmbus_intr.h"
 #include "shmbus_link.h"
 #include "shmbus_mbuf.h"
@@ -24,20 +23,21 @@
 #include "shmbus_priv.h"
 #include "shmbus_queue.h"
 #include "shmbus_stats.h"
+#include "shmbus_rxq.h"
 #include "shmbus_steer.h"
-#include "shmbus_vlan.h"
+#include "shmbus_txq.h"
 
 /* ---- setup and release */
 
 static int
 no_bus(const struct rte_eth_dev *dev, const char *kind, uint16_t id)
 {
-	SHMBUS_LOG(ERR, "path=%s: the bus is gone, there is none for %s queue %u; stop and start or"
-		" reset the port first", shmbus_priv(dev)->args.path, kind, id);
+	SHMBUS_LOG(ERR, "path=%s: the port is on no bus, so %s queue %u cannot be set up; stop the port"
+		" and configure or reset it first", shmbus_priv(dev)->args.path, kind, id);
 	return -EIO;
 }
 
-/* On a bus of lanes the memory of a queue depends on the bus. */
+/* Returns whether a queue can be set up: on lanes its memory depends on the bus. */
 static bool
 has_bus(const struct rte_eth_dev *dev)
 {
@@ -86,7 +86,7 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	if ((q->offloads & RTE_ETH_RX_OFFLOAD_TIMESTAMP) &&
 	    rte_mbuf_dyn_rx_timestamp_register(&q->tstamp_off, &q->tstamp_flag) != 0) {
 		ret = -rte_errno;
-		SHMBUS_LOG(ERR, "port %u: mbufs have no room for a timestamp: %s",
+		SHMBUS_LOG(ERR, "port %u: mbufs have no room for a timestamp: %s; leave the offload off",
 			   dev->data->port_id, rte_strerror(rte_errno));
 		goto err_free;
 	}
@@ -138,7 +138,7 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 	return 0;
 }
 
-/* From here on the link poll does not look at the queue. */
+/* Removes the queue from dev->data. The link poll does not use it after the return. */
 static void
 take_out(struct rte_eth_dev *dev, void **place)
 {
@@ -179,7 +179,7 @@ shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 
 /* ---- another bus */
 
-/* Memory for a queue of the new bus. NULL for a queue that is none. */
+/* Allocates memory for a queue on the new bus; NULL for a queue that does not exist. */
 static int
 get_memory(const void *queue, size_t size, int socket, void **memory)
 {
@@ -249,111 +249,9 @@ shmbus_queues_fit(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 	return 0;
 }
 
-/* ---- what the data path is to do */
-
-static uint32_t
-rx_flags(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, bool down)
-{
-	const struct rte_eth_dev_data *data = dev->data;
-	const struct shmbus_priv *priv = shmbus_priv(dev);
-	const uint64_t offloads = data->dev_conf.rxmode.offloads;
-	uint32_t flags = 0;
-
-	if (!data->promiscuous)
-		flags |= SHMBUS_RX_FILTER;
-	if ((offloads & RTE_ETH_RX_OFFLOAD_SCATTER) || q->max_len > q->room)
-		flags |= SHMBUS_RX_SCATTER;
-	if ((offloads & SHMBUS_VLAN_RX_STRIP) ||
-	    (q->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)) ||
-	    priv->ptypes != 0 || priv->steer.marks || q->hash_wanted)
-		flags |= SHMBUS_RX_COMPLETE;
-	if (priv->steer.active)
-		flags |= SHMBUS_RX_STEER;
-	if (priv->steer.spread)
-		flags |= SHMBUS_RX_SHARED;
-	if (down || data->rx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)
-		flags |= SHMBUS_RX_DOWN;
-	return flags;
-}
-
-static void
-update_rxq(const struct rte_eth_dev *dev, struct shmbus_rxq *q, uint32_t max_len, bool down)
-{
-	const struct rte_eth_rxmode *rxmode = &dev->data->dev_conf.rxmode;
-	const struct shmbus_priv *priv = shmbus_priv(dev);
-
-	q->max_len = max_len;
-	q->max_lro = RTE_MIN(rxmode->max_lro_pkt_size, priv->max_frame);
-	q->hash_wanted = priv->rss.on && (rxmode->offloads & RTE_ETH_RX_OFFLOAD_RSS_HASH) != 0;
-	q->own_mac = rxmode->offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER ? 0 :
-		     shmbus_filter_own(priv);
-	/* R4 (rxq_flags): with R3 */
-	shmbus_store_release(&q->flags, rx_flags(dev, q, down));
-}
-
-static void
-update_txq(const struct rte_eth_dev *dev, struct shmbus_txq *q, uint32_t max_len, bool down)
-{
-	const struct shmbus_priv *priv = shmbus_priv(dev);
-	uint32_t flags = shmbus_load(&q->flags) & SHMBUS_TX_FAST_FREE;
-
-	if (priv->args.quiet)
-		flags |= SHMBUS_TX_QUIET;
-	if ((dev->data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
-	    (q->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
-		flags |= SHMBUS_TX_OFFLOADS;
-	if (shmbus_load(&q->limit.cost) != 0)
-		flags |= SHMBUS_TX_LIMITED;
-	if (down || dev->data->tx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)
-		flags |= SHMBUS_TX_DOWN;
-	q->max_len = max_len;
-	q->max_whole = priv->format == SHMBUS_WIRE_LANES ? priv->max_frame : SHMBUS_FRAME_MAX;
-	shmbus_store(&q->flags, flags);
-}
-
-void
-shmbus_queues_update(struct rte_eth_dev *dev)
-{
-	const struct rte_eth_dev_data *data = dev->data;
-	struct shmbus_priv *priv = shmbus_priv(dev);
-	const uint32_t max_len = RTE_MIN(data->mtu + priv->overhead, priv->max_frame);
-	const bool down = priv->link.set_down || !shmbus_wire_is_open(shmbus_wire(dev)) ||
-			  shmbus_load(&priv->link.status) == SHMBUS_FATE_GONE;
-	uint16_t i;
-
-	rte_spinlock_lock(&priv->queues_lock);
-	for (i = 0; i < data->nb_rx_queues; i++)
-		if (data->rx_queues[i] != NULL)
-			update_rxq(dev, data->rx_queues[i], max_len, down);
-	for (i = 0; i < data->nb_tx_queues; i++)
-		if (data->tx_queues[i] != NULL)
-			update_txq(dev, data->tx_queues[i], max_len, down);
-	rte_spinlock_unlock(&priv->queues_lock);
-}
-
-void
-shmbus_scatter_update(struct rte_eth_dev *dev)
-{
-	struct rte_eth_dev_data *data = dev->data;
-	const bool asked = data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER;
-	const bool before = data->scattered_rx;
-	const struct shmbus_rxq *q;
-	uint16_t i;
-
-	data->scattered_rx = 0;
-	for (i = 0; i < data->nb_rx_queues && !data->scattered_rx; i++) {
-		q = data->rx_queues[i];
-		data->scattered_rx = q != NULL && (shmbus_load(&q->flags) & SHMBUS_RX_SCATTER);
-		if (data->scattered_rx && !before && !asked)
-			SHMBUS_LOG(INFO, "port %u: with MTU %u a frame may need several mbufs of Rx "
-				   "queue %u (%u bytes): as with RTE_ETH_RX_OFFLOAD_SCATTER",
-				   data->port_id, data->mtu, i, q->room);
-	}
-}
-
 /* ---- start and stop */
 
-/* ethdev does not ask whether every queue that was configured was set up, too. */
+/* Returns whether every configured queue has been set up, which ethdev does not check. */
 static bool
 queues_complete(const struct rte_eth_dev_data *data)
 {
@@ -408,7 +306,7 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	int ret;
 
 	if (!queues_complete(data)) {
-		SHMBUS_LOG(ERR, "port %u: not every queue has been set up", data->port_id);
+		SHMBUS_LOG(ERR, "port %u: cannot start: not every queue has been set up", data->port_id);
 		return -EINVAL;
 	}
 	ret = shmbus_steer_start(dev);
@@ -460,9 +358,9 @@ shmbus_queues_restart(struct rte_eth_dev *dev)
 }
 
 /*
- * A queue that is not started is down, as it is when the link is. As to the
- * bus, an Rx queue's lanes are its own also while it is stopped: other queues
- * do not get their frames. But senders do not wait for it.
+ * A queue that is not started is down, as all queues are when the link is down. A
+ * stopped Rx queue keeps its lanes: other queues do not get their frames. Senders
+ * do not wait for it.
  */
 
 int
@@ -472,7 +370,7 @@ shmbus_rx_queue_start(struct rte_eth_dev *dev, uint16_t id)
 		return -EIO;
 	start_rxq(dev, id);
 	shmbus_queues_update(dev);
-	/* If it sleeps: senders ring for it from now on, and nobody looked before. */
+	/* A queue that fell asleep while it was stopped has not looked for frames. */
 	shmbus_intr_wake(dev);
 	return 0;
 }

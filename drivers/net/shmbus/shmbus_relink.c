@@ -3,30 +3,29 @@
  */
 
 /*
- * From one bus to another.
+ * The move of a port from one bus to another.
  *
  * Theory of operation
  *
  * One mechanism, relink(), serves a port that is started, configured or reset
  * after its bus has gone, and rte_pmd_shmbus_linkstr_set() and _unset().
  *
- *   port is on      another path       the same path   no path
- *   a bus           join, then leave   leave, join     leave
- *   a bus, gone     leave, join        leave, join     leave
- *   no bus          join               -               -
+ *   the port is on   to another path    to the same path   to no path
+ *   a bus            join, then leave   leave, join        leave
+ *   a bus, gone      leave, join        leave, join        leave
+ *   no bus           join               -                  -
  *
- * A bus that is gone is left first, as the new one may be in the same file,
- * emptied and made anew. Else the port leaves its bus when it has another one:
- * if that cannot be joined nothing has changed. A port that had to leave and may
- * not join, or whose new bus lacks queues, is on no bus: its wire is closed, its
- * queues are down.
+ * The port leaves a bus that is gone first, as the new bus may be in the same
+ * file, emptied and made anew. Otherwise it joins first: if that fails nothing
+ * has changed. The port is on no bus if it has left and cannot join, or if the
+ * new bus lacks queues: its wire is closed, its queues are down.
  *
- * Queues keep what they have counted, and all else that the application has
- * configured. Their memory depends on the geometry of a bus of lanes: it is made
- * anew for the new bus, which must have as many queues.
+ * Queues keep their counters and their configuration. Their memory depends on
+ * the geometry of a bus of lanes: it is allocated anew for the new bus, which
+ * must have as many queues.
  *
- * A port that a secondary process shares stays where it is: that process has
- * the old bus mapped, and uses the memory of the queues.
+ * A port that a secondary process has stays on its bus: that process has the old
+ * bus mapped, and uses the memory of the queues.
  */
 
 #include <rte_errno.h>
@@ -36,7 +35,7 @@
 
 #include "base/shmbus_guard.h"
 #include "rte_pmd_shmbus.h"
-#include "shmbus_ethdev.h"
+#include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"
@@ -44,7 +43,7 @@
 #include "shmbus_relink.h"
 #include "shmbus_steer.h"
 
-/* ---- the two halves of it */
+/* ---- leave and join */
 
 static void
 leave(const struct shmbus_priv *priv, struct shmbus_wire *wire)
@@ -67,7 +66,7 @@ tell_joined(const char *name, const struct shmbus_wire *wire)
 	const char *created = shmbus_wire_is_new(wire) ? ", which it created" : "";
 
 	if (wire->readonly)
-		SHMBUS_LOG(INFO, "%s: looks on at %s", name, path);
+		SHMBUS_LOG(INFO, "%s: reads %s, without a slot", name, path);
 	else if (wire->format == SHMBUS_WIRE_SHMIF)
 		SHMBUS_LOG(INFO, "%s: number %u of this driver's ports on the shmif bus %s%s", name,
 			   wire->slot, path, created);
@@ -102,7 +101,7 @@ shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 		priv->slot = SHMBUS_NO_SLOT;
 		if (priv->format == SHMBUS_WIRE_SHMIF)
 			set_limits(priv, wire);
-		SHMBUS_LOG(INFO, "%s: on no bus yet", dev->data->name);
+		SHMBUS_LOG(INFO, "%s: on no bus", dev->data->name);
 		return 0;
 	}
 	memcpy(conf.port.mac, priv->macs[0].addr_bytes, sizeof(conf.port.mac));
@@ -121,7 +120,7 @@ shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 	return 0;
 }
 
-/* Has the bus room for the queues that the application has set up? */
+/* Returns 0, or -ENOSPC, logged, if the bus has fewer queues than the application has set up. */
 static int
 check_queues(const struct rte_eth_dev *dev, const struct shmbus_wire *wire)
 {
@@ -137,15 +136,15 @@ check_queues(const struct rte_eth_dev *dev, const struct shmbus_wire *wire)
 			n = RTE_MAX(n, i + 1);
 	if (n <= max)
 		return 0;
-	SHMBUS_LOG(ERR, "%s: path=%s: this bus has queues=%u, and the port %u; the port is on no bus"
-		" now. rte_eth_dev_reset() and fewer queues would do", data->name,
+	SHMBUS_LOG(ERR, "%s: path=%s: the bus has queues=%u, but the port %u, so the port is on no bus now;"
+		" reset the port and set up fewer queues, or give it another bus", data->name,
 		shmbus_priv(dev)->args.path, max, n);
 	return -ENOSPC;
 }
 
 /* ---- relink */
 
-/* The port is on the bus of fresh, or on no bus if that lacks what the queues want. */
+/* Puts the port on the bus of fresh, or on no bus if the queues do not fit. */
 static int
 settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 {
@@ -163,17 +162,18 @@ settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 	leave(priv, wire);
 	if (ret != 0 || !shmbus_wire_is_open(fresh))
 		priv->slot = SHMBUS_NO_SLOT;
-	/* The geometry of the last bus stays: limits of a port that is on none. */
+	/* Without a new bus the wire keeps the last geometry, for the port's limits. */
 	if (shmbus_wire_is_open(fresh))
 		*wire = *fresh;
-	shmbus_link_set_status(dev, ret == 0 ? SHMBUS_FATE_WELL : SHMBUS_FATE_GONE);
+	shmbus_link_set_status(dev, ret == 0 ? SHMBUS_STATUS_INTACT : SHMBUS_STATUS_GONE);
 	return ret;
 }
 
 /*
- * To the bus that path leads to; "": to none. A secondary process takes
- * priv->args.path for the name of the bus that it is given: the path changes
- * only while none has the port, and none can get it.
+ * Moves the port to the bus at path; "": to no bus. Returns 0, or -errno, logged.
+ * A secondary process takes priv->args.path for the name of the bus that it is
+ * given. The path changes under the lock of the wire, while no secondary process
+ * has the port.
  */
 static int
 relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
@@ -185,15 +185,16 @@ relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
 
 	if (leave_first) {
 		leave(priv, shmbus_wire(dev));
-		shmbus_link_set_status(dev, SHMBUS_FATE_GONE);
+		priv->slot = SHMBUS_NO_SLOT;
+		shmbus_link_set_status(dev, SHMBUS_STATUS_GONE);
 	}
 	rte_strscpy(before, priv->args.path, sizeof(before));
 	memmove(priv->args.path, path, strlen(path) + 1); /* it may be the same text */
 	ret = shmbus_relink_join(dev, &fresh);
 	if (ret == 0)
 		ret = settle(dev, &fresh);
-	/* A port that has not moved is where it was. */
-	if (ret != 0 && shmbus_wire_is_open(shmbus_wire(dev)))
+	/* A port that has not moved keeps its path. */
+	if (ret != 0 && (shmbus_wire_is_open(shmbus_wire(dev)) || before[0] == '\0'))
 		rte_strscpy(priv->args.path, before, sizeof(priv->args.path));
 	return ret;
 }
@@ -219,7 +220,7 @@ shmbus_relink_if_lost(struct rte_eth_dev *dev)
 
 	shmbus_guard_renew();
 	shmbus_link_is_gone(dev);
-	if (shmbus_load(&priv->link.status) == SHMBUS_FATE_WELL)
+	if (shmbus_load(&priv->link.status) == SHMBUS_STATUS_INTACT)
 		return 0;
 	return relink(dev, priv->args.path, true);
 }

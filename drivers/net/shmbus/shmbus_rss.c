@@ -2,122 +2,16 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#include <rte_thash.h>
-
-#include "shmbus_headers.h"
 #include "shmbus_priv.h"
+#include "shmbus_rss.h"
 #include "shmbus_steer.h"
-
-/* The key of Microsoft's specification, which most drivers begin with. */
-static const uint8_t default_key[SHMBUS_RSS_KEY] = {
-	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67,
-	0x25, 0x3d, 0x43, 0xa3, 0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb,
-	0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30,
-	0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
-};
-
-void
-shmbus_toeplitz_set(struct shmbus_toeplitz *t, uint64_t types, const uint8_t *key)
-{
-	uint32_t words[RTE_DIM(t->words)];
-
-	t->types = types;
-	memcpy(t->key, key != NULL ? key : default_key, sizeof(t->key));
-	memcpy(words, t->key, sizeof(words));
-	rte_convert_rss_key(words, t->words, sizeof(words));
-}
-
-/* Which of the types a frame is, by its L4; the general type of its L3 takes in all. */
-struct l3_types {
-	uint64_t all;
-	uint64_t frag;
-	uint64_t tcp;
-	uint64_t udp;
-	uint64_t sctp;
-	uint64_t other;
-};
-
-static const struct l3_types ipv4_types = {
-	RTE_ETH_RSS_IPV4, RTE_ETH_RSS_FRAG_IPV4, RTE_ETH_RSS_NONFRAG_IPV4_TCP,
-	RTE_ETH_RSS_NONFRAG_IPV4_UDP, RTE_ETH_RSS_NONFRAG_IPV4_SCTP,
-	RTE_ETH_RSS_NONFRAG_IPV4_OTHER,
-};
-
-static const struct l3_types ipv6_types = {
-	RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_IPV6_EX, RTE_ETH_RSS_FRAG_IPV6,
-	RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_IPV6_TCP_EX,
-	RTE_ETH_RSS_NONFRAG_IPV6_UDP | RTE_ETH_RSS_IPV6_UDP_EX,
-	RTE_ETH_RSS_NONFRAG_IPV6_SCTP, RTE_ETH_RSS_NONFRAG_IPV6_OTHER,
-};
-
-/* The type of the frame itself; ports: it has some that could be hashed. */
-static uint64_t
-type_of(const struct l3_types *types, const struct shmbus_headers *h, bool *ports)
-{
-	*ports = h->l4_off + sizeof(uint32_t) <= h->len;
-	switch (h->ptype & RTE_PTYPE_L4_MASK) {
-	case RTE_PTYPE_L4_TCP:
-		return types->tcp;
-	case RTE_PTYPE_L4_UDP:
-		return types->udp;
-	case RTE_PTYPE_L4_SCTP:
-		return types->sctp;
-	case RTE_PTYPE_L4_FRAG:
-		*ports = false;
-		return types->frag;
-	default:
-		*ports = false;
-		return types->other;
-	}
-}
-
-static unsigned int
-load_words(uint32_t *tuple, const uint8_t *bytes, uint32_t len)
-{
-	unsigned int i;
-
-	memcpy(tuple, bytes, len);
-	for (i = 0; i < len / sizeof(*tuple); i++)
-		tuple[i] = rte_be_to_cpu_32(tuple[i]);
-	return i;
-}
-
-bool
-shmbus_toeplitz_hash(const struct shmbus_toeplitz *t, const struct shmbus_headers *h,
-		     uint32_t *hash)
-{
-	const bool is_ipv4 = RTE_ETH_IS_IPV4_HDR(h->ptype);
-	const struct l3_types *types = is_ipv4 ? &ipv4_types : &ipv6_types;
-	uint32_t tuple[9];
-	unsigned int n;
-	uint64_t type;
-	bool ports;
-
-	*hash = 0;
-	if (!is_ipv4 && !RTE_ETH_IS_IPV6_HDR(h->ptype))
-		return false;
-	type = type_of(types, h, &ports);
-	if ((t->types & (type | types->all)) == 0)
-		return false;
-	/* Source and destination follow each other in both headers, and so do the ports. */
-	if (is_ipv4)
-		n = load_words(tuple, h->bytes + h->l3_off +
-			       offsetof(struct rte_ipv4_hdr, src_addr), 2 * sizeof(uint32_t));
-	else
-		n = load_words(tuple, h->bytes + h->l3_off +
-			       offsetof(struct rte_ipv6_hdr, src_addr), 8 * sizeof(uint32_t));
-	if (ports && (t->types & type) != 0)
-		n += load_words(&tuple[n], h->bytes + h->l4_off, sizeof(uint32_t));
-	*hash = rte_softrss_be(tuple, n, (const uint8_t *)t->words);
-	return true;
-}
 
 static bool
 key_fits(const struct rte_eth_dev *dev, const struct rte_eth_rss_conf *conf)
 {
 	if (conf->rss_key == NULL || conf->rss_key_len == SHMBUS_RSS_KEY)
 		return true;
-	SHMBUS_LOG(ERR, "port %u: an RSS key of %u bytes: they must be %u", dev->data->port_id,
+	SHMBUS_LOG(ERR, "port %u: the RSS key has %u bytes; it must have %u", dev->data->port_id,
 		   conf->rss_key_len, SHMBUS_RSS_KEY);
 	return false;
 }
@@ -131,7 +25,7 @@ shmbus_rss_configure(struct rte_eth_dev *dev)
 	unsigned int i;
 
 	if (!rss.on && conf->rxmode.mq_mode != RTE_ETH_MQ_RX_NONE) {
-		SHMBUS_LOG(ERR, "port %u: mq_mode %#x: only none and RSS (%#x) are there",
+		SHMBUS_LOG(ERR, "port %u: rxmode.mq_mode %#x: only none and RSS (%#x) are supported",
 			   dev->data->port_id, (unsigned int)conf->rxmode.mq_mode,
 			   (unsigned int)RTE_ETH_MQ_RX_RSS);
 		return -ENOTSUP;
@@ -174,7 +68,7 @@ shmbus_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 	return 0;
 }
 
-/* ethdev has looked at the size and at the queues' numbers. */
+/* ethdev has checked the numbers of the queues. */
 int
 shmbus_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
 {

@@ -7,19 +7,19 @@
  *
  * Theory of operation
  *
- * Lane by lane, record by record: frames are copied into mbufs, and the commit
- * (shmbus_reader_commit) says whether they were whole. If not the mbufs go back
- * to the stash, as if nothing had happened, and the frames are counted as
- * missed. All else happens to the copies (shmbus_frame.h).
+ * The queue reads lane by lane, record by record. It copies frames into mbufs; then
+ * the commit (shmbus_reader_commit) tells whether the copies are whole. If they are
+ * not, the mbufs go back to the stash and the frames count as missed. All further
+ * work is done on the copies (shmbus_frame.h).
  *
- * A record is copied by one of two functions. copy_plain() knows frames that
- * fit one mbuf and bear no request. At the first frame that it does not know
- * copy_any() goes on, which knows all.
+ * Two functions copy a record. copy_plain() handles frames that fit one mbuf and
+ * have no request. At any other frame rx_record_any() goes on, which handles
+ * all frames.
  *
- * A frame that is to be delivered in segments, or one whose request wants all
- * of it in one piece that no mbuf has, is held: copied into memory of the
- * queue's own, and committed, so its lane is free again. It is delivered from
- * there, over as many polls as it takes, before anything else.
+ * A frame is held if it is to be delivered in segments, or if its request needs the
+ * frame in one piece that is larger than an mbuf. The queue copies a held frame
+ * into its own memory and commits it, so the place in the lane is free. It delivers
+ * the held frame from there, over as many polls as it takes, before other frames.
  */
 
 #include "base/shmbus_copy.h"
@@ -29,29 +29,29 @@
 #include "shmbus_bursts.h"
 #include "shmbus_steer.h"
 
-/* Flags with which the second loop has something to do. */
+/* Flags that need the second loop. */
 #define SORT (SHMBUS_RX_FILTER | SHMBUS_RX_STEER | SHMBUS_RX_COMPLETE)
-/* Flags with which copy_plain() will not do. */
+/* Flags that copy_plain() does not handle. */
 #define NOT_PLAIN (SHMBUS_RX_SCATTER | SHMBUS_RX_SHARED | SHMBUS_RX_REQUESTS)
 
-/* What was copied of one record, before the commit. */
+/* The copies from one record, before the commit. */
 struct copied {
 	uint16_t n;        /* mbufs */
-	bool held;         /* and a frame that is held */
-	bool corrupt;      /* what comes next makes no sense */
-	bool not_plain;    /* copy_any() is to go on */
+	bool held;         /* a frame is held, behind these */
+	bool corrupt;      /* the next descriptor is corrupt */
+	bool not_plain;    /* the next frame is not plain */
 	bool no_mbuf;
 	uint32_t bytes;
 	uint32_t too_long;
 	uint32_t filtered;
 };
 
-/* The bytes of a frame from done on, which is a multiple of lines, or all of it. */
+/* Copies the bytes of a frame from done on: done is a multiple of lines, or len. */
 static inline void
 copy_frame(const struct shmbus_rxq *q, uint8_t *dst, const uint8_t *frame, uint32_t done,
 	   uint32_t len)
 {
-	/* Whole lines are faster, where the mbuf has room for them. */
+	/* Whole lines are faster, if the mbuf has room for them. */
 	if (likely(SHMBUS_ALIGN(len) <= q->room))
 		shmbus_copy_lines(dst + done, frame + done, len - done);
 	else
@@ -89,16 +89,16 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 
 /* ---- frames of all kinds */
 
-/* Where a frame goes. */
+/* The destination of a frame. */
 enum place {
 	PLACE_MBUF,
 	PLACE_CHAIN,
 	PLACE_HELD_WHOLE,
 	PLACE_HELD_SEGMENTS,
-	PLACE_NONE, /* it is longer than the queue delivers */
+	PLACE_NONE, /* longer than the queue delivers */
 };
 
-/* Does the queue want a packet that is to be segmented in one piece? */
+/* Returns whether the queue delivers a packet whole that is to be segmented. */
 static bool
 wants_whole(const struct shmbus_rxq *q, uint32_t len, uint32_t flags)
 {
@@ -106,7 +106,7 @@ wants_whole(const struct shmbus_rxq *q, uint32_t len, uint32_t flags)
 	       (len <= q->room || (flags & SHMBUS_RX_SCATTER));
 }
 
-/* Can the request of a frame in a chain be done in the chain's first mbuf? */
+/* Returns whether the first mbuf of a chain holds all bytes that the request needs. */
 static bool
 is_done_in_head(const struct shmbus_rxq *q, const struct shmbus_request *req)
 {
@@ -138,7 +138,7 @@ place_of(const struct shmbus_rxq *q, uint32_t len, const struct shmbus_request *
 	return req->flags == 0 || is_done_in_head(q, req) ? PLACE_CHAIN : PLACE_HELD_WHOLE;
 }
 
-/* Where the head of a frame is copied to be decided on: to where the frame goes, if it fits. */
+/* Returns where the head of a frame is copied for the decision: the frame's place, if it fits. */
 static uint8_t *
 early_place(const struct shmbus_rxq *q, struct rte_mbuf *m, bool held)
 {
@@ -149,9 +149,8 @@ early_place(const struct shmbus_rxq *q, struct rte_mbuf *m, bool held)
 }
 
 /*
- * Where several queues read the same lanes: copy the head of the frame to where
- * the rest of it goes, or into held, and decide. False: the queue is done with
- * the frame.
+ * Copies the head of a frame and decides by the copy, if several queues read the same
+ * lanes. Returns false if the queue does not need the rest of the frame.
  */
 static bool
 decide_early(struct shmbus_rxq *q, uint8_t *head, const uint8_t *from, uint32_t len,
@@ -160,16 +159,16 @@ decide_early(struct shmbus_rxq *q, uint8_t *head, const uint8_t *from, uint32_t 
 	const uint32_t head_len = RTE_MIN(len, SHMBUS_FRAME_HEAD);
 
 	shmbus_copy_lines(head, from, head_len);
-	/* The compiler must not go back to the bus for what was copied. */
+	/* The compiler must not read the bus again instead of the copy. */
 	shmbus_fence_compiler();
 	shmbus_frame_decide(q, head, head_len, frame);
 	copied->filtered += frame->verdict == SHMBUS_FRAME_FILTERED;
-	/* A frame that is dropped is dropped after the commit, if it is to be counted. */
+	/* A dropped frame is counted after the commit, which tells whether it was whole. */
 	return frame->verdict == SHMBUS_FRAME_TAKE ||
 	       (frame->verdict == SHMBUS_FRAME_DROP && frame->n_asked != 0);
 }
 
-/* The frame into an mbuf, or into the first of a chain that begins with it. False: no mbufs. */
+/* Copies the frame into an mbuf, or into a chain behind it. Returns false if mbufs are missing. */
 static bool
 copy_to_mbufs(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uint32_t len,
 	      uint32_t done, enum place place)
@@ -201,7 +200,7 @@ hold(struct shmbus_rxq *q, const uint8_t *from, uint32_t len, uint32_t done,
 	};
 }
 
-/* One frame more. False: go on with it at the next poll, or not at all. */
+/* Copies the next frame. Returns false at the last frame that this poll copies of the record. */
 static bool
 copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	 struct rte_mbuf **pkts, uint32_t flags, struct shmbus_frame *frame,
@@ -227,7 +226,7 @@ copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk
 	}
 	place = place_of(q, len, &frame->request, flags);
 	held = place == PLACE_HELD_WHOLE || place == PLACE_HELD_SEGMENTS;
-	/* What is before it is delivered first. */
+	/* The frames before a held frame are delivered first. */
 	if (held && copied->n != 0)
 		goto later;
 	m = shmbus_fill_stash(q, 1) != 0 ? q->stash[q->n_stash - 1] : NULL;
@@ -251,7 +250,7 @@ copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk
 	}
 	q->n_stash--;
 	if (done != 0 && early_place(q, m, held) == q->held.bytes) {
-		/* What was decided on lies elsewhere: the rest goes there, too, and then all of it. */
+		/* The head was copied to held: the rest follows there, then all goes into mbufs. */
 		if (len > done)
 			shmbus_copy_lines(q->held.bytes + done, from + done, len - done);
 		from = q->held.bytes;
@@ -272,7 +271,7 @@ later:
 
 /* ---- records, lanes and bursts */
 
-/* A frame that is held, into up to n mbufs. */
+/* Delivers the held frame, or its next segments, in up to n mbufs. Returns their number. */
 static uint16_t
 deliver_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_t flags)
 {
@@ -294,12 +293,12 @@ deliver_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_t 
 		if (ret != 0 || !h->segments || shmbus_tso_len(&h->tso) == 0)
 			h->len = 0;
 	}
-	/* What the request asks for is done. */
+	/* The request is carried out. */
 	frame.request.flags = 0;
 	return shmbus_frames_sort(q, pkts, got, &frame, 0, flags);
 }
 
-/* The same as copy_plain() for frames of all kinds, and all that follows. */
+/* The same as rx_record(), for frames of all kinds. */
 static __rte_noinline uint16_t
 rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
 	      struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t flags, bool *more)
@@ -335,8 +334,9 @@ rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_
 }
 
 /*
- * Up to n frames of one record into pkts, which has room for room of them, as a
- * frame may become several. *more: the lane may have more for this poll.
+ * Receives up to n frames of one record into pkts, which has room for room mbufs, as a
+ * frame may become several. Returns the number of mbufs. *more: the lane may have
+ * more frames for this poll.
  */
 static inline uint16_t
 rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
@@ -377,7 +377,7 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	return copied.n;
 }
 
-/* All that a lane has, up to nb_pkts. */
+/* Receives the frames of a lane, up to nb_pkts. */
 static __rte_always_inline uint16_t
 rx_lane(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
 	struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
@@ -391,7 +391,7 @@ rx_lane(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader
 
 	if (shmbus_backoff_waits(backoff))
 		return 0;
-	/* A hostile writer could keep this loop busy: so many records, no more. */
+	/* The number of records is limited, as a hostile writer could keep this loop busy. */
 	do {
 		n = RTE_MIN(shmbus_reader_peek(bus, r), (uint32_t)(nb_pkts - got));
 		if (n == 0)
@@ -445,7 +445,7 @@ uint16_t
 shmbus_rx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct shmbus_rxq *q = queue;
-	/* R3 (rxq_flags): with R4: a link that is up again comes with its restart. */
+	/* R3 (rxq_flags): pairs with R4; a link that is up again is seen with its restart. */
 	const uint32_t flags = shmbus_load_acquire(&q->flags);
 
 	if (likely((flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER)) == 0))

@@ -5,11 +5,11 @@
 /*
  * Receive from and transmit to a shmif bus.
  *
- * The ring is read and written in pieces, by way of memory of the queue's own
- * (base/station/shmbus_shmif_rx.h, base/shmbus_shmif_writer.h): the bus's lock
- * is held for one copy each, in which nothing can fault, and never while mbufs
- * are touched. Where the lock is not to be had in a bounded time the burst ends;
- * nothing sleeps.
+ * The queue reads and writes the ring in pieces, through its own memory
+ * (base/station/shmbus_shmif_rx.h, base/shmif/shmbus_shmif_writer.h). It holds the
+ * bus's lock for one copy at a time, which cannot fault, and never while it touches
+ * mbufs. A burst ends if it does not get the lock within a bounded time; it never
+ * sleeps.
  */
 
 #include "base/shmbus_clock.h"
@@ -22,33 +22,34 @@
 #include "shmbus_steer.h"
 #include "shmbus_vlan.h"
 
-/* Between two lines in the log about broken locks. */
+/* The least time between two log lines about broken locks. */
 #define LOG_EVERY_NS UINT64_C(1000000000)
 
 static inline uint64_t
-broken(const struct shmbus_shmif_watch *watch)
+broken(const struct shmbus_shmif_lock_wait *watch)
 {
 	return shmbus_counted(&watch->broken_ours) + shmbus_counted(&watch->broken_foreign);
 }
 
-/* Tell people that a lock was broken, but not at any rate that a peer may choose. */
+/* Logs broken locks. The rate is limited, as a peer can cause any number of them. */
 static __rte_noinline void
-tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *now,
+tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *now,
 	    struct shmbus_shmif_told *told)
 {
 	const uint64_t ns = shmbus_clock_mono_ns();
 
 	if (told->since_ns != 0 && ns - told->since_ns < LOG_EVERY_NS)
 		return;
-	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: of dead ports of this driver %" PRIu64
-		   " times, of others that held it for too long %" PRIu64, bus->file.path,
+	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: that of dead ports of this driver %" PRIu64
+		   " times, that of peers that held it longer than lock_break_ms %" PRIu64
+		   " times", bus->file.path,
 		   shmbus_counted(&now->broken_ours), shmbus_counted(&now->broken_foreign));
 	told->since_ns = ns;
 	told->broken = broken(now);
 }
 
 static inline void
-tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
+tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *watch,
      struct shmbus_shmif_told *told)
 {
 	if (unlikely(broken(watch) != told->broken))
@@ -57,7 +58,7 @@ tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_watch *watch,
 
 /* ---- receive */
 
-/* A frame of the queue's own piece into mbufs. False: there are not enough. */
+/* Copies a frame of the queue's piece into mbufs. Returns false if mbufs are missing. */
 static inline bool
 copy_frame(struct shmbus_rxq *q, const struct shmbus_shmif_frame *frame, struct rte_mbuf **m)
 {
@@ -76,7 +77,7 @@ copy_frame(struct shmbus_rxq *q, const struct shmbus_shmif_frame *frame, struct 
 	return false;
 }
 
-/* Frames of the piece into mbufs, up to n. False: no mbuf is left. */
+/* Copies up to n frames of the piece into mbufs. Returns false if mbufs are missing. */
 static bool
 copy_piece(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf **pkts,
 	   uint16_t n, uint32_t flags, uint16_t *copied)
@@ -107,7 +108,7 @@ copy_piece(struct shmbus_rxq *q, const struct shmbus_shmif *bus, struct rte_mbuf
 static uint16_t
 rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
 {
-	/* The time in a record is of the sender's own clock, and comparable with no other. */
+	/* The time in a record is of the sender's own clock, so it is not passed on. */
 	static const struct shmbus_frame unknown;
 	const struct shmbus_shmif *bus = &shmbus_port_wire(q->port_id)->shmif;
 	unsigned int fetches = SHMBUS_SHMIF_FETCHES;
@@ -122,7 +123,7 @@ rx_pieces(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32
 		got += shmbus_frames_sort(q, &pkts[got], n, &unknown, 0, flags);
 	}
 	shmbus_backoff_note(&q->shmif.backoff, got, nb_pkts);
-	tell(bus, &q->shmif.reader.watch, &q->told);
+	tell(bus, &q->shmif.reader.lock_wait, &q->told);
 	return got;
 }
 
@@ -130,7 +131,7 @@ uint16_t
 shmbus_rx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct shmbus_rxq *q = queue;
-	/* R3 (rxq_flags): with R4 */
+	/* R3 (rxq_flags): pairs with R4 */
 	const uint32_t flags = shmbus_load_acquire(&q->flags);
 	uint16_t got;
 
@@ -145,9 +146,9 @@ shmbus_rx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 /* ---- transmit */
 
-/* Frames that were put together, and not sent yet. */
+/* Frames in the queue's memory that are not sent yet. */
 struct burst {
-	uint16_t taken; /* mbufs: frames in the burst, dropped ones, and the one being segmented */
+	uint16_t taken; /* mbufs: in the burst, dropped, or being segmented */
 	uint16_t dropped;
 	uint16_t frames;
 	uint64_t bytes;
@@ -155,7 +156,7 @@ struct burst {
 	struct shmbus_tso tso; /* len 0: no packet is being segmented */
 };
 
-/* What the burst's memory held before a frame that turned out not to be one. */
+/* The length of the burst before a frame, to remove a frame that cannot be sent. */
 struct place {
 	uint32_t len;
 	uint32_t last;
@@ -180,7 +181,7 @@ is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth)
 	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len - growth;
 }
 
-/* Do here, on the frame as it will be sent, what no receiver on such a bus would do. */
+/* Carries out the mbuf's request on the frame, as a shmif bus carries no requests. */
 static bool
 finish(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth, uint8_t *at)
 {
@@ -190,7 +191,7 @@ finish(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth, ui
 	       (req.flags == 0 || shmbus_finish(at, m->pkt_len + growth, &req, req.flags));
 }
 
-/* The packet, flat and with its tags, into memory of the queue's own. False: it is none. */
+/* Copies a TCP packet with its tags into the queue's memory. Returns false if it is not valid. */
 static bool
 begin_segments(struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t tags, struct shmbus_tso *tso)
 {
@@ -212,7 +213,10 @@ begin_segments(struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t tags, st
 	return true;
 }
 
-/* Segments as long as the burst has room. False: it has not, or the packet is none (tso.len 0). */
+/*
+ * Adds segments while the burst has room. Returns false if the burst is full, or if the
+ * packet is not valid (tso.len 0).
+ */
 static bool
 add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
 {
@@ -238,7 +242,7 @@ add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
 	return true;
 }
 
-/* One mbuf. False: the burst is full, and the mbuf is not taken. */
+/* Adds one mbuf. Returns false if the burst is full; the mbuf is not taken then. */
 static __rte_always_inline bool
 add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const uint64_t offloads,
 	  struct burst *burst)
@@ -279,7 +283,7 @@ add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const
 	return true;
 }
 
-/* As many as a burst takes. offloads: of Tx, those that change frames. */
+/* Adds mbufs until the burst is full. offloads: the Tx offloads that change frames. */
 static __rte_always_inline void
 fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
 	   const uint64_t offloads, struct burst *burst)
@@ -301,7 +305,7 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 		}
 		if (!add_segments(q, sender, burst)) {
 			if (burst->tso.len != 0) {
-				burst->taken++; /* it is flat by now; the rest of it comes next */
+				burst->taken++; /* copied; its other segments come next */
 				return;
 			}
 			burst->dropped++;
@@ -313,7 +317,7 @@ static __rte_noinline void
 fill_burst_offload(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
 		   struct burst *burst)
 {
-	/* The rest of a packet comes first. */
+	/* The other segments of a packet come first. */
 	if (burst->tso.len != 0 && !add_segments(q, sender, burst)) {
 		if (burst->tso.len != 0)
 			return;
@@ -329,7 +333,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	const struct shmbus_shmif *bus = &shmbus_port_wire(q->port_id)->shmif;
 	struct burst burst = { .tso.len = 0 };
 	bool chains = false;
-	bool begun = false; /* a packet of which segments are on the bus already */
+	bool begun = false; /* some segments of a packet are on the bus */
 	bool wake = false;
 	uint16_t done = 0;
 
@@ -342,7 +346,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 			fill_burst(q, bus->sender, &pkts[done], nb_pkts - done, 0, &burst);
 		chains |= burst.chains;
 		if (q->shmif.len != 0 && shmbus_shmif_send(bus, &q->shmif) != 0) {
-			/* A packet that was begun cannot be begun again: its rest is lost. */
+			/* Its first segments are on the bus, so the rest of the packet is lost. */
 			q->stats.dropped += begun;
 			break;
 		}
@@ -355,7 +359,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	}
 	if (wake && !(flags & SHMBUS_TX_QUIET))
 		shmbus_shmif_wake(bus);
-	tell(bus, &q->shmif.watch, &q->told);
+	tell(bus, &q->shmif.lock_wait, &q->told);
 	shmbus_free_sent(flags, chains, pkts, done);
 	return done;
 }

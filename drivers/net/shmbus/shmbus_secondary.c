@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The port in a secondary process: how it comes and goes. */
+/* The port in a secondary process: probe. */
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include <bus_vdev_driver.h>
 #include <ethdev_vdev.h>
 
-#include "shmbus_ethdev.h"
+#include "shmbus_fast_path.h"
 #include "shmbus_intr.h"
 #include "shmbus_mp.h"
 #include "shmbus_priv.h"
@@ -25,8 +25,8 @@ share(struct shmbus_local *local, const struct shmbus_priv *priv, const char *na
 
 	ret = shmbus_mp_get_bus(name, &fd, &local->presence);
 	if (ret != 0) {
-		SHMBUS_LOG(ERR, "%s: the primary process does not give its bus: %s", name,
-			   rte_strerror(-ret));
+		SHMBUS_LOG(ERR, "%s: the primary process does not give its bus: %s; probe again"
+			   " while it has the port on a bus", name, rte_strerror(-ret));
 		return ret;
 	}
 	shmbus_wire_init(&local->wire, priv->format);
@@ -41,7 +41,7 @@ share(struct shmbus_local *local, const struct shmbus_priv *priv, const char *na
 }
 
 int
-shmbus_secondary_probe(struct rte_vdev_device *vdev)
+shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *ops)
 {
 	const char *name = rte_vdev_device_name(vdev);
 	struct shmbus_local *local;
@@ -50,7 +50,7 @@ shmbus_secondary_probe(struct rte_vdev_device *vdev)
 
 	dev = rte_eth_dev_attach_secondary(name);
 	if (dev == NULL) {
-		SHMBUS_LOG(ERR, "%s: the primary process has no such port", name);
+		SHMBUS_LOG(ERR, "%s: the primary process has no such port; probe it there first", name);
 		return -ENODEV;
 	}
 	local = calloc(1, sizeof(*local));
@@ -62,9 +62,9 @@ shmbus_secondary_probe(struct rte_vdev_device *vdev)
 	}
 	dev->device = &vdev->device;
 	dev->process_private = local;
-	dev->dev_ops = &shmbus_secondary_ops;
+	dev->dev_ops = ops;
 	shmbus_set_fast_path(dev);
-	/* It can do without, and has said so. */
+	/* Errors are logged; the port works without interrupts. */
 	shmbus_intr_open(dev);
 	rte_eth_dev_probing_finish(dev);
 	return 0;

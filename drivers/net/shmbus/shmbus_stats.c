@@ -3,9 +3,8 @@
  */
 
 /*
- * Statistics: those of the port, and those of each queue. Counters are written
- * by the queues' threads only; a reset remembers what they were, and subtracts
- * it from then on.
+ * Statistics of the port and of each queue. Only the queues' threads write counters.
+ * A reset stores their values, and reads subtract these from then on.
  */
 
 #include "shmbus_ops.h"
@@ -20,7 +19,7 @@ count_rx(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbu
 	counts->ibytes += q->stats.bytes;
 	counts->filtered += q->stats.filtered;
 	counts->rx_too_long += q->stats.too_long;
-	/* Refused by this queue alone, not by all that read the lane. */
+	/* Unlike corrupt records, which every queue counts, refused frames concern one queue. */
 	counts->corrupt += q->stats.refused;
 	shmbus_ops(dev)->rxq_count(q, counts);
 }
@@ -50,8 +49,8 @@ shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts)
 }
 
 /*
- * A queue goes, but what it counted stays in the port's sums, which must not
- * go down. A new queue of its number begins at 0.
+ * Keeps the counters of a released queue in the port's sums, which must not go down.
+ * A new queue with the same number begins at 0.
  */
 void
 shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q)
@@ -73,7 +72,7 @@ shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q)
 	       sizeof(priv->reset_queue_at[q->queue_id].tx));
 }
 
-/* Since the queue was set up. */
+/* Reads the counters of a queue since its setup; 0 for a queue that does not exist. */
 static void
 count_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts)
 {
@@ -118,7 +117,7 @@ shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_c
 	counts->bytes -= base->bytes;
 }
 
-/* The structure has no room for more queues; shmbus_xstats.c has all. */
+/* Fills in the queues that the structure has room for; shmbus_xstats.c has all queues. */
 static void
 queue_stats(const struct rte_eth_dev *dev, struct eth_queue_stats *qstats)
 {

@@ -5,7 +5,7 @@
 #ifndef SHMBUS_STATS_H
 #define SHMBUS_STATS_H
 
-/* Statistics, and the extended ones. */
+/* Statistics and extended statistics. */
 
 #include <ethdev_driver.h>
 
@@ -19,13 +19,14 @@ int shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 		     struct eth_queue_stats *qstats);
 int shmbus_stats_reset(struct rte_eth_dev *dev);
 
-/* All that the port and its queues have counted, no reset subtracted. */
+/* Adds up the counters of the port and its queues since the probe; resets are not subtracted. */
 void shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts);
 
-/* Since the last reset. */
+/* Return the counters of a queue since its setup or the last reset. */
 void shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts);
 void shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts);
 
+/* Add the counters of a queue that is released to the port's. */
 void shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q);
 void shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q);
 

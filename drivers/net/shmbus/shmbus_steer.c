@@ -2,19 +2,19 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The table by which queues choose their frames: made, changed, freed. */
+/* The tables by which queues choose their frames: how they are made, changed and freed. */
 
 #include <rte_malloc.h>
 
 #include "base/shmbus_clock.h"
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_steer.h"
 
-/* Tables that are kept for queues that are behind. */
+/* The number of older tables that are kept for queues that lag behind. */
 #define CHAIN_MAX 16
 
-/* For how long a change waits for a queue's burst to end: its process may be stopped. */
+/* The time that a change waits for the end of a queue's burst, as its process may be stopped. */
 #define LOCK_NS UINT64_C(1000000000)
 
 static uint32_t
@@ -68,7 +68,7 @@ table_free(struct shmbus_steer_table *t)
 	rte_free(t);
 }
 
-/* With all that it points to. */
+/* Frees a table and all older ones. */
 static void
 chain_free(struct shmbus_steer_table *t)
 {
@@ -80,8 +80,10 @@ chain_free(struct shmbus_steer_table *t)
 	}
 }
 
+/* clang's analysis of locks cannot follow a number of them. */
 static void
 unlock_queues(struct rte_eth_dev *dev, uint16_t n)
+	__rte_no_thread_safety_analysis
 {
 	struct shmbus_rxq *q;
 
@@ -94,6 +96,7 @@ unlock_queues(struct rte_eth_dev *dev, uint16_t n)
 
 static int
 lock_queues(struct rte_eth_dev *dev)
+	__rte_no_thread_safety_analysis
 {
 	const uint64_t start_ns = shmbus_clock_mono_ns();
 	struct shmbus_rxq *q;
@@ -112,7 +115,7 @@ lock_queues(struct rte_eth_dev *dev)
 	return 0;
 }
 
-/* The first record of the lane of which the queue has read nothing yet. */
+/* Returns the position of the first record in the lane of which the queue has read nothing. */
 static uint64_t
 unread(const struct shmbus_rxq *q, uint32_t lane)
 {
@@ -121,7 +124,7 @@ unread(const struct shmbus_rxq *q, uint32_t lane)
 	return r->left != 0 ? r->pos + r->len : r->pos;
 }
 
-/* The furthest that any started queue has read, and the least. With the queues' locks. */
+/* Finds the least and the furthest position of the started queues. Holds the queues' locks. */
 static void
 find_extent(const struct rte_eth_dev *dev, uint32_t lane, uint64_t *low, uint64_t *high)
 {
@@ -146,7 +149,7 @@ find_extent(const struct rte_eth_dev *dev, uint32_t lane, uint64_t *low, uint64_
 	}
 }
 
-/* Is there a frame, not read by all, for which t is in force? newer is the table after it. */
+/* Returns whether t is in force for a frame that some queue has to read. newer follows t. */
 static bool
 is_needed(const struct rte_eth_dev *dev, const struct shmbus_steer_table *t,
 	  const struct shmbus_steer_table *newer)
@@ -163,7 +166,7 @@ is_needed(const struct rte_eth_dev *dev, const struct shmbus_steer_table *t,
 	return false;
 }
 
-/* Let go of the tables that nobody needs. */
+/* Frees the tables that no queue needs, and those beyond CHAIN_MAX. */
 static void
 retire(const struct rte_eth_dev *dev, struct shmbus_steer_table *newest)
 {
@@ -183,7 +186,7 @@ retire(const struct rte_eth_dev *dev, struct shmbus_steer_table *newest)
 	}
 }
 
-/* Make a table of what priv says, and have it in force. With priv->steer.lock. */
+/* Makes a table from priv and publishes it. Holds priv->steer.lock. Returns 0 or -errno. */
 static int
 publish(struct rte_eth_dev *dev)
 {
@@ -207,7 +210,7 @@ publish(struct rte_eth_dev *dev)
 			find_extent(dev, lane, &low, &t->from[lane]);
 		retire(dev, t);
 	} else {
-		/* Nobody but the lane's own queue decides: at once. */
+		/* One queue at most reads each lane: the new table is in force at once. */
 		chain_free(steer->table);
 	}
 	steer->table = t;

@@ -6,77 +6,85 @@
 #define SHMBUS_STEER_H
 
 /*
- * Which Rx queue of the port a frame is for: RSS and flow rules.
+ * The choice of the Rx queue for a frame: RSS and flow rules.
  *
  * Theory of operation
  *
- * Where the frames decide (the port is "spread"), every Rx queue reads every
- * lane and takes only its own frames. All queues must decide alike, or a frame
- * is taken twice or by none. They read independently of each other, so a change
- * of the rules must not be seen by each of them at some moment of its own.
+ * If the content of frames chooses the queue (the port is "spread"), every Rx
+ * queue reads every lane and takes only its own frames. All queues must choose
+ * alike: otherwise two queues take a frame, or none does. The queues read
+ * independently of each other, so a change of the rules must not reach each of
+ * them at a moment of its own.
  *
- * Therefore all that decides is in a table that never changes. A change is a
- * new table, which is in force, in each lane, from the position on that no
- * queue has read yet; before that position the older table is, to which the new
- * one points.
+ * Therefore the rules stand in a table that never changes. A change makes a new
+ * table. In each lane the new table is in force from the first position that no
+ * queue has read yet. Before that position the older table is in force, to which
+ * the new one points.
  *
- * A queue that reads by a table holds the queue's lock for the burst. A change
- * holds the locks of all queues, so it sees where they all are, and may free
- * what is behind all of them. A queue that finds its lock taken has no frames
- * this time.
+ * A queue holds its lock during a burst. A change takes the locks of all queues:
+ * so it knows the position of every queue, and frees the tables that no queue
+ * needs any more. A queue that finds its lock taken returns no frames this time.
  *
- *   priv->steer.lock     control paths, among themselves
+ *   lock                 is held by
+ *   priv->steer.lock     one control path at a time
  *   rxq->steer_lock      one burst of the queue, or a change
  *
- * A queue that is not polled while more than CHAIN_MAX changes are made reads
- * what it has left by a newer table than the others did.
+ * Limit: if more than CHAIN_MAX changes are made while a queue is not polled, the
+ * queue reads its waiting frames by a newer table than the other queues did. Such
+ * a frame may be taken twice or not at all.
  */
+
+#include <rte_lock_annotations.h>
 
 #include "shmbus_flow.h"
 #include "shmbus_rxq.h"
 
-/* Once it is published it never changes but for older. */
+/* A published table never changes, except for older, which is cleared under all locks. */
 struct shmbus_steer_table {
 	struct shmbus_steer_table *older;
 	bool rss;
 	bool spread;
 	bool isolated;
-	bool counts; /* some rule counts */
+	bool counts; /* some rule has COUNT */
 	uint16_t n_queues;
 	uint32_t lane_queues; /* lanes of one sender */
 	uint32_t n_lanes;
 	uint32_t n_flows;
 	struct shmbus_toeplitz toeplitz;
 	uint16_t reta[SHMBUS_RSS_RETA];
-	struct rte_flow **flows; /* behind from */
-	uint64_t from[]; /* the position in each lane at which it begins to be in force */
+	struct rte_flow **flows; /* in the same memory, behind from[] */
+	uint64_t from[]; /* for each lane, the position from which the table is in force */
 };
 
-/* Each returns 0, or -errno, and nothing has changed then. */
+/* Each of these makes a new table. Returns 0, or -errno, and nothing has changed then. */
 int shmbus_steer_set_rss(struct rte_eth_dev *dev, const struct shmbus_rss *rss);
-/* A port that is started must be spread for rules that choose among queues: -EBUSY. */
+/* Returns -EBUSY for a rule that chooses among queues if the port is started and not spread. */
 int shmbus_steer_add(struct rte_eth_dev *dev, struct rte_flow *flow);
-int shmbus_steer_remove(struct rte_eth_dev *dev, struct rte_flow *flow); /* NULL: all */
+int shmbus_steer_remove(struct rte_eth_dev *dev, struct rte_flow *flow); /* NULL: all rules */
 int shmbus_steer_isolate(struct rte_eth_dev *dev, bool on);
 
-/* Before the queues start. */
+/* Makes the table of a start. Called before the queues start. Returns 0 or -errno. */
 int shmbus_steer_start(struct rte_eth_dev *dev);
-/* The port is closed. */
+/* Frees rules and tables. Called by close and reset, when no queue is polled. */
 void shmbus_steer_close(struct rte_eth_dev *dev);
+/* Returns whether a rule that chooses among queues can be added now. */
 bool shmbus_steer_may_choose(const struct rte_eth_dev *dev);
 
-/* Around a burst. False: a change is being made. */
-bool shmbus_steer_enter(struct shmbus_rxq *q);
-void shmbus_steer_leave(struct shmbus_rxq *q);
+/* Begin and end a burst. Returns false, and no burst begins, while a change is made. */
+bool shmbus_steer_enter(struct shmbus_rxq *q)
+	__rte_try_acquire_capability(true, &q->steer_lock);
+void shmbus_steer_leave(struct shmbus_rxq *q)
+	__rte_release_capability(&q->steer_lock);
 
-/* Within a burst: */
+/* The following are called within a burst. */
+/* Returns whether isolated mode is in force for the frame. */
 bool shmbus_steer_isolated(const struct shmbus_rxq *q, const struct shmbus_frame *frame);
 
-/* TAKE, OTHERS or DROP, by the first bytes of a frame, which are nobody else's. */
+/* Returns TAKE, OTHERS or DROP, by the first bytes of a frame, in the queue's own memory. */
 enum shmbus_verdict shmbus_steer_decide(const struct shmbus_rxq *q, const uint8_t *head,
 					uint32_t head_len, struct shmbus_frame *frame);
 
-/* Count a frame of len bytes that is delivered, or dropped, for the rules that were asked. */
+/* Counts a frame of len bytes, delivered or dropped, for the rules that it matched. */
 void shmbus_steer_count(const struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
 			uint32_t len, const struct shmbus_frame *frame);
 

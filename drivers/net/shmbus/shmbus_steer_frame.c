@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Frame by frame: is it for this queue? By the table that is in force for it. */
+/* The decision for each frame, by the table that is in force for the frame. */
 
 #include "shmbus_headers.h"
 #include "shmbus_priv.h"
@@ -24,7 +24,7 @@ shmbus_steer_leave(struct shmbus_rxq *q)
 	rte_spinlock_unlock(&q->steer_lock);
 }
 
-/* The table that is in force for the frame. */
+/* Returns the table that is in force for the frame. */
 static inline const struct shmbus_steer_table *
 choose_table(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
 {
@@ -35,7 +35,7 @@ choose_table(const struct shmbus_rxq *q, const struct shmbus_frame *frame)
 	return t;
 }
 
-/* Where it goes if no rule says otherwise. */
+/* Returns the queue of a frame that no rule sends elsewhere. */
 static uint16_t
 default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
 	      const struct shmbus_headers *h, struct shmbus_frame *frame)
@@ -45,12 +45,12 @@ default_queue(const struct shmbus_rxq *q, const struct shmbus_steer_table *t,
 			frame->found |= SHMBUS_FRAME_HASH;
 		return t->reta[frame->hash % SHMBUS_RSS_RETA];
 	}
-	if (t->spread) /* as it is without: base/station/shmbus_lanes_rx.c */
+	if (t->spread) /* the same as without rules: base/station/shmbus_lanes_rx.c */
 		return (frame->lane / t->lane_queues + frame->lane % t->lane_queues) % t->n_queues;
 	return q->queue_id;
 }
 
-/* By the first rule that ends the search. False: dropped. */
+/* Applies the rules up to the first one that ends the search. Returns false to drop the frame. */
 static bool
 ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 	  struct shmbus_frame *frame, uint16_t *queue)
@@ -81,7 +81,7 @@ ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 			target = flow->n_queues != 0 ? flow->queues[frame->hash % flow->n_queues] :
 				 t->reta[frame->hash % SHMBUS_RSS_RETA];
 		}
-		/* A queue that was there when the rule was made may be there no more. */
+		/* The port may have fewer queues than when the rule was made. */
 		if (target < t->n_queues)
 			*queue = target;
 		return true;
@@ -89,7 +89,7 @@ ask_flows(const struct shmbus_steer_table *t, const struct shmbus_headers *h,
 	return !t->isolated;
 }
 
-/* The headers in bytes that lie in one piece. What parses them wants an mbuf. */
+/* Parses headers in flat bytes, through an mbuf, as the parser needs one. */
 static void
 parse(struct shmbus_headers *h, const uint8_t *head, uint32_t head_len)
 {
@@ -148,7 +148,7 @@ shmbus_steer_decide(const struct shmbus_rxq *q, const uint8_t *head, uint32_t he
 	frame->n_asked = 0;
 	queue = default_queue(q, t, &headers, frame);
 	wanted = ask_flows(t, &headers, frame, &queue);
-	/* A frame that no queue takes is counted by one of those that see it. */
+	/* Queue 0 counts a frame that no queue takes and all queues read. */
 	if (!wanted)
 		queue = t->spread ? 0 : q->queue_id;
 	if (!t->spread)

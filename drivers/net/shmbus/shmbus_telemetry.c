@@ -3,8 +3,8 @@
  */
 
 /*
- * What the telemetry socket tells of ports and their buses. The commands run
- * in a thread of EAL's, while ports may come and go: shmbus_mp_lock_ports.
+ * Commands of the telemetry socket about ports and their buses. They run in a thread
+ * of EAL while ports may come and go, so they hold shmbus_mp_lock_ports().
  */
 
 #include <ctype.h>
@@ -15,14 +15,13 @@
 #include <rte_string_fns.h>
 #include <rte_telemetry.h>
 
-#include "shmbus_ethdev.h"
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
 
-/* Slots, or lanes, in one answer, of at most 16 KiB; a second parameter says where to begin. */
+/* Slots or lanes in one answer, which has at most 16 KiB; a second parameter is the first one. */
 #define ANSWER_MAX 48
 
-/* "PORT" or "PORT,FIRST". NULL: there is no such port of this driver. The lock is held. */
+/* Parses "PORT" or "PORT,FIRST". Returns NULL for a port not of this driver. Holds the lock. */
 static const struct rte_eth_dev *
 find_port(const char *params, uint32_t *first)
 {
@@ -42,7 +41,7 @@ find_port(const char *params, uint32_t *first)
 	return shmbus_is_our_port(dev) && dev->process_private != NULL ? dev : NULL;
 }
 
-/* Strangers write it: only what needs no care in JSON. */
+/* Replaces characters that JSON would have to escape: other processes write this text. */
 static void
 clean(char *text)
 {
@@ -60,7 +59,7 @@ add_mac(struct rte_tel_data *d, const struct rte_ether_addr *mac)
 	rte_tel_data_add_dict_string(d, "mac", text);
 }
 
-/* A dictionary in a dictionary. NULL: no memory. */
+/* Adds a dictionary to a dictionary. Returns NULL without memory. */
 static struct rte_tel_data *
 add_dict(struct rte_tel_data *d, const char *name, uint32_t number)
 {
@@ -86,7 +85,7 @@ tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	char path[RTE_TEL_MAX_STRING_LEN];
 
 	RTE_SET_USED(first);
-	rte_strscpy(path, priv->args.path, sizeof(path)); /* or its beginning */
+	rte_strscpy(path, priv->args.path, sizeof(path)); /* possibly cut */
 	clean(path);
 	rte_tel_data_add_dict_string(d, "name", dev->data->name);
 	rte_tel_data_add_dict_string(d, "path", path);
@@ -117,7 +116,7 @@ tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d
 	bool self;
 
 	rte_tel_data_add_dict_uint(d, "count", shmbus_wire_count_peers(wire));
-	/* Ports on a shmif bus know nothing of each other. */
+	/* A shmif bus has no list of its ports. */
 	if (priv->format != SHMBUS_WIRE_LANES || !shmbus_wire_is_open(wire))
 		return;
 	for (slot = first; slot < bus->geo.ports && n < ANSWER_MAX; slot++) {
@@ -199,7 +198,7 @@ tell_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	const int fd = shmbus_wire_file(wire)->fd;
 	struct stat st;
 
-	if (fd < 0) /* on none */
+	if (fd < 0) /* the port is on no bus */
 		return;
 	if (fstat(fd, &st) == 0)
 		rte_tel_data_add_dict_uint(d, "memory", (uint64_t)st.st_blocks * 512);
@@ -250,7 +249,7 @@ on_bus(const char *cmd, const char *params, struct rte_tel_data *d)
 RTE_INIT(shmbus_telemetry_init)
 {
 	rte_telemetry_register_cmd("/net_shmbus/info", on_info,
-		"What a net_shmbus port is. Parameters: port");
+		"A net_shmbus port. Parameters: port");
 	rte_telemetry_register_cmd("/net_shmbus/peers", on_peers,
 		"Ports on the bus of a net_shmbus port. Parameters: port[,first slot]");
 	rte_telemetry_register_cmd("/net_shmbus/bus", on_bus,

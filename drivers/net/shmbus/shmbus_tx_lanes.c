@@ -5,8 +5,8 @@
 /*
  * Transmit to the queue's lane.
  *
- * A burst becomes one record, or several if it is long, or if a frame in it
- * must be dropped. What the lane has no room for stays with the application,
+ * A burst becomes one record, or several if it is long or contains a frame that
+ * must be dropped. Frames that the lane has no room for stay with the application,
  * as with a NIC whose ring is full.
  */
 
@@ -19,13 +19,13 @@
 #include "shmbus_priv.h"
 #include "shmbus_vlan.h"
 
-/* Bits of shmbus_txq.flags. */
+/* Bits of shmbus_txq.flags that the plain path does not handle. */
 #define NOT_PLAIN (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS | SHMBUS_TX_LIMITED)
 
-/* What an mbuf becomes on the bus. */
+/* The frame that an mbuf becomes on the bus. */
 struct frame {
 	uint32_t len; /* 0: it cannot be sent */
-	uint32_t growth; /* of it, VLAN tags */
+	uint32_t growth; /* bytes of VLAN tags in len */
 	uint64_t tags;
 	struct shmbus_request req;
 };
@@ -39,7 +39,7 @@ plan_offloads(const struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t off
 	f->tags = shmbus_vlan_wanted(offloads, m);
 	f->growth = shmbus_vlan_growth(f->tags);
 	f->req.flags = 0;
-	/* No place for a tag, or a lie: the sum must not wrap. */
+	/* Too short for a tag, or a false length: the sum below must not wrap. */
 	if (f->tags != 0 && (f->len < RTE_ETHER_HDR_LEN || f->len > SHMBUS_FRAME_MAX)) {
 		f->len = 0;
 		return;
@@ -56,8 +56,8 @@ plan_offloads(const struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t off
 }
 
 /*
- * Fill a record. offloads: of Tx, those that change frames. True: the next
- * frame cannot be sent.
+ * Fills a record. offloads: the Tx offloads that change frames. Returns true if the
+ * next frame cannot be sent and is to be dropped.
  */
 static __rte_always_inline bool
 fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_record *rec,
@@ -115,7 +115,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 	uint64_t now;
 	bool drop;
 
-	/* The first use by this process maps the lane that the primary prepared. */
+	/* Maps the lane, which the primary has prepared, at this process's first use. */
 	if (unlikely(!shmbus_lanes_tx_is_mapped(bus, &q->lanes)))
 		return 0;
 	now = shmbus_clock_real_ns();
@@ -132,7 +132,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 		sent += rec.count;
 		if (unlikely(drop)) {
 			drops++;
-			sent++; /* taken, but not sent */
+			sent++; /* taken from the application, but dropped */
 		}
 	} while (!rec.full && sent < nb_pkts);
 	shmbus_lanes_tx_sent(bus, &q->lanes);
@@ -142,7 +142,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 	return sent;
 }
 
-/* The same with what the plain path does not ask for. */
+/* The same with offloads. */
 static __rte_noinline uint16_t
 tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
 {

@@ -9,15 +9,15 @@
 
 #include <rte_common.h>
 
-#include "base/shmbus_shmif_writer.h"
+#include "base/shmif/shmbus_shmif_writer.h"
 #include "base/station/shmbus_lanes_tx.h"
 #include "shmbus_log.h"
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)
 #define SHMBUS_TX_DOWN (1u << 1)
-#define SHMBUS_TX_QUIET (1u << 2)    /* wake nobody */
-#define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may ask for something: shmbus_checksum.h, _vlan.h */
+#define SHMBUS_TX_QUIET (1u << 2)    /* do not wake sleepers */
+#define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may have requests: shmbus_checksum.h, _vlan.h */
 #define SHMBUS_TX_LIMITED (1u << 4)  /* shmbus_limit.h */
 
 struct shmbus_txq_stats {
@@ -28,28 +28,31 @@ struct shmbus_txq_stats {
 
 /* A rate limit, see shmbus_limit.h. */
 struct shmbus_limit {
-	shmbus_a64 cost; /* of a byte, in cycles << SHMBUS_LIMIT_SHIFT; 0: no limit. By any thread. */
+	shmbus_a64 cost; /* of a byte, cycles << SHMBUS_LIMIT_SHIFT; 0: no limit; any thread */
 	uint64_t seen_tsc;
-	int64_t debt; /* cycles that must pass before the next frame; below 0: saved up */
+	int64_t debt; /* cycles to pass before the next frame; negative: saved up */
 };
 #define SHMBUS_LIMIT_SHIFT 16
 
-/* Its thread writes all of it but flags and limit.cost. */
+/*
+ * The queue's thread writes the fields, except: control threads and the link poll write
+ * flags, max_len, max_whole and limit.cost; the setup writes what never changes.
+ */
 struct __rte_cache_aligned shmbus_txq {
 	shmbus_a32 flags;
 	uint16_t port_id;
 	uint16_t queue_id;
 	uint32_t max_len;
-	uint32_t max_whole; /* longest frame that is sent for others to segment */
+	uint32_t max_whole; /* longest TCP packet that may be segmented */
 	struct shmbus_txq_stats stats;
 	struct shmbus_limit limit;
 
-	/* As it was set up: */
+	/* From the setup: */
 	uint64_t offloads;
 	uint16_t nb_desc;
 	bool deferred; /* not started with the port */
 
-	void *memory; /* of what follows */
+	void *memory; /* memory of the following structures (txq_use) */
 	union {
 		struct shmbus_lanes_tx lanes;
 		struct {

@@ -3,21 +3,22 @@
  */
 
 /*
- * What is stripped, by the tags of the frame, from the outside:
+ * The tags that are stripped, by the tags of the frame, from the outside:
  *
- *                    8100       8100 8100   88a8         88a8 8100
- *   VLAN_STRIP       it         the outer   -            -
- *   QINQ_STRIP       -          -           it           the outer
- *   both             it         the outer   it           both
+ *                tags of the frame
+ *   offload      8100       8100 8100   88a8       88a8 8100
+ *   VLAN_STRIP   the tag    the outer   -          -
+ *   QINQ_STRIP   -          -           the tag    the outer
+ *   both         the tag    the outer   the tag    both
  *
- * A single 88a8 is told as a single 8100 is. Where only the outer one of two
- * goes the inner one's contents are told, too, as the mbuf flags want it.
+ * A single 88a8 is reported like a single 8100. If only the outer of 88a8 8100 is
+ * stripped the mbuf reports the inner tag, too: RTE_MBUF_F_RX_QINQ requires it.
  */
 
 #include <rte_ether.h>
 
+#include "shmbus_flags.h"
 #include "shmbus_priv.h"
-#include "shmbus_queue.h"
 #include "shmbus_rxq.h"
 #include "shmbus_vlan.h"
 
@@ -36,7 +37,7 @@ put16(uint8_t *at, uint16_t value)
 	at[1] = (uint8_t)value;
 }
 
-/* ethdev keeps the list, which the filter reads, and offers it only while the filter is on. */
+/* ethdev keeps the list that the filter reads, and allows changes only while the filter is on. */
 int
 shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 {
@@ -46,7 +47,7 @@ shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on)
 	return shmbus_is_primary() ? 0 : SHMBUS_REFUSED;
 }
 
-/* ethdev has written dev_conf already, but for what the queues tell of themselves. */
+/* Copies the offloads, which ethdev has written to dev_conf, to the queues. */
 int
 shmbus_vlan_offload_set(struct rte_eth_dev *dev, int mask)
 {

@@ -6,10 +6,10 @@
 #define SHMBUS_VLAN_H
 
 /*
- * VLAN tags: filtered and stripped by the receiver, inserted by the sender.
+ * VLAN tags: the receiver filters and strips them, the sender inserts them.
  *
  * A customer's tag has the type 0x8100, a provider's 0x88a8. On the bus a tag
- * is part of the frame, so both formats carry it, and peers see it as it is.
+ * is part of the frame, so both formats carry it, and all peers see it.
  */
 
 #include <ethdev_driver.h>
@@ -22,13 +22,13 @@
 int shmbus_vlan_filter_set(struct rte_eth_dev *dev, uint16_t vlan_id, int on);
 int shmbus_vlan_offload_set(struct rte_eth_dev *dev, int mask);
 
-/* Does the VLAN filter, if it is on, let a frame pass that begins with these bytes? */
+/* Returns whether the VLAN filter is off or accepts a frame that begins with these bytes. */
 bool shmbus_vlan_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len);
 
-/* Take off what tags the port is to strip. The first mbuf holds the headers. */
+/* Strips the tags that the port is configured to strip. The first mbuf holds the headers. */
 void shmbus_vlan_strip(const struct rte_eth_dev *dev, struct rte_mbuf *m);
 
-/* Bits of mbuf.ol_flags that ask for a tag, of those that the port inserts. */
+/* Returns the bits of mbuf.ol_flags that ask for tags that the port inserts. */
 static inline uint64_t
 shmbus_vlan_wanted(uint64_t tx_offloads, const struct rte_mbuf *m)
 {
@@ -41,7 +41,7 @@ shmbus_vlan_wanted(uint64_t tx_offloads, const struct rte_mbuf *m)
 	return m->ol_flags & mask;
 }
 
-/* How many bytes the frame grows by them. */
+/* Returns the bytes that these tags add to a frame. */
 static inline uint32_t
 shmbus_vlan_growth(uint64_t wanted)
 {
@@ -51,8 +51,8 @@ shmbus_vlan_growth(uint64_t wanted)
 }
 
 /*
- * Insert the tags into a frame that was copied to frame + shmbus_vlan_growth():
- * the mbuf may be shared, and is left as it is.
+ * Inserts the tags into a frame that was copied to frame + shmbus_vlan_growth().
+ * The mbuf may be shared; it is not changed.
  */
 void shmbus_vlan_insert(uint8_t *frame, const struct rte_mbuf *m, uint64_t wanted);
 

@@ -3,8 +3,8 @@
  */
 
 /*
- * Extended statistics: first those of the queues, of all that are configured,
- * with the names that ethdev gives to the few that it knows of; then the port's.
+ * Extended statistics: first those of all configured queues, with the names that
+ * ethdev would give them (its own are limited to 16 queues), then the port's.
  */
 
 #include <stddef.h>
@@ -32,7 +32,7 @@ static const struct xstat txq_table[] = {
 	{ "bytes", offsetof(struct shmbus_txq_counts, bytes) },
 };
 
-/* What the basic statistics have no place for, on buses of both formats */
+/* Counters beyond the basic statistics, on both formats. */
 static const struct xstat port_table[] = {
 	{ "rx_overruns", offsetof(struct shmbus_counts, overruns) },
 	{ "rx_filtered", offsetof(struct shmbus_counts, filtered) },
@@ -40,7 +40,7 @@ static const struct xstat port_table[] = {
 	{ "rx_too_long", offsetof(struct shmbus_counts, rx_too_long) },
 };
 
-/* and of one alone. */
+/* The same on one format alone. */
 static const struct xstat lanes_table[] = {
 	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
 	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
@@ -64,7 +64,7 @@ format_table(const struct rte_eth_dev *dev, unsigned int *n)
 	return lanes ? lanes_table : shmif_table;
 }
 
-/* Those above, and the peers, which are no counter. */
+/* Returns the number of all entries; the last one, peers, is not a counter. */
 static unsigned int
 count_xstats(const struct rte_eth_dev *dev)
 {
@@ -163,7 +163,7 @@ shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigne
 int
 shmbus_xstats_reset(struct rte_eth_dev *dev)
 {
-	/* The basic statistics are among the extended ones. */
+	/* ethdev puts the basic statistics in front of the extended ones. */
 	shmbus_stats_count(dev, &shmbus_priv(dev)->xreset_at);
 	return shmbus_stats_reset(dev);
 }

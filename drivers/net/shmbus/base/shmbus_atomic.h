@@ -6,13 +6,13 @@
 #define SHMBUS_ATOMIC_H
 
 /*
- * The only atomics of the bus core. Every word that another process may
- * write, or read, goes through these; what is behind them is C11, so the
- * orders are the language's and not those of one processor.
+ * The only atomics of the bus core. Every word that another process may read
+ * or write goes through these. They are C11 atomics, so the memory orders are
+ * the language's and not those of one processor.
  *
- * Frames and burst headers are copied with plain or relaxed accesses while
- * their writer may be overwriting them, as a sequence lock does; what was
- * copied counts only after the head has been looked at (see shmbus_lane.h).
+ * A reader copies frames and burst headers with plain or relaxed accesses
+ * while their writer may be overwriting them, as with a sequence lock. A copy
+ * counts only after the reader has looked at head (lanes/shmbus_reader.h).
  */
 
 #include <stdatomic.h>
@@ -23,7 +23,7 @@ typedef _Atomic uint8_t shmbus_a8;
 typedef _Atomic uint32_t shmbus_a32;
 typedef _Atomic uint64_t shmbus_a64;
 
-/* Stores into the shared file have a step as well: shmbus_step_store() in shmbus_step.h. */
+/* Stores into the shared file also have a step: shmbus_step_store() in shmbus_step.h. */
 #define shmbus_load(p) atomic_load_explicit((p), memory_order_relaxed)
 #define shmbus_load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
 #define shmbus_store(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
@@ -31,7 +31,7 @@ typedef _Atomic uint64_t shmbus_a64;
 #define shmbus_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define shmbus_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 
-/* Stores to if from is there. True, and an acquire, if so. */
+/* Stores to if the word is from. Returns whether it was; then this is an acquire. */
 static inline bool
 shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
 {
@@ -39,7 +39,7 @@ shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
 						       memory_order_relaxed);
 }
 
-/* A counter that one thread has for itself, and at which others of its process look. */
+/* A counter that one thread writes and other threads of its process read. */
 #define shmbus_counted(p) atomic_load_explicit((p), memory_order_relaxed)
 #define shmbus_count(p, n) \
 	atomic_store_explicit((p), shmbus_counted(p) + (n), memory_order_relaxed)
@@ -47,10 +47,10 @@ shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
 #define shmbus_fence_acquire() atomic_thread_fence(memory_order_acquire)
 #define shmbus_fence_release() atomic_thread_fence(memory_order_release)
 #define shmbus_fence_full() atomic_thread_fence(memory_order_seq_cst)
-/* For the compiler alone, where the processor is taken care of in another way. */
+/* For the compiler alone, where something else orders the processor's accesses. */
 #define shmbus_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 
-/* Between two looks of one that spins. */
+/* Pauses between two looks of a thread that spins. */
 static inline void
 shmbus_relax(void)
 {

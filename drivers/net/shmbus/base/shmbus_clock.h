@@ -18,7 +18,7 @@ shmbus_clock_ns(clockid_t clock)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/* For waiting: never jumps. */
+/* Returns a time for waiting: this clock never jumps. */
 static inline uint64_t
 shmbus_clock_mono_ns(void)
 {
@@ -26,9 +26,9 @@ shmbus_clock_mono_ns(void)
 }
 
 /*
- * For timestamps that other processes read: the only clock that is the same
- * in every container (time namespaces shift the monotonic one), and the one
- * that captures are written in.
+ * Returns a time for timestamps that other processes read. Only this clock is
+ * the same in every container (time namespaces shift the monotonic clock), and
+ * captures use it.
  */
 static inline uint64_t
 shmbus_clock_real_ns(void)
@@ -37,9 +37,9 @@ shmbus_clock_real_ns(void)
 }
 
 /*
- * The processor's own counter, where it has one that every program may read:
- * half the price of a clock. For spans of time within one thread; how many
- * ticks make a second is the caller's knowledge. Never 0.
+ * Returns the processor's own counter, where every program may read one: half
+ * the price of a clock. For spans of time within one thread; the caller knows
+ * the ticks per second. Never 0.
  */
 static inline uint64_t
 shmbus_ticks(void)
@@ -57,8 +57,8 @@ shmbus_ticks(void)
 }
 
 /*
- * Have span ticks passed since then? By difference: a counter that was set
- * back, as in a machine that was restored, ends every span.
+ * Returns whether span ticks have passed since then. By difference: a counter
+ * that was set back, as in a restored virtual machine, ends every span.
  */
 static inline bool
 shmbus_ticks_passed(uint64_t since, uint64_t span)

@@ -5,21 +5,21 @@
 #ifndef SHMBUS_ERROR_H
 #define SHMBUS_ERROR_H
 
-/* Let the compiler check formats. rte_common.h has this too, but the core knows no DPDK. */
+/* Lets the compiler check formats. rte_common.h has this too, but the core knows no DPDK. */
 #define SHMBUS_LIKE_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /*
- * The bus core logs nothing. What went wrong on a slow path it tells in one
- * line of text for people, beside the -errno for programs.
+ * The bus core logs nothing. A slow path that fails returns -errno for
+ * programs and one line of text for people.
  */
 struct shmbus_error {
 	char text[4096 + 256]; /* a path, and what is wrong with it */
 };
 
 /*
- * Write the text and give back err (a negative errno), so that a failing
+ * Writes the text and returns err (a negative errno), so that a failing
  * function ends in one line:
- *	return shmbus_error_set(e, -EINVAL, "%s: ...", path);
+ * 	return shmbus_error_set(e, -EINVAL, "%s: ...", path);
  * e may be NULL.
  */
 int shmbus_error_set(struct shmbus_error *e, int err, const char *format, ...)

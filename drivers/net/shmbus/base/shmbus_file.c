@@ -5,13 +5,13 @@
 /*
  * Theory of operation
  *
- * All that may change the file's being (creation, attaching, leaving) happens
- * under the attach lock, an open-file-description lock on the file's first
- * byte, which the kernel drops when its holder dies.
+ * Creation, attaching and leaving happen under the attach lock, an
+ * open-file-description lock on the file's first byte. The kernel drops it
+ * when its holder dies.
  *
  * Between open and lock the last port may have removed the file's name (the
- * unlink devarg): then the descriptor is of a file that nobody will find, and
- * everything starts again from open.
+ * unlink devarg). Then the descriptor is of a file that no other process will
+ * find, and the function starts again from open.
  */
 
 #include <errno.h>
@@ -34,7 +34,7 @@
 
 #define OPEN_TRIES 100
 
-/* Above what a process has open as a rule, and below what it may have open as a rule. */
+/* Above the descriptors that a process usually has, and below its usual limit. */
 #define HIGH_FD 512
 
 int
@@ -68,7 +68,7 @@ static int
 set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 {
 	if (path == NULL || path[0] == '\0')
-		return shmbus_error_set(e, -EINVAL, "path=: no file named");
+		return shmbus_error_set(e, -EINVAL, "path=: no file named; name one");
 	if (strlen(path) >= sizeof(f->path))
 		return shmbus_error_set(e, -ENAMETOOLONG,
 			"path=%.64s...: %zu bytes, at most %zu are possible",
@@ -78,9 +78,9 @@ set_path(struct shmbus_file *f, const char *path, struct shmbus_error *e)
 }
 
 /*
- * Merely opening a device or a FIFO may set something off. Who puts one there
- * between this look and open(2) gains no more than that: look_at() asks what
- * was opened.
+ * Opening a device or a FIFO may have effects. If another process puts one
+ * there between this look and open(2), it is opened, but no more: look_at()
+ * checks what was opened.
  */
 static bool
 is_special(const char *path)
@@ -93,10 +93,10 @@ is_special(const char *path)
 
 /*
  * The kernel closes a dead process's descriptors from the lowest to the
- * highest, and drops what was behind them in the reverse order. Dropping an
- * inotify instance waits for a worker of the kernel's, on a busy machine for
- * seconds; a bus file below it keeps its locks for so long, and its port,
- * dead, counts as alive. If there is no higher number, that is how it will be.
+ * highest, and drops the files behind them in the reverse order. Dropping an
+ * inotify instance waits for a worker of the kernel, on a busy machine for
+ * seconds. A bus file with a lower number keeps its locks for so long, and its
+ * dead port counts as alive. Without a higher number this is what happens.
  */
 int
 shmbus_file_raise(int fd)
@@ -118,8 +118,8 @@ open_or_create(struct shmbus_file *f, enum shmbus_file_want want)
 	const int access = f->readonly ? O_RDONLY : O_RDWR;
 	const int flags = access | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
-	/* O_CREAT only for a file that is not there: on a sticky directory such
-	 * as /dev/shm the kernel may refuse it for somebody else's file.
+	/* O_CREAT only for an absent file: in a sticky directory such as /dev/shm the kernel
+	 * may refuse it for another user's file.
 	 */
 	f->created = false;
 	f->fd = -1;
@@ -146,7 +146,7 @@ no_permission(const struct shmbus_file *f, int ret, struct shmbus_error *e)
 
 	if (lstat(f->path, &st) == 0)
 		return shmbus_error_set(e, ret,
-			"path=%s: no permission to open it for reading%s: it is user %u's and group %u's, with mode 0%o, and this process is user %u's; let its owner create it with mode=0%o and a group that both are in",
+			"path=%s: no permission to open it for reading%s: it belongs to user %u and group %u, with mode 0%o, and this process runs as user %u; let its owner create it with mode=0%o and a group that both are in",
 			f->path, f->readonly ? "" : " and writing", st.st_uid, st.st_gid,
 			(unsigned int)st.st_mode & 07777, geteuid(), f->readonly ? 0640 : 0660);
 	if (errno == ENOENT)
@@ -174,19 +174,19 @@ open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
 	case -EPERM:
 		return no_permission(f, ret, e);
 	case -EMEDIUMTYPE:
-		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one, or a new one",
+		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one",
 			path);
 	case -ENOENT:
 		if (f->readonly)
 			return shmbus_error_set(e, ret,
-				"path=%s: no such file; who only looks on does not create it", path);
+				"path=%s: no such file; a read-only port does not create it", path);
 		if (want == SHMBUS_FILE_OLD)
 			return shmbus_error_set(e, ret,
 				"path=%s: no such file; create the bus first", path);
 		return shmbus_error_set(e, ret, "path=%s: its directory does not exist", path);
 	case -EEXIST:
 		return shmbus_error_set(e, ret,
-			"path=%s: there is such a file already; name a new one", path);
+			"path=%s: there is such a file already; name a file that does not exist", path);
 	case -ENAMETOOLONG:
 		return shmbus_error_set(e, ret, "path=%.64s...: too long", path);
 	default:
@@ -221,7 +221,7 @@ still_named(const struct shmbus_file *f)
 	return lstat(f->path, &st) == 0 && st.st_dev == f->dev && st.st_ino == f->ino;
 }
 
-/* Lock the open file and look at it. -EAGAIN: its name is gone. */
+/* Locks the open file and reads its properties. Returns -EAGAIN if its name is gone. */
 static int
 lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 {
@@ -241,7 +241,7 @@ lock_and_look(struct shmbus_file *f, uint64_t *size, struct shmbus_error *e)
 	return look_at(f, size, e);
 }
 
-/* Nothing came of the file that this process made; another one may have found it meanwhile. */
+/* Removes the file that this process created, unless another process uses it by now. */
 static void
 remove_unused(struct shmbus_file *f)
 {
@@ -272,18 +272,22 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_fi
 		if (ret != 0)
 			return open_failed(f, ret, want, e);
 		ret = lock_and_look(f, size, e);
-		/* Another one has filled it before the lock was had: it is that one's. */
+		/* Another process has filled it before this one got the lock: the file is that
+		 * process's.
+		 */
 		if (ret == 0 && want == SHMBUS_FILE_NEW && *size != 0)
 			ret = open_failed(f, -EEXIST, want, e);
 		if (ret == 0)
 			return 0;
-		/* Also where its name seems to be gone: if it is not, it would be in our own way. */
+		/* Also if its name seems to be gone: if it is not, this process would meet the
+		 * file again.
+		 */
 		remove_unused(f);
 		shmbus_file_close(f);
 		if (ret != -EAGAIN)
 			return ret;
 	}
-	return shmbus_error_set(e, -EBUSY, "path=%s: comes and goes too fast", f->path);
+	return shmbus_error_set(e, -EBUSY, "path=%s: other processes create and remove it too fast; try again", f->path);
 }
 
 int

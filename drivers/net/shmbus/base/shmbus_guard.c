@@ -14,7 +14,10 @@
 #include "shmbus_atomic.h"
 #include "shmbus_guard.h"
 
-/* What the kernel puts onto the stack for a handler lies within this above its frame. */
+/*
+ * The kernel's data for a handler is on the stack within this distance above
+ * the handler's frame.
+ */
 #define FRAME_REACH (256 * 1024)
 
 struct range {
@@ -33,19 +36,22 @@ struct shmbus_guard {
 	shmbus_a32 spoiled;
 };
 
-/* For all but the handler, which only reads. */
+/* For all functions but the handler, which only reads. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static struct shmbus_guard *_Atomic guards;
-static shmbus_a32 inside; /* handlers that may have a look at what is shared here */
+static shmbus_a32 inside; /* handlers that may be looking at the shared data */
 
-/* Who was there before us. Two places, so that one can be filled while the other is read. */
+/* The handler before ours. Two places: one can be filled while the other is read. */
 static struct sigaction before[2];
 static shmbus_a32 which;
-static shmbus_a32 spent; /* it wanted to be called once only (SA_RESETHAND), and was */
-static bool known;       /* we are the handler, or somebody who came after us may call us */
+static shmbus_a32 spent; /* it wanted one call only (SA_RESETHAND), and has had it */
+static bool known;       /* ours is the handler, or a later handler may call it */
 
-/* G1: with G2 in wait_for_handlers. Who takes something away sees us inside, or we see it gone. */
+/*
+ * G1: with G2 in wait_for_handlers. Either a thread that removes something
+ * sees this handler inside, or the handler sees it gone.
+ */
 static void
 enter(void)
 {
@@ -59,7 +65,7 @@ leave(void)
 	shmbus_add_release(&inside, UINT32_MAX);
 }
 
-/* Nothing that was taken away before is looked at any more. */
+/* Waits until no handler looks at what was removed before. */
 static void
 wait_for_handlers(void)
 {
@@ -75,7 +81,7 @@ page_of(const struct shmbus_guard *g, const uint8_t *at)
 	return (uint8_t *)((uintptr_t)at & ~(uintptr_t)(g->page_size - 1));
 }
 
-/* The pages of the words that are to be spoiled: where they end. */
+/* Returns the end of the pages of the words to spoil. */
 static uint8_t *
 end_of_words(const struct shmbus_guard *g)
 {
@@ -85,9 +91,9 @@ end_of_words(const struct shmbus_guard *g)
 }
 
 /*
- * Put pages of zeros with spoilt words in the place of those with the words.
- * Made elsewhere, so that nobody sees them before they are ready. Two threads
- * may do it at once: to the same end.
+ * Replaces the pages of the words by pages of zeros with spoilt words. They
+ * are made elsewhere, so that no thread sees them before they are ready. Two
+ * threads may do it at once, to the same end.
  */
 static bool
 spoil(struct shmbus_guard *g)
@@ -134,7 +140,7 @@ find_range(const struct shmbus_guard *g, const uint8_t *at)
 	return NULL;
 }
 
-/* Is it a fault in what a guard covers? Then there is a page in its place now. */
+/* Returns whether the fault is in a covered mapping; then there is a page in its place now. */
 static bool
 rescue(const uint8_t *at)
 {
@@ -157,9 +163,9 @@ rescue(const uint8_t *at)
 }
 
 /*
- * Does the second argument of the handler exist? EAL's handler for hot-unplug
- * calls the one before it with a single argument if that has any flag but
- * SA_SIGINFO, and glibc tells of one always.
+ * Returns whether the handler has a second argument. EAL's handler for
+ * hot-unplug calls the one before it with a single argument if that has any
+ * flag but SA_SIGINFO, and glibc always reports one.
  */
 static bool
 is_told(const siginfo_t *info, int sig)
@@ -171,14 +177,14 @@ is_told(const siginfo_t *info, int sig)
 	       there % _Alignof(siginfo_t) == 0 && info->si_signo == sig;
 }
 
-/* Would the same instruction fault again? Else the signal was sent. */
+/* Returns whether the same instruction would fault again. If not, a process sent the signal. */
 static bool
 comes_again(const siginfo_t *info)
 {
 	return info == NULL || (info->si_code > 0 && info->si_code != BUS_MCEERR_AO);
 }
 
-/* What the kernel would have done without us. */
+/* Does what the kernel does without a handler. */
 static void
 act_by_default(int sig, const siginfo_t *info, bool ignored)
 {
@@ -256,7 +262,7 @@ remember(const struct sigaction *a)
 
 static const struct sigaction ours = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
 
-/* Be the handler, if nobody is who came after us. The mutex is held. */
+/* Installs our handler, unless a later one is there. The mutex is held. */
 static void
 put_in(void)
 {
@@ -268,7 +274,7 @@ put_in(void)
 		return;
 	remember(&now);
 	a = ours;
-	/* On whatever stack; and for the handler before us as it has asked to be called. */
+	/* On any stack; and with the mask and flags that the handler before ours wants. */
 	a.sa_flags |= SA_ONSTACK;
 	if (is_function(&now)) {
 		a.sa_flags |= now.sa_flags & (SA_NODEFER | SA_RESTART);
@@ -277,7 +283,7 @@ put_in(void)
 	known = sigaction(SIGBUS, &a, NULL) == 0 || known;
 }
 
-/* There is a way to us that is not ours to close: the code must not go. */
+/* A later handler may still call ours: the code must stay. */
 static void
 stay_loaded(void)
 {

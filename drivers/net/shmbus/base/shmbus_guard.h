@@ -6,31 +6,32 @@
 #define SHMBUS_GUARD_H
 
 /*
- * Whoever may write a bus file may cut it off, and whoever touches a mapping
- * beyond the end of its file gets a SIGBUS; so too where a hole was punched
- * into a file on a filesystem that is full by now. A guard makes of such a
- * fault a page of zeros, of this process's own, and a flag.
+ * A process that may write a bus file may also truncate it. An access to a
+ * mapping beyond the end of its file raises SIGBUS; so does an access to a
+ * hole in a file on a full filesystem. A guard turns such a fault into a page
+ * of zeros, private to this process, and sets a flag.
  *
  * Theory of operation
  *
- * One signal handler serves all guards of the process. It is there from the
- * first guard to the last. What is no fault in a guarded mapping goes to the
- * handler that was there before.
+ * One signal handler serves all guards of the process, from the first guard to
+ * the last. The handler passes a signal that is not a fault in a guarded
+ * mapping to the handler that was there before.
  *
  *   SIGBUS is handled by     when a guard begins, or is renewed
- *   nobody, or ignored       ours is put in
- *   who was there before us  ours is put in again
- *   us                       nothing
- *   somebody else            nothing: who came after us is to have it, and to
- *                            call us for what is not its own
+ *   nobody, or ignored       our handler is installed
+ *   the handler before ours  our handler is installed again
+ *   our handler              nothing changes
+ *   another, later handler   nothing changes: the application wants it, and it
+ *                            calls ours for signals that are not its own
  *
- * The handler takes no lock. Guards are a list that it walks; who takes one
- * out waits until no handler is in the list any more. Where somebody else came
- * after us and goes on calling us, the code stays loaded for ever.
+ * The handler takes no lock. It walks a list of guards; a thread that removes
+ * a guard waits until no handler is in the list. If a later handler may still
+ * call ours, the code stays loaded for ever.
  *
- * A reader that has copied zeros must not take them for frames. So before the
- * first page of zeros is there, words that the guard's owner has named get a
- * value that makes it refuse the copy (shmbus_guard_spoil), at no cost before.
+ * A reader must not take zeros for frames. So before the first page of zeros
+ * appears, the handler sets words that the guard's owner has named to a value
+ * that makes the reader refuse its copy (shmbus_guard_spoil). Until then this
+ * costs nothing.
  */
 
 #include <stdbool.h>
@@ -47,25 +48,34 @@ struct shmbus_guard_words {
 	uint64_t value;
 };
 
-/* Mappings that one guard covers at most. */
+/* Most mappings that one guard covers. */
 #define SHMBUS_GUARD_RANGES 2
 
-/* A guard that covers nothing yet. page_size: of the files mapped. NULL: out of memory. */
+/*
+ * Makes a guard that covers nothing yet. page_size: of the mapped files.
+ * Returns NULL if there is no memory.
+ */
 struct shmbus_guard *shmbus_guard_begin(size_t page_size);
 
-/* Cover a mapping, whole pages; prot: what its pages of zeros permit, as for mmap(2). */
+/* Covers a mapping of whole pages. prot: access to its pages of zeros, as for mmap(2). */
 void shmbus_guard_cover(struct shmbus_guard *g, void *from, size_t len, int prot);
 
-/* See above. Before the first mapping is covered, in which the words are. */
+/*
+ * Names the words to spoil (see above). They lie in the first mapping, and
+ * this call comes before that mapping is covered.
+ */
 void shmbus_guard_spoil(struct shmbus_guard *g, const struct shmbus_guard_words *words);
 
-/* Before the mappings go. NULL is none. */
+/* Ends a guard. The caller unmaps the mappings afterwards. g may be NULL. */
 void shmbus_guard_end(struct shmbus_guard *g);
 
-/* Has there been a fault? Then some of what it covers are zeros. NULL: no. */
+/*
+ * Returns whether there has been a fault, so that zeros are in place of some
+ * pages. False for NULL.
+ */
 bool shmbus_guard_struck(const struct shmbus_guard *g);
 
-/* If there are guards, but nobody handles their faults any more, put the handler in again. */
+/* Installs the handler again if there are guards and no handler for their faults. */
 void shmbus_guard_renew(void);
 
 #endif /* SHMBUS_GUARD_H */

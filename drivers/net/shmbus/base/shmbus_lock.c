@@ -59,9 +59,9 @@ shmbus_lock_held_by_other(int fd, off_t off)
 {
 	struct flock lock;
 
-	/* An owner's lock excludes a shared one. The shared ones of others do not
-	 * count: to get those it takes no more than permission to read the file.
-	 * A failure says nothing about the owner: count it as alive.
+	/* An owner's lock excludes a shared one. The shared locks of others do not count:
+	 * anyone who may read the file can take these. A failure says nothing about the owner:
+	 * count it as alive.
 	 */
 	return lock_op(fd, F_OFD_GETLK, F_RDLCK, off, &lock) != 0 || lock.l_type != F_UNLCK;
 }

@@ -28,8 +28,8 @@ shmbus_numa_prefer(void *addr, size_t len, int node)
 	if (nodes == NULL)
 		return;
 	numa_bitmask_setbit(nodes, (unsigned int)node);
-	/* On shared memory the policy stays with the file's range, so that the
-	 * pages land there whoever touches them first.
+	/* On shared memory the policy stays with the range of the file, so it holds for the
+	 * process that touches a page first, whichever it is.
 	 */
 	mbind(addr, len, MPOL_PREFERRED, nodes->maskp, nodes->size + 1, 0);
 	numa_free_nodemask(nodes);

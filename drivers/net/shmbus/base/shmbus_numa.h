@@ -9,13 +9,14 @@
 #include <stdint.h>
 
 /*
- * Ask that pages of a mapping of a file, which have no memory yet, get it from
- * a NUMA node if it has some. Nothing happens for a node below 0, on a machine
- * of one node, or when built without libnuma. A wish, so there is no error.
+ * Asks that pages of a file mapping, which have no memory yet, get it from a
+ * NUMA node if the node has some. Does nothing for a node below 0, on a
+ * machine of one node, or in a build without libnuma. This is a wish, so there
+ * is no error.
  */
 void shmbus_numa_prefer(void *addr, size_t len, int node);
 
-/* The same for the first len bytes of a file in memory, mapped by whomever. */
+/* As shmbus_numa_prefer(), for the first len bytes of a file in memory, in whichever mapping. */
 void shmbus_numa_prefer_file(int fd, uint64_t len, int node);
 
 #endif /* SHMBUS_NUMA_H */

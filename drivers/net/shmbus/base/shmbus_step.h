@@ -8,23 +8,23 @@
 #include "shmbus_atomic.h"
 
 /*
- * The steps of the protocols: every store into the shared file, and the looks
- * that are the other end of an edge, have a name and stand in this list.
+ * The steps of the protocols. Every store into the shared file has a name in
+ * this list, and so has every look that is the other end of an edge.
  *
- * A word of the shared file is stored by shmbus_step_store() and its kin, which
- * take the name of the step first. Nothing else in base stores there, so no
- * store is without a name: shmbus_store() is for the words of one process
- * (tests/stress/test_steps.py looks for others). A system call, a copy or a
- * look has SHMBUS_STEP(name) directly before it (behind it, if the name says
- * that it has been done).
+ * shmbus_step_store() and the macros like it store a word of the shared file;
+ * their first argument is the name of the step. base stores there in no other
+ * way, so no store is without a name. shmbus_store() is for words of one
+ * process (tests/stress/test_steps.py finds other uses). A system call, a copy
+ * or a look has SHMBUS_STEP(name) directly before it, or directly behind it if
+ * the name says that it is done.
  *
- * A process that dies at a step has done all that comes before, and not what
- * the step names. In a normal build a step is nothing at all. With SHMBUS_STEPS
- * defined it calls shmbus_step(), which the program that builds the core so
- * supplies: tests stop, delay and kill processes in it.
+ * A process that dies at a step has done all that comes before the step, and
+ * not what the step names. In a normal build a step is nothing at all. With
+ * SHMBUS_STEPS defined it calls shmbus_step(), which the program that contains
+ * the core provides: tests stop, delay and kill processes there.
  *
  * X(name, format, kind, what is about to happen)
- *   format  LANES, SHMIF; BOTH: in code that both use
+ *   format  LANES, SHMIF; BOTH: in code for both
  *   kind    STORE   changes the file, its size, its name or its locks
  *           LOOK    changes nothing: the reading end of an edge
  *           REPAIR  changes the file, but only if a stranger has damaged it
@@ -37,7 +37,7 @@
 	X(file_unlink, BOTH, STORE, "the last port removes the file") \
 	/* a new bus of lanes: shmbus_create.c */ \
 	X(create_truncate, LANES, STORE, "what a dead creator left is cut off") \
-	X(create_mark, LANES, STORE, "the creator's mark is written") \
+	X(create_sign, LANES, STORE, "the creator's magic is written") \
 	X(create_extend, LANES, STORE, "the file gets its size") \
 	X(create_allocate, LANES, STORE, "the tables get their memory") \
 	X(create_header, LANES, STORE, "the header is written") \
@@ -68,7 +68,7 @@
 	X(writer_store_stamp, LANES, STORE, "the next stamp gets its position") \
 	X(writer_store_seq, LANES, STORE, "S1: the next stamp gets its number") \
 	X(writer_publish, LANES, STORE, "T1: tail") \
-	X(writer_published, LANES, STORE, "tail has been stored; nobody has been woken") \
+	X(writer_published, LANES, STORE, "tail is stored; no sleeper is woken yet") \
 	/* the reading end of a lane: shmbus_reader.c, .h */ \
 	X(reader_look_at_tail, LANES, LOOK, "T2: is there anything?") \
 	X(reader_look_at_stamp, LANES, LOOK, "S2: was the stamp still that of the tail?") \
@@ -104,18 +104,18 @@
 	X(shmif_unlock, SHMIF, STORE, "L2: the lock is let go") \
 	X(shmif_unclaim, SHMIF, STORE, "the claim is dropped") \
 	X(shmif_take_over, SHMIF, STORE, "what a dead port left becomes ours") \
-	X(shmif_taken_over, SHMIF, STORE, "what it had begun is finished; said so next") \
+	X(shmif_taken_over, SHMIF, STORE, "what it had begun is finished; the word says so next") \
 	X(shmif_redo_last, SHMIF, STORE, "last, as a dead port announced it") \
 	X(shmif_redo_gen, SHMIF, STORE, "gen, as a dead port announced it") \
-	X(shmif_watch, SHMIF, REPAIR, "a lock that is stuck, nobody knows why, is watched from now on") \
+	X(shmif_watch, SHMIF, REPAIR, "a stuck lock of unknown owner is watched from now on") \
 	X(shmif_take_watched, SHMIF, REPAIR, "it was stuck for long enough to be a dead port's") \
 	X(shmif_inherit, SHMIF, STORE, "the claim of the number's last port is cleared") \
 	X(shmif_take_nonsense, SHMIF, REPAIR, "a spare word that nobody wrote becomes ours") \
-	X(shmif_break_sign, SHMIF, REPAIR, "NetBSD's lock is stuck: signed by who repairs") \
+	X(shmif_break_sign, SHMIF, REPAIR, "NetBSD's lock is stuck: the repairer signs") \
 	X(shmif_break_late, SHMIF, REPAIR, "it was not: the signature is taken back") \
 	X(shmif_broken, SHMIF, REPAIR, "the ring has been repaired; said so next") \
 	/* the ring of a shmif bus: shmbus_shmif_ring.c */ \
-	X(shmif_ask_repair, SHMIF, REPAIR, "one record is to be left: who dies now is repaired after") \
+	X(shmif_ask_repair, SHMIF, REPAIR, "one record is to stay: a death from here asks for repair") \
 	X(shmif_raise_first, SHMIF, STORE, "N3, B1: the oldest records leave the ring") \
 	X(shmif_copy, SHMIF, STORE, "a burst is copied behind the newest record") \
 	X(shmif_copy_rest, SHMIF, STORE, "what the end of the data cut off is copied") \

@@ -6,15 +6,15 @@
 #define SHMBUS_BACKOFF_H
 
 /*
- * Poll back-off: a lane, or a bus, that was emptied while its sender streams is
- * left alone for a moment.
+ * Poll back-off: a receiver leaves a lane or bus alone for a moment after it
+ * has emptied it while the sender streams.
  *
  * Theory of operation
  *
  * A receiver that is faster than the sender loads the lane's tail again and
  * again. Each load takes the cache line away from the sender, which needs it
- * once for each burst. Left alone for a moment, the sender is twice as fast and
- * the receiver finds several bursts at once.
+ * once for each burst. If the receiver pauses for a moment, the sender is up
+ * to twice as fast, and the receiver then finds several bursts at once.
  *
  *   full polls in a row, then an empty one   back off?
  *   none                                     no
@@ -23,12 +23,13 @@
  *                                            same
  *   two or more                              yes: the sender streams
  *
- * A poll is full if it got all that was asked for, and that was a burst: a
- * caller that asks for fewer than SHMBUS_BACKOFF_BURST frames at a time never
- * waits.
+ * A poll is full if it returned all frames that the caller asked for, and the
+ * caller asked for at least SHMBUS_BACKOFF_BURST frames. A caller that asks
+ * for fewer frames never waits.
  *
  * With hugepages, where the sender is fastest, 64-byte frames between two
- * cores: 50 million a second without, 52 at 2 us, 65 at 4 us, 73 at 8 us.
+ * cores: 50 million a second without back-off, 52 at 2 us, 65 at 4 us, 73 at 8
+ * us.
  */
 
 #include <stdbool.h>
@@ -41,9 +42,9 @@
 #define SHMBUS_BACKOFF_BURST 16
 
 struct shmbus_backoff {
-	uint64_t since_ticks; /* left alone since then; 0: is not */
-	uint32_t span_ticks;  /* for so long; 0: never */
-	uint16_t full;        /* polls since the last empty one, all of them full */
+	uint64_t since_ticks; /* start of the back-off; 0: none */
+	uint32_t span_ticks;  /* length of a back-off; 0: never back off */
+	uint16_t full;        /* full polls in a row */
 	uint16_t tries;
 };
 
@@ -53,7 +54,7 @@ shmbus_backoff_start(struct shmbus_backoff *b, uint32_t span_ticks)
 	*b = (struct shmbus_backoff){ .span_ticks = span_ticks };
 }
 
-/* Is the lane to be left alone now? */
+/* Returns whether the back-off still lasts. */
 static inline bool
 shmbus_backoff_waits(struct shmbus_backoff *b)
 {
@@ -65,7 +66,7 @@ shmbus_backoff_waits(struct shmbus_backoff *b)
 	return false;
 }
 
-/* A poll got so many of the n frames that it asked for. */
+/* Notes the result of a poll: got of the n frames that the caller asked for. */
 static inline void
 shmbus_backoff_note(struct shmbus_backoff *b, uint32_t got, uint32_t n)
 {

@@ -8,7 +8,7 @@
 #include "shmbus_finish.h"
 #include "shmbus_ip.h"
 
-/* Where the checksums stand. */
+/* Offsets of the checksums. */
 #define IPV4_CKSUM_OFF 10u
 #define TCP_CKSUM_OFF 16u
 #define UDP_CKSUM_OFF 6u
@@ -53,7 +53,7 @@ put_l4_checksum(uint8_t *frame, uint32_t len, const struct shmbus_request *req,
 	put_sum(field, 0);
 	sum = shmbus_ip_fold(shmbus_ip_sum(frame + req->l4_off, l4_len) +
 			     shmbus_ip_sum_pseudo(ip, req->l4, l4_len));
-	/* In UDP 0 says that there is no checksum. */
+	/* In UDP 0 means that there is no checksum. */
 	if (sum == 0xffff && req->l4 == SHMBUS_REQUEST_UDP)
 		sum = 0;
 	put_sum(field, ~sum);
@@ -75,7 +75,7 @@ shmbus_finish(uint8_t *frame, uint32_t len, const struct shmbus_request *req, ui
 	return !(kinds & SHMBUS_REQUEST_L4_CKSUM) || put_l4_checksum(frame, len, req, &ip);
 }
 
-/* Puts the length of the packet, which counts from the IP header, into that header. */
+/* Writes the length of the packet, counted from the IP header, into that header. */
 static bool
 put_length(uint8_t *at, bool v6, uint32_t len)
 {

@@ -6,29 +6,30 @@
 #define SHMBUS_FINISH_H
 
 /*
- * The finisher: does what senders leave to their receivers, which are the
+ * The finisher: does the work that senders leave to receivers, which is the
  * checksums of IPv4, TCP and UDP and the segmentation of TCP packets.
  *
  * Theory of operation
  *
- * The finisher works on flat bytes that belong to the caller: a frame is
- * copied out of the bus first and then finished, so the bytes that were
- * checked are the bytes that are used. A request (shmbus_request.h) has passed
- * shmbus_request_valid() with the length of the frame; all that the frame
- * itself says is held against that length here.
+ * The finisher works on flat bytes that belong to the caller. The caller
+ * copies a frame out of the bus and then finishes the copy, so the bytes that
+ * the finisher checks are the bytes that the application gets. A request
+ * (shmbus_request.h) has passed shmbus_request_valid() with the length of the
+ * frame. The finisher checks every length in the frame itself against that
+ * length.
  *
- * A packet to be segmented stays as it is while its segments are made from it,
- * over as many calls as the caller likes. Each segment gets the headers of the
- * packet, in which lengths, IPv4 identification, TCP sequence number and TCP
- * flags differ: FIN and PSH are for the last segment, CWR is for the first. A
- * packet without payload is one segment. Nothing is decided on bytes that are
- * read back from a segment, so it may be made in memory that others can write.
+ * A packet that is to be segmented does not change while its segments are made
+ * from it, over as many calls as the caller likes. Each segment gets the
+ * packet's headers. Lengths, IPv4 identification, TCP sequence number and TCP
+ * flags differ: only the last segment has FIN and PSH, only the first has CWR.
+ * A packet without payload is one segment. The finisher reads nothing back
+ * from a segment, so a segment may lie in memory that others can write.
  *
- * kinds says what of a request is to be done (SHMBUS_REQUEST_IP_CKSUM and
- * SHMBUS_REQUEST_L4_CKSUM). A receiver with checksum offload leaves the
- * checksums of TCP and UDP out. The checksum of an IPv4 header whose request
- * has SHMBUS_REQUEST_SEGMENT is always computed, since the length in the header
- * changes.
+ * kinds names the work of a request that is to be done
+ * (SHMBUS_REQUEST_IP_CKSUM and SHMBUS_REQUEST_L4_CKSUM). A receiver with
+ * checksum offload leaves out the checksums of TCP and UDP. The IPv4 header
+ * checksum of a request with SHMBUS_REQUEST_SEGMENT is always computed, since
+ * the length in the header changes.
  */
 
 #include <stdbool.h>
@@ -36,13 +37,13 @@
 
 #include "shmbus_request.h"
 
-/* Puts the checksums into a frame. Returns false if the frame is not what its request says. */
+/* Writes the checksums into a frame. Returns false if the frame does not match its request. */
 bool shmbus_finish(uint8_t *frame, uint32_t len, const struct shmbus_request *req, uint8_t kinds);
 
 /*
- * The same for a packet that is delivered whole though its request has
- * SHMBUS_REQUEST_SEGMENT: the lengths in the IP header become those of the
- * frame first. Returns false also if the packet is too long for these fields.
+ * As shmbus_finish(), for a packet that is delivered whole although its
+ * request has SHMBUS_REQUEST_SEGMENT: writes the real length into the IP
+ * header first. Also returns false if the packet is too long for that field.
  */
 bool shmbus_finish_whole(uint8_t *frame, uint32_t len, const struct shmbus_request *req,
 			 uint8_t kinds);
@@ -52,11 +53,11 @@ bool shmbus_finish_whole(uint8_t *frame, uint32_t len, const struct shmbus_reque
 
 /* A packet that is being segmented. */
 struct shmbus_tso {
-	const uint8_t *frame; /* does not change until the last segment is made */
+	const uint8_t *frame; /* must not change before the last segment is made */
 	uint32_t len;
 	struct shmbus_request req; /* valid, with SHMBUS_REQUEST_SEGMENT */
 	uint8_t kinds;
-	uint32_t done; /* payload that is in segments already, 0 at first */
+	uint32_t done; /* payload bytes in segments so far, 0 at first */
 };
 
 /* Returns the length of the next segment with its headers, 0 if there is none. */
@@ -73,16 +74,16 @@ shmbus_tso_len(const struct shmbus_tso *t)
 }
 
 /*
- * Makes the headers of the next segment, t->req.data_off bytes, and says where
- * in t->frame its payload lies. The checksum of TCP covers both, so the caller
- * may copy the payload to wherever it likes. Returns the length of the segment
- * with its headers; 0 if there are no more; -EMSGSIZE if room is less than the
- * headers; -EINVAL if the packet is not what its request says. After an error
- * t is as before.
+ * Writes the headers of the next segment, t->req.data_off bytes, and returns
+ * the place of its payload in t->frame. The TCP checksum covers both, so the
+ * caller may copy the payload to any place. Returns the length of the segment
+ * with its headers; 0 if there are no more segments; -EMSGSIZE if room is less
+ * than the headers; -EINVAL if the packet does not match its request. After an
+ * error t is unchanged.
  */
 int shmbus_tso_head(struct shmbus_tso *t, uint8_t *head, uint32_t room, const uint8_t **payload);
 
-/* Makes the next segment whole. Returns as shmbus_tso_head() does; room is for all of it. */
+/* Writes the next segment, headers and payload. room is for both. Returns as shmbus_tso_head(). */
 int shmbus_tso_next(struct shmbus_tso *t, uint8_t *dst, uint32_t room);
 
 #endif /* SHMBUS_FINISH_H */

@@ -97,9 +97,9 @@ sum_rest(const uint8_t *at, uint32_t len)
 
 /*
  * A ones' complement sum may be taken over words of any even size and folded
- * at the end. Four independent sums of 8-byte words keep a processor as busy
- * as the vectors do that compilers make of a loop over 2-byte words, at any
- * level of optimisation.
+ * at the end. Four independent sums of 8-byte words are as fast as the vector
+ * code that compilers make of a loop over 2-byte words, at any level of
+ * optimisation.
  */
 uint32_t
 shmbus_ip_sum(const void *at, uint32_t len)

@@ -6,19 +6,20 @@
 #define SHMBUS_IP_H
 
 /*
- * IP headers and the sums of IP, TCP and UDP, over bytes of any alignment.
+ * IP headers, and the checksums of IP, TCP and UDP, over bytes of any
+ * alignment.
  *
  * Theory of operation
  *
- * The headers come from other processes. The caller gives a copy of them, and
- * the number of bytes that the frame really has; no function reads beyond
- * that number, whatever the headers say.
+ * The headers come from other processes. The caller passes a copy of them and
+ * the real number of bytes in the frame. No function reads beyond that number,
+ * whatever the headers contain.
  *
  * A sum is the ones' complement sum of 16-bit words, as they lie in memory,
  * folded to 16 bits. In a ones' complement sum the order of bytes does not
- * matter as long as it is the same everywhere (RFC 1071), so a sum is computed
- * in the order of the processor and stored with memcpy. A sum over bytes with
- * a right checksum among them is 0xffff.
+ * matter as long as it is the same everywhere (RFC 1071). So a sum is computed
+ * in the byte order of the processor and stored with memcpy. The sum of bytes
+ * that include their correct checksum is 0xffff.
  */
 
 #include <stdbool.h>
@@ -32,28 +33,28 @@
 struct shmbus_ip {
 	const uint8_t *at;
 	bool v6;
-	uint32_t len;     /* of the IPv4 header with its options, or of the fixed one of IPv6 */
-	uint32_t payload; /* bytes behind it, as the header says */
+	uint32_t len;     /* of the IPv4 header with options, or of the fixed IPv6 header */
+	uint32_t payload; /* bytes behind the header, as the header states */
 };
 
 /*
  * Reads an IP header. frame_len counts the bytes of the frame from the header
- * on; of these the first SHMBUS_IPV6_LEN, or as many as there are, lie at at,
- * and stay there as long as ip is used. Returns false if there is no IP header
- * or if the header is longer than the frame.
+ * on. The first SHMBUS_IPV6_LEN of these, or all if there are fewer, lie at at
+ * and stay there while ip is used. Returns false if there is no IP header, or
+ * if the header is longer than the frame.
  */
 bool shmbus_ip_read(struct shmbus_ip *ip, const uint8_t *at, uint32_t frame_len);
 
-/* Returns whether the header is what a valid request tells of. */
+/* Returns whether the header matches a valid request. */
 bool shmbus_ip_suits(const struct shmbus_ip *ip, const struct shmbus_request *req);
 
 /*
  * Returns the number of bytes that the checksum of TCP or UDP covers, without
- * what pads the frame and without what IP has behind a datagram; 0 if the
- * lengths make no sense.
+ * padding and without bytes behind the datagram; 0 if the lengths are
+ * inconsistent.
  *
- * between: bytes from the start of the IP header to that of l4, at least
- * ip->len. frame_len counts the bytes of the frame from l4 on; the first
+ * between: bytes from the IP header to the header at l4_at, at least ip->len.
+ * frame_len counts the bytes of the frame from there on; the first
  * SHMBUS_UDP_LEN of these lie at l4_at if there are as many.
  */
 uint32_t shmbus_ip_l4_len(const struct shmbus_ip *ip, uint32_t between, uint8_t l4,

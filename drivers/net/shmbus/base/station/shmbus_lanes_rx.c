@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_lanes_rx.h"
 
 /* Arrays of one element per lane begin on cache lines of their own. */
@@ -45,7 +45,10 @@ shmbus_lanes_rx_init(struct shmbus_lanes_rx *rx, const struct shmbus_geometry *g
 	rx->conf.n_queues = 1;
 }
 
-/* By sender, and by the sender's queue, over the Rx queues of the port. */
+/*
+ * Returns whether the lane of a slot's queue belongs to this Rx queue: lanes
+ * are divided by sender and by the sender's queue.
+ */
 static bool
 is_mine(const struct shmbus_lanes_rx *rx, uint32_t slot, uint32_t queue)
 {
@@ -60,11 +63,11 @@ lane_is_mine(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, uin
 	return is_mine(rx, lane / bus->geo.queues, lane % bus->geo.queues);
 }
 
-/* The queue's part of something that all sharers have counted. */
+/* Returns the queue's part of a number that all sharing queues have counted. */
 static uint64_t
 part_of(const struct shmbus_lanes_rx *rx, uint64_t n)
 {
-	/* If all have counted the same the parts add up to just that. */
+	/* If all queues have counted the same number, the parts add up to it. */
 	return rx->conf.shared ? (n + rx->conf.queue) / rx->conf.n_queues : n;
 }
 
@@ -83,7 +86,7 @@ shmbus_lanes_rx_count(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_c
 	}
 }
 
-/* Keep what the readers counted before they begin anew. */
+/* Adds the readers' counters to past before the readers begin anew. */
 static void
 fold(struct shmbus_lanes_rx *rx)
 {
@@ -99,14 +102,17 @@ fold(struct shmbus_lanes_rx *rx)
 	rx->past = sum;
 }
 
-/* A station that looks on has no cursors. In a file that is another bus by now there are none. */
+/*
+ * Returns whether the queue has cursors in the file: a monitor has none, and
+ * another bus in the same file has none of this queue.
+ */
 static bool
 has_cursors(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
 {
-	return rx->conf.slot != SHMBUS_NO_SLOT && !shmbus_fate_lost(bus);
+	return rx->conf.slot != SHMBUS_NO_SLOT && !shmbus_status_is_lost(bus);
 }
 
-/* Put readers at the tails of all lanes, and cursors, which hold senders back from now on. */
+/* Puts readers at the tails of all lanes, with cursors, which hold senders back from now on. */
 static void
 place(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, struct shmbus_reader *readers)
 {
@@ -129,7 +135,7 @@ place(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, struct shm
 	}
 }
 
-/* The readers are in place; all else of the queue begins anew. */
+/* Begins polling: the readers are in place, all other state begins anew. */
 static void
 begin_polling(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
@@ -140,7 +146,7 @@ begin_polling(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 	rx->n_active = 0;
 	rx->turn = 0;
 	rx->idle = 0;
-	/* The first look takes in every port. */
+	/* The first look at the roster reads every entry. */
 	shmbus_port_roster_forget(bus, rx->roster);
 }
 
@@ -188,7 +194,7 @@ shmbus_lanes_rx_stop(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 		shmbus_reader_release(shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, lane));
 }
 
-/* Lanes in use, and lanes that were in use and hold what was not read yet. */
+/* Lists the lanes in use, and lanes out of use that hold unread records. */
 static void
 list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
@@ -229,8 +235,8 @@ shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 }
 
 /*
- * Not only the active lanes: a lane may be new, and the list older than what
- * was sent.
+ * Counts on all lanes of the queue, not only on the active ones: a lane may be
+ * new, and the list older than the frames on it.
  */
 uint64_t
 shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)

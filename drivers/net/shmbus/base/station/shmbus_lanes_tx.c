@@ -7,21 +7,21 @@
 static size_t
 size_of_cursors(const struct shmbus_geometry *geo)
 {
-	return SHMBUS_ALIGN(geo->ports * geo->queues * sizeof(struct shmbus_watch));
+	return SHMBUS_ALIGN(geo->ports * geo->queues * sizeof(struct shmbus_stall));
 }
 
 size_t
 shmbus_lanes_tx_size(const struct shmbus_geometry *geo)
 {
-	return size_of_cursors(geo) + SHMBUS_ALIGN(geo->ports * sizeof(struct shmbus_watched));
+	return size_of_cursors(geo) + SHMBUS_ALIGN(geo->ports * sizeof(struct shmbus_sleeper));
 }
 
 void
 shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geometry *geo, void *memory)
 {
 	tx->burst_max = shmbus_burst_max(geo);
-	tx->writer.watch = memory;
-	tx->waker.watched = (struct shmbus_watched *)(void *)
+	tx->writer.stalls = memory;
+	tx->waker.sleepers = (struct shmbus_sleeper *)(void *)
 			    ((uint8_t *)memory + size_of_cursors(geo));
 }
 
@@ -41,7 +41,7 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 
 	shmbus_lanes_tx_count(tx, &sum);
 	tx->past = sum;
-	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.watch, pause,
+	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.stalls, pause,
 			    pause_timeout_ns);
-	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.watched);
+	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }

@@ -11,15 +11,15 @@
  * Theory of operation
  *
  *   shmbus_record_begin()      a record for up to n frames, above tail
- *   shmbus_record_add()        where the next frame goes, or NULL
- *   the caller copies it there
+ *   shmbus_record_add()        the place of the next frame, or NULL
+ *   (copy)                     the caller copies the frame there
  *   shmbus_record_added()      the frame is in the record
- *   shmbus_record_publish()    everybody sees the record
- *   shmbus_lanes_tx_sent()     sleepers are woken
+ *   shmbus_record_publish()    all readers see the record
+ *   shmbus_lanes_tx_sent()     sleepers wake up
  *
- * A frame that turns out not to be one after shmbus_record_add() is left out:
- * the next shmbus_record_add() gives the same place again. A record that is not
- * published never was.
+ * The caller may leave out a frame after shmbus_record_add(): the next
+ * shmbus_record_add() returns the same place again. A record that is not
+ * published has no effect.
  *
  * As in shmbus_lanes_rx.h, the memory of a queue holds no pointer into the
  * mapping.
@@ -29,7 +29,7 @@
 #include "shmbus_wake.h"
 #include "shmbus_writer.h"
 
-/* Frames of one record at most: its header gets room before it is known how many fit. */
+/* Most frames of one record: its header gets its room before the number of frames is known. */
 #define SHMBUS_RECORD_FRAMES 64u
 
 struct shmbus_lanes_tx_counts {
@@ -38,26 +38,29 @@ struct shmbus_lanes_tx_counts {
 	uint64_t dead;
 };
 
-/* The queue's thread writes all of it but the writer's pause settings. */
+/* Only the queue's thread writes these fields, except the writer's pause settings. */
 struct shmbus_lanes_tx {
-	uint32_t burst_max; /* bytes after which a record is published and the next begun */
+	uint32_t burst_max; /* length at which a record is published and the next begins */
 	struct shmbus_waker waker;
 	struct shmbus_writer writer;
-	struct shmbus_lanes_tx_counts past; /* of the writers of earlier starts */
+	struct shmbus_lanes_tx_counts past; /* counters of the writers of earlier starts */
 };
 
-/* Bytes of memory that shmbus_lanes_tx_init wants for a bus of this geometry. */
+/* Returns the bytes of memory that shmbus_lanes_tx_init() needs for a bus of this geometry. */
 size_t shmbus_lanes_tx_size(const struct shmbus_geometry *geo);
 
-/* memory: zeros, the caller's; its last use is after the last call. */
+/* Initialises tx. memory: zeros; the caller's, and in use until the last call for tx. */
 void shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geometry *geo,
 			  void *memory);
 
-/* Go on in the lane of the slot's queue, which is mapped for writing in the calling process. */
+/*
+ * Continues in the lane of the slot's queue. The calling process has the lane
+ * mapped for writing.
+ */
 void shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, uint32_t slot,
 			   uint32_t queue, bool pause, uint64_t pause_timeout_ns);
 
-/* Add what all starts of the queue have counted. Any thread. */
+/* Adds the counters of all starts of the queue to counts. Any thread may call it. */
 void shmbus_lanes_tx_count(const struct shmbus_lanes_tx *tx, struct shmbus_lanes_tx_counts *counts);
 
 /* A record that is being filled. */
@@ -70,7 +73,10 @@ struct shmbus_record {
 	bool full;      /* the lane has no room for the next frame */
 };
 
-/* Is the queue's lane mapped for writing in this process? Maps it the first time. */
+/*
+ * Returns whether the queue's lane is mapped for writing in this process. Maps
+ * it at the first call.
+ */
 static inline bool
 shmbus_lanes_tx_is_mapped(struct shmbus_bus *bus, const struct shmbus_lanes_tx *tx)
 {
@@ -78,7 +84,10 @@ shmbus_lanes_tx_is_mapped(struct shmbus_bus *bus, const struct shmbus_lanes_tx *
 	       shmbus_bus_map_lane(bus, tx->writer.lane, SHMBUS_LANE_WRITE) == 0;
 }
 
-/* False: the lane has no room. n: at most SHMBUS_RECORD_FRAMES. */
+/*
+ * Begins a record of at most n frames, n at most SHMBUS_RECORD_FRAMES. Returns
+ * false if the lane has no room.
+ */
 static inline bool
 shmbus_record_begin(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 		    struct shmbus_record *rec, uint32_t n)
@@ -90,13 +99,14 @@ shmbus_record_begin(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 		.data_off = data_off,
 		.len = data_off,
 	};
-	/* The header lies in what must not be overwritten yet, too. */
+	/* The header needs room as well: readers may not be done with the bytes there. */
 	return shmbus_writer_room(bus, &tx->writer, data_off);
 }
 
 /*
- * Where a frame goes that takes extent bytes, whole lines. NULL: the lane is
- * full (rec->full), or the record is long enough.
+ * Returns the place of the next frame, which takes extent bytes in whole
+ * lines. NULL: the lane is full (rec->full is true), or the record is long
+ * enough.
  */
 static inline uint8_t *
 shmbus_record_add(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
@@ -114,7 +124,7 @@ shmbus_record_add(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 	return rec->at + rec->len;
 }
 
-/* A frame of len bytes was put where shmbus_record_add said. */
+/* Adds to the record the frame of len bytes at the place from shmbus_record_add(). */
 static inline void
 shmbus_record_added(struct shmbus_record *rec, uint32_t len)
 {
@@ -123,7 +133,7 @@ shmbus_record_added(struct shmbus_record *rec, uint32_t len)
 	rec->bytes += len;
 }
 
-/* The same with a request, for which shmbus_request_extent(len) was asked. */
+/* As shmbus_record_added(), with a request. The extent was shmbus_request_extent(len). */
 static inline void
 shmbus_record_added_request(struct shmbus_record *rec, uint32_t len,
 			    const struct shmbus_request *req)
@@ -135,7 +145,7 @@ shmbus_record_added_request(struct shmbus_record *rec, uint32_t len,
 	rec->bytes += len;
 }
 
-/* Publish the record, if there are frames in it. */
+/* Publishes the record if it holds frames. */
 static inline void
 shmbus_record_publish(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 		      const struct shmbus_record *rec, uint64_t tstamp_ns)
@@ -145,7 +155,7 @@ shmbus_record_publish(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 				      rec->bytes, tstamp_ns);
 }
 
-/* After the last record of a burst. */
+/* Wakes sleepers. The caller calls this after the last record of a burst. */
 static inline void
 shmbus_lanes_tx_sent(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 {

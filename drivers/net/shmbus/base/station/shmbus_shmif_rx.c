@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_shmif_rx.h"
 
 void
@@ -15,7 +15,7 @@ shmbus_shmif_rx_init(struct shmbus_shmif_rx *rx, void *memory)
 }
 
 /*
- * Without the lock. If no moment can be found to look at the bus, a monitor
+ * Begins without the lock. If there is no moment to look at the bus, a monitor
  * begins with the newest frame, or later with the oldest.
  */
 static int
@@ -37,7 +37,7 @@ shmbus_shmif_rx_start(const struct shmbus_shmif *bus, struct shmbus_shmif_rx *rx
 {
 	rx->conf = *conf;
 	rx->restart_seen = shmbus_load(&rx->restart);
-	rx->reader.watch.break_ns = conf->lock_break_ns;
+	rx->reader.lock_wait.break_ns = conf->lock_break_ns;
 	rx->start_later = false;
 	shmbus_backoff_start(&rx->backoff, conf->backoff_ticks);
 	if (conf->monitor)
@@ -57,7 +57,7 @@ void
 shmbus_shmif_rx_prepare_restart(const struct shmbus_shmif *bus, struct shmbus_shmif_rx *rx,
 				unsigned int wait_ms)
 {
-	struct shmbus_shmif_reader r = { .watch = { .break_ns = rx->conf.lock_break_ns } };
+	struct shmbus_shmif_reader r = { .lock_wait = { .break_ns = rx->conf.lock_break_ns } };
 
 	if (rx->conf.monitor)
 		start_monitor(bus, &r, false, wait_ms);
@@ -91,9 +91,9 @@ shmbus_shmif_rx_fetch(const struct shmbus_shmif *bus, struct shmbus_shmif_rx *rx
 			return false;
 		--*fetches;
 		if (!shmbus_shmif_pending(bus, r)) {
-			/* Others may be waiting for a lock whose holder has died. */
-			if (!rx->conf.monitor && !shmbus_fate_lost_shmif(bus))
-				shmbus_shmif_lock_watch(bus, &r->watch);
+			/* Other ports may be waiting for a lock whose holder has died. */
+			if (!rx->conf.monitor && !shmbus_status_is_lost_shmif(bus))
+				shmbus_shmif_lock_recover(bus, &r->lock_wait);
 			return false;
 		}
 		if (fetch(bus, rx) == -EBUSY)

@@ -124,7 +124,7 @@ shmbus_wire_share(struct shmbus_wire *wire, int fd, const char *path, uint32_t s
 	return ret;
 }
 
-/* The attach lock is held, or could not be had. */
+/* Detaches the port. The attach lock is held, or was not available. */
 static void
 detach(struct shmbus_wire *wire)
 {
@@ -147,11 +147,11 @@ shmbus_wire_leave(struct shmbus_wire *wire, bool unlink)
 
 	if (file->fd < 0 || wire->readonly || (!is_lanes(wire) && !unlink))
 		return;
-	/* The lock keeps newcomers away while the last port removes the file. While it is held
-	 * nobody makes another bus in the file; another bus is not this port's to tidy up.
+	/* The lock keeps new ports away while the last port removes the file, and nobody makes
+	 * another bus in the file meanwhile. Another bus is not this port's to tidy up.
 	 */
 	locked = shmbus_file_lock(file);
-	gone = shmbus_wire_status(wire, &why) == SHMBUS_FATE_GONE;
+	gone = shmbus_wire_status(wire, &why) == SHMBUS_STATUS_GONE;
 	if (!gone && is_lanes(wire))
 		detach(wire);
 	if (locked != 0)
@@ -181,14 +181,14 @@ shmbus_wire_undo(struct shmbus_wire *wire)
 		shmbus_shmif_close(&wire->shmif);
 }
 
-enum shmbus_fate
+enum shmbus_status
 shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why)
 {
 	if (!is_lanes(wire))
-		return shmbus_fate_of_shmif(&wire->shmif, why);
+		return shmbus_status_of_shmif(&wire->shmif, why);
 	if (wire->slot == SHMBUS_NO_SLOT)
-		return shmbus_fate_of_bus(&wire->lanes, why);
-	return shmbus_fate_of_port(&wire->lanes, wire->slot, why);
+		return shmbus_status_of_bus(&wire->lanes, why);
+	return shmbus_status_of_port(&wire->lanes, wire->slot, why);
 }
 
 bool
@@ -196,8 +196,8 @@ shmbus_wire_is_lost(const struct shmbus_wire *wire)
 {
 	if (!shmbus_wire_is_open(wire))
 		return true;
-	return is_lanes(wire) ? shmbus_fate_lost(&wire->lanes) :
-				shmbus_fate_lost_shmif(&wire->shmif);
+	return is_lanes(wire) ? shmbus_status_is_lost(&wire->lanes) :
+				shmbus_status_is_lost_shmif(&wire->shmif);
 }
 
 bool
@@ -223,7 +223,7 @@ shmbus_wire_version(const struct shmbus_wire *wire)
 {
 	if (is_lanes(wire))
 		return SHMBUS_VERSION;
-	/* Of one that was never open: what this program makes. */
+	/* A wire that was never open has the version that this program writes. */
 	return wire->shmif.version != 0 ? wire->shmif.version : SHMBUS_SHMIF_VERSION;
 }
 
@@ -236,7 +236,7 @@ shmbus_wire_frame_max(const struct shmbus_wire *wire)
 uint32_t
 shmbus_wire_count_peers(const struct shmbus_wire *wire)
 {
-	/* To count changes nothing of the bus. */
+	/* Counting does not change the bus. */
 	const struct shmbus_port port = {
 		.bus = (struct shmbus_bus *)(uintptr_t)&wire->lanes,
 		.slot = wire->slot,

@@ -6,8 +6,9 @@
 #define SHMBUS_WIRE_H
 
 /*
- * The bus of a station, of either format: how a process attaches to it, looks
- * on, shares it with another process, and leaves.
+ * The wire: the bus of a station, of either format. A process attaches to a
+ * bus, looks at it as a monitor, shares it with another process, and leaves
+ * it.
  *
  * Theory of operation
  *
@@ -15,96 +16,96 @@
  *   open      file.fd >= 0     shmbus_wire_leave(), if it is a port's; then
  *                              shmbus_wire_close()
  *
- * A wire belongs to one process. What the processes of one port share (queues,
- * positions, counters) holds no pointer into it, as each process has the file
- * mapped at an address of its own.
+ * A wire belongs to one process. The data that the processes of one port share
+ * (queues, positions, counters) holds no pointer into the mapping, as each
+ * process has the file mapped at its own address.
  *
- * Calls that say nothing else are for one thread at a time.
+ * A call is for one thread at a time unless its comment says otherwise.
  */
 
-#include "shmbus_fate.h"
+#include "shmbus_status.h"
 #include "shmbus_port.h"
 #include "shmbus_wake.h"
 
 enum shmbus_wire_format {
-	SHMBUS_WIRE_AUTO, /* what the file is; a new file becomes a bus of lanes */
+	SHMBUS_WIRE_AUTO, /* the file's own format; lanes for a new file */
 	SHMBUS_WIRE_LANES,
 	SHMBUS_WIRE_SHMIF,
 };
 
 struct shmbus_wire_conf {
-	struct shmbus_bus_conf bus; /* readonly is not looked at: _look() says it */
+	struct shmbus_bus_conf bus; /* its readonly is ignored: _look() is read only */
 	enum shmbus_wire_format format;
 	struct shmbus_port_conf port; /* lanes */
-	uint64_t sender; /* shmif: 64 random bits, which the port's frames bear */
+	uint64_t sender; /* shmif: 64 random bits in each of the port's records */
 };
 
 struct shmbus_wire {
-	enum shmbus_wire_format format; /* never AUTO once it was open */
+	enum shmbus_wire_format format; /* never AUTO after opening */
 	bool readonly;
-	bool took_over; /* lanes: the slot's last owner died in it */
-	uint32_t slot;  /* lanes: of the port; shmif: its number; SHMBUS_NO_SLOT: no port */
-	int numa_node;  /* lanes: for the memory of its own lanes */
+	bool took_over; /* lanes: the slot's last owner died without leaving it */
+	uint32_t slot;  /* lanes: the port's; shmif: its number; SHMBUS_NO_SLOT: a monitor */
+	int numa_node;  /* lanes: for its own lanes */
 	union {
 		struct shmbus_bus lanes;
 		struct shmbus_shmif shmif;
 	};
 };
 
-/* A wire that is closed. */
+/* Initialises a closed wire. */
 void shmbus_wire_init(struct shmbus_wire *wire, enum shmbus_wire_format format);
 
 /* Returns format, or the file's format if that is AUTO. */
 enum shmbus_wire_format shmbus_wire_find_format(const char *path, enum shmbus_wire_format format);
 
 /*
- * Open the bus file, or create it, without becoming a port. On a bus of lanes
- * the attach lock is held on return (shmbus_bus_open). Errors: as
- * shmbus_bus_open and shmbus_shmif_open.
+ * Opens or creates the bus file without becoming a port. On a bus of lanes the
+ * caller holds the attach lock on return (shmbus_bus_open). Errors as
+ * shmbus_bus_open() and shmbus_shmif_open().
  */
 int shmbus_wire_open(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 		     struct shmbus_error *e);
 
 /*
- * Become a port of a bus that shmbus_wire_open has opened: what the caller
- * needs to know of the bus before (the memory that its queues take) can be
- * asked for between the two. The attach lock is released. Errors: as
- * shmbus_port_attach; then the wire is as before, for shmbus_wire_undo.
+ * Makes the station a port of the bus that shmbus_wire_open() has opened. The
+ * caller can ask for properties of the bus between the two calls, such as the
+ * memory for queues. Releases the attach lock. Errors as shmbus_port_attach();
+ * then the wire is unchanged, for shmbus_wire_undo().
  */
 int shmbus_wire_join(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 		     struct shmbus_error *e);
 
 /*
- * Both: open the bus file and become a port. 0, or -errno with a text: as
- * shmbus_wire_open and shmbus_port_attach; then the wire is closed and the file
- * is as it was before.
+ * Opens the bus file and makes the station a port. Returns 0, or -errno with a
+ * text as shmbus_wire_open() and shmbus_port_attach(); then the wire is closed
+ * and the file is as it was before.
  */
 int shmbus_wire_attach(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 		       struct shmbus_error *e);
 
-/* Open a bus that exists, for reading. No other station notices. */
+/* Opens an existing bus for reading. No other station notices. */
 int shmbus_wire_look(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 		     struct shmbus_error *e);
 
 /*
- * In another process of the same port: open through the descriptor fd of the
- * process that attached. slot is that port's. fd belongs to the wire if this
- * succeeds, else still to the caller.
+ * Opens the port's bus in another process of the port, through the descriptor
+ * fd of the process that attached. slot is that port's. On success fd belongs
+ * to the wire, otherwise still to the caller.
  */
 int shmbus_wire_share(struct shmbus_wire *wire, int fd, const char *path, uint32_t slot,
 		      uint64_t sender, struct shmbus_error *e);
 
 /*
- * Give up the port's place on the bus. unlink: remove the file if no other port
- * of ours is alive on it. A bus that somebody has made anew in the same file is
- * left alone. Waits up to 10 s for the attach lock.
+ * Leaves the bus. unlink: also removes the file if no other living port of
+ * ours is on it. If another process has made a new bus in the same file, the
+ * file stays unchanged. Waits up to 10 s for the attach lock.
  */
 void shmbus_wire_leave(struct shmbus_wire *wire, bool unlink);
 
-/* Unmap and close. On a closed wire: nothing. */
+/* Unmaps and closes. Does nothing on a closed wire. */
 void shmbus_wire_close(struct shmbus_wire *wire);
 
-/* Undo shmbus_wire_open: what this process made of the file is taken back. */
+/* Undoes shmbus_wire_open(): takes back what this process changed in the file. */
 void shmbus_wire_undo(struct shmbus_wire *wire);
 
 static inline const struct shmbus_file *
@@ -120,35 +121,41 @@ shmbus_wire_is_open(const struct shmbus_wire *wire)
 }
 
 /*
- * What has become of the bus file, by a few system calls; why as in
- * shmbus_fate_of_bus(). The wire is open. Any thread.
+ * Returns the status of the bus file, by a few system calls; why as in
+ * shmbus_status_of_bus(). The wire is open. Any thread may call it.
  */
-enum shmbus_fate shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why);
+enum shmbus_status shmbus_wire_status(const struct shmbus_wire *wire, struct shmbus_error *why);
 
-/* Does the file hold another bus by now, or none, or is the wire closed? No system call. */
+/* Returns whether the file now holds another bus or none, or the wire is closed. No system call. */
 bool shmbus_wire_is_lost(const struct shmbus_wire *wire);
 
-/* Has a part of the file been missing when it was touched? One load. */
+/* Returns whether an access has found a part of the file missing. One load. */
 bool shmbus_wire_is_struck(const struct shmbus_wire *wire);
 
-/* Did this process make the file a bus? */
+/* Returns whether this process made the file a bus. */
 bool shmbus_wire_is_new(const struct shmbus_wire *wire);
 
-/* Queues per port; the version of the format; the longest frame. The wire is open, or was. */
+/*
+ * Return the queues per port, the version of the format, and the longest
+ * frame. The wire is or was open.
+ */
 uint32_t shmbus_wire_max_queues(const struct shmbus_wire *wire);
 uint32_t shmbus_wire_version(const struct shmbus_wire *wire);
 uint32_t shmbus_wire_frame_max(const struct shmbus_wire *wire);
 
-/* Living ports of ours besides this one: a system call for each slot in use. 0 if closed. */
+/*
+ * Counts the living ports of ours besides this one: one system call for each
+ * slot in use. 0 if closed.
+ */
 uint32_t shmbus_wire_count_peers(const struct shmbus_wire *wire);
 
-/* Wake all stations that sleep on the bus. Nothing if the wire is closed or lost. */
+/* Wakes all stations that sleep on the bus. Does nothing if the wire is closed or lost. */
 void shmbus_wire_wake(const struct shmbus_wire *wire);
 
-/* The header of the bus file as words, *size bytes of it. NULL if closed. */
+/* Returns the header of the bus file as words, *size bytes of it; NULL if the wire is closed. */
 shmbus_a32 *shmbus_wire_header(const struct shmbus_wire *wire, uint32_t *size);
 
-/* The port on lanes, as the functions of shmbus_port.h take it. */
+/* Returns the port on lanes, for the functions of shmbus_port.h. */
 static inline struct shmbus_port
 shmbus_wire_port(struct shmbus_wire *wire)
 {

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* shmbus bench: measures how fast a bus is, with the library and without DPDK. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "cmd.h"
+#include "options.h"
+#include "say.h"
+#include "stop.h"
+
+/* The header, and a number at each end of the payload. */
+#define FRAME_MIN 30
+#define FRAME_MAX 65535
+
+#define RUNS_MAX 100
+
+static int
+take_senders(const char *value, void *conf)
+{
+	return options_u32(value, 1, BENCH_WORKERS_MAX / 2, &((struct bench_conf *)conf)->senders);
+}
+
+static int
+take_receivers(const char *value, void *conf)
+{
+	return options_u32(value, 1, BENCH_WORKERS_MAX / 2, &((struct bench_conf *)conf)->receivers);
+}
+
+/* Parses "1,2,3" into at most max numbers of a range. */
+static int
+take_list(const char *value, uint32_t from, uint32_t to, uint32_t *list, uint32_t max, uint32_t *n)
+{
+	char text[256], *rest = text, *item;
+
+	if (strlen(value) >= sizeof(text))
+		return -EINVAL;
+	strcpy(text, value);
+	*n = 0;
+	while ((item = strsep(&rest, ",")) != NULL) {
+		if (*n == max || options_u32(item, from, to, &list[*n]) != 0)
+			return -EINVAL;
+		++*n;
+	}
+	return 0;
+}
+
+static int
+take_sizes(const char *value, void *c)
+{
+	struct bench_conf *conf = c;
+
+	return take_list(value, FRAME_MIN, FRAME_MAX, conf->sizes,
+			 sizeof(conf->sizes) / sizeof(conf->sizes[0]), &conf->n_sizes);
+}
+
+static int
+take_cpus(const char *value, void *c)
+{
+	struct bench_conf *conf = c;
+	cpu_set_t allowed;
+	uint32_t i;
+
+	if (take_list(value, 0, CPU_SETSIZE - 1, conf->cpus, BENCH_WORKERS_MAX, &conf->n_cpus) != 0 ||
+	    sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+		return -EINVAL;
+	for (i = 0; i < conf->n_cpus; i++)
+		if (!CPU_ISSET(conf->cpus[i], &allowed))
+			return -EINVAL;
+	return 0;
+}
+
+static int
+take_burst(const char *value, void *conf)
+{
+	return options_u32(value, 1, BENCH_BURST_MAX, &((struct bench_conf *)conf)->burst);
+}
+
+static int
+take_seconds(const char *value, void *conf)
+{
+	return options_seconds(value, 0.01, 86400, &((struct bench_conf *)conf)->seconds);
+}
+
+static int
+take_runs(const char *value, void *conf)
+{
+	return options_u32(value, 1, RUNS_MAX, &((struct bench_conf *)conf)->runs);
+}
+
+static int
+take_format(const char *value, void *conf)
+{
+	return options_format(value, &((struct bench_conf *)conf)->format);
+}
+
+static int
+take_lane_size(const char *value, void *conf)
+{
+	return options_size(value, 1, UINT64_MAX, &((struct bench_conf *)conf)->lane_size);
+}
+
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct bench_conf *)conf)->numa);
+}
+
+static const struct option_entry options[] = {
+	{ "senders", 'n', "N", "processes that send (default 1)",
+	  .take = take_senders, .expects = "1 to 32" },
+	{ "receivers", 'm', "M", "processes that receive (default 1)",
+	  .take = take_receivers, .expects = "1 to 32" },
+	{ "size", 's', "LIST", "bytes of a frame (default 64,512,1518; shmif: 1514)",
+	  .take = take_sizes,
+	  .expects = "numbers from 30 to 65535, with commas between, 16 at most" },
+	{ "burst", 'b', "N", "frames sent or received at a time (default 32)",
+	  .take = take_burst, .expects = "1 to 256" },
+	{ "seconds", 't', "SECONDS", "length of a run (default 1)", .take = take_seconds,
+	  .expects = "seconds from 0.01 to 86400" },
+	{ "runs", 'r', "N", "runs with each size; the median counts (default 3)",
+	  .take = take_runs,
+	  .expects = "1 to 100" },
+	{ "format", 'f', "FORMAT", "lanes (default), or shmif",
+	  .take = take_format, .expects = "lanes or shmif" },
+	{ "lane-size", 0, "BYTES", "lanes: size of a sender's ring (default 4M)",
+	  .take = take_lane_size,
+	  .expects = "a power of two of bytes, which may end in K, M or G" },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the bus",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	{ "cpus", 'c', "LIST", "CPUs for senders, then receivers, in turn", .take = take_cpus,
+	  .expects = "CPUs that this process may use, with commas between" },
+	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",
+	  .flag = offsetof(struct bench_conf, no_pause) },
+	{ "zero-copy", 'z', NULL, "receivers read frames in place, without a copy",
+	  .flag = offsetof(struct bench_conf, zero_copy) },
+	{ "check", 0, NULL, "senders number each frame, and receivers compare the numbers",
+	  .flag = offsetof(struct bench_conf, check) },
+	{ "latency", 'l', NULL, "also measure latency: one frame there and back",
+	  .flag = offsetof(struct bench_conf, latency) },
+	{ "json", 'j', NULL, "print JSON",
+	  .flag = offsetof(struct bench_conf, json) },
+	{ "csv", 0, NULL, "print CSV, a line per run",
+	  .flag = offsetof(struct bench_conf, csv) },
+	{ .name = NULL },
+};
+
+/* Warns if there are fewer CPUs than processes: then the scheduler is measured, too. */
+static void
+warn_of_cpus(const struct bench_conf *conf)
+{
+	const uint32_t processes = conf->senders + conf->receivers;
+	uint32_t cpus = conf->n_cpus;
+	cpu_set_t allowed;
+
+	if (cpus == 0 && sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+		cpus = (uint32_t)CPU_COUNT(&allowed);
+	if (processes > cpus)
+		say("%" PRIu32 " processes share %" PRIu32 " CPU%s: what is measured is also the "
+		    "scheduler", processes, cpus, cpus == 1 ? "" : "s");
+}
+
+static const struct bench_conf *
+with_sizes(const struct bench_conf *given, struct bench_conf *conf)
+{
+	/* The longest frames without VLAN tag: 1518 bytes with FCS, 1514 without; shmif takes 1514. */
+	const uint32_t longest = given->format == SHMBUS_FORMAT_SHMIF ? 1514 : 1518;
+
+	*conf = *given;
+	if (conf->n_sizes == 0) {
+		conf->sizes[0] = 64;
+		conf->sizes[1] = 512;
+		conf->sizes[2] = longest;
+		conf->n_sizes = 3;
+	}
+	return conf;
+}
+
+/* Runs all measurements. Returns 0, or -errno after a message; -EINTR without one. */
+static int
+measure(const struct bench_conf *conf, const char *path, struct bench_result *results,
+	struct bench_latency *latencies)
+{
+	const struct bench_result *result;
+	uint32_t i;
+	int ret = 0;
+
+	/* The sizes take turns, so that a change of the machine's speed affects all of them. */
+	for (i = 0; ret == 0 && i < conf->n_sizes * conf->runs; i++) {
+		const uint32_t s = i % conf->n_sizes;
+		const uint32_t at = s * conf->runs + i / conf->n_sizes;
+
+		ret = bench_throughput(conf, path, conf->sizes[s], &results[at]);
+		result = &results[at];
+		if (ret == 0 && (result->bad != 0 || result->unaccounted != 0)) {
+			say("%" PRIu32 " bytes: of %" PRIu64 " frames %" PRIu64 " were damaged, and %" PRIu64
+			    " neither received nor missed, or received without having been sent",
+			    result->size, result->sent, result->bad, result->unaccounted);
+			ret = -EIO;
+		}
+	}
+	for (i = 0; ret == 0 && latencies != NULL && i < conf->n_sizes; i++)
+		ret = bench_latency(conf, path, conf->sizes[i], &latencies[i]);
+	return ret;
+}
+
+static enum cmd_status
+run(int n, char **operands, const void *c)
+{
+	struct bench_conf sized;
+	const struct bench_conf *conf = with_sizes(c, &sized);
+	enum cmd_status status = CMD_FAILED;
+	struct bench_latency *latencies = NULL;
+	struct bench_result *results;
+	char path[64];
+	struct stat st;
+	int ret;
+
+	if (conf->json && conf->csv) {
+		say("--json and --csv are two formats; expected one of them");
+		return CMD_USAGE;
+	}
+	snprintf(path, sizeof(path), "/dev/shm/shmbus-bench-%ld", (long)getpid());
+	if (n == 1 && lstat(operands[0], &st) == 0) {
+		say("path=%s: already exists and was not changed; bench makes a bus of its own, so "
+		    "choose another name", operands[0]);
+		return CMD_FAILED;
+	}
+	ret = stop_catch();
+	if (ret < 0) {
+		say("cannot catch signals: %s", strerror(-ret));
+		return CMD_FAILED;
+	}
+	warn_of_cpus(conf);
+	results = calloc((size_t)conf->n_sizes * conf->runs, sizeof(*results));
+	if (conf->latency)
+		latencies = calloc(conf->n_sizes, sizeof(*latencies));
+	if (results == NULL || (conf->latency && latencies == NULL)) {
+		say("out of memory");
+		goto out;
+	}
+	ret = measure(conf, n == 1 ? operands[0] : path, results, latencies);
+	if (ret == -EINTR)
+		say("stopped before the end, so there are no results");
+	else if (ret == 0 && bench_report(conf, results, latencies))
+		status = CMD_DONE;
+	else if (ret == 0)
+		say("out of memory");
+out:
+	free(latencies);
+	free(results);
+	return status;
+}
+
+const struct cmd cmd_bench = {
+	.name = "bench",
+	.operands = "[PATH]",
+	.summary = "measure how fast a bus is",
+	.about = "Starts senders and receivers as processes of their own, each on one CPU. They use a\n"
+		 "new bus, which is made as PATH (default: below /dev/shm) and removed again. PATH must\n"
+		 "not exist. Prints how many frames per second each receiver gets, how many were\n"
+		 "missed, and with --latency the time of a frame one way, and there and back.\n",
+	.options = options,
+	.operands_min = 0,
+	.operands_max = 1,
+	.run = run,
+	.defaults = &(const struct bench_conf){
+		.senders = 1,
+		.receivers = 1,
+		.burst = 32,
+		.runs = 3,
+		.seconds = 1,
+		.format = SHMBUS_FORMAT_LANES,
+	},
+	.conf_size = sizeof(struct bench_conf),
+};

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* Prints the results of shmbus bench as a table, as JSON or as CSV. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "bench.h"
+
+static const double percents[] = { 50, 90, 99, 99.9 };
+
+#define N_PERCENTS (sizeof(percents) / sizeof(percents[0]))
+
+static int
+compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a;
+	const double y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Returns the median of the receivers' rates in the runs with one size. */
+static double
+median_rx(const struct bench_conf *conf, const struct bench_result *runs)
+{
+	double rates[100];
+	uint32_t i;
+
+	for (i = 0; i < conf->runs; i++)
+		rates[i] = runs[i].rx_pps;
+	qsort(rates, conf->runs, sizeof(rates[0]), compare);
+	return (rates[(conf->runs - 1) / 2] + rates[conf->runs / 2]) / 2;
+}
+
+static double
+lowest_rx(const struct bench_conf *conf, const struct bench_result *runs)
+{
+	double lowest = runs[0].rx_pps;
+	uint32_t i;
+
+	for (i = 1; i < conf->runs; i++)
+		lowest = runs[i].rx_pps < lowest ? runs[i].rx_pps : lowest;
+	return lowest;
+}
+
+static double
+highest_rx(const struct bench_conf *conf, const struct bench_result *runs)
+{
+	double highest = runs[0].rx_pps;
+	uint32_t i;
+
+	for (i = 1; i < conf->runs; i++)
+		highest = runs[i].rx_pps > highest ? runs[i].rx_pps : highest;
+	return highest;
+}
+
+static double
+gbps(double pps, uint32_t size)
+{
+	return pps * size * 8 / 1e9;
+}
+
+/* ---- table */
+
+static void
+print_latency(const char *what, const struct histogram *h)
+{
+	unsigned int i;
+
+	printf("%-10s %12" PRIu64 " %8" PRIu64, what, h->n, h->min);
+	for (i = 0; i < N_PERCENTS; i++)
+		printf(" %8" PRIu64, histogram_percentile(h, percents[i]));
+	printf(" %8" PRIu64 "\n", h->max);
+}
+
+static void
+print_table(const struct bench_conf *conf, const struct bench_result *results,
+	    const struct bench_latency *latencies)
+{
+	const struct bench_result *runs;
+	uint64_t missed, sent;
+	uint32_t s, i;
+
+	printf("%s, %" PRIu32 " sender%s, %" PRIu32 " receiver%s, bursts of %" PRIu32
+	       ", %s receive; medians of %" PRIu32 " run%s of %g s\n\n",
+	       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
+	       conf->senders == 1 ? "" : "s", conf->receivers, conf->receivers == 1 ? "" : "s",
+	       conf->burst, conf->zero_copy ? "zero-copy" : "copying", conf->runs,
+	       conf->runs == 1 ? "" : "s", conf->seconds);
+	printf("bytes  each receiver gets                Gbit/s        missed\n");
+	for (s = 0; s < conf->n_sizes; s++) {
+		runs = &results[s * conf->runs];
+		for (i = 0, sent = 0, missed = 0; i < conf->runs; i++) {
+			sent += runs[i].sent * conf->receivers;
+			missed += runs[i].missed;
+		}
+		printf("%5" PRIu32 "  %7.3f Mpps  (%7.3f .. %7.3f) %9.2f  %11.4f %%\n", runs[0].size,
+		       median_rx(conf, runs) / 1e6, lowest_rx(conf, runs) / 1e6,
+		       highest_rx(conf, runs) / 1e6, gbps(median_rx(conf, runs), runs[0].size),
+		       sent == 0 ? 0 : 100 * (double)missed / (double)sent);
+	}
+	for (s = 0; latencies != NULL && s < conf->n_sizes; s++) {
+		printf("\n%5" PRIu32 " bytes, ns   frames      min      50%%      90%%      99%%    99.9%%"
+		       "      max\n", latencies[s].size);
+		print_latency("one way", &latencies[s].one_way);
+		print_latency("round trip", &latencies[s].round_trip);
+	}
+}
+
+/* ---- CSV */
+
+static void
+print_csv(const struct bench_conf *conf, const struct bench_result *results,
+	  const struct bench_latency *latencies)
+{
+	const struct bench_result *r;
+	const struct histogram *h;
+	uint32_t i, p, way;
+
+	printf("format,senders,receivers,burst,size,run,tx_pps,rx_pps,rx_gbps,sent,received,missed\n");
+	for (i = 0; i < conf->n_sizes * conf->runs; i++) {
+		r = &results[i];
+		printf("%s,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.0f,%.0f,%.6f,%"
+		       PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+		       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
+		       conf->receivers, conf->burst, r->size, i % conf->runs + 1, r->tx_pps, r->rx_pps,
+		       gbps(r->rx_pps, r->size), r->sent, r->received, r->missed);
+	}
+	if (latencies == NULL)
+		return;
+	printf("\nsize,way,frames,min_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,max_ns\n");
+	for (i = 0; i < conf->n_sizes; i++) {
+		for (way = 0; way < 2; way++) {
+			h = way == 0 ? &latencies[i].one_way : &latencies[i].round_trip;
+			printf("%" PRIu32 ",%s,%" PRIu64 ",%" PRIu64, latencies[i].size,
+			       way == 0 ? "one_way" : "round_trip", h->n, h->min);
+			for (p = 0; p < N_PERCENTS; p++)
+				printf(",%" PRIu64, histogram_percentile(h, percents[p]));
+			printf(",%" PRIu64 "\n", h->max);
+		}
+	}
+}
+
+/* ---- JSON */
+
+static json_t *
+latency_json(const struct histogram *h)
+{
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		"frames", (json_int_t)h->n,
+		"min_ns", (json_int_t)h->min,
+		"p50_ns", (json_int_t)histogram_percentile(h, 50),
+		"p90_ns", (json_int_t)histogram_percentile(h, 90),
+		"p99_ns", (json_int_t)histogram_percentile(h, 99),
+		"p99.9_ns", (json_int_t)histogram_percentile(h, 99.9),
+		"max_ns", (json_int_t)h->max);
+}
+
+static json_t *
+run_json(const struct bench_result *r)
+{
+	return json_pack("{s:f, s:f, s:I, s:I, s:I}",
+		"tx_pps", r->tx_pps,
+		"rx_pps", r->rx_pps,
+		"sent", (json_int_t)r->sent,
+		"received", (json_int_t)r->received,
+		"missed", (json_int_t)r->missed);
+}
+
+static json_t *
+size_json(const struct bench_conf *conf, const struct bench_result *runs,
+	  const struct bench_latency *latency)
+{
+	const double median = median_rx(conf, runs);
+	json_t *array = json_array();
+	json_t *size;
+	uint32_t i;
+
+	size = json_pack("{s:I, s:f, s:f, s:o}",
+		"size", (json_int_t)runs[0].size,
+		"rx_pps", median,
+		"rx_gbps", gbps(median, runs[0].size),
+		"runs", array);
+	for (i = 0; size != NULL && i < conf->runs; i++)
+		if (json_array_append_new(array, run_json(&runs[i])) != 0)
+			goto err;
+	if (size != NULL && latency != NULL &&
+	    (json_object_set_new(size, "one_way", latency_json(&latency->one_way)) != 0 ||
+	     json_object_set_new(size, "round_trip", latency_json(&latency->round_trip)) != 0))
+		goto err;
+	return size;
+
+err:
+	json_decref(size);
+	return NULL;
+}
+
+static bool
+print_json(const struct bench_conf *conf, const struct bench_result *results,
+	   const struct bench_latency *latencies)
+{
+	json_t *sizes = json_array();
+	json_t *all;
+	bool ok;
+	uint32_t s;
+
+	all = json_pack("{s:s, s:I, s:I, s:I, s:b, s:b, s:f, s:o}",
+		"format", conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif",
+		"senders", (json_int_t)conf->senders,
+		"receivers", (json_int_t)conf->receivers,
+		"burst", (json_int_t)conf->burst,
+		"pause", !conf->no_pause,
+		"zero_copy", conf->zero_copy,
+		"seconds", conf->seconds,
+		"sizes", sizes);
+	ok = all != NULL;
+	for (s = 0; ok && s < conf->n_sizes; s++)
+		ok = json_array_append_new(sizes, size_json(conf, &results[s * conf->runs],
+			latencies != NULL ? &latencies[s] : NULL)) == 0;
+	if (ok) {
+		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+		putchar('\n');
+	}
+	json_decref(all);
+	return ok;
+}
+
+bool
+bench_report(const struct bench_conf *conf, const struct bench_result *results,
+	     const struct bench_latency *latencies)
+{
+	if (conf->json)
+		return print_json(conf, results, latencies);
+	if (conf->csv)
+		print_csv(conf, results, latencies);
+	else
+		print_table(conf, results, latencies);
+	return true;
+}

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* Checks a lanes bus as a whole, and its port table. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check.h"
+#include "shmbus_lock.h"
+#include "shmbus_port.h"
+
+#define STATES (SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP | \
+		SHMBUS_PORT_RX_CURSORS | SHMBUS_PORT_RX_INTR)
+
+#define FIELD(name) offsetof(struct shmbus_port_entry, name)
+
+static void
+look_at_port_state(const struct shmbus_bus *bus, const struct place *place, struct findings *f)
+{
+	const uint32_t state = shmbus_load(&shmbus_bus_port(bus, place->slot)->state);
+
+	if (state & ~STATES)
+		findings_add(f, place, FIELD(state), "state", state, "nothing but bits of %u", STATES);
+	else if (state != 0 && !(state & SHMBUS_PORT_ATTACHED))
+		findings_add(f, place, FIELD(state), "state", state, "0, or with ATTACHED, bit 0");
+	else if (state == 0 && shmbus_port_alive(bus, place->slot))
+		findings_add(f, place, FIELD(state), "state of a slot with an owner", state,
+			     "one with ATTACHED, bit 0");
+}
+
+static void
+look_at_port(const struct shmbus_bus *bus, uint32_t slot, struct findings *f)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
+	const uint32_t queues = bus->geo.queues;
+	const uint32_t n_txq = shmbus_load(&entry->n_txq);
+	const uint32_t n_rxq = shmbus_load(&entry->n_rxq);
+	const uint64_t mac = shmbus_load(&entry->mac);
+	struct place place = { .slot = slot };
+	uint8_t byte;
+	unsigned int i;
+
+	place.off = bus->geo.port_off + slot * sizeof(*entry);
+	snprintf(place.name, sizeof(place.name), "port %u", slot);
+	look_at_port_state(bus, &place, f);
+	if (n_txq > queues)
+		findings_add(f, &place, FIELD(n_txq), "n_txq", n_txq, "0 to %u", queues);
+	if (n_rxq > queues)
+		findings_add(f, &place, FIELD(n_rxq), "n_rxq", n_rxq, "0 to %u", queues);
+	if (mac >> 48 != 0)
+		findings_add(f, &place, FIELD(mac) + 6, "behind the mac", mac >> 48, "0");
+	byte = shmbus_load(&entry->name[sizeof(entry->name) - 1]);
+	if (byte != 0)
+		findings_add(f, &place, FIELD(name) + sizeof(entry->name) - 1, "end of the name", byte,
+			     "0");
+	for (i = 0; i < sizeof(entry->sleeping); i++) {
+		byte = shmbus_load(&entry->sleeping[i]);
+		if (byte > 1)
+			findings_add(f, &place, FIELD(sleeping) + i, "sleeping", byte, "0 or 1");
+	}
+	findings_add_reserved(f, &place, FIELD(reserved0), entry->reserved0,
+			      sizeof(entry->reserved0));
+	findings_add_reserved(f, &place, FIELD(reserved1), entry->reserved1,
+			      sizeof(entry->reserved1));
+}
+
+static uint64_t
+cursors_size(const struct shmbus_geometry *geo)
+{
+	return (uint64_t)geo->queues * geo->lanes * sizeof(struct shmbus_cursor);
+}
+
+/* Returns the number of lanes that a port has memory for: at least the first. */
+static uint32_t
+lanes_of(const struct shmbus_peer *peer)
+{
+	return peer->n_txq != 0 ? peer->n_txq : 1;
+}
+
+/* Compares the memory of the file with what the tables and the living ports need. */
+static void
+look_at_memory(const struct shmbus_bus *bus, struct findings *f)
+{
+	const struct place place = { .slot = FINDINGS_NOBODY, .name = "file" };
+	const struct shmbus_geometry *geo = &bus->geo;
+	uint64_t needed = geo->cursor_off;
+	struct shmbus_peer peer;
+	struct stat st;
+	uint32_t slot;
+
+	for (slot = 0; slot < geo->ports; slot++)
+		if (shmbus_port_peer(bus, slot, &peer) && shmbus_port_alive(bus, slot))
+			needed += cursors_size(geo) + lanes_of(&peer) * geo->lane_size;
+	if (fstat(bus->file.fd, &st) == 0 && (uint64_t)st.st_blocks * 512 < needed)
+		findings_add(f, &place, 0, "memory that it has", (uint64_t)st.st_blocks * 512,
+			     "%" PRIu64 " bytes or more for ports; a copy that is only read needs "
+			     "no more", needed);
+}
+
+static int
+open_bus(struct shmbus_bus *bus, const char *path, bool readonly, struct shmbus_error *e)
+{
+	const struct shmbus_bus_conf conf = {
+		.path = path, .want = SHMBUS_FILE_OLD, .readonly = readonly,
+	};
+
+	return shmbus_bus_open(bus, &conf, e);
+}
+
+int
+check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e)
+{
+	struct shmbus_bus bus;
+	bool usable = false;
+	uint32_t i;
+	int ret;
+
+	ret = check_header_look(path, f, &usable, e);
+	if (ret != 0 || !usable)
+		return ret;
+	ret = open_bus(&bus, path, true, e);
+	if (ret != 0)
+		return ret;
+	shmbus_file_unlock(&bus.file);
+	look_at_memory(&bus, f);
+	for (i = 0; i < bus.geo.ports; i++)
+		look_at_port(&bus, i, f);
+	for (i = 0; i < bus.geo.lanes; i++)
+		check_lane_look(&bus, i, f);
+	check_cursors_look(&bus, f);
+	shmbus_bus_close(&bus);
+	return 0;
+}
+
+/* Frees a slot, as if its owner had left. The caller holds the lock of the slot. */
+static void
+mend_port(struct shmbus_bus *bus, uint32_t slot)
+{
+	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
+	shmbus_a32 *change = &shmbus_bus_roster(bus)[slot];
+	struct shmbus_port_entry was;
+	unsigned int i;
+
+	memcpy(&was, entry, sizeof(was));
+	if (shmbus_load(&entry->n_txq) > bus->geo.queues)
+		shmbus_store(&entry->n_txq, 0);
+	if (shmbus_load(&entry->n_rxq) > bus->geo.queues)
+		shmbus_store(&entry->n_rxq, 0);
+	shmbus_store(&entry->mac, shmbus_load(&entry->mac) & UINT64_C(0xffffffffffff));
+	shmbus_store(&entry->name[sizeof(entry->name) - 1], 0);
+	for (i = 0; i < sizeof(entry->sleeping); i++)
+		shmbus_store(&entry->sleeping[i], 0);
+	memset(entry->reserved0, 0, sizeof(entry->reserved0));
+	memset(entry->reserved1, 0, sizeof(entry->reserved1));
+	shmbus_store(&entry->state, 0);
+	if (memcmp(&was, entry, sizeof(was)) != 0)
+		shmbus_store_release(change, shmbus_load(change) + 1); /* P1 */
+}
+
+static void
+mend_slot(struct shmbus_bus *bus, uint32_t slot)
+{
+	uint32_t q;
+
+	check_cursors_clear(bus, slot);
+	for (q = 0; q < bus->geo.queues; q++)
+		check_lane_mend(bus, slot * bus->geo.queues + q);
+	mend_port(bus, slot);
+}
+
+/* Allocates the memory that ports need. The contents of the file do not change. */
+static int
+give_memory(const struct shmbus_bus *bus)
+{
+	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_peer peer;
+	uint32_t slot;
+	int ret;
+
+	ret = shmbus_bus_allocate(bus, 0, geo->cursor_off);
+	for (slot = 0; slot < geo->ports && ret == 0; slot++) {
+		if (!shmbus_port_peer(bus, slot, &peer) || !shmbus_port_alive(bus, slot))
+			continue;
+		ret = shmbus_bus_allocate(bus, geo->cursor_off + slot * cursors_size(geo),
+					  cursors_size(geo));
+		if (ret == 0)
+			ret = shmbus_bus_allocate(bus, shmbus_lane_off(geo, slot * geo->queues),
+						  lanes_of(&peer) * geo->lane_size);
+	}
+	return ret;
+}
+
+int
+check_lanes_mend(const char *path, struct shmbus_error *e)
+{
+	struct shmbus_bus bus;
+	uint32_t slot;
+	off_t lock;
+	int ret;
+
+	ret = check_header_mend(path, e);
+	if (ret == 0)
+		ret = open_bus(&bus, path, false, e);
+	if (ret != 0)
+		return ret;
+	ret = give_memory(&bus);
+	if (ret != 0)
+		shmbus_error_set(e, ret, "path=%s: no space for its memory: %s", path, strerror(-ret));
+	for (slot = 0; slot < bus.geo.ports && ret == 0; slot++) {
+		lock = shmbus_slot_lock_off(&bus.geo, slot);
+		if (shmbus_lock_try(bus.file.fd, lock) != 0)
+			continue;
+		mend_slot(&bus, slot);
+		shmbus_lock_drop(bus.file.fd, lock);
+	}
+	shmbus_bus_close(&bus);
+	return ret;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+/* shmbus tap: makes the host's kernel a station on the bus. */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <net/ethernet.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <shmbus.h>
+
+#include "bridge.h"
+#include "cmd.h"
+#include "device.h"
+#include "link.h"
+#include "options.h"
+#include "say.h"
+#include "stop.h"
+
+#define ADDRESSES_MAX 16
+#define MTU_MIN 68 /* of IPv4 */
+#define MTU_MIN_V6 1280u
+
+/* Below 64 KB: the kernel does not count the headers of a TCP packet in its length. */
+#define PACKET_LIMIT 65000
+
+struct conf {
+	const char *name;
+	const char *netns;
+	uint32_t mtu; /* 0: the default */
+	uint32_t format;
+	uint32_t numa;
+	uint8_t mac[6];
+	bool mac_given;
+	bool up;
+	unsigned int n_addresses;
+	struct tap_address addresses[ADDRESSES_MAX];
+};
+
+static int
+take_name(const char *value, void *conf)
+{
+	((struct conf *)conf)->name = value;
+	return *value != '\0' ? 0 : -EINVAL;
+}
+
+static int
+take_netns(const char *value, void *conf)
+{
+	((struct conf *)conf)->netns = value;
+	return *value != '\0' ? 0 : -EINVAL;
+}
+
+static int
+take_address(const char *value, void *c)
+{
+	struct conf *conf = c;
+	struct tap_address *a = &conf->addresses[conf->n_addresses];
+	const char *slash = strchr(value, '/');
+	char text[INET6_ADDRSTRLEN];
+	uint32_t prefix;
+
+	if (conf->n_addresses == ADDRESSES_MAX || slash == NULL ||
+	    (size_t)(slash - value) >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, value, (size_t)(slash - value));
+	text[slash - value] = '\0';
+	a->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	if (inet_pton(a->family, text, &a->v6) != 1 ||
+	    options_u32(slash + 1, 0, a->family == AF_INET6 ? 128 : 32, &prefix) != 0)
+		return -EINVAL;
+	a->prefix = (uint8_t)prefix;
+	a->text = value;
+	conf->n_addresses++;
+	conf->up = true;
+	return 0;
+}
+
+static int
+take_mtu(const char *value, void *conf)
+{
+	return options_u32(value, MTU_MIN, UINT16_MAX, &((struct conf *)conf)->mtu);
+}
+
+static int
+take_mac(const char *value, void *c)
+{
+	static const uint8_t none[6];
+	struct conf *conf = c;
+	uint8_t *m = conf->mac;
+	int end = 0;
+
+	/* sscanf would also take signs, blanks and 0x. */
+	if (value[strspn(value, "0123456789abcdefABCDEF:")] != '\0' ||
+	    sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &m[0], &m[1], &m[2], &m[3],
+		   &m[4], &m[5], &end) != 6 || value[end] != '\0')
+		return -EINVAL;
+	if ((m[0] & 1) || memcmp(m, none, sizeof(none)) == 0)
+		return -EINVAL;
+	conf->mac_given = true;
+	return 0;
+}
+
+static int
+take_format(const char *value, void *conf)
+{
+	return options_format(value, &((struct conf *)conf)->format);
+}
+
+static int
+take_numa(const char *value, void *conf)
+{
+	return options_numa(value, &((struct conf *)conf)->numa);
+}
+
+static const struct option_entry options[] = {
+	{ "name", 'n', "NAME", "the name of the device (default: tap0, tap1, ...)", .take = take_name,
+	  .expects = "a name" },
+	{ "netns", 'N', "NETNS", "make it in this network namespace: a name, or a path",
+	  .take = take_netns, .expects = "a name of ip-netns, or a path" },
+	{ "address", 'a', "ADDR/LEN", "give it an IPv4 or IPv6 address, and bring it up; may be "
+	  "repeated",
+	  .take = take_address,
+	  .expects = "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
+	  "and 16 of them at most" },
+	{ "mtu", 'm', "BYTES", "its MTU (default 1500, or what the bus takes)", .take = take_mtu,
+	  .expects = "bytes from 68 to what the bus takes" },
+	{ "mac", 'M', "MAC", "its MAC address (default: random)", .take = take_mac,
+	  .expects = "a unicast address as 02:00:00:00:00:01" },
+	{ "up", 'u', NULL, "bring it up",
+	  .flag = offsetof(struct conf, up) },
+	{ "format", 'f', "FORMAT", "format of a new bus: lanes (default) or shmif",
+	  .take = take_format, .expects = "lanes or shmif" },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that it writes",
+	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	{ .name = NULL },
+};
+
+/*
+ * Chooses the MTU. before: the MTU that the device has. Returns 0, or -EINVAL after
+ * a message if the bus cannot carry frames of this length.
+ */
+static int
+choose_mtu(const struct conf *conf, struct shmbus_station *st, uint32_t before, uint32_t *mtu)
+{
+	struct shmbus_self self;
+	uint32_t max;
+
+	shmbus_get_self(st, &self);
+	max = self.frame_max - ETHER_HDR_LEN;
+	*mtu = conf->mtu;
+	if (conf->mtu == 0)
+		*mtu = max < before ? max : before;
+	if (*mtu <= max)
+		return 0;
+	say("mtu=%" PRIu32 ": the bus takes frames of %" PRIu32 " bytes, so %" PRIu32 " at most",
+	    *mtu, self.frame_max, max);
+	return -EINVAL;
+}
+
+/* Refuses an MTU that is too small for IPv6. The kernel's own error would be just "invalid". */
+static int
+check_addresses(const struct conf *conf, uint32_t mtu)
+{
+	unsigned int i;
+
+	for (i = 0; i < conf->n_addresses; i++) {
+		if (conf->addresses[i].family != AF_INET6 || mtu >= MTU_MIN_V6)
+			continue;
+		say("address=%s: IPv6 takes an MTU of %u at least; here it is %" PRIu32,
+		    conf->addresses[i].text, MTU_MIN_V6, mtu);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/*
+ * Configures the device. What the device has already is not set again: a device
+ * that an administrator has prepared then needs no privileges.
+ */
+static int
+configure(const struct conf *conf, const char *name, struct shmbus_station *st, uint32_t *mtu)
+{
+	struct tap_link link;
+	unsigned int i;
+	int ret;
+
+	ret = tap_link_open(&link, name);
+	if (ret != 0)
+		return ret;
+	tap_link_limit_packets(&link, PACKET_LIMIT);
+	ret = choose_mtu(conf, st, link.mtu, mtu);
+	if (ret == 0)
+		ret = check_addresses(conf, *mtu);
+	if (ret == 0 && *mtu != link.mtu)
+		ret = tap_link_set_mtu(&link, *mtu);
+	if (ret == 0 && conf->mac_given)
+		ret = tap_link_set_mac(&link, conf->mac);
+	if (ret == 0 && conf->up)
+		ret = tap_link_set_up(&link);
+	for (i = 0; ret == 0 && i < conf->n_addresses; i++)
+		ret = tap_link_add_address(&link, &conf->addresses[i]);
+	tap_link_close(&link);
+	return ret;
+}
+
+/* Scripts wait for this line. */
+static void
+print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
+	    const char *path, uint32_t mtu)
+{
+	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
+	       conf->up ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
+	fflush(stdout);
+}
+
+static enum cmd_status
+carry(struct tap_device *dev, struct shmbus_station *st, int stop)
+{
+	struct tap_bridge *bridge = tap_bridge_new(dev, st);
+	int ret;
+
+	if (bridge == NULL) {
+		say("out of memory");
+		return CMD_FAILED;
+	}
+	ret = tap_bridge_run(bridge, stop);
+	tap_bridge_print(bridge);
+	tap_bridge_free(bridge);
+	return ret == 0 ? CMD_DONE : CMD_FAILED;
+}
+
+/* Leaves the bus after an error. Removes it if this command created the bus and its file. */
+static void
+give_up(struct shmbus_station *st, const char *path, bool was_there)
+{
+	struct shmbus_self self;
+
+	shmbus_get_self(st, &self);
+	shmbus_detach(st);
+	if ((self.flags & SHMBUS_SELF_CREATED) && !was_there)
+		shmbus_remove(path);
+}
+
+static enum cmd_status
+run(int n, char **operands, const void *c)
+{
+	struct shmbus_conf bus = { .flags = 0 };
+	enum cmd_status status = CMD_FAILED;
+	const struct conf *conf = c;
+	struct shmbus_station *st;
+	struct tap_device dev;
+	bool was_there;
+	uint32_t mtu;
+	int stop;
+
+	(void)n;
+	stop = stop_catch();
+	if (stop < 0) {
+		say("cannot catch signals: %s", strerror(-stop));
+		return CMD_FAILED;
+	}
+	if (conf->netns != NULL && tap_device_enter_netns(conf->netns) != 0)
+		return CMD_FAILED;
+	if (tap_device_open(&dev, conf->name) != 0)
+		return CMD_FAILED;
+	/* The device and the port have the same address, so that others on the bus know it. */
+	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
+	bus.name = dev.name;
+	bus.format = conf->format;
+	bus.numa = conf->numa;
+	was_there = access(operands[0], F_OK) == 0;
+	if (shmbus_attach(&st, operands[0], &bus) != 0) {
+		say("%s", shmbus_error_text());
+		goto out_close;
+	}
+	if (shmbus_fd(st) < 0) {
+		say("%s", shmbus_error_text());
+		goto err_give_up;
+	}
+	if (configure(conf, dev.name, st, &mtu) != 0)
+		goto err_give_up;
+	print_ready(conf, &dev, bus.mac, operands[0], mtu);
+	status = carry(&dev, st, stop);
+	shmbus_detach(st);
+	goto out_close;
+err_give_up:
+	give_up(st, operands[0], was_there);
+out_close:
+	tap_device_close(&dev);
+	return status;
+}
+
+const struct cmd cmd_tap = {
+	.name = "tap",
+	.operands = "PATH",
+	.summary = "join the bus to the host's kernel",
+	.about = "Makes a tap device and joins it to the bus PATH, so that programs on this host, such\n"
+		 "as ping or curl, reach the ports on the bus. The bus is created if it does not exist.\n"
+		 "One line on stdout says that the device is ready. The counters are printed at the\n"
+		 "end, and on SIGUSR1. The device is deleted at the end. Needs CAP_NET_ADMIN.\n",
+	.options = options,
+	.operands_min = 1,
+	.operands_max = 1,
+	.run = run,
+	.defaults = &(const struct conf){ .format = SHMBUS_FORMAT_AUTO },
+	.conf_size = sizeof(struct conf),
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "shmbus_geometry.h"
+
+static uint64_t
+align_up(uint64_t n, uint64_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+
+static bool
+is_power_of_two(uint64_t n)
+{
+	return n != 0 && (n & (n - 1)) == 0;
+}
+
+/* Computes all offsets; ports, queues and lane_size are in range. */
+static void
+lay_out(struct shmbus_geometry *geo, size_t page_size)
+{
+	uint64_t cursors;
+
+	geo->lanes = geo->ports * geo->queues;
+	cursors = (uint64_t)geo->lanes * geo->lanes;
+	geo->roster_off = SHMBUS_TABLE_ALIGN;
+	geo->port_off = align_up(geo->roster_off + geo->ports * sizeof(shmbus_a32),
+				 SHMBUS_TABLE_ALIGN);
+	geo->lane_off = align_up(geo->port_off + geo->ports * sizeof(struct shmbus_port_entry),
+				 SHMBUS_TABLE_ALIGN);
+	geo->cursor_off = align_up(geo->lane_off + geo->lanes * sizeof(struct shmbus_lane_entry),
+				   SHMBUS_TABLE_ALIGN);
+	geo->data_off = align_up(geo->cursor_off + cursors * sizeof(struct shmbus_cursor),
+				 page_size > SHMBUS_DATA_ALIGN ? page_size : SHMBUS_DATA_ALIGN);
+	geo->file_size = geo->data_off + geo->lanes * geo->lane_size;
+}
+
+static int
+check_range(const char *path, uint64_t ports, uint64_t queues, uint64_t lane_size,
+	    struct shmbus_error *e)
+{
+	if (ports < 1 || ports > SHMBUS_PORTS_MAX)
+		return shmbus_error_set(e, -EINVAL, "path=%s: ports=%" PRIu64
+			" is out of range, 1 to %d are possible",
+			path, ports, SHMBUS_PORTS_MAX);
+	if (queues < 1 || queues > SHMBUS_QUEUES_MAX)
+		return shmbus_error_set(e, -EINVAL, "path=%s: queues=%" PRIu64
+			" is out of range, 1 to %d are possible",
+			path, queues, SHMBUS_QUEUES_MAX);
+	if (ports * queues > SHMBUS_LANES_MAX)
+		return shmbus_error_set(e, -EINVAL, "path=%s: ports=%" PRIu64 " times queues=%"
+			PRIu64 " makes more than %d lanes",
+			path, ports, queues, SHMBUS_LANES_MAX);
+	if (!is_power_of_two(lane_size) || lane_size < SHMBUS_LANE_SIZE_MIN ||
+	    lane_size > SHMBUS_LANE_SIZE_MAX)
+		return shmbus_error_set(e, -EINVAL, "path=%s: lane_size=%" PRIu64
+			" is not a power of two from %" PRIu64 " to %" PRIu64,
+			path, lane_size, SHMBUS_LANE_SIZE_MIN, SHMBUS_LANE_SIZE_MAX);
+	return 0;
+}
+
+int
+shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
+		    size_t page_size, struct shmbus_error *e)
+{
+	int ret;
+
+	memset(geo, 0, sizeof(*geo));
+	geo->ports = conf->ports != 0 ? conf->ports : SHMBUS_PORTS_DEFAULT;
+	geo->queues = conf->queues != 0 ? conf->queues : SHMBUS_QUEUES_DEFAULT;
+	geo->lane_size = conf->lane_size;
+	if (geo->lane_size == 0) {
+		geo->lane_size = SHMBUS_LANE_SIZE_DEFAULT;
+		if (page_size > geo->lane_size)
+			geo->lane_size = page_size;
+	}
+	ret = check_range(conf->path, geo->ports, geo->queues, geo->lane_size, e);
+	if (ret != 0)
+		return ret;
+	if (geo->lane_size < page_size)
+		return shmbus_error_set(e, -EINVAL, "path=%s: lane_size=%" PRIu64
+			" is less than a huge page of this filesystem (%zu bytes)",
+			conf->path, geo->lane_size, page_size);
+	lay_out(geo, page_size);
+	return 0;
+}
+
+static int
+contradiction(const char *path, const char *key, uint64_t asked, uint64_t found,
+	      struct shmbus_error *e)
+{
+	return shmbus_error_set(e, -EEXIST,
+		"path=%s: %s=%" PRIu64 " contradicts the existing bus, which has %s=%" PRIu64,
+		path, key, asked, key, found);
+}
+
+int
+shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *header,
+		     uint64_t file_size, const struct shmbus_bus_conf *conf, size_t page_size,
+		     struct shmbus_error *e)
+{
+	const uint64_t magic = shmbus_load(&header->magic);
+	uint64_t tables_end;
+
+	if (magic != SHMBUS_MAGIC)
+		return shmbus_error_set(e, -EMEDIUMTYPE,
+			"path=%s: not a shmbus bus file (it begins with 0x%016" PRIx64
+			"); name another file", conf->path, magic);
+	if (file_size < sizeof(*header))
+		return shmbus_error_set(e, -ENODATA,
+			"path=%s: truncated, the %" PRIu64 " bytes left are less than a header",
+			conf->path, file_size);
+	if (header->version != SHMBUS_VERSION)
+		return shmbus_error_set(e, -EPROTO,
+			"path=%s: bus format version %" PRIu32 ", this program knows version %d",
+			conf->path, header->version, SHMBUS_VERSION);
+	if (check_range(conf->path, header->ports, header->queues, header->lane_size, NULL) != 0)
+		goto err_header;
+	memset(geo, 0, sizeof(*geo));
+	geo->ports = header->ports;
+	geo->queues = header->queues;
+	geo->lane_size = header->lane_size;
+	lay_out(geo, page_size);
+	/* A bus copied from a filesystem with larger pages has a larger data_off. */
+	tables_end = geo->cursor_off + (uint64_t)geo->lanes * geo->lanes *
+		     sizeof(struct shmbus_cursor);
+	if (header->roster_off != geo->roster_off || header->port_off != geo->port_off ||
+	    header->lane_off != geo->lane_off || header->cursor_off != geo->cursor_off ||
+	    header->data_off < tables_end || header->data_off > tables_end + SHMBUS_LANE_SIZE_MAX ||
+	    header->data_off % SHMBUS_DATA_ALIGN != 0)
+		goto err_header;
+	geo->data_off = header->data_off;
+	geo->file_size = geo->data_off + geo->lanes * geo->lane_size;
+	if (header->file_size != geo->file_size)
+		goto err_header;
+	if (file_size < geo->file_size)
+		return shmbus_error_set(e, -ENODATA,
+			"path=%s: truncated, %" PRIu64 " bytes of %" PRIu64 " are left",
+			conf->path, file_size, geo->file_size);
+	if (geo->data_off % page_size != 0 || geo->lane_size % page_size != 0)
+		return shmbus_error_set(e, -EINVAL,
+			"path=%s: lane_size=%" PRIu64 " and the lanes' start at %" PRIu64
+			" do not fit pages of %zu bytes",
+			conf->path, geo->lane_size, geo->data_off, page_size);
+	if (conf->ports != 0 && conf->ports != geo->ports)
+		return contradiction(conf->path, "ports", conf->ports, geo->ports, e);
+	if (conf->queues != 0 && conf->queues != geo->queues)
+		return contradiction(conf->path, "queues", conf->queues, geo->queues, e);
+	if (conf->lane_size != 0 && conf->lane_size != geo->lane_size)
+		return contradiction(conf->path, "lane_size", conf->lane_size, geo->lane_size, e);
+	return 0;
+
+err_header:
+	return shmbus_error_set(e, -EMEDIUMTYPE,
+		"path=%s: the header is damaged (ports %" PRIu32 ", queues %" PRIu32
+		", lane_size %" PRIu64 ", data at %" PRIu64 ", size %" PRIu64 ")",
+		conf->path, header->ports, header->queues, header->lane_size, header->data_off,
+		header->file_size);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_GEOMETRY_H
+#define SHMBUS_GEOMETRY_H
+
+/* The geometry of a bus file: from a configuration, or from a header. */
+
+#include "shmbus_bus.h"
+
+/*
+ * Computes the geometry of a new bus from conf, for a filesystem with pages of
+ * page_size bytes. Returns -EINVAL with a text if a number is out of range.
+ */
+int shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
+			size_t page_size, struct shmbus_error *e);
+
+/*
+ * Reads the geometry from a header and checks its consistency, the size of the
+ * file and the values that conf asks for. Errors as shmbus_bus_open().
+ */
+int shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *header,
+			 uint64_t file_size, const struct shmbus_bus_conf *conf, size_t page_size,
+			 struct shmbus_error *e);
+
+#endif /* SHMBUS_GEOMETRY_H */
