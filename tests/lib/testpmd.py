@@ -18,10 +18,9 @@ import time
 import eal
 from process import Process, ProcessError, clock
 
-PROMPT = "testpmd> "
-# Events are told by another thread of testpmd's, line by line, in the middle of a prompt if need be.
-_EVENT = r"(?:\n|Port \d+: [\w ]+ event\n)*"
-PROMPT_RE = _EVENT.join(re.escape(char) for char in PROMPT)
+# testpmd tells of events from another thread, line by line, also in the middle of a prompt.
+EVENT = r"(?:\r*\n|Port \d+: [a-z ]+ event\r*\n)*"
+PROMPT = EVENT.join(re.escape(char) for char in "testpmd> ")
 REFUSED = re.compile(r"^(Bad arguments|Command not found|Ambiguous command|Invalid port \d+.*)$",
                      re.M)
 STAT_NAMES = {"RX-missed": "rx_missed", "RX-nombuf": "rx_nombuf"}
@@ -108,7 +107,7 @@ class Testpmd(Process):
         """Start testpmd and wait for its first prompt."""
         super().start()
         try:
-            self.wait_for(PROMPT_RE, self.ready_timeout)
+            self.wait_for(PROMPT, self.ready_timeout)
             if self.check_probe and re.search(r"^EAL: Bus \(\w+\) probe failed", self.log, re.M):
                 self.fail("a device could not be probed")
         except ProcessError:
@@ -126,10 +125,10 @@ class Testpmd(Process):
         """
         if self.unanswered is not None:
             # The prompt of a command that timed out is not the prompt of this one.
-            self.wait_for(PROMPT_RE, timeout or self.cmd_timeout, self.unanswered)
+            self.wait_for(PROMPT, timeout or self.cmd_timeout, self.unanswered)
         since = self.unanswered = self.mark()
         self.write(line + "\n")
-        found = self.wait_for(PROMPT_RE, timeout or self.cmd_timeout, since)
+        found = self.wait_for(PROMPT, timeout or self.cmd_timeout, since)
         self.unanswered = None
         output = self.log[since:found.start()]
         output = output.partition("\n")[2]

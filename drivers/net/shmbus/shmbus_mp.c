@@ -82,7 +82,7 @@ local_of(const struct rte_eth_dev *dev)
 	return dev->process_private;
 }
 
-/* Does another living process have the primary's port? */
+/* Returns whether a living secondary process has the primary's port. */
 static bool
 has_secondaries(const struct rte_eth_dev *dev)
 {
@@ -91,6 +91,7 @@ has_secondaries(const struct rte_eth_dev *dev)
 	return presence >= 0 && shmbus_lock_shared_by_other(presence, 0);
 }
 
+/* Logs that a secondary process has the port, and what to do about it. */
 static void
 tell_shared(const struct rte_eth_dev *dev)
 {

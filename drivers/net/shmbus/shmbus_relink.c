@@ -170,9 +170,10 @@ settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 }
 
 /*
- * Moves the port to the bus at path; "": to no bus. A secondary process takes
- * priv->args.path for the name of the bus that it is given: the path changes
- * only while none has the port, and none can get it. Returns 0, or -errno, logged.
+ * Moves the port to the bus at path; "": to no bus. Returns 0, or -errno, logged.
+ * A secondary process takes priv->args.path for the name of the bus that it is
+ * given. The path changes under the lock of the wire, while no secondary process
+ * has the port.
  */
 static int
 relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
