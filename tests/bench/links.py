@@ -22,6 +22,7 @@ class Link:
     eal_extra: tuple = ()
     memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
     longest: int = 65535  # longer sizes are measured with frames of this many bytes
+    filtered: bool = False  # the receiver is not promiscuous, the frames have its address
 
     @property
     def per_size(self):
@@ -62,6 +63,11 @@ LINKS = {link.name: link for link in (
          sender="net_shmbus0,path={dir}/bus",
          receiver="net_shmbus0,path={dir}/bus",
          shmbus=True),
+    Link(name="shmbus-filtered",
+         about="the same, the receiver not promiscuous, all frames addressed to it",
+         sender="net_shmbus0,path={dir}/filtered",
+         receiver="net_shmbus0,path={dir}/filtered",
+         shmbus=True, filtered=True),
     Link(name="shmif",
          about="net_shmbus, format=shmif, wake=never; 1518 B: frames of 1514 B",
          sender="net_shmbus0,path={dir}/shmif,format=shmif,wake=never",
@@ -79,14 +85,15 @@ LINKS = {link.name: link for link in (
          receiver=None),
 )}
 
-def before(plugin):
+def before(plugin, filtered=False):
     """net_shmbus of another build, for what a change costs."""
+    name = "before-filtered" if filtered else "before"
     return Link(
-        name="before",
-        about=f"net_shmbus, the same, by {plugin}",
-        sender="net_shmbus0,path={dir}/before",
-        receiver="net_shmbus0,path={dir}/before",
-        plugin=plugin)
+        name=name,
+        about=f"net_shmbus, the same{' as shmbus-filtered' if filtered else ''}, by {plugin}",
+        sender=f"net_shmbus0,path={{dir}}/{name}",
+        receiver=f"net_shmbus0,path={{dir}}/{name}",
+        plugin=plugin, filtered=filtered)
 
 
 # What else net_memif offers, to see that the comparison is with it at its best (--memif-tuned).

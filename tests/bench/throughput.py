@@ -55,6 +55,17 @@ class Pair:
         for side, pmd in self.sides.items():
             pmd.wait_link()
             pmd.set_fwd("txonly" if side == "sender" else "rxonly")
+        if link.filtered:
+            self._filter()
+
+    def _filter(self):
+        """Let the receiver take what has its address, and give that address to the frames."""
+        rx = self.sides["receiver"]
+        rx.cmd("set promisc all off")
+        info = rx.port_info()
+        if "Promiscuous mode: disabled" not in info["text"]:
+            rx.fail("'set promisc all off' was refused")
+        self.sides["sender"].cmd(f"set eth-peer 0 {info['mac']}")
 
     def measure(self, size, seconds):
         """One sample, without its labels."""
