@@ -64,6 +64,7 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_re
 	    struct rte_mbuf **pkts, uint32_t nb_pkts, const uint64_t offloads, bool *chains)
 {
 	struct frame f = { .growth = 0, .tags = 0, .req.flags = 0 };
+	const uint32_t max_len = offloads != 0 ? UINT32_MAX : q->max_len;
 	struct rte_mbuf *m;
 	uint32_t i, extent;
 	uint8_t *at;
@@ -73,9 +74,8 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_re
 		f.len = m->pkt_len;
 		if (offloads != 0)
 			plan_offloads(q, m, offloads, &f);
-		else if (unlikely(f.len > q->max_len))
-			f.len = 0;
-		if (unlikely(f.len == 0)) {
+		/* One comparison for frames that are too long and for those of no length. */
+		if (unlikely(f.len - 1 >= max_len)) {
 			*chains |= m->nb_segs != 1;
 			return true;
 		}
