@@ -16,7 +16,7 @@
 /* Room for the headers of a segment in several mbufs: more than IP and TCP can have. */
 #define HEAD_MAX 512u
 
-/* An IP header, and a copy of its bytes. */
+/* An IP header, and a copy of its bytes unless they lie in one piece. */
 struct mbuf_ip {
 	struct shmbus_ip ip;
 	uint8_t bytes[SHMBUS_IPV6_LEN];
@@ -26,9 +26,9 @@ static bool
 read_ip(const struct rte_mbuf *m, uint32_t off, struct mbuf_ip *ip)
 {
 	const uint32_t there = m->pkt_len > off ? m->pkt_len - off : 0;
+	const uint8_t *at = shmbus_chain_peek(m, off, ip->bytes, RTE_MIN(there, SHMBUS_IPV6_LEN));
 
-	return shmbus_chain_read(m, off, ip->bytes, RTE_MIN(there, SHMBUS_IPV6_LEN)) &&
-	       shmbus_ip_read(&ip->ip, ip->bytes, there);
+	return at != NULL && shmbus_ip_read(&ip->ip, at, there);
 }
 
 /* As shmbus_ip_l4_len(), for a frame in mbufs. */
@@ -38,10 +38,10 @@ l4_len(const struct rte_mbuf *m, const struct shmbus_ip *ip, uint32_t l3_off, ui
 {
 	const uint32_t there = m->pkt_len - l4_off;
 	uint8_t bytes[SHMBUS_UDP_LEN];
+	const uint8_t *at;
 
-	if (!shmbus_chain_read(m, l4_off, bytes, RTE_MIN(there, (uint32_t)sizeof(bytes))))
-		return 0;
-	return shmbus_ip_l4_len(ip, l4_off - l3_off, l4, bytes, there);
+	at = shmbus_chain_peek(m, l4_off, bytes, RTE_MIN(there, (uint32_t)sizeof(bytes)));
+	return at != NULL ? shmbus_ip_l4_len(ip, l4_off - l3_off, l4, at, there) : 0;
 }
 
 /*

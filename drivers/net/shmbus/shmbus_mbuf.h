@@ -67,6 +67,19 @@ bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
 /* Copies bytes from an offset of a chain. Returns false if the chain is too short. */
 bool shmbus_chain_read(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len);
 
+/*
+ * Returns where bytes at an offset of a chain lie in one piece: in the first
+ * mbuf, or in buf, which gets a copy. NULL: the chain is too short. Unlike
+ * rte_pktmbuf_read() it does not trust pkt_len.
+ */
+static inline const uint8_t *
+shmbus_chain_peek(const struct rte_mbuf *m, uint32_t off, uint8_t *buf, uint32_t len)
+{
+	if (likely(off <= m->data_len && len <= m->data_len - off))
+		return rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
+	return shmbus_chain_read(m, off, buf, len) ? buf : NULL;
+}
+
 /* Frees sent mbufs. flags: the Tx queue's; chains: some of the mbufs may be chains. */
 static __rte_always_inline void
 shmbus_free_sent(uint32_t flags, bool chains, struct rte_mbuf **pkts, uint16_t n)
