@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 struct rte_mempool *pool;
 const char *nic_plugin = PLUGIN;
 
+static cpu_set_t cpus; /* that the program may use; EAL keeps its thread on one of them */
 static unsigned int pool_size;
 static unsigned int serial;
 static char names[PORTS][32]; /* of the ports that there are */
@@ -42,18 +44,22 @@ now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-/* The first processor that we may use, whatever its number. */
+/* Returns the first of the processors that the program may use, whatever its number. */
 static int
 any_cpu(void)
 {
-	cpu_set_t set;
 	int i;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		for (i = 0; i < CPU_SETSIZE; i++)
-			if (CPU_ISSET(i, &set))
-				return i;
+	for (i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &cpus))
+			return i;
 	return 0;
+}
+
+void
+nic_use_all_cpus(void)
+{
+	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
 }
 
 int
@@ -68,6 +74,8 @@ eal_start(void **state)
 	};
 	int n = 0;
 
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return -1;
 	snprintf(lcores, sizeof(lcores), "0@%d", any_cpu());
 	snprintf(prefix, sizeof(prefix), "shmbus-test-%d", (int)getpid());
 	while (args[n] != NULL)

@@ -24,6 +24,9 @@ extern const char *nic_plugin;
 int eal_start(void **state);
 int eal_stop(void **state);
 
+/* Lets the calling thread run on all processors, as EAL keeps its own on one. */
+void nic_use_all_cpus(void);
+
 /* 8191 mbufs of the usual size; all are there when a test begins. */
 extern struct rte_mempool *pool;
 

@@ -15,23 +15,13 @@
 
 #include "nic.h"
 
-/* Who is not woken within this time is not woken at all. */
+/* A thread that is not woken within this time counts as never woken. */
 #define HANG_MS 20000
 /* More than what an event that is there already needs. */
 #define NOW_MS 50
 
 static const char *const formats[] = { "format=lanes", "format=shmif" };
 static const struct nic_conf rxq = { .rxq = true };
-
-static cpu_set_t cpus; /* that we may use; EAL keeps this thread on one of them */
-
-static int
-start(void **state)
-{
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return -1;
-	return eal_start(state);
-}
 
 /* The data of a queue's events is its number and 1000. */
 static void
@@ -384,7 +374,7 @@ send_each(void *arg)
 	struct rte_mbuf *m;
 	uint32_t i, turns;
 
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	nic_use_all_cpus();
 	for (i = 0; i < peer->n; i++) {
 		while (__atomic_load_n(&peer->received, __ATOMIC_ACQUIRE) != i)
 			sched_yield();
@@ -456,5 +446,5 @@ main(void)
 		T(test_many),
 	};
 
-	return cmocka_run_group_tests_name("pmd_intr", tests, start, eal_stop);
+	return cmocka_run_group_tests_name("pmd_intr", tests, eal_start, eal_stop);
 }

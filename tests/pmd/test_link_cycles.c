@@ -20,16 +20,6 @@
 /* Frames that are looked at in a cycle: more than a lane of 64 KiB has. */
 #define LOOK 80
 
-static cpu_set_t cpus; /* that we may use; EAL keeps this thread on one of them */
-
-static int
-start(void **state)
-{
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return -1;
-	return eal_start(state);
-}
-
 /* Sends frames with numbers, without end. */
 struct sender {
 	uint16_t port;
@@ -46,7 +36,7 @@ stream(void *arg)
 	uint64_t seq = 0;
 	uint16_t i, sent;
 
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	nic_use_all_cpus();
 	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
 		if (rte_pktmbuf_alloc_bulk(s->pool, pkts, BURST) != 0)
 			break;
@@ -140,5 +130,5 @@ main(void)
 		T(test_nothing_missed),
 	};
 
-	return cmocka_run_group_tests_name("pmd_link_cycles", tests, start, eal_stop);
+	return cmocka_run_group_tests_name("pmd_link_cycles", tests, eal_start, eal_stop);
 }

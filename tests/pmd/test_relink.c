@@ -8,7 +8,6 @@
  * peculiar to shmif is in test_shmif_linkstr.c.
  */
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -17,42 +16,12 @@
 #include <unistd.h>
 
 #include <rte_flow.h>
-#include <rte_pmd_shmbus.h>
 
 #include "ipframe.h"
+#include "linkstr.h"
 #include "nic.h"
 
 static const char *const formats[] = { "format=lanes", "format=shmif" };
-
-static int (*linkstr_set)(uint16_t port, const char *path);
-static int (*linkstr_get)(uint16_t port, char *path, size_t size);
-static int (*linkstr_unset)(uint16_t port);
-
-static int
-find_functions(void **state)
-{
-	const int ret = eal_start(state);
-	void *plugin;
-
-	if (ret != 0)
-		return ret;
-	plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_NOLOAD);
-	if (plugin == NULL)
-		return -1;
-	*(void **)&linkstr_set = dlsym(plugin, "rte_pmd_shmbus_linkstr_set");
-	*(void **)&linkstr_get = dlsym(plugin, "rte_pmd_shmbus_linkstr_get");
-	*(void **)&linkstr_unset = dlsym(plugin, "rte_pmd_shmbus_linkstr_unset");
-	return linkstr_set == NULL || linkstr_get == NULL || linkstr_unset == NULL ? -1 : 0;
-}
-
-static void
-assert_linkstr(uint16_t port, const char *path)
-{
-	char text[4096] = "?";
-
-	assert_int_equal(linkstr_get(port, text, sizeof(text)), 0);
-	assert_string_equal(text, path);
-}
 
 /* Broadcasts, which every port receives. */
 static void
@@ -495,5 +464,5 @@ main(void)
 		T(test_after_removal),
 	};
 
-	return cmocka_run_group_tests_name("pmd_relink", tests, find_functions, eal_stop);
+	return cmocka_run_group_tests_name("pmd_relink", tests, linkstr_start, eal_stop);
 }

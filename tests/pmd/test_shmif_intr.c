@@ -4,7 +4,6 @@
 
 /* Rx interrupts on a shmif bus: who sleeps is woken by a frame, and by little else. */
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,24 +11,14 @@
 
 #include <rte_epoll.h>
 #include <rte_interrupts.h>
-#include <rte_pmd_shmbus.h>
 
+#include "linkstr.h"
 #include "nic.h"
 
 #define SHMIF "format=shmif"
 /* How long nothing has to come before nothing is said to come. */
 #define SHORT_MS 50
 #define LONG_MS 10000
-
-static cpu_set_t cpus; /* that we may use; EAL keeps this thread on one of them */
-
-static int
-start(void **state)
-{
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
-		return -1;
-	return eal_start(state);
-}
 
 /* A started port with Rx interrupts, which this thread waits for. */
 static void
@@ -219,16 +208,11 @@ test_restart(void **state)
 static void
 test_relinked(void **state)
 {
-	int (*linkstr_set)(uint16_t port, const char *path);
 	char *there = tmpdir_new_path();
-	void *plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_NOLOAD);
 	struct pair p;
 	uint16_t c;
 
 	(void)state;
-	assert_non_null(plugin);
-	*(void **)&linkstr_set = dlsym(plugin, "rte_pmd_shmbus_linkstr_set");
-	assert_non_null(linkstr_set);
 	new_pair(&p, SHMIF);
 	c = nic_new(there, SHMIF);
 	nic_start(c, NULL);
@@ -243,7 +227,6 @@ test_relinked(void **state)
 	send_frames(c, 0, 60, 2, 1);
 	assert_true(woken(p.b, LONG_MS));
 	expect_frames(p.b, 0, 60, 2, 1);
-	dlclose(plugin);
 	end_pair(&p);
 	free(there);
 }
@@ -324,7 +307,7 @@ send_when_asked(void *arg)
 	uint64_t i;
 	uint32_t n;
 
-	pthread_setaffinity_np(pthread_self(), sizeof(cpus), &cpus);
+	nic_use_all_cpus();
 	for (i = 0; i < ROUNDS; i++) {
 		m = mbuf_new(pool, 60, i, 0);
 		for (n = 0; load(&s->asked) <= i; n++)
@@ -395,5 +378,5 @@ main(void)
 		T(test_rounds),
 	};
 
-	return cmocka_run_group_tests_name("pmd_shmif_intr", tests, start, eal_stop);
+	return cmocka_run_group_tests_name("pmd_shmif_intr", tests, linkstr_start, eal_stop);
 }

@@ -4,55 +4,16 @@
 
 /* Re-linking: a port moves from one shmif bus to another. */
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <rte_dev.h>
-#include <rte_pmd_shmbus.h>
 
+#include "linkstr.h"
 #include "nic.h"
 
 #define SHMIF "format=shmif"
-
-/* Of the plugin, as an application that loads it by -d finds them. */
-static int (*linkstr_set)(uint16_t port, const char *path);
-static int (*linkstr_get)(uint16_t port, char *path, size_t size);
-static int (*linkstr_unset)(uint16_t port);
-
-static int
-find_functions(void **state)
-{
-	const int ret = eal_start(state);
-	void *plugin;
-
-	if (ret != 0)
-		return ret;
-	plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_NOLOAD);
-	if (plugin == NULL)
-		return -1;
-	*(void **)&linkstr_set = dlsym(plugin, "rte_pmd_shmbus_linkstr_set");
-	*(void **)&linkstr_get = dlsym(plugin, "rte_pmd_shmbus_linkstr_get");
-	*(void **)&linkstr_unset = dlsym(plugin, "rte_pmd_shmbus_linkstr_unset");
-	return linkstr_set == NULL || linkstr_get == NULL || linkstr_unset == NULL ? -1 : 0;
-}
-
-/* They are as the header declares them. */
-static_assert(_Generic(&rte_pmd_shmbus_linkstr_set, int (*)(uint16_t, const char *): 1, default: 0),
-	      "set");
-static_assert(_Generic(&rte_pmd_shmbus_linkstr_get, int (*)(uint16_t, char *, size_t): 1,
-	      default: 0), "get");
-static_assert(_Generic(&rte_pmd_shmbus_linkstr_unset, int (*)(uint16_t): 1, default: 0), "unset");
-
-static void
-assert_linkstr(uint16_t port, const char *path)
-{
-	char text[4096] = "?";
-
-	assert_int_equal(linkstr_get(port, text, sizeof(text)), 0);
-	assert_string_equal(text, path);
-}
 
 static void
 exchange_some(uint16_t a, uint16_t b)
@@ -373,5 +334,5 @@ main(void)
 		T(test_link_down_stays),
 	};
 
-	return cmocka_run_group_tests_name("pmd_shmif_linkstr", tests, find_functions, eal_stop);
+	return cmocka_run_group_tests_name("pmd_shmif_linkstr", tests, linkstr_start, eal_stop);
 }
