@@ -5,7 +5,7 @@
 /*
  * A sender changes the destination of its frame while the library copies that
  * frame. A station that filters gets the frame as it was when the station
- * decided, or not at all: what it gets is always to itself.
+ * decided, or does not get it: all that it gets is addressed to it.
  */
 
 #include "check.h"

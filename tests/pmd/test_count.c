@@ -124,7 +124,7 @@ counts_what_comes(uint64_t rx_offloads, uint16_t queues, uint32_t frames)
 				 (unsigned long long)count.bytes, (unsigned long long)stats.ipackets,
 				 (unsigned long long)stats.ibytes);
 	}
-	/* What is dropped is dropped in one piece, and counted once. */
+	/* A frame that is dropped is dropped whole, and counted once. */
 	assert_int_equal(rte_flow_destroy(b, flow, NULL), 0);
 	flow = rule(b, drops);
 	for (i = 0; i < RTE_DIM(polls); i++) {

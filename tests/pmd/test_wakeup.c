@@ -20,7 +20,7 @@
 
 #include "nic.h"
 
-/* Who is not woken within this time is not woken at all. */
+/* A thread that is not woken within this time counts as never woken. */
 #define HANG_S 20
 #define NOBODY 65534
 

@@ -100,7 +100,7 @@ put_len(uint32_t offset, uint32_t len)
 	shmbus_shmif_put(&dying.bus, offset, &len, sizeof(len));
 }
 
-/* The port of this file is dead; what is in it is for the heir. */
+/* The port of this file is dead; the heir finds its contents. */
 static void
 inherit(const struct death *death, bool whole)
 {
