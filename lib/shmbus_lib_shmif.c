@@ -199,11 +199,11 @@ pending(struct shmbus_station *st)
 }
 
 static void
-count_watch(const struct shmbus_shmif_lock_wait *watch, struct shmbus_stats *stats)
+count_lock(const struct shmbus_shmif_lock_wait *w, struct shmbus_stats *stats)
 {
-	stats->lock_busy += shmbus_counted(&watch->busy);
-	stats->lock_broken += shmbus_counted(&watch->broken_ours) +
-			      shmbus_counted(&watch->broken_foreign);
+	stats->lock_busy += shmbus_counted(&w->busy);
+	stats->lock_broken += shmbus_counted(&w->broken_ours) +
+			      shmbus_counted(&w->broken_foreign);
 }
 
 static void
@@ -214,8 +214,8 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 	stats->rx_missed += shmbus_counted(&r->missed);
 	stats->rx_overruns += shmbus_counted(&r->overruns);
 	stats->rx_corrupt += shmbus_counted(&r->corrupt);
-	count_watch(&r->lock_wait, stats);
-	count_watch(&st->shmif.writer.lock_wait, stats);
+	count_lock(&r->lock_wait, stats);
+	count_lock(&st->shmif.writer.lock_wait, stats);
 }
 
 const struct shmbus_lib_ops shmbus_lib_shmif_ops = {

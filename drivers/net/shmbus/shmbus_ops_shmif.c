@@ -72,11 +72,11 @@ rxq_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 }
 
 static void
-count_lock(const struct shmbus_shmif_lock_wait *watch, struct shmbus_counts *counts)
+count_lock(const struct shmbus_shmif_lock_wait *w, struct shmbus_counts *counts)
 {
-	counts->lock_busy += shmbus_counted(&watch->busy);
-	counts->lock_broken_ours += shmbus_counted(&watch->broken_ours);
-	counts->lock_broken_foreign += shmbus_counted(&watch->broken_foreign);
+	counts->lock_busy += shmbus_counted(&w->busy);
+	counts->lock_broken_ours += shmbus_counted(&w->broken_ours);
+	counts->lock_broken_foreign += shmbus_counted(&w->broken_foreign);
 }
 
 static void

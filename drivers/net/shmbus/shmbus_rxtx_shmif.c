@@ -26,9 +26,9 @@
 #define LOG_EVERY_NS UINT64_C(1000000000)
 
 static inline uint64_t
-broken(const struct shmbus_shmif_lock_wait *watch)
+broken(const struct shmbus_shmif_lock_wait *w)
 {
-	return shmbus_counted(&watch->broken_ours) + shmbus_counted(&watch->broken_foreign);
+	return shmbus_counted(&w->broken_ours) + shmbus_counted(&w->broken_foreign);
 }
 
 /* Logs broken locks. The rate is limited, as a peer can cause any number of them. */
@@ -49,11 +49,11 @@ tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait 
 }
 
 static inline void
-tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *watch,
+tell(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait *w,
      struct shmbus_shmif_told *told)
 {
-	if (unlikely(broken(watch) != told->broken))
-		tell_broken(bus, watch, told);
+	if (unlikely(broken(w) != told->broken))
+		tell_broken(bus, w, told);
 }
 
 /* ---- receive */

@@ -103,17 +103,17 @@ struct shmbus_shmif_lock_wait {
  * not available now. Never sleeps; makes a system call only if the lock has
  * been stuck for a while.
  */
-bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
+bool shmbus_shmif_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w);
 
 /*
  * Frees the lock if its holder has died. An idle port calls this: the port
  * does not need the lock, but other ports may be blocked on it. Bounded as
  * shmbus_shmif_lock().
  */
-void shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch);
+void shmbus_shmif_lock_recover(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w);
 
 /* Releases the lock. end: end of the newest record as last loaded or published; 0: not known. */
-void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch,
+void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w,
 			 uint64_t end);
 
 /*
