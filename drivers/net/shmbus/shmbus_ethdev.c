@@ -262,55 +262,20 @@ static const struct eth_dev_ops primary_ops = {
  * calls the driver (releases queues, removes the burst functions, deletes an
  * address), so a refusal would come too late. The application gets -ENOTSUP.
  */
-static const struct eth_dev_ops secondary_ops = {
-	.dev_start = shmbus_dev_start,
-	.dev_close = shmbus_dev_close,
-	.dev_infos_get = shmbus_dev_infos_get,
-	.dev_set_link_up = shmbus_set_link_up,
-	.dev_set_link_down = shmbus_set_link_down,
-	.link_update = shmbus_link_update,
-	.mtu_set = shmbus_mtu_set,
-	.read_clock = shmbus_read_clock,
-	.promiscuous_enable = shmbus_promiscuous_enable,
-	.promiscuous_disable = shmbus_promiscuous_disable,
-	.allmulticast_enable = shmbus_allmulticast_enable,
-	.allmulticast_disable = shmbus_allmulticast_disable,
-	.mac_addr_set = shmbus_mac_addr_set,
-	.mac_addr_add = shmbus_mac_addr_add,
-	.set_mc_addr_list = shmbus_set_mc_addr_list,
-	.vlan_filter_set = shmbus_vlan_filter_set,
-	.vlan_offload_set = shmbus_vlan_offload_set,
-	.dev_supported_ptypes_get = shmbus_supported_ptypes_get,
-	.dev_ptypes_set = shmbus_ptypes_set,
-	.rss_hash_update = shmbus_rss_hash_update,
-	.rss_hash_conf_get = shmbus_rss_hash_conf_get,
-	.reta_update = shmbus_reta_update,
-	.reta_query = shmbus_reta_query,
-	.flow_ops_get = shmbus_flow_ops_get,
-	.get_monitor_addr = shmbus_get_monitor_addr,
-	.rx_queue_intr_enable = shmbus_rx_queue_intr_enable,
-	.rx_queue_intr_disable = shmbus_rx_queue_intr_disable,
-	.rx_queue_start = shmbus_rx_queue_start,
-	.rx_queue_stop = shmbus_rx_queue_stop,
-	.tx_queue_start = shmbus_tx_queue_start,
-	.tx_queue_stop = shmbus_tx_queue_stop,
-	.tx_done_cleanup = shmbus_tx_done_cleanup,
-	.rxq_info_get = shmbus_rxq_info_get,
-	.txq_info_get = shmbus_txq_info_get,
-	.rx_burst_mode_get = shmbus_rx_burst_mode_get,
-	.tx_burst_mode_get = shmbus_tx_burst_mode_get,
-	.flow_ctrl_get = shmbus_flow_ctrl_get,
-	.flow_ctrl_set = shmbus_flow_ctrl_set,
-	.fw_version_get = shmbus_fw_version_get,
-	.get_reg = shmbus_get_reg,
-	.eth_dev_priv_dump = shmbus_priv_dump,
-	.set_queue_rate_limit = shmbus_set_queue_rate_limit,
-	.stats_get = shmbus_stats_get,
-	.stats_reset = shmbus_stats_reset,
-	.xstats_get = shmbus_xstats_get,
-	.xstats_get_names = shmbus_xstats_get_names,
-	.xstats_reset = shmbus_xstats_reset,
-};
+static struct eth_dev_ops secondary_ops;
+
+RTE_INIT(shmbus_secondary_ops_init)
+{
+	secondary_ops = primary_ops;
+	secondary_ops.dev_configure = NULL;
+	secondary_ops.dev_stop = NULL;
+	secondary_ops.dev_reset = NULL;
+	secondary_ops.mac_addr_remove = NULL;
+	secondary_ops.rx_queue_setup = NULL;
+	secondary_ops.rx_queue_release = NULL;
+	secondary_ops.tx_queue_setup = NULL;
+	secondary_ops.tx_queue_release = NULL;
+}
 
 /* b2:a0 is locally administered; the other bytes are random. */
 static void
