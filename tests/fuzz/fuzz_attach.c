@@ -14,7 +14,7 @@
 #include "input.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_monitor.h"
 
 /* A bus of more is only opened: what a port allocates is memory. */

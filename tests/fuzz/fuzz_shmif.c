@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "input.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_repair.h"
 #include "shmbus_shmif_writer.h"

@@ -17,6 +17,7 @@
 #include "port.h"
 #include "scene.h"
 #include "shmbus_port.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_writer.h"
 #include "shmbus_writer.h"
 #include "stream.h"

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "liar.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 
 /* Lies between two looks at the standard input. */
 #define LOOK_EVERY 256

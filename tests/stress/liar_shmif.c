@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "liar.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_ring.h"
 
 static struct shmbus_shmif bus;

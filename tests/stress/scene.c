@@ -14,6 +14,7 @@
 #include "port.h"
 #include "scene.h"
 #include "shmbus_clock.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_writer.h"
 #include "steps.h"
 

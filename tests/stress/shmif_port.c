@@ -27,6 +27,7 @@
 #include "hook.h"
 #include "port.h"
 #include "shmbus_clock.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_writer.h"
 #include "shmbus_wake.h"

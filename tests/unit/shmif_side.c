@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "shmbus_clock.h"
+#include "shmbus_shmif_open.h"
 #include "shmif_side.h"
 
 void

@@ -22,7 +22,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_status.h"
 #include "shmbus_lock.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_wake.h"
 #include "tmpdir.h"
 #include "wire.h"

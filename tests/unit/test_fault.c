@@ -17,7 +17,7 @@
 #include "check.h"
 #include "fault.h"
 #include "holdings.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_wake.h"
 #include "station.h"
 #include "tmpdir.h"

@@ -20,7 +20,7 @@
 
 #include "check.h"
 #include "mount.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_writer.h"
 #include "station.h"

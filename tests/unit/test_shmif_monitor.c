@@ -18,6 +18,7 @@
 #include "child.h"
 #include "shmbus_clock.h"
 #include "shmbus_shmif_monitor.h"
+#include "shmbus_shmif_open.h"
 #include "shmif_side.h"
 #include "tmpdir.h"
 

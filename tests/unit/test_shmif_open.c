@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_shmif_open.h"
 #include "shmif_side.h"
 #include "tmpdir.h"
 

@@ -13,7 +13,7 @@
 
 #include "check.h"
 #include "child.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_wake.h"
 #include "station.h"
 #include "tmpdir.h"

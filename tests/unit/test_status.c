@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_status.h"
 #include "station.h"
 #include "tmpdir.h"

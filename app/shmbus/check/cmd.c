@@ -18,7 +18,7 @@
 #include "cmd.h"
 #include "options.h"
 #include "say.h"
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_open.h"
 
 /* A finding counts if this many looks in a row have it; and the time between two looks. */
 #define LOOKS 4

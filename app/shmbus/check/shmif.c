@@ -28,6 +28,7 @@
 #include "check.h"
 #include "shmbus_clock.h"
 #include "shmbus_shmif_lock.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_shmif_repair.h"
 #include "shmbus_shmif_ring.h"
 

@@ -7,6 +7,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_repair.h"
+#include "shmbus_shmif_spare.h"
 #include "shmbus_step.h"
 
 /* Attempts of one call; the longest burst is written within them. */
@@ -25,25 +26,13 @@
 /* Time for which a lock under a dead port's claim may be NetBSD's. */
 #define CLAIM_NS (200 * 1000 * 1000)
 
-#define ID 0xffu
-#define LAST_SHIFT 8
-#define LAST_MASK 0xfffffu
-#define GEN_SHIFT 28
-/* With WATCHED: a dead port of ours may hold the lock. */
-#define OURS (1u << 28)
-#define HELD (1u << 29)
-#define WATCHED (1u << 30)
-#define INTENT (1u << 31)
-/* Not an offset of a record: the ring is being repaired. */
-#define LAST_REPAIR LAST_MASK
-
 /* Takes the lock under our claim, or drops the claim. */
 static bool
 lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
 	/* L1 (shmif_lock): with L2 in unlock */
 	if (shmbus_step_swap_acquire(shmif_lock, &h->lock, 0, 1)) {
-		shmbus_step_store(shmif_hold, &h->spare, bus->id | HELD);
+		shmbus_step_store(shmif_hold, &h->spare, bus->id | SHMBUS_SPARE_HELD);
 		return true;
 	}
 	shmbus_step_store(shmif_drop_claim, &h->spare, 0);
@@ -53,7 +42,8 @@ lock_claimed(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 static bool
 is_watch(uint32_t spare)
 {
-	return (spare & (INTENT | WATCHED | HELD)) == WATCHED;
+	return (spare & (SHMBUS_SPARE_INTENT | SHMBUS_SPARE_WATCHED | SHMBUS_SPARE_HELD)) ==
+	       SHMBUS_SPARE_WATCHED;
 }
 
 /* Takes a lock that is free in spite of a watch: any port may. */
@@ -87,7 +77,7 @@ try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 static uint64_t
 patience(const struct shmbus_shmif_lock_wait *w, uint32_t spare)
 {
-	return is_watch(spare) && (spare & OURS) ? CLAIM_NS : w->break_ns;
+	return is_watch(spare) && (spare & SHMBUS_SPARE_OURS) ? CLAIM_NS : w->break_ns;
 }
 
 /* Returns whether the lock and the ring are as at the last look. If not, the time begins anew. */
@@ -137,17 +127,17 @@ static void
 redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
-	const uint32_t last = (spare >> LAST_SHIFT) & LAST_MASK;
+	const uint32_t last = (spare >> SHMBUS_SPARE_LAST_SHIFT) & SHMBUS_SPARE_LAST_MASK;
 	const uint64_t gen = shmbus_load(&h->gen);
 
-	if (!(spare & INTENT))
+	if (!(spare & SHMBUS_SPARE_INTENT))
 		return;
 	if (last >= SHMBUS_SHMIF_DATA) {
 		shmbus_shmif_repair(bus, known_end);
 		return;
 	}
 	shmbus_step_store_release(shmif_redo_last, &h->last, last);
-	if ((gen & 1) == ((spare >> GEN_SHIFT) & 1)) {
+	if ((gen & 1) == ((spare >> SHMBUS_SPARE_GEN_SHIFT) & 1)) {
 		shmbus_step_store_release(shmif_redo_gen, &h->gen, gen + 1);
 	}
 }
@@ -161,8 +151,9 @@ static void
 watch_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint32_t ours)
 {
 	/* Random, so that the threads of a port have different words. */
-	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) & LAST_MASK);
-	const uint32_t word = WATCHED | ours | nonce << LAST_SHIFT | bus->id;
+	const uint32_t nonce = (uint32_t)((shmbus_clock_mono_ns() ^ (uintptr_t)w >> 4) &
+					  SHMBUS_SPARE_LAST_MASK);
+	const uint32_t word = SHMBUS_SPARE_WATCHED | ours | nonce << SHMBUS_SPARE_LAST_SHIFT | bus->id;
 
 	if (shmbus_step_swap_acquire(shmif_watch, &shmbus_shmif_header(bus)->spare, w->spare, word))
 		w->word = word;
@@ -175,7 +166,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 
 	/* If this port dies during the repair, the next port repeats it. */
 	if (!shmbus_step_swap_acquire(shmif_break_sign, &h->spare, w->spare,
-				      INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id))
+				      shmbus_shmif_spare_repair(bus)))
 		return false;
 	if (shmbus_load(&h->lock) != w->lock || shmbus_load(&h->first) != w->first ||
 	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
@@ -183,7 +174,7 @@ break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 		return false;
 	}
 	shmbus_shmif_repair(bus, w->known_end);
-	shmbus_step_store_release(shmif_broken, &h->spare, bus->id | HELD);
+	shmbus_step_store_release(shmif_broken, &h->spare, bus->id | SHMBUS_SPARE_HELD);
 	shmbus_count(&w->broken_foreign, 1);
 	return true;
 }
@@ -198,7 +189,7 @@ take_nonsense(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
 	if (!shmbus_step_swap_acquire(shmif_take_nonsense, &h->spare, w->spare,
-				      bus->id | (w->lock != 0 ? HELD : 0)))
+				      bus->id | (w->lock != 0 ? SHMBUS_SPARE_HELD : 0)))
 		return false;
 	shmbus_count(&w->broken_foreign, 1);
 	return w->lock != 0 || lock_claimed(bus, h);
@@ -215,7 +206,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	/* The lock was NetBSD's after all, and NetBSD is slow. */
 	if (shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
-	shmbus_step_store(shmif_hold, &h->spare, bus->id | HELD);
+	shmbus_step_store(shmif_hold, &h->spare, bus->id | SHMBUS_SPARE_HELD);
 	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
@@ -224,7 +215,7 @@ take_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 static bool
 end_watch(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint64_t now)
 {
-	const uint32_t ours = w->spare & OURS;
+	const uint32_t ours = w->spare & SHMBUS_SPARE_OURS;
 	const uint64_t wait = patience(w, w->spare);
 
 	if (wait == 0 || now - w->since_ns < wait)
@@ -246,13 +237,13 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint
 
 	if (shmbus_shmif_number_try(bus, id) != 0)
 		return false;
-	if (w->lock != 0 && !(w->spare & HELD)) {
+	if (w->lock != 0 && !(w->spare & SHMBUS_SPARE_HELD)) {
 		/* The dead port or NetBSD may hold the lock. */
-		watch_lock(bus, w, OURS);
+		watch_lock(bus, w, SHMBUS_SPARE_OURS);
 	} else {
 		/* A free lock leaves nothing to finish. */
 		taken = shmbus_step_swap_acquire(shmif_take_over, &h->spare, w->spare, w->lock != 0 ?
-						 (w->spare & ~ID) | bus->id : bus->id);
+						 (w->spare & ~SHMBUS_SPARE_ID) | bus->id : bus->id);
 	}
 	shmbus_shmif_number_drop(bus, id);
 	if (!taken)
@@ -263,7 +254,7 @@ take_from(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint
 	if (w->lock == 0 || shmbus_load(&h->lock) == 0)
 		return lock_claimed(bus, h);
 	redo(bus, w->spare, w->known_end);
-	shmbus_step_store_release(shmif_taken_over, &h->spare, bus->id | HELD);
+	shmbus_step_store_release(shmif_taken_over, &h->spare, bus->id | SHMBUS_SPARE_HELD);
 	shmbus_count(&w->broken_ours, 1);
 	return true;
 }
@@ -285,7 +276,7 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 			watch_lock(bus, w, 0);
 		return false;
 	}
-	id = w->spare & ID;
+	id = w->spare & SHMBUS_SPARE_ID;
 	if (id == 0 || id == bus->id) {
 		if (w->break_ns == 0 || now - w->since_ns < w->break_ns)
 			return false;
@@ -377,18 +368,18 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 	/* The number is ours, so no other port takes this over, except a watch, which any port
 	 * may replace.
 	 */
-	if ((spare & ID) != bus->id)
+	if ((spare & SHMBUS_SPARE_ID) != bus->id)
 		return;
 	/* A watch over a dead port's claim becomes that claim again. */
 	if (is_watch(spare)) {
 		if (!shmbus_step_swap_acquire(shmif_inherit, &h->spare, spare,
-					      spare & OURS ? bus->id : 0) || !(spare & OURS))
+					      spare & SHMBUS_SPARE_OURS ? bus->id : 0) || !(spare & SHMBUS_SPARE_OURS))
 			return;
 	}
 	/* A port that signed as a repairer may have been late: then the lock is free, and the
 	 * ring is whole.
 	 */
-	if ((spare & HELD) && shmbus_load(&h->lock) != 0) {
+	if ((spare & SHMBUS_SPARE_HELD) && shmbus_load(&h->lock) != 0) {
 		redo(bus, spare, 0);
 		unlock(bus);
 		return;
@@ -402,26 +393,4 @@ shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus)
 		nanosleep(&nap, NULL);
 	}
 	shmbus_step_store_release(shmif_inherit, &h->spare, 0);
-}
-
-void
-shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus)
-{
-	shmbus_step_store_release(shmif_ask_repair, &shmbus_shmif_header(bus)->spare,
-				  INTENT | HELD | LAST_REPAIR << LAST_SHIFT | bus->id);
-}
-
-void
-shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last)
-{
-	/* gen is the new value; the present one is one less. */
-	shmbus_step_store_release(shmif_intent, &shmbus_shmif_header(bus)->spare,
-				  INTENT | HELD | (uint32_t)((gen - 1) & 1) << GEN_SHIFT |
-				  last << LAST_SHIFT | bus->id);
-}
-
-void
-shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus)
-{
-	shmbus_step_store_release(shmif_intent_done, &shmbus_shmif_header(bus)->spare, bus->id | HELD);
 }

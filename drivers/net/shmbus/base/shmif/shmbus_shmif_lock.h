@@ -122,17 +122,4 @@ void shmbus_shmif_unlock(const struct shmbus_shmif *bus, struct shmbus_shmif_loc
  */
 void shmbus_shmif_lock_inherit(const struct shmbus_shmif *bus);
 
-/*
- * Announces a repair: if this port dies before it publishes or releases the
- * lock, the next holder repairs the ring. shmbus_shmif_append() calls this.
- */
-void shmbus_shmif_lock_ask_repair(const struct shmbus_shmif *bus);
-
-/*
- * Announce that last and gen are about to get these values, and that they have
- * them. shmbus_shmif_publish() calls these.
- */
-void shmbus_shmif_lock_intent(const struct shmbus_shmif *bus, uint64_t gen, uint32_t last);
-void shmbus_shmif_lock_intent_done(const struct shmbus_shmif *bus);
-
 #endif /* SHMBUS_SHMIF_LOCK_H */

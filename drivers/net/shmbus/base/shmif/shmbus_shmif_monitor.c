@@ -6,14 +6,12 @@
 
 #include "shmbus_clock.h"
 #include "shmbus_shmif_monitor.h"
+#include "shmbus_shmif_spare.h"
 
 #define DATA SHMBUS_SHMIF_DATA
 
 /* Attempts of one call; the longest burst is written within them. */
 #define SPINS 1000
-
-/* In spare (shmbus_shmif_lock.h): its owner changes last and gen. */
-#define INTENT (1u << 31)
 
 static bool
 is_same(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *b)
@@ -96,7 +94,7 @@ work_out_stuck(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *
 	uint32_t len;
 
 	if (w->first > DATA || w->last > DATA || w->gen > SHMBUS_SHMIF_GEN_MAX ||
-	    (shmbus_load(&h->spare) & INTENT))
+	    (shmbus_load(&h->spare) & SHMBUS_SPARE_INTENT))
 		return -EBUSY;
 	/* If the record ends the lap, gen may or may not have counted it. A record whose length
 	 * is not written yet is not counted.

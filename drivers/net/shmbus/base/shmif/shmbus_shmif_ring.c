@@ -3,9 +3,10 @@
  */
 
 #include <errno.h>
+
 #include "shmbus_copy.h"
-#include "shmbus_shmif_lock.h"
 #include "shmbus_shmif_ring.h"
+#include "shmbus_shmif_spare.h"
 #include "shmbus_step.h"
 
 #define DATA SHMBUS_SHMIF_DATA
@@ -100,7 +101,7 @@ make_room(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s, uint64_t
 			/* shmbus_shmif_load() has checked the newest record. NetBSD does not
 			 * accept a ring of this record alone before another record follows.
 			 */
-			shmbus_shmif_lock_ask_repair(bus);
+			shmbus_shmif_ask_repair(bus);
 			ret = -EILSEQ;
 			first = s->last;
 			break;
@@ -148,8 +149,8 @@ shmbus_shmif_publish(const struct shmbus_shmif *bus, const struct shmbus_shmif_s
 	/* Two words must change. The announcement lets the next holder of a dead port's lock
 	 * finish the change.
 	 */
-	shmbus_shmif_lock_intent(bus, gen, last);
+	shmbus_shmif_intent(bus, gen, last);
 	shmbus_step_store_release(shmif_wrap_last, &h->last, last);
 	shmbus_step_store_release(shmif_wrap_gen, &h->gen, gen);
-	shmbus_shmif_lock_intent_done(bus);
+	shmbus_shmif_intent_done(bus);
 }

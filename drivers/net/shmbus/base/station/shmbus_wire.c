@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "shmbus_guard.h"
+#include "shmbus_shmif_open.h"
 #include "shmbus_wire.h"
 #include "shmbus_writer.h"
 
