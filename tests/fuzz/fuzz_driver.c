@@ -22,6 +22,7 @@
 #include "base/lanes/shmbus_request.h"
 #include "base/lanes/shmbus_writer.h"
 #include "input.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_priv.h"
 #include "shmbus_rxq.h"
 #include "unsteady.h"

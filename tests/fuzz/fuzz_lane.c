@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "input.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 #include "shmbus_wake.h"

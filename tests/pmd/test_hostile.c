@@ -19,6 +19,7 @@
 #include "base/lanes/shmbus_request.h"
 #include "base/lanes/shmbus_writer.h"
 #include "packet.h"
+#include "shmbus_bus_open.h"
 
 #define LANES "ports=4,queues=1,lane_size=262144"
 #define CKSUM (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_IPV4_CKSUM)

@@ -16,6 +16,7 @@
 #include "hook.h"
 #include "port.h"
 #include "scene.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_port.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_shmif_writer.h"

@@ -24,6 +24,7 @@
 
 #include "hook.h"
 #include "port.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "liar.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_port.h"
 #include "shmbus_request.h"
 #include "shmbus_wake.h"

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "races.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
 #include "shmbus_copy.h"
 #include "station.h"

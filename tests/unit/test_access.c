@@ -19,6 +19,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
 #include "shmbus_status.h"
 #include "shmbus_lock.h"

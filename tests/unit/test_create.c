@@ -11,6 +11,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
 #include "shmbus_lock.h"
 #include "station.h"

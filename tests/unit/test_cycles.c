@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "holdings.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_wake.h"
 #include "shmif_side.h"
 #include "station.h"

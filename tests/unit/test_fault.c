@@ -17,6 +17,7 @@
 #include "check.h"
 #include "fault.h"
 #include "holdings.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_wake.h"
 #include "station.h"

@@ -20,6 +20,7 @@
 
 #include "check.h"
 #include "mount.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_shmif_reader.h"
 #include "shmbus_shmif_writer.h"

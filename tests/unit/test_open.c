@@ -17,6 +17,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_bus_open.h"
 #include "station.h"
 #include "tmpdir.h"
 

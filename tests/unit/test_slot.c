@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_wake.h"
 #include "station.h"

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "check.h"
+#include "shmbus_bus_open.h"
 #include "shmbus_lock.h"
 #include "shmbus_port.h"
 

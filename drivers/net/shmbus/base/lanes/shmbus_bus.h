@@ -63,36 +63,6 @@ enum shmbus_lane_prot {
 };
 
 /*
- * Opens the bus file and maps its tables. Creates the bus if the file is
- * absent or empty; with readonly the bus must exist. On success the caller
- * holds the attach lock, which shmbus_file_unlock() releases: meanwhile no
- * other process creates, attaches or leaves.
- *
- * Returns 0, or -errno with a text; then the file is as it was before.
- * -EMEDIUMTYPE: the file is not a bus; -EPROTO: another version; -ENODATA:
- * truncated; -EEXIST: the geometry contradicts conf; -ETIMEDOUT: the attach
- * lock is stuck; otherwise the errors of open(2), mmap(2) and
- * posix_fallocate(3).
- */
-int shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
-		    struct shmbus_error *e);
-
-/*
- * Opens a bus through a descriptor from another process. The descriptor shares
- * its open file description with that process, and therefore its locks. Takes
- * no lock. On success the descriptor belongs to bus, otherwise still to the
- * caller.
- */
-int shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct shmbus_error *e);
-
-/*
- * Undoes shmbus_bus_open() for a caller that cannot continue: takes back what
- * this process changed in the file, and releases the attach lock, which the
- * caller holds.
- */
-void shmbus_bus_undo(struct shmbus_bus *bus);
-
-/*
  * Unmaps and closes. The kernel drops the locks with the last descriptor of
  * this open file description.
  */
@@ -100,6 +70,16 @@ void shmbus_bus_close(struct shmbus_bus *bus);
 
 /* Maps the tables of a complete bus. Returns 0, or -errno with a text. */
 int shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e);
+
+/*
+ * Reserves address space for all lanes. It stays inaccessible until
+ * shmbus_bus_map_lane(), so that mlockall(2) does not fill unused lanes with
+ * memory. Returns 0, or -errno with a text.
+ */
+int shmbus_bus_reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e);
+
+/* Undoes these two. */
+void shmbus_bus_unmap(struct shmbus_bus *bus);
 
 /*
  * Maps a lane for reading, or for reading and writing, unless it is mapped so

@@ -36,7 +36,7 @@ write_header(struct shmbus_bus *bus)
 	if (getrandom(header->id, sizeof(header->id), GRND_NONBLOCK) != (ssize_t)sizeof(header->id))
 		memcpy(header->id, &header->created_ns, sizeof(header->created_ns));
 	memcpy(bus->id, header->id, sizeof(bus->id));
-	/* M1 (create_magic): publishes the header to M2 in shmbus_bus.c and shmbus_status.c. */
+	/* M1 (create_magic): publishes the header to M2 in shmbus_bus_open.c and shmbus_status.c. */
 	shmbus_step_store_release(create_magic, &header->magic, SHMBUS_MAGIC);
 }
 

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "shmbus_bus_open.h"
 #include "shmbus_guard.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_wire.h"
