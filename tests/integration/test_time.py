@@ -6,10 +6,15 @@ import contextlib
 import ctypes
 import os
 import subprocess
+import sys
 
 import pytest
 from apps import LOSSLESS, checker, sanitizer_env, scaled
 from checker import program_path, xstat
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "format"))
+
+from shmif_file import Shmif  # noqa: E402
 
 TIMEOUT_MS = 300
 
@@ -111,15 +116,26 @@ def test_debugger(make_bus, counts):
     counts(stopped_in_turn(bus, debugger.stop, debugger.go_on, {}))
 
 
+def freeze_without_lock(port, path, number):
+    """Stop the port of this number at a moment when it does not have the lock of the bus."""
+    with Shmif(path) as bus:
+        for _ in range(100):
+            port.freeze()
+            if bus.spare & 0xff != number:
+                return
+            port.thaw()
+    port.fail("had the lock whenever it was stopped")
+
+
 def test_stopped_on_shmif(make_bus, counts):
-    """On a shmif bus nobody waits for a reader; for a stopped sender only while it has the lock."""
+    """On a shmif bus nobody waits for a stopped port, unless it stopped with the lock."""
     bus = make_bus(format="shmif", lock_break_ms=0)
     with contextlib.ExitStack() as stack:
         rx = stack.enter_context(checker(bus.vdev(), receive=True, on=0))
         stopped = stack.enter_context(checker(bus.vdev(), send=True, on=1, id=1, lengths="60-1514"))
         other = stack.enter_context(checker(bus.vdev(), send=True, on=0, id=2, lengths="60-1514"))
         rx.wait_more("received", 1000)
-        rx.freeze()
+        freeze_without_lock(rx, bus.path, number=1)  # the first port on the bus
         other.wait_more("sent", 5000)
         rx.thaw()
         rx.wait_more("received", 1000)
