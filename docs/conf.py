@@ -30,4 +30,12 @@ html_theme_options = {
     "page_width": "1080px",
     "sidebar_width": "240px",
     "fixed_sidebar": True,
+    "body_min_width": "0",
+}
+html_static_path = ["_static"]
+html_css_files = ["shmbus.css"]
+# The first page has all links in its text.
+html_sidebars = {
+    "index": ["about.html", "searchbox.html"],
+    "**": ["about.html", "navigation.html", "searchbox.html"],
 }

@@ -17,7 +17,8 @@
  * then returns one line that names the file, the value that was wrong, and a
  * value that would be right.
  *
- * Structs: a field that is 0 selects the default. Fields called reserved must be 0.
+ * Structs: a field that is 0 selects the default. Fields called reserved must be 0; the
+ * library refuses other values with -EINVAL. In structs that the library writes, they are 0.
  *
  * Threads: a station has a sending side (shmbus_send, _send_all) and a
  * receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait).
@@ -39,11 +40,19 @@
 extern "C" {
 #endif
 
-/* Version of this header. shmbus_version() returns the version of the library. */
+/*
+ * Version of this header: as text, and as a number for #if, major << 16 | minor << 8 |
+ * patch. None of the three is more than 255.
+ */
 #define SHMBUS_LIB_VERSION "0.1.0"
+#define SHMBUS_LIB_VERSION_NUMBER ((0 << 16) | (1 << 8) | 0)
 
-/* Returns the version of the library, such as "0.1.0". */
+/*
+ * Return the version of the library, in the two forms above. It may be newer than that
+ * of the header that the program was compiled with (docs/compatibility.rst).
+ */
 const char *shmbus_version(void);
+uint32_t shmbus_version_number(void);
 
 /* Returns the reason of the last failure in the calling thread; never NULL. */
 const char *shmbus_error_text(void);
@@ -61,7 +70,7 @@ enum shmbus_format {
 
 /* shmbus_conf.flags */
 #define SHMBUS_EXISTING (1u << 0)  /* attach: fail if the bus does not exist */
-#define SHMBUS_NEW (1u << 1)       /* attach: fail if the file exists and is not empty */
+#define SHMBUS_NEW (1u << 1)       /* attach: fail if the file exists */
 #define SHMBUS_NO_PAUSE (1u << 2)  /* lanes: send without waiting; slow receivers lose frames */
 #define SHMBUS_NO_HOLD (1u << 3)   /* lanes: no sender waits for this station; it may miss frames */
 #define SHMBUS_FILTER (1u << 4)    /* receive only frames to mac, broadcast and multicast */
@@ -70,6 +79,12 @@ enum shmbus_format {
 #define SHMBUS_OLDEST (1u << 7)    /* monitor: begin with the oldest frame that the bus holds */
 #define SHMBUS_QUIET (1u << 8)     /* shmif: do not wake sleeping receivers */
 #define SHMBUS_NO_BREAK (1u << 9)  /* shmif: never break the lock of a foreign peer */
+/*
+ * The library installs no handler of SIGBUS for this bus. For hosts whose run-time system
+ * handles signals itself. A process that truncates the file then ends this process:
+ * docs/library.rst, "Without a handler of SIGBUS".
+ */
+#define SHMBUS_NO_GUARD (1u << 10)
 
 struct shmbus_conf {
 	uint32_t flags;
@@ -85,7 +100,7 @@ struct shmbus_conf {
 	uint32_t pause_timeout_ms; /* lanes: longest wait for a receiver that does not move, 1000 */
 	uint32_t lock_break_ms;    /* shmif: time until a foreign peer's lock is broken, 5000 */
 	uint8_t mac[6];            /* all 0: a random address that begins with b2:a0 */
-	uint8_t reserved0[2];
+	uint8_t reserved0[6];
 	const char *name;          /* lanes: shown to people, at most 63 bytes; NULL: the program */
 	/*
 	 * lanes: SHMBUS_NUMA_NODE(node) of the NUMA node that memory comes from: of the lane that
@@ -100,19 +115,20 @@ struct shmbus_conf {
 #define SHMBUS_NUMA_NODE(node) ((uint32_t)(node) + 1)
 
 /*
- * Creates a bus without becoming a port. The file must not exist, or be empty.
- * conf may be NULL. Returns 0; -EEXIST: the file exists and is not empty, and is
- * unchanged; -EINVAL: a value in conf is out of range; else the error of open(2)
- * or posix_fallocate(3).
+ * Creates a bus without becoming a port. conf may be NULL. Returns 0; -EEXIST: the file
+ * exists, even if it is empty, and is unchanged; -EINVAL: path is empty or NULL, or a
+ * value in conf is out of range; -ETIMEDOUT: another process has held the attach lock for
+ * 10 s; -ENOMEM; else the error of open(2) or posix_fallocate(3).
  */
 int shmbus_create(const char *path, const struct shmbus_conf *conf);
 
 /*
- * Removes the file of a bus. Returns 0; -EBUSY: living ports are on the bus; else
- * the errors of shmbus_open() and unlink(2). NetBSD kernels on a shmif bus leave
+ * Removes the file of a bus. conf as for shmbus_open(). Returns 0; -EBUSY: living
+ * ports are on the bus; -ETIMEDOUT: another process has held the attach lock for 10 s;
+ * else the errors of shmbus_open() and unlink(2). NetBSD kernels on a shmif bus leave
  * no trace and do not count as ports.
  */
-int shmbus_remove(const char *path);
+int shmbus_remove(const char *path, const struct shmbus_conf *conf);
 
 /* ---- a bus, examined without a port */
 
@@ -120,13 +136,16 @@ struct shmbus;
 
 /*
  * Opens a bus to examine it. Needs permission to read the file, not to write it.
- * Changes nothing, and no port notices. Returns 0; -ENOENT: no file;
- * -EMEDIUMTYPE: the file is not a bus; -EPROTO: the library does not know this
- * version of the format; -ENODATA: the file is truncated, or its creator has not
- * finished it; -ENOMEM; else the error of open(2) or mmap(2). After a failure *bus
- * is NULL.
+ * Changes nothing, and no port notices. conf may be NULL. Of its flags the function
+ * accepts SHMBUS_NO_GUARD and _EXISTING (which changes nothing); of its other fields
+ * only format, ports, queues and lane_size have an effect: the bus must have them.
+ * Returns 0; -ENOENT: no file; -EMEDIUMTYPE: the file is not a bus, or not of conf's
+ * format; -EEXIST: the bus has another geometry than conf; -EINVAL: conf is invalid;
+ * -EPROTO: the library does not know this version of the format; -ENODATA: the file is
+ * truncated, or its creator has not finished it; -ENOMEM; else the error of open(2) or
+ * mmap(2). After a failure *bus is NULL.
  */
-int shmbus_open(struct shmbus **bus, const char *path);
+int shmbus_open(struct shmbus **bus, const char *path, const struct shmbus_conf *conf);
 
 /* Closes a bus that shmbus_open() has opened. NULL is allowed. */
 void shmbus_close(struct shmbus *bus);
@@ -156,7 +175,7 @@ struct shmbus_info {
 };
 
 /* Writes the properties of a bus. Returns 0, or the error of fstat(2). */
-int shmbus_get_info(struct shmbus *bus, struct shmbus_info *info);
+int shmbus_get_info(const struct shmbus *bus, struct shmbus_info *info);
 
 /* shmbus_peer_info.flags */
 /* The flags from STARTED to SLEEPS are the port's own statement, and so outlive a dead process. */
@@ -177,6 +196,7 @@ struct shmbus_peer_info {
 	uint8_t reserved0[2];
 	uint32_t tx_queues;
 	uint32_t rx_queues;
+	uint32_t reserved1;
 	uint64_t incarnation;  /* number of owners that the slot has had */
 	uint64_t attached_ns;  /* since 1970 */
 	uint64_t tx_frames;    /* of the slot, earlier owners included */
@@ -186,22 +206,28 @@ struct shmbus_peer_info {
 	uint64_t rx_bytes;
 	uint64_t rx_missed;
 	uint64_t reserved[4];
+	/*
+	 * The port chooses its name. Each byte of it that is not printable ASCII is a
+	 * question mark here, so the name may be written to a terminal. It may have
+	 * quotation marks and backslashes.
+	 */
 	char name[64];
 };
 
 /*
- * Writes the ports on the bus, by slot, at most n. Ports that died without
- * detaching are included. Returns the number of ports, which may be more than n;
- * never fails. NetBSD's peers on a shmif bus leave no trace and are not included.
+ * Writes the ports on the bus, by slot, at most n; peers may be NULL if n is 0.
+ * Ports that died without detaching are included. Returns the number of ports,
+ * which may be more than n; never fails. NetBSD's peers on a shmif bus leave no
+ * trace and are not included.
  */
-int shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n);
+int shmbus_get_peers(const struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n);
 
 /*
  * Writes the owner of a slot, or its last owner: the port whose frames are in the
  * slot's rings. Lanes only. Returns 0; -ENOENT: the slot has had no owner yet;
  * -EINVAL: the bus has no such slot; -ENOTSUP: shmif, which records no owners.
  */
-int shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner);
+int shmbus_get_owner(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner);
 
 /* A ring. Lanes: one per sending queue that was ever used; shmif: one for all ports. */
 struct shmbus_lane_info {
@@ -220,7 +246,11 @@ struct shmbus_lane_info {
 	uint64_t reserved[4];
 };
 
-/* Writes the rings, at most n. Returns the number of rings, or, on lanes, the error of mmap(2). */
+/*
+ * Writes the rings, by lane, at most n; lanes may be NULL if n is 0. Returns the number
+ * of rings, which may be more than n; or, on lanes, the error of mmap(2). The bus is not
+ * const, because the function maps the lanes.
+ */
 int shmbus_get_lanes(struct shmbus *bus, struct shmbus_lane_info *lanes, unsigned int n);
 
 /* ---- stations */
@@ -229,16 +259,17 @@ int shmbus_get_lanes(struct shmbus *bus, struct shmbus_lane_info *lanes, unsigne
 struct shmbus_station;
 
 /*
- * Becomes a port on a bus. Creates the bus if the file does not exist or is
+ * Attaches to a bus as a port. Creates the bus if the file does not exist or is
  * empty, unless conf has SHMBUS_EXISTING. conf may be NULL. The port receives
  * the frames that other stations send from now on, to any address; with
  * SHMBUS_FILTER only frames to its own address, broadcast and multicast. It never
  * receives its own frames.
  *
- * Returns 0; -EEXIST: the bus contradicts conf, or SHMBUS_NEW and the file exists;
- * -ENOENT: SHMBUS_EXISTING and there is no bus; -EUSERS: living ports have all
- * slots; -ENOSPC: the filesystem is full; -EINVAL: conf is invalid; else the
- * errors of shmbus_open(). After a failure *st is NULL and the file is as before.
+ * Returns 0; -EEXIST: the bus has another geometry than conf, or SHMBUS_NEW and the file
+ * exists; -ENOENT: SHMBUS_EXISTING and there is no bus; -EUSERS: living ports have all
+ * slots; -ENOSPC: the filesystem is full; -EINVAL: conf is invalid; -ETIMEDOUT:
+ * another process has held the attach lock for 10 s; else the errors of
+ * shmbus_open(). After a failure *st is NULL and the file is as before.
  */
 int shmbus_attach(struct shmbus_station **st, const char *path, const struct shmbus_conf *conf);
 
@@ -246,9 +277,10 @@ int shmbus_attach(struct shmbus_station **st, const char *path, const struct shm
  * Begins to monitor an existing bus, without a slot. Needs permission to read the
  * file, not to write it. Writes nothing, so no sender waits for the monitor: it
  * misses frames that arrive faster than it reads, and counts them. conf may be
- * NULL; of its flags a monitor accepts SHMBUS_FILTER, _OLDEST and _EXISTING (which
- * changes nothing). Returns 0; -EINVAL: other flags, or conf is invalid; else the
- * errors of shmbus_open(). After a failure *st is NULL.
+ * NULL; of its flags a monitor accepts SHMBUS_FILTER, _OLDEST, _NO_GUARD and _EXISTING
+ * (which changes nothing). Returns 0; -EINVAL: other flags, or conf is invalid; else the
+ * errors of shmbus_open(): the bus must have conf's format and geometry. After a failure
+ * *st is NULL.
  */
 int shmbus_monitor(struct shmbus_station **st, const char *path, const struct shmbus_conf *conf);
 
@@ -277,7 +309,7 @@ struct shmbus_self {
 	uint32_t flags;
 	uint32_t slot;      /* monitor: UINT32_MAX, it has none */
 	uint32_t frame_max; /* longest frame that can be sent, without FCS */
-	uint32_t frame_min; /* shortest frame that can be sent */
+	uint32_t frame_min; /* shortest frame: 14, the Ethernet header */
 	uint64_t sender;    /* shmif: the number of the sender in its frames */
 	uint8_t mac[6];
 	uint8_t reserved0[2];
@@ -285,30 +317,35 @@ struct shmbus_self {
 };
 
 /* Writes the properties of a station. Returns 0; never fails. */
-int shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self);
+int shmbus_get_self(const struct shmbus_station *st, struct shmbus_self *self);
 
 /* ---- send */
 
 struct shmbus_tx {
 	const void *data;
 	uint32_t len; /* bytes, without FCS; at least 14, the Ethernet header */
+	uint32_t flags; /* 0: no flag is defined yet */
 };
 
 /*
  * Sends n frames. The frames are copied, and all other stations can see them when
- * this function returns. Returns the number of frames that were taken: fewer than
- * n, or 0, while a slow receiver is waited for, or, on shmif, if the lock could
- * not be had; try the others again later. A frame whose length is not between
- * frame_min and frame_max ends the burst before it; if it is the first frame,
- * -EMSGSIZE. Other errors: -EROFS: the station is a monitor; -ENODEV: the bus is
+ * this function returns. Returns the number of frames that were taken. This number is
+ * less than n, or 0, while a slow receiver delays the station, or, on shmif, if the
+ * lock was not available; send the other frames again later. A frame that cannot be
+ * sent ends the burst before it; if it is the first frame, the function returns its
+ * error: -EMSGSIZE: its length is not between frame_min and frame_max; -EINVAL: its
+ * flags are not 0. Other errors: -EROFS: the station is a monitor; -ENODEV: the bus is
  * gone, and the station can only be detached.
  */
 int shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n);
 
 /*
  * Sends n frames, and waits until all are taken, for at most timeout_ms; -1: without
- * a limit. Returns the number of frames that were taken. If none was taken because of
- * an error, returns that error, as shmbus_send().
+ * a limit. A signal ends the wait, as that of shmbus_wait(). Returns the number of
+ * frames that were taken. If none was taken because of an error, returns that error:
+ * -EINTR: a signal came; else as shmbus_send(). On lanes two threads that both send so,
+ * and receive only afterwards, can hold each other back: after 5 to 10 ms one of the two
+ * goes on, and the other one's station misses frames (pause_deadlocks, rx_missed).
  */
 int shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n,
 		    int timeout_ms);
@@ -340,8 +377,8 @@ struct shmbus_rx {
 
 /*
  * Receives up to n frames. The frames are whole and final: the library has done
- * what the sender left undone (checksums, TCP segmentation). A room of frame_max
- * bytes is always enough. Returns the number of frames, 0: none now; -ENODEV: the
+ * what the sender left undone (checksums, TCP segmentation). They have at least
+ * frame_min bytes, and a room of frame_max bytes is always enough. Returns the number of frames, 0: none now; -ENODEV: the
  * bus is gone.
  */
 int shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n);
@@ -372,9 +409,9 @@ struct shmbus_view {
 
 /*
  * Shows up to n frames in place, without a copy. Returns the number of frames,
- * 0: none now; -ENODEV: the bus is gone. The frames stay pending until
- * shmbus_release(). The next call of shmbus_peek, _receive, _arm or _wait ends the
- * peek without a release.
+ * which may be less than the number that the bus holds; 0: none now; -ENODEV: the bus
+ * is gone. The frames stay pending until shmbus_release(). The next call of
+ * shmbus_peek, _receive, _arm or _wait ends the peek without a release.
  *
  * A sender that does not wait, or a hostile one, may overwrite the frames while the
  * caller reads them. So read each byte once, into a variable; check the variable
@@ -397,7 +434,7 @@ int shmbus_release(struct shmbus_station *st, unsigned int n);
  * do not change it afterwards. frame is only read, and must not change between the
  * calls: pass a copy, not a frame on the bus. Returns the length of the frame in buf;
  * 0: there are no more frames; -EMSGSIZE: room is too small; -EINVAL: the frame does
- * not match its offload.
+ * not match its offload, or a reserved field of the offload is not 0.
  */
 int shmbus_complete(const void *frame, uint32_t len, const struct shmbus_offload *offload,
 		    uint32_t *done, void *buf, uint32_t room);
@@ -409,27 +446,39 @@ int shmbus_complete(const void *frame, uint32_t len, const struct shmbus_offload
  * when the station should look for frames. It belongs to the library: do not read
  * from it, do not close it.
  *
- *	fd = shmbus_fd(st);
- *	for (;;) {
- *		if (shmbus_arm(st) == 0)
- *			poll(fd and others);
+ *	struct pollfd on = { .fd = shmbus_fd(st), .events = POLLIN };
+ *
+ *	ret = on.fd < 0 ? on.fd : 0;
+ *	while (ret >= 0 && !stop) {
+ *		ret = shmbus_arm(st);
+ *		if (ret >= 0)
+ *			poll(&on, 1, ret == 0 ? 1000 : 0);
  *		shmbus_disarm(st);
- *		while (shmbus_receive(st, ...) > 0)
- *			...
+ *		while (ret >= 0 && (ret = shmbus_receive(st, &rx, 1)) == 1)
+ *			use(rx.data, rx.len < rx.room ? rx.len : rx.room);
  *	}
+ *	if (ret < 0)
+ *		fprintf(stderr, "%s\n", shmbus_error_text());
+ *	shmbus_detach(st);
+ *
+ * stop is set by a signal handler of the program. The loop looks at the bus once a second
+ * even if nothing wakes it. -ENODEV ends the loop: the bus is gone.
  *
  * Errors: -ENOTSUP: the station is a monitor of a bus of lanes, which senders do not
  * see and cannot wake; use shmbus_wait(), or look at intervals. -EMFILE: the user has
  * too many inotify instances (fs.inotify.max_user_instances), or the process too many
- * files; else the error of inotify_init1(2) or inotify_add_watch(2). The first call
- * takes a few milliseconds; later calls cannot fail.
+ * files; else the error of inotify_init1(2), inotify_add_watch(2), epoll_create1(2),
+ * epoll_ctl(2) or timerfd_create(2). The first call takes a few milliseconds; later calls
+ * cannot fail.
  */
 int shmbus_fd(struct shmbus_station *st);
 
 /*
  * Announces that the station goes to sleep. Returns 0: sleep, the next frame wakes the
  * station; 1: there are frames already, do not sleep; else the errors of shmbus_fd(),
- * if that function was not called before.
+ * if that function was not called before. Frames that could not be received after the last
+ * wake-up (the lock of a shmif bus is held) wake the station again after a while, from
+ * 50 us to 10 ms.
  */
 int shmbus_arm(struct shmbus_station *st);
 
@@ -441,6 +490,7 @@ void shmbus_disarm(struct shmbus_station *st);
  * limit. Returns 1: there are frames, though possibly none for this station; 0: the
  * time has passed; -EINTR: a signal came; -ENODEV: the bus is gone; else the errors of
  * shmbus_fd(), except -ENOTSUP: a monitor of lanes looks every millisecond instead.
+ * After a wake-up that led to no frame the next one comes later, as for shmbus_arm().
  */
 int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 
@@ -459,13 +509,14 @@ struct shmbus_stats {
 	uint64_t tx_pauses;      /* bursts cut short by a slow receiver */
 	uint64_t pause_timeouts; /* receivers given up because they did not move */
 	uint64_t pause_dead;     /* receivers given up because they were dead */
-	uint64_t lock_busy;      /* shmif: how often the lock could not be had */
+	uint64_t lock_busy;      /* shmif: how often the lock was not available */
 	uint64_t lock_broken;    /* shmif: how often the lock was broken */
-	uint64_t reserved[4];
+	uint64_t pause_deadlocks; /* receivers given up because they waited for this station */
+	uint64_t reserved[3];
 };
 
 /* Writes the counters of a station. Returns 0; never fails. */
-int shmbus_get_stats(struct shmbus_station *st, struct shmbus_stats *stats);
+int shmbus_get_stats(const struct shmbus_station *st, struct shmbus_stats *stats);
 
 #ifdef __cplusplus
 }

@@ -18,6 +18,12 @@ shmbus_version(void)
 	return SHMBUS_LIB_VERSION;
 }
 
+uint32_t
+shmbus_version_number(void)
+{
+	return SHMBUS_LIB_VERSION_NUMBER;
+}
+
 const char *
 shmbus_error_text(void)
 {

@@ -9,9 +9,9 @@
  * Interfaces between the files of the library. The library exports none of them.
  *
  * A station of the library is a station of the core (base/station) for plain
- * buffers: the bus of either format, the receiving and the sending half of the
- * format that the bus has, and the functions that take frames from the one and
- * give frames to the other.
+ * buffers. It consists of the bus, of the receiving and the sending half for the
+ * format of the bus, and of the functions that copy frames between these halves and
+ * the buffers of the caller.
  */
 
 #include <string.h>
@@ -31,11 +31,11 @@
 
 struct shmbus {
 	struct shmbus_wire wire;
-	/* 1: the bus is gone, for good, whatever becomes of the file. Any thread sets this. */
+	/* 1: the bus is gone for good, even if the file changes back. Any thread sets this. */
 	shmbus_a32 gone;
 };
 
-/* Behind a frame that a peek has shown. */
+/* The position behind a frame that a peek has shown. */
 struct shmbus_lib_shown {
 	struct shmbus_walk walk; /* shmif: walk.off only, in the piece */
 	uint64_t bytes;          /* of all frames shown up to here */
@@ -53,9 +53,11 @@ struct shmbus_lib_unfinished {
 struct shmbus_lib_lanes {
 	struct shmbus_lanes_rx rx;
 	struct shmbus_lanes_tx tx;
+	struct shmbus_pollers pollers;
 	void *rx_memory;
 	void *tx_memory;
-	uint64_t *told; /* [lanes] part of readers[].missed reported in meta */
+	uint64_t *reported; /* [lanes] the part of readers[].missed that meta has reported */
+	uint64_t *round_end; /* [lanes] position, see shmbus_lib_merge.c */
 	struct shmbus_reader *peeked;
 	struct shmbus_lib_unfinished part;
 };
@@ -63,7 +65,7 @@ struct shmbus_lib_lanes {
 struct shmbus_lib_shmif {
 	struct shmbus_shmif_rx rx;
 	struct shmbus_shmif_writer writer;
-	uint64_t told;
+	uint64_t reported; /* the same, of the ring */
 };
 
 /* The receiving side counts what begins with rx, the sending side the others. */
@@ -84,8 +86,14 @@ struct shmbus_station {
 	bool monitor;
 	uint8_t mac[6];
 	uint32_t frame_max;
-	int notify_fd; /* -1: not asked for yet */
-	uint64_t looked_ns; /* when the sending side looked whether the bus is there */
+	/* -1: not open yet. See shmbus_wait.c for these six. */
+	int notify_fd;
+	int timer_fd;
+	int epoll_fd;
+	bool timer_set;
+	bool hinted;   /* the last look found something, and nothing was read since then */
+	uint32_t vain; /* wake-ups in a row that led to nothing */
+	uint64_t looked_ns; /* the last check of the sending side that the bus is there */
 	struct shmbus_lib_counters stats; /* what the core does not count itself */
 	uint8_t *room_in;  /* lanes: the unfinished frame; shmif: the piece that is read */
 	uint8_t *room_out; /* lanes: its next final frame; shmif: the burst that is sent */
@@ -106,7 +114,7 @@ struct shmbus_lib_ops {
 	/* Sends frames whose lengths the caller has checked. */
 	unsigned int (*send)(struct shmbus_station *st, const struct shmbus_tx *frames,
 			     unsigned int n);
-	/* The next three: only for stations that receive. */
+	/* Called only for stations that receive: receive, peek and pending. */
 	unsigned int (*receive)(struct shmbus_station *st, struct shmbus_rx *frames,
 				unsigned int n);
 	unsigned int (*peek)(struct shmbus_station *st, struct shmbus_view *frames,
@@ -114,7 +122,7 @@ struct shmbus_lib_ops {
 	bool (*pending)(struct shmbus_station *st);
 	/* Releases the first n frames of the last peek. Returns false if they were overwritten. */
 	bool (*release)(struct shmbus_station *st, unsigned int n);
-	void (*count)(struct shmbus_station *st, struct shmbus_stats *stats);
+	void (*count)(const struct shmbus_station *st, struct shmbus_stats *stats);
 };
 
 extern const struct shmbus_lib_ops shmbus_lib_lanes_ops;
@@ -157,13 +165,10 @@ int shmbus_lib_no_memory(const char *path);
 
 /*
  * Checks conf, writes it with its defaults into full, and makes the core's wire_conf from
- * it. The format in full is never AUTO: it is the file's. Returns 0 or -EINVAL.
+ * it; the format stays as conf has it. Returns 0 or -EINVAL.
  */
 int shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_conf *full,
 		    struct shmbus_wire_conf *wire_conf);
-
-/* Opens a bus of either format for reading. */
-int shmbus_lib_look(struct shmbus *bus, const char *path);
 
 /*
  * Returns -ENODEV with a text if the bus is known to be gone: the file was truncated, or
@@ -176,6 +181,12 @@ int shmbus_lib_gone_now(struct shmbus *bus);
 
 /* Returns whether the file has another bus by now. Costs a few loads. */
 bool shmbus_lib_lost(struct shmbus *bus);
+
+/* ---- shmbus_complete.c */
+
+/* Does what shmbus_complete() does, and leaves the thread's error text as it is. */
+int shmbus_lib_complete(const void *frame, uint32_t len, const struct shmbus_offload *offload,
+			uint32_t *done, void *buf, uint32_t room);
 
 /* ---- shmbus_send.c */
 
@@ -216,8 +227,9 @@ void shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shm
 
 /* ---- shmbus_lib_lanes.c and shmbus_lib_lanes_receive.c */
 
-/* Announce that the station may sleep; that it sleeps now, or no longer. Ports only. */
+/* Announces that the port may sleep from now on. */
 void shmbus_lib_lanes_will_sleep(struct shmbus_station *st);
+/* Announces that the port sleeps now, or no longer. */
 void shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep);
 
 unsigned int shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
@@ -226,5 +238,10 @@ unsigned int shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view
 				   unsigned int n);
 bool shmbus_lib_lanes_pending(struct shmbus_station *st);
 bool shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n);
+
+/* ---- shmbus_lib_merge.c */
+
+/* Returns the reader that a monitor reads next. NULL: no active lane has a record. */
+struct shmbus_reader *shmbus_lib_merge_next(struct shmbus_station *st);
 
 #endif /* SHMBUS_LIB_H */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "shmbus_lib.h"
+#include "shmbus_printable.h"
 #include "shmbus_shmif_monitor.h"
 
 static void
@@ -38,7 +39,7 @@ shmif_info(const struct shmbus_shmif *bus, struct shmbus_info *info)
 }
 
 int
-shmbus_get_info(struct shmbus *bus, struct shmbus_info *info)
+shmbus_get_info(const struct shmbus *bus, struct shmbus_info *info)
 {
 	const struct shmbus_file *file = shmbus_wire_file(&bus->wire);
 	struct stat st;
@@ -71,7 +72,7 @@ peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
 	uint32_t flags = 0;
 
 	if (slot == bus->wire.slot)
-		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* a process does not see its own lock */
+		flags |= SHMBUS_PEER_SELF | SHMBUS_PEER_ALIVE; /* its own lock is invisible to a process */
 	else if (shmbus_port_alive(&bus->wire.lanes, slot))
 		flags |= SHMBUS_PEER_ALIVE;
 	if (state & SHMBUS_PORT_STARTED)
@@ -128,6 +129,7 @@ describe(const struct shmbus *bus, uint32_t slot, const struct shmbus_peer *peer
 	info->incarnation = peer->incarnation;
 	info->attached_ns = shmbus_load(&shmbus_bus_port(&bus->wire.lanes, slot)->attached_ns);
 	memcpy(info->name, peer->name, sizeof(info->name));
+	shmbus_printable(info->name, "");
 	peer_counts(&bus->wire.lanes, info);
 }
 
@@ -162,7 +164,7 @@ shmif_peer(const struct shmbus *bus, uint32_t id, struct shmbus_peer_info *info)
 }
 
 int
-shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n)
+shmbus_get_peers(const struct shmbus *bus, struct shmbus_peer_info *peers, unsigned int n)
 {
 	const bool lanes = shmbus_lib_is_lanes(bus);
 	const uint32_t slots = lanes ? bus->wire.lanes.geo.ports : SHMBUS_SHMIF_IDS + 1;
@@ -178,7 +180,7 @@ shmbus_get_peers(struct shmbus *bus, struct shmbus_peer_info *peers, unsigned in
 }
 
 int
-shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner)
+shmbus_get_owner(const struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *owner)
 {
 	struct shmbus_peer peer;
 
@@ -190,7 +192,7 @@ shmbus_get_owner(struct shmbus *bus, uint32_t slot, struct shmbus_peer_info *own
 		return shmbus_lib_fail(-EINVAL, "slot=%" PRIu32 ": the bus has slots 0 to "
 				       "%" PRIu32, slot, bus->wire.lanes.geo.ports - 1);
 	if (!shmbus_port_owner(&bus->wire.lanes, slot, &peer))
-		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": it has had no owner yet", slot);
+		return shmbus_lib_fail(-ENOENT, "slot=%" PRIu32 ": the slot has had no owner yet", slot);
 	describe(bus, slot, &peer, owner);
 	return 0;
 }
@@ -245,7 +247,7 @@ all_lanes(struct shmbus_bus *bus, struct shmbus_lane_info *lanes, unsigned int n
 	return (int)found;
 }
 
-/* Describes the ring as a monitor sees it that begins with the oldest frame. */
+/* Describes the ring, as read by a monitor that begins with the oldest frame. */
 static void
 shmif_ring(const struct shmbus_shmif *bus, struct shmbus_lane_info *info)
 {

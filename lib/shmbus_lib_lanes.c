@@ -3,8 +3,8 @@
  */
 
 /*
- * A station on a bus of lanes: it writes one lane and reads all others. This file
- * begins the station, sends and sleeps.
+ * A station on a bus of lanes. A port writes one lane and reads all others. This
+ * file contains the beginning, sending and sleeping.
  */
 
 #include <stdlib.h>
@@ -29,13 +29,14 @@ allocate(struct shmbus_station *st)
 	struct shmbus_lib_lanes *l = &st->lanes;
 	uint8_t *rx, *tx;
 
-	rx = allocate_lines(&l->rx_memory, rx_size + geo->lanes * sizeof(*l->told));
+	rx = allocate_lines(&l->rx_memory, rx_size + 2 * geo->lanes * sizeof(*l->reported));
 	tx = allocate_lines(&l->tx_memory, shmbus_lanes_tx_size(geo));
 	if (rx == NULL || tx == NULL)
 		return shmbus_lib_no_memory(shmbus_lib_path(&st->bus));
 	shmbus_lanes_rx_init(&l->rx, geo, rx);
 	shmbus_lanes_tx_init(&l->tx, geo, tx);
-	l->told = (uint64_t *)(void *)(rx + rx_size);
+	l->reported = (uint64_t *)(void *)(rx + rx_size);
+	l->round_end = l->reported + geo->lanes;
 	return 0;
 }
 
@@ -51,7 +52,7 @@ state_of(const struct shmbus_station *st)
 
 /* Publishes the state of a port that has begun. */
 static void
-tell_state(struct shmbus_station *st)
+publish_state(struct shmbus_station *st)
 {
 	struct shmbus_port port = shmbus_wire_port(&st->bus.wire);
 	uint32_t state = state_of(st) | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
@@ -68,9 +69,12 @@ begin_receiving(struct shmbus_station *st)
 		.slot = st->bus.wire.slot,
 		.n_queues = 1,
 		.oldest = st->flags & SHMBUS_OLDEST,
+		.pollers = st->monitor ? NULL : &st->lanes.pollers,
 	};
 
 	shmbus_lanes_rx_start(&st->bus.wire.lanes, &st->lanes.rx, &conf);
+	/* Until another one does, the thread that made the station is the one that receives. */
+	shmbus_pollers_note(&st->lanes.pollers, 0);
 }
 
 static int
@@ -90,14 +94,14 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 		/* Senders read announced cursors only: announce them before activating. */
 		shmbus_port_set_queues(&port, 1, shmbus_lib_receives(st));
 		shmbus_port_set_state(&port, state_of(st));
-		shmbus_lanes_tx_start(port.bus, &st->lanes.tx, port.slot, 0,
+		shmbus_lanes_tx_start(port.bus, &st->lanes.tx, port.slot, 0, &st->lanes.pollers,
 				      !(st->flags & SHMBUS_NO_PAUSE),
 				      (uint64_t)conf->pause_timeout_ms * 1000 * 1000);
 	}
 	if (shmbus_lib_receives(st))
 		begin_receiving(st);
 	if (!st->monitor)
-		tell_state(st);
+		publish_state(st);
 	return 0;
 }
 
@@ -158,7 +162,7 @@ shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep)
 
 	if (!shmbus_lib_receives(st))
 		return;
-	/* The port that wakes this one may be new: the next receive looks at the roster first. */
+	/* The sender that wakes this port may be new: the next receive reads the roster first. */
 	st->lanes.rx.idle = 0;
 	if (shmbus_status_is_lost(bus))
 		return;
@@ -173,12 +177,12 @@ shmbus_lib_lanes_will_sleep(struct shmbus_station *st)
 {
 	if (shmbus_status_is_lost(&st->bus.wire.lanes))
 		return;
-	tell_state(st);
+	publish_state(st);
 	shmbus_wake_tell(&st->bus.wire.lanes, true);
 }
 
 static void
-count(struct shmbus_station *st, struct shmbus_stats *stats)
+count(const struct shmbus_station *st, struct shmbus_stats *stats)
 {
 	struct shmbus_lanes_rx_counts rx = { .missed = 0 };
 	struct shmbus_lanes_tx_counts tx = { .pauses = 0 };
@@ -191,6 +195,7 @@ count(struct shmbus_station *st, struct shmbus_stats *stats)
 	stats->tx_pauses = tx.pauses;
 	stats->pause_timeouts = tx.timeouts;
 	stats->pause_dead = tx.dead;
+	stats->pause_deadlocks = tx.deadlocks;
 }
 
 const struct shmbus_lib_ops shmbus_lib_lanes_ops = {

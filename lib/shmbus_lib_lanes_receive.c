@@ -3,44 +3,49 @@
  */
 
 /*
- * Receiving on lanes, one record at a time: frames are copied, or shown where
- * they lie, and count if the record is still whole afterwards.
+ * Receiving on lanes, one record at a time. Frames are copied, or shown in place.
+ * They count only if the record is still whole afterwards.
  *
  * A port reads the lanes by turns, a monitor in the order in which the senders
- * sent.
+ * sent (shmbus_lib_merge.c).
  *
- * A frame that its sender has not finished is copied to room_in, where nobody
- * can change it, and its record is let go. The final frames are made from
- * there, one at a time, in room_out. While there are any, nothing is read.
+ * A frame that its sender has not finished is copied to room_in, where no other
+ * process can change it, and its record is released. The final frames are made
+ * from this copy in room_out, one at a time. The next record is read after the
+ * last of them.
  */
 
 #include "shmbus_lib.h"
 
-/* Records that may yield nothing in one call: a hostile writer cannot keep a station busy. */
+/* Limit of records without a frame in one call: a hostile writer cannot keep a station busy. */
 #define TRIES 64
 
 /* ---- which lane is next */
 
-/* Returns the reader of the lane to read next. NULL: no active lane has a record. */
+/* Returns the reader of the next lane that has a record, by turns. NULL: no active lane has one. */
 static struct shmbus_reader *
-find(struct shmbus_station *st)
+take_turn(struct shmbus_station *st)
 {
 	struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lanes_rx *rx = &st->lanes.rx;
-	struct shmbus_reader *best = NULL;
 	struct shmbus_reader *r;
 	uint32_t i;
 
-	for (i = 0; i < rx->n_active && (best == NULL || st->monitor); i++) {
+	for (i = 0; i < rx->n_active; i++) {
 		r = shmbus_lanes_rx_reader(bus, rx, shmbus_lanes_rx_turn(rx));
-		if (r != NULL && shmbus_reader_peek(bus, r) != 0 &&
-		    (best == NULL || r->tstamp_ns < best->tstamp_ns))
-			best = r;
+		if (r != NULL && shmbus_reader_peek(bus, r) != 0)
+			return r;
 	}
-	return best;
+	return NULL;
 }
 
-/* Returns the same. Reads the roster first when that is due, or when no lane has a record. */
+static struct shmbus_reader *
+find(struct shmbus_station *st)
+{
+	return st->monitor ? shmbus_lib_merge_next(st) : take_turn(st);
+}
+
+/* As find(). Reads the roster first when that is due, or when no lane has a record. */
 static struct shmbus_reader *
 next_reader(struct shmbus_station *st)
 {
@@ -51,7 +56,7 @@ next_reader(struct shmbus_station *st)
 		r = find(st);
 	if (r == NULL) {
 		rx->idle = 0;
-		/* Another bus is in the file: its frames are for others; write nothing to it. */
+		/* If the file has another bus, this station is not on it: write nothing there. */
 		if (shmbus_lib_lost(&st->bus))
 			return NULL;
 		shmbus_lanes_rx_attend(&st->bus.wire.lanes, rx);
@@ -82,10 +87,10 @@ static uint64_t
 newly_missed(struct shmbus_station *st, const struct shmbus_reader *r)
 {
 	const uint64_t missed = shmbus_counted(&r->missed);
-	const uint64_t told = st->lanes.told[r->lane];
+	const uint64_t reported = st->lanes.reported[r->lane];
 
-	st->lanes.told[r->lane] = missed;
-	return missed - told;
+	st->lanes.reported[r->lane] = missed;
+	return missed - reported;
 }
 
 static struct shmbus_offload
@@ -122,8 +127,8 @@ next_frame(const struct shmbus_station *st, const struct shmbus_reader *r, struc
  * meanwhile. corrupt: the record is invalid behind the walk.
  */
 static bool
-let_go(struct shmbus_station *st, struct shmbus_reader *r, const struct shmbus_walk *walk,
-       uint64_t filtered, bool corrupt)
+commit_frames(struct shmbus_station *st, struct shmbus_reader *r, const struct shmbus_walk *walk,
+	      uint64_t filtered, bool corrupt)
 {
 	const struct shmbus_bus *bus = &st->bus.wire.lanes;
 
@@ -138,7 +143,7 @@ let_go(struct shmbus_station *st, struct shmbus_reader *r, const struct shmbus_w
 
 /* ---- frames to be finished */
 
-/* False: the station does not want the frame. */
+/* Copies an unfinished frame to room_in. Returns false if the station's filter rejects it. */
 static bool
 copy_unfinished(struct shmbus_station *st, const uint8_t *frame, uint32_t len,
 		const struct shmbus_request *req, const struct shmbus_meta *meta)
@@ -166,8 +171,8 @@ has_final(struct shmbus_station *st)
 		return true;
 	if (part->len == 0)
 		return false;
-	ret = shmbus_complete(st->room_in, part->len, &part->offload, &part->done, st->room_out,
-			      SHMBUS_LIB_ROOM);
+	ret = shmbus_lib_complete(st->room_in, part->len, &part->offload, &part->done,
+				  st->room_out, SHMBUS_LIB_ROOM);
 	if (ret < 0)
 		shmbus_count(&st->stats.rx_corrupt, 1);
 	if (ret <= 0)
@@ -177,7 +182,7 @@ has_final(struct shmbus_station *st)
 	return part->final_len != 0;
 }
 
-/* The final frame was delivered. */
+/* Drops the final frame after its delivery. */
 static void
 drop_final(struct shmbus_station *st)
 {
@@ -201,12 +206,12 @@ receive_final(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int 
 
 /* ---- receive */
 
-/* Frames of one record, copied but not known to be whole. */
+/* Frames of one record that are copied, but may have been overwritten meanwhile. */
 struct take {
 	unsigned int n;
 	uint64_t filtered;
-	bool unfinished; /* the one frame is in room_in */
-	bool corrupt;    /* what comes next makes no sense */
+	bool unfinished; /* there is one frame, and it is in room_in */
+	bool corrupt;    /* the rest of the record is invalid */
 };
 
 static void
@@ -238,7 +243,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 			wanted = copy_unfinished(st, frame, len, &req, &meta);
 			take->unfinished = wanted;
 		} else {
-			/* It comes alone: the frames before it are delivered first. */
+			/* An unfinished frame is taken alone, after the frames before it. */
 			*walk = before;
 			return;
 		}
@@ -246,7 +251,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 	}
 }
 
-/* Frames of one record. Returns how many; instead of any there may be an unfinished one. */
+/* Receives frames of one record. Returns their number, 0 for an unfinished frame in room_in. */
 static unsigned int
 receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus_rx *frames,
 	       unsigned int n)
@@ -258,7 +263,7 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 
 	shmbus_reader_walk(&st->bus.wire.lanes, r, &walk);
 	take_frames(st, r, &walk, frames, n, &take);
-	whole = let_go(st, r, &walk, take.filtered, take.corrupt);
+	whole = commit_frames(st, r, &walk, take.filtered, take.corrupt);
 	if (!whole || !take.unfinished)
 		part->len = 0;
 	if (!whole)
@@ -292,7 +297,7 @@ shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames, un
 
 /* ---- peek */
 
-/* Up to n frames of the record. *walk: behind the last one that was looked at. */
+/* Shows up to n frames of the record. Moves *walk behind the last frame that was read. */
 static unsigned int
 show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	    struct shmbus_view *frames, unsigned int n, bool *corrupt)
@@ -365,7 +370,7 @@ shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames, uns
 		if (found != 0)
 			return found;
 		/* The filter rejects all frames of the record: release it at once. */
-		let_go(st, r, &walk, walk.next - r->next, corrupt);
+		commit_frames(st, r, &walk, walk.next - r->next, corrupt);
 	}
 	return 0;
 }
@@ -380,7 +385,7 @@ shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n)
 		drop_final(st);
 		return true;
 	}
-	if (!let_go(st, r, walk, walk->next - r->next - n, false))
+	if (!commit_frames(st, r, walk, walk->next - r->next - n, false))
 		return false;
 	newly_missed(st, r);
 	return true;

@@ -3,8 +3,8 @@
  */
 
 /*
- * A station on a bus of NetBSD's. Frames are read and written through memory of
- * the station, so no other process can change the frames that a peek shows.
+ * A station on a bus in NetBSD's format. Frames are read and written through memory
+ * of the station, so no other process can change the frames that a peek shows.
  */
 
 #include "shmbus_clock.h"
@@ -37,7 +37,7 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 
 /* ---- send */
 
-/* Puts as many frames as a burst takes into the writer's memory. Returns their number. */
+/* Copies frames to the writer's memory until the burst is full. Returns their number. */
 static unsigned int
 fill(struct shmbus_station *st, uint64_t now, const struct shmbus_tx *frames, unsigned int n,
      uint64_t *bytes)
@@ -99,10 +99,10 @@ static uint64_t
 newly_missed(struct shmbus_lib_shmif *s)
 {
 	const uint64_t missed = shmbus_counted(&s->rx.reader.missed);
-	const uint64_t told = s->told;
+	const uint64_t reported = s->reported;
 
-	s->told = missed;
-	return missed - told;
+	s->reported = missed;
+	return missed - reported;
 }
 
 /* Returns whether the piece has a frame. If not, checks whether the bus is gone. */
@@ -207,7 +207,7 @@ count_lock(const struct shmbus_shmif_lock_wait *w, struct shmbus_stats *stats)
 }
 
 static void
-count(struct shmbus_station *st, struct shmbus_stats *stats)
+count(const struct shmbus_station *st, struct shmbus_stats *stats)
 {
 	const struct shmbus_shmif_reader *r = &st->shmif.rx.reader;
 

@@ -18,7 +18,7 @@
 #define PAUSE_TIMEOUT_MS 1000
 #define LOCK_BREAK_MS 5000
 
-#define FLAGS 0x3ffu
+#define FLAGS 0x7ffu
 
 /* Linux has no more. */
 #define NUMA_NODES 1024u
@@ -27,10 +27,10 @@ static_assert((int)SHMBUS_FORMAT_AUTO == SHMBUS_WIRE_AUTO, "formats");
 static_assert((int)SHMBUS_FORMAT_LANES == SHMBUS_WIRE_LANES, "formats");
 static_assert((int)SHMBUS_FORMAT_SHMIF == SHMBUS_WIRE_SHMIF, "formats");
 
-/* ---- is the bus still there? */
+/* ---- a bus that is gone */
 
 static int
-tell_gone(const struct shmbus *bus)
+report_gone(const struct shmbus *bus)
 {
 	struct shmbus_error why;
 
@@ -43,7 +43,7 @@ tell_gone(const struct shmbus *bus)
 int
 shmbus_lib_gone(const struct shmbus *bus)
 {
-	return shmbus_load(&bus->gone) || shmbus_wire_is_struck(&bus->wire) ? tell_gone(bus) : 0;
+	return shmbus_load(&bus->gone) || shmbus_wire_is_struck(&bus->wire) ? report_gone(bus) : 0;
 }
 
 int
@@ -68,15 +68,40 @@ shmbus_lib_lost(struct shmbus *bus)
 
 /* ---- configuration */
 
+/* Checks that a reserved field is 0. */
+static int
+check_reserved(const char *path, const char *name, const void *field, size_t size)
+{
+	const uint8_t *bytes = field;
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (bytes[i] != 0)
+			return shmbus_lib_fail(-EINVAL, "path=%s: conf.%s is not 0; set the whole "
+					       "conf to 0 before its fields", path, name);
+	return 0;
+}
+
+static int
+check_all_reserved(const char *path, const struct shmbus_conf *conf)
+{
+	int ret;
+
+	ret = check_reserved(path, "reserved0", conf->reserved0, sizeof(conf->reserved0));
+	if (ret == 0)
+		ret = check_reserved(path, "reserved1", &conf->reserved1, sizeof(conf->reserved1));
+	if (ret == 0)
+		ret = check_reserved(path, "reserved", conf->reserved, sizeof(conf->reserved));
+	return ret;
+}
+
 static int
 check_conf(const char *path, const struct shmbus_conf *conf)
 {
-	unsigned int i;
+	const int ret = check_all_reserved(path, conf);
 
-	for (i = 0; i < sizeof(conf->reserved) / sizeof(conf->reserved[0]); i++)
-		if (conf->reserved[i] != 0 || conf->reserved1 != 0)
-			return shmbus_lib_fail(-EINVAL, "path=%s: conf.reserved is not 0; "
-					       "set all of it to 0", path);
+	if (ret != 0)
+		return ret;
 	if (conf->flags & ~FLAGS)
 		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: the bits 0x%x are unknown",
 				       path, conf->flags, conf->flags & ~FLAGS);
@@ -154,9 +179,11 @@ make_wire_conf(struct shmbus_wire_conf *wire_conf, const char *path, const struc
 		.format = (enum shmbus_wire_format)conf->format,
 		.port = { .numa_node = (int)conf->numa - 1 },
 	};
+	if (conf->flags & SHMBUS_NO_GUARD)
+		wire_conf->bus.want |= SHMBUS_FILE_UNGUARDED;
 	memcpy(port->mac, conf->mac, sizeof(port->mac));
 	memcpy(port->name, conf->name, strnlen(conf->name, sizeof(port->name) - 1));
-	if (conf->format == SHMBUS_FORMAT_SHMIF)
+	if (conf->format != SHMBUS_FORMAT_LANES)
 		random_bytes(&wire_conf->sender, sizeof(wire_conf->sender));
 }
 
@@ -174,11 +201,11 @@ shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_
 	ret = check_conf(path, full);
 	if (ret != 0)
 		return ret;
-	full->format = shmbus_wire_find_format(path, (enum shmbus_wire_format)full->format);
-	if (full->format == SHMBUS_FORMAT_SHMIF &&
-	    (full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0))
-		return shmbus_lib_fail(-EINVAL, "path=%s: ports, queues, lane_size and numa are nothing "
-				       "that a shmif bus has; leave them out", path);
+	/* The open finds the format by itself, as the file may be replaced meanwhile. */
+	if ((full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0) &&
+	    shmbus_wire_find_format(path, (enum shmbus_wire_format)full->format) == SHMBUS_WIRE_SHMIF)
+		return shmbus_lib_fail(-EINVAL, "path=%s: a shmif bus has no ports, queues, lane_size "
+				       "or numa; leave them out", path);
 	put_defaults(full);
 	make_wire_conf(wire_conf, path, full);
 	return 0;
@@ -231,12 +258,12 @@ remove_unused(const struct shmbus_wire *wire, const char *path)
 }
 
 int
-shmbus_remove(const char *path)
+shmbus_remove(const char *path, const struct shmbus_conf *conf)
 {
 	struct shmbus *bus;
 	int ret;
 
-	ret = shmbus_open(&bus, path);
+	ret = shmbus_open(&bus, path, conf);
 	if (ret != 0)
 		return ret;
 	/* The lock is shared, but attaching and leaving need it exclusively. */
@@ -252,22 +279,24 @@ shmbus_remove(const char *path)
 }
 
 int
-shmbus_lib_look(struct shmbus *bus, const char *path)
+shmbus_open(struct shmbus **bus, const char *path, const struct shmbus_conf *conf)
 {
-	const struct shmbus_wire_conf conf = { .bus = { .path = path } };
-
-	return shmbus_wire_look(&bus->wire, &conf, shmbus_lib_error());
-}
-
-int
-shmbus_open(struct shmbus **bus, const char *path)
-{
+	struct shmbus_wire_conf wire_conf;
+	struct shmbus_conf full;
 	int ret;
 
+	*bus = NULL;
+	ret = shmbus_lib_conf(path, conf, &full, &wire_conf);
+	if (ret != 0)
+		return ret;
+	if (full.flags & ~(SHMBUS_EXISTING | SHMBUS_NO_GUARD))
+		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: without a station only "
+				       "SHMBUS_EXISTING and SHMBUS_NO_GUARD are accepted", path,
+				       full.flags);
 	*bus = calloc(1, sizeof(**bus));
 	if (*bus == NULL)
 		return shmbus_lib_no_memory(path);
-	ret = shmbus_lib_look(*bus, path);
+	ret = shmbus_wire_look(&(*bus)->wire, &wire_conf, shmbus_lib_error());
 	if (ret != 0) {
 		free(*bus);
 		*bus = NULL;

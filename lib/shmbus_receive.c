@@ -67,9 +67,24 @@ shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shmbus_v
 	st->shown[i].bytes = view->len + (i != 0 ? st->shown[i - 1].bytes : 0);
 }
 
+/*
+ * Notes that receive or peek has got this number of frames, and that the filter had rejected
+ * this number before. Counts the wake-up as vain if it has led to nothing (shmbus_wait.c).
+ */
+static void
+note_read(struct shmbus_station *st, unsigned int got, uint64_t filtered)
+{
+	if (got != 0 || shmbus_counted(&st->stats.rx_filtered) != filtered)
+		st->vain = 0;
+	else if (st->hinted && st->vain != UINT32_MAX)
+		st->vain++;
+	st->hinted = false;
+}
+
 int
 shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 {
+	const uint64_t filtered = shmbus_counted(&st->stats.rx_filtered);
 	unsigned int got = 0;
 	uint64_t bytes = 0;
 	uint64_t truncated = 0;
@@ -80,6 +95,8 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 		n = INT_MAX;
 	if (shmbus_lib_receives(st))
 		got = st->ops->receive(st, frames, n);
+	if (n != 0)
+		note_read(st, got, filtered);
 	if (got == 0)
 		return shmbus_lib_gone(&st->bus);
 	for (i = 0; i < got; i++) {
@@ -95,11 +112,14 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 int
 shmbus_peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int n)
 {
+	const uint64_t filtered = shmbus_counted(&st->stats.rx_filtered);
+
 	st->peeked = 0;
 	if (n == 0)
 		return 0;
 	if (shmbus_lib_receives(st))
 		st->peeked = st->ops->peek(st, frames, shmbus_lib_min(n, SHMBUS_PEEK_MAX));
+	note_read(st, st->peeked, filtered);
 	return st->peeked != 0 ? (int)st->peeked : shmbus_lib_gone(&st->bus);
 }
 

@@ -32,7 +32,22 @@ shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns)
 static bool
 is_legal(const struct shmbus_station *st, const struct shmbus_tx *frame)
 {
-	return frame->len >= SHMBUS_SHMIF_FRAME_MIN && frame->len <= st->frame_max;
+	return frame->len >= SHMBUS_FRAME_MIN && frame->len <= st->frame_max &&
+	       frame->flags == 0;
+}
+
+/* Writes the reason why a frame is not legal. Returns its error. */
+static int
+refuse(const struct shmbus_station *st, const struct shmbus_tx *frame)
+{
+	if (frame->flags != 0)
+		return shmbus_lib_fail(-EINVAL, "path=%s: the flags of a frame are 0x%" PRIx32
+				       "; no flag is known, so they must be 0",
+				       shmbus_lib_path(&st->bus), frame->flags);
+	return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
+			       " bytes; from %u to %" PRIu32 " are possible",
+			       shmbus_lib_path(&st->bus), frame->len,
+			       SHMBUS_FRAME_MIN, st->frame_max);
 }
 
 int
@@ -49,14 +64,18 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	for (legal = 0; legal < n && is_legal(st, &frames[legal]); legal++)
 		;
 	if (legal == 0 && n != 0)
-		return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
-				       " bytes; from %u to %" PRIu32 " are possible",
-				       shmbus_lib_path(&st->bus), frames[0].len,
-				       SHMBUS_SHMIF_FRAME_MIN, st->frame_max);
+		return refuse(st, &frames[0]);
 	sent = st->ops->send(st, frames, legal);
 	/* Frames that were written to a lost bus reach nobody: they were not sent. */
 	ret = shmbus_lib_gone(&st->bus);
 	return ret != 0 ? ret : (int)sent;
+}
+
+static int
+interrupted(const struct shmbus_station *st)
+{
+	return shmbus_lib_fail(-EINTR, "path=%s: a signal interrupted the wait for room on the bus",
+			       shmbus_lib_path(&st->bus));
 }
 
 int
@@ -82,6 +101,7 @@ shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsig
 		if (timeout_ms >= 0 &&
 		    shmbus_clock_mono_ns() - begin >= (uint64_t)timeout_ms * 1000 * 1000)
 			return (int)sent;
-		nanosleep(&nap, NULL);
+		if (nanosleep(&nap, NULL) != 0)
+			return sent != 0 ? (int)sent : interrupted(st);
 	}
 }

@@ -16,6 +16,10 @@ free_station(struct shmbus_station *st)
 {
 	if (st->notify_fd >= 0)
 		close(st->notify_fd);
+	if (st->epoll_fd >= 0) {
+		close(st->epoll_fd);
+		close(st->timer_fd);
+	}
 	free(st->lanes.rx_memory);
 	free(st->lanes.tx_memory);
 	free(st->room_in);
@@ -37,6 +41,8 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 	st->flags = conf->flags;
 	st->monitor = monitor;
 	st->notify_fd = -1;
+	st->timer_fd = -1;
+	st->epoll_fd = -1;
 	memcpy(st->mac, conf->mac, sizeof(st->mac));
 	st->room_in = malloc(SHMBUS_LIB_ROOM);
 	st->room_out = malloc(SHMBUS_LIB_ROOM);
@@ -44,6 +50,20 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 		return st;
 	free_station(st);
 	return NULL;
+}
+
+static int
+check_flags(const char *path, uint32_t flags, bool monitor)
+{
+	if (!monitor && (flags & SHMBUS_OLDEST))
+		return shmbus_lib_fail(-EINVAL,
+			"path=%s: SHMBUS_OLDEST is for monitors; leave it out for a port", path);
+	if (monitor &&
+	    (flags & ~(SHMBUS_FILTER | SHMBUS_OLDEST | SHMBUS_EXISTING | SHMBUS_NO_GUARD)))
+		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: a monitor accepts only "
+				       "SHMBUS_FILTER, SHMBUS_OLDEST, SHMBUS_EXISTING and "
+				       "SHMBUS_NO_GUARD", path, flags);
+	return 0;
 }
 
 /* Joins the bus, or begins to monitor it. The bus is open. */
@@ -56,8 +76,9 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 	return st->ops->begin(st, conf, wire_conf);
 }
 
-int
-shmbus_attach(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
+static int
+open_station(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf,
+	     bool monitor)
 {
 	struct shmbus_wire_conf wire_conf;
 	struct shmbus_station *st;
@@ -66,50 +87,15 @@ shmbus_attach(struct shmbus_station **station, const char *path, const struct sh
 
 	*station = NULL;
 	ret = shmbus_lib_conf(path, conf, &full, &wire_conf);
+	if (ret == 0)
+		ret = check_flags(path, full.flags, monitor);
 	if (ret != 0)
 		return ret;
-	if (full.flags & SHMBUS_OLDEST)
-		return shmbus_lib_fail(-EINVAL,
-			"path=%s: SHMBUS_OLDEST is for monitors; leave it out for a port", path);
-	st = new_station(&full, false);
+	st = new_station(&full, monitor);
 	if (st == NULL)
 		return shmbus_lib_no_memory(path);
-	ret = shmbus_wire_open(&st->bus.wire, &wire_conf, shmbus_lib_error());
-	if (ret != 0)
-		goto err_free;
-	ret = begin(st, &full, &wire_conf);
-	if (ret != 0)
-		goto err_undo;
-	*station = st;
-	return 0;
-
-err_undo:
-	/* Restores the file, as far as no other process can have found the bus yet. */
-	shmbus_wire_undo(&st->bus.wire);
-err_free:
-	free_station(st);
-	return ret;
-}
-
-int
-shmbus_monitor(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
-{
-	struct shmbus_wire_conf wire_conf;
-	struct shmbus_station *st;
-	struct shmbus_conf full;
-	int ret;
-
-	*station = NULL;
-	ret = shmbus_lib_conf(path, conf, &full, &wire_conf);
-	if (ret != 0)
-		return ret;
-	if (full.flags & ~(SHMBUS_FILTER | SHMBUS_OLDEST | SHMBUS_EXISTING))
-		return shmbus_lib_fail(-EINVAL, "path=%s: conf.flags=0x%x: a monitor accepts only "
-				       "SHMBUS_FILTER, SHMBUS_OLDEST and SHMBUS_EXISTING", path, full.flags);
-	st = new_station(&full, true);
-	if (st == NULL)
-		return shmbus_lib_no_memory(path);
-	ret = shmbus_lib_look(&st->bus, path);
+	ret = monitor ? shmbus_wire_look(&st->bus.wire, &wire_conf, shmbus_lib_error()) :
+			shmbus_wire_open(&st->bus.wire, &wire_conf, shmbus_lib_error());
 	if (ret != 0)
 		goto err_free;
 	ret = begin(st, &full, &wire_conf);
@@ -119,10 +105,25 @@ shmbus_monitor(struct shmbus_station **station, const char *path, const struct s
 	return 0;
 
 err_close:
-	shmbus_wire_close(&st->bus.wire);
+	if (monitor)
+		shmbus_wire_close(&st->bus.wire);
+	else /* restores the file, as far as no other process can have found the bus yet */
+		shmbus_wire_undo(&st->bus.wire);
 err_free:
 	free_station(st);
 	return ret;
+}
+
+int
+shmbus_attach(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
+{
+	return open_station(station, path, conf, false);
+}
+
+int
+shmbus_monitor(struct shmbus_station **station, const char *path, const struct shmbus_conf *conf)
+{
+	return open_station(station, path, conf, true);
 }
 
 void
@@ -150,7 +151,7 @@ shmbus_station_bus(struct shmbus_station *st)
 }
 
 int
-shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self)
+shmbus_get_self(const struct shmbus_station *st, struct shmbus_self *self)
 {
 	memset(self, 0, sizeof(*self));
 	if (shmbus_wire_is_new(&st->bus.wire))
@@ -161,7 +162,7 @@ shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self)
 		self->flags |= SHMBUS_SELF_MONITOR;
 	self->slot = st->bus.wire.slot;
 	self->frame_max = st->frame_max;
-	self->frame_min = SHMBUS_SHMIF_FRAME_MIN;
+	self->frame_min = SHMBUS_FRAME_MIN;
 	if (!shmbus_lib_is_lanes(&st->bus))
 		self->sender = st->bus.wire.shmif.sender;
 	memcpy(self->mac, st->mac, sizeof(self->mac));
@@ -169,7 +170,7 @@ shmbus_get_self(struct shmbus_station *st, struct shmbus_self *self)
 }
 
 int
-shmbus_get_stats(struct shmbus_station *st, struct shmbus_stats *stats)
+shmbus_get_stats(const struct shmbus_station *st, struct shmbus_stats *stats)
 {
 	*stats = (struct shmbus_stats){
 		.rx_frames = shmbus_counted(&st->stats.rx_frames),

@@ -68,23 +68,42 @@ def look_on(bus):
             raise ProcessError("shmbus %s: exit status %d" % (command[0], done.returncode))
 
 
+def lost_frames(lost, xstats, pause_timeout_ms):
+    """Why frames are missing, and what to set."""
+    if xstats.get("tx_pause_timeouts", 0) == 0:
+        return "%d frames are missing, though the sender waited for the receiver each time." % lost
+    return ("%d frames were missed: the receiver did not move for over pause_timeout_ms (%d ms), because other "
+            "programs had its CPU, and the sender went on without it. scripts/demo --pause-timeout-ms %d waits "
+            "longer; for ports of your own that is the device argument pause_timeout_ms=%d of the sender."
+            % (lost, pause_timeout_ms, 10 * pause_timeout_ms, 10 * pause_timeout_ms))
+
+
 def main():
     parser = argparse.ArgumentParser(prog="scripts/demo")
     parser.add_argument("--seconds", type=int, default=10, help="how long (default: %(default)s)")
     parser.add_argument("--size", type=int, default=64,
                         help="frame length in bytes without FCS (default: %(default)s)")
+    parser.add_argument("--pause-timeout-ms", type=int, default=1000, metavar="MS",
+                        help="how long the sender waits for a receiver that does not move "
+                        "(default: %(default)s)")
     args = parser.parse_args()
     cpus = eal.allowed_cpus()
     mem, mem_text = memory()
     bus = os.path.join(bus_folder(), "shmbus-demo-%d" % os.getpid())
-    common = {"vdevs": ["net_shmbus0,path=" + bus], "shmbus": True, "memory": mem}
+    common = {"shmbus": True, "memory": mem}
+    receiver_dev = "net_shmbus_rx,path=" + bus
+    sender_dev = "net_shmbus_tx,path=" + bus
+    if args.pause_timeout_ms != 1000:
+        sender_dev += ",pause_timeout_ms=%d" % args.pause_timeout_ms
 
     say("Two stock dpdk-testpmd processes, %s, one file as their wire: %s" % (mem_text, bus))
-    say("  sender    txonly, core %d:  --vdev=net_shmbus0,path=%s" % (cpus[0], bus))
-    say("  receiver  rxonly, core %d:  --vdev=net_shmbus0,path=%s" % (cpus[-1], bus))
+    say("  sender    txonly, core %d:  --vdev=%s" % (cpus[0], sender_dev))
+    say("  receiver  rxonly, core %d:  --vdev=%s" % (cpus[-1], receiver_dev))
     try:
-        with Testpmd(lcores=eal.core_map(cpus[-1]), name="receiver", **common) as receiver, \
-                Testpmd(lcores=eal.core_map(cpus[0]), name="sender", **common) as sender:
+        with Testpmd(lcores=eal.core_map(cpus[-1]), name="receiver", vdevs=[receiver_dev],
+                     **common) as receiver, \
+                Testpmd(lcores=eal.core_map(cpus[0]), name="sender", vdevs=[sender_dev],
+                        **common) as sender:
             receiver.set_fwd("rxonly")
             sender.set_fwd("txonly")
             sender.set_txpkts(args.size)
@@ -96,6 +115,7 @@ def main():
             sender.stop_fwd()
             received = receiver.wait_stable()["rx_packets"]
             sent = sender.port_stats()["tx_packets"]
+            xstats = sender.port_xstats()
     except ProcessError as error:
         sys.exit("scripts/demo: %s" % error)
     finally:
@@ -105,6 +125,8 @@ def main():
     say("Every frame was copied into the file by one process and out of it by the other.")
     say("%d B: sent %d, received %d, lost %d, %.1f Mpps"
         % (args.size, sent, received, sent - received, rate / 1e6))
+    if sent != received:
+        say(lost_frames(sent - received, xstats, args.pause_timeout_ms))
     sys.exit(0 if received > 0 else 1)
 
 

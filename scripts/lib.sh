@@ -13,6 +13,8 @@
 #   shmbus_cache          the folder of what all build folders share
 #   missing_packages      print those of the packages that are not installed
 #   install_packages      install the packages that are missing, or say how
+#   begin_steps, step     say the steps of a long job, and keep the output of programs in a log
+#   compiler_called       print the name of a compiler that is the same for all of its names
 #   say, die              a line to stderr; die also ends the script
 
 # a Python or a meson of the user's own (pyenv, pip) must not stand before the system's, which
@@ -38,6 +40,50 @@ die()
 {
 	say "$*"
 	exit 1
+}
+
+# begin_steps TOTAL LOG: from here on the output of all programs goes to the log. The terminal gets
+# the steps; if the script fails, it gets the step, the end of the log, and its name.
+begin_steps()
+{
+	steps_total=$1
+	steps_log=$2
+	steps_done=0
+	: >"$steps_log"
+	exec 3>&1 4>&2 >>"$steps_log" 2>&1
+	trap 'steps_end $?' EXIT
+}
+
+# step TEXT [SECONDS]: the next step begins. Says nothing without begin_steps.
+step()
+{
+	[ -n "${steps_total:-}" ] || return 0
+	steps_done=$((steps_done + 1))
+	steps_text=$1
+	printf '%d of %d: %s%s\n' "$steps_done" "$steps_total" "$1" "${2:+, about $2 s}" >&3
+	printf '==== %s\n' "$1"
+}
+
+steps_end()
+{
+	[ "$1" -ne 0 ] || return 0
+	{
+		printf '%s: step %d failed (%s). The end of its output:\n' \
+			"${0##*/}" "$steps_done" "$steps_text"
+		tail -n 15 -- "$steps_log" | sed 's/^/    /'
+		printf '%s: all output is in %s\n' "${0##*/}" "$steps_log"
+	} >&4
+}
+
+# Prints the words of $CC as scripts/setup compares them: cc and gcc are one compiler if the
+# first is a link to the second, and ccache makes no other compiler of it.
+compiler_called()
+{
+	local words path
+	read -ra words <<<"$1"
+	[ "${words[0]##*/}" != ccache ] || [ ${#words[@]} -eq 1 ] || words=("${words[@]:1}")
+	path=$(command -v -- "${words[0]}") && path=$(realpath -e -- "$path") || path=${words[0]}
+	printf '%s\n' "${path##*/}${words[1]:+ ${words[*]:1}}"
 }
 
 # EAL loads no plugin when the file or any folder above it is writable for everybody (/tmp).
@@ -120,22 +166,30 @@ missing_packages()
 	done
 }
 
+# Ends the script with the command that installs the packages, unless it runs as root.
+need_root_for()
+{
+	[ "$(id -u)" != 0 ] || return 0
+	say "packages are missing; install them with"
+	printf '\n    sudo apt-get update\n    sudo DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends %s\n\n' \
+		"$*" >&2
+	exit 1
+}
+
 # Install the packages that are missing, or say how.
 install_packages()
 {
 	local -a missing
 	mapfile -t missing < <(missing_packages "$@")
 	[ ${#missing[@]} -gt 0 ] || return 0
-	if [ "$(id -u)" != 0 ]; then
-		say "packages are missing; install them with"
-		printf '\n    sudo apt-get update && sudo apt-get install -y %s\n\n' "${missing[*]}" >&2
-		exit 1
-	fi
+	need_root_for "${missing[@]}"
 	say "installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -q update >&2 || say "apt-get update failed; trying with the lists that are there"
+	# a changed file of configuration stays as it is: nobody is asked
 	apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=300 \
-		install "${missing[@]}" >&2 || die "apt-get could not install ${missing[*]}"
+		-o DPkg::Options::=--force-confdef -o DPkg::Options::=--force-confold \
+		install "${missing[@]}" >&2 </dev/null || die "apt-get could not install ${missing[*]}"
 }
 
 has_driver_headers()

@@ -17,6 +17,7 @@ sys.path[:0] = [os.path.join(HERE, "lib"), os.path.join(HERE, "integration")]
 sys.dont_write_bytecode = True
 
 import eal  # noqa: E402
+import rounds  # noqa: E402
 from busfile import Bus  # noqa: E402
 from process import clock  # noqa: E402
 
@@ -31,6 +32,7 @@ def _terminated(_signum, _frame):
 def pytest_configure(config):
     """Mounts and hugepages are given back also when somebody's patience ends."""
     config.addinivalue_line("markers", "long: a test to begin with where several run at a time")
+    config.addinivalue_line("markers", "only_in_full: only with SHMBUS_LONG=1, see rounds.py")
     signal.signal(signal.SIGTERM, _terminated)
 
 
@@ -52,11 +54,17 @@ def pytest_runtest_call(item):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Several tests may run at a time, with pytest-xdist (-n 2 --dist loadgroup).
+    """Leave out what runs in full only, and put the tests in order.
+
+    Several tests may run at a time, with pytest-xdist (-n 3 --dist loadgroup).
 
     Those that want hugepages follow each other: two of them would want twice as many. They come
     first, with what takes long, so that it is not the last one for which all others wait.
     """
+    if not rounds.are_long():
+        left = [item for item in items if any(item.iter_markers("only_in_full"))]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     if not hasattr(config, "workerinput"):
         return
     for item in items:

@@ -2,55 +2,36 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bus_state.h"
+#include "json.h"
+#include "say.h"
 #include "shmbus_clock.h"
 
-/* Spare room in an array, for ports that join between the two calls. */
-#define SPARE 8
-
+/* Reads the ports and the lanes. The arrays have room for all that the bus can have. */
 static int
-take_peers(struct bus_state *state, struct shmbus *bus)
+take_lists(struct bus_state *state, struct shmbus *bus)
 {
-	const int n = shmbus_get_peers(bus, NULL, 0);
-	unsigned int room;
-	int got;
+	const struct shmbus_info *info = &state->info;
+	const uint32_t lanes = info->format == SHMBUS_FORMAT_LANES ? info->ports * info->queues : 1;
+	int n;
 
+	state->peers = calloc(info->ports, sizeof(*state->peers));
+	state->lanes = calloc(lanes, sizeof(*state->lanes));
+	if (state->peers == NULL || state->lanes == NULL)
+		return say_no_memory();
+	n = shmbus_get_peers(bus, state->peers, info->ports);
 	if (n < 0)
-		return n;
-	room = (unsigned int)n + SPARE;
-	state->peers = calloc(room, sizeof(*state->peers));
-	if (state->peers == NULL)
-		return -ENOMEM;
-	got = shmbus_get_peers(bus, state->peers, room);
-	if (got < 0)
-		return got;
-	state->n_peers = (unsigned int)got < room ? (unsigned int)got : room;
-	return 0;
-}
-
-static int
-take_lanes(struct bus_state *state, struct shmbus *bus)
-{
-	const int n = shmbus_get_lanes(bus, NULL, 0);
-	unsigned int room;
-	int got;
-
+		return say_library_error(n);
+	state->n_peers = (unsigned int)n;
+	n = shmbus_get_lanes(bus, state->lanes, lanes);
 	if (n < 0)
-		return n;
-	room = (unsigned int)n + SPARE;
-	state->lanes = calloc(room, sizeof(*state->lanes));
-	if (state->lanes == NULL)
-		return -ENOMEM;
-	got = shmbus_get_lanes(bus, state->lanes, room);
-	if (got < 0)
-		return got;
-	state->n_lanes = (unsigned int)got < room ? (unsigned int)got : room;
+		return say_library_error(n);
+	state->n_lanes = (unsigned int)n;
 	return 0;
 }
 
@@ -61,16 +42,13 @@ bus_state_take(struct bus_state *state, struct shmbus *bus)
 
 	memset(state, 0, sizeof(*state));
 	ret = shmbus_get_info(bus, &state->info);
-	if (ret == 0)
-		ret = take_peers(state, bus);
-	if (ret == 0)
-		ret = take_lanes(state, bus);
-	if (ret != 0) {
+	if (ret != 0)
+		return say_library_error(ret);
+	ret = take_lists(state, bus);
+	if (ret != 0)
 		bus_state_free(state);
-		return ret;
-	}
 	state->taken_ns = shmbus_clock_mono_ns();
-	return 0;
+	return ret;
 }
 
 void
@@ -91,17 +69,6 @@ bus_state_mac(const uint8_t mac[6], char text[18])
 }
 
 const char *
-bus_state_name(const struct shmbus_peer_info *peer, char text[BUS_STATE_NAME_LEN])
-{
-	unsigned int i;
-
-	for (i = 0; i < sizeof(peer->name) && peer->name[i] != '\0'; i++)
-		text[i] = peer->name[i] >= ' ' && peer->name[i] <= '~' ? peer->name[i] : '?';
-	text[i] = '\0';
-	return text;
-}
-
-const char *
 bus_state_peer(const struct bus_state *state, const struct shmbus_peer_info *peer)
 {
 	if (!(peer->flags & SHMBUS_PEER_ALIVE))
@@ -117,7 +84,6 @@ static json_t *
 peer_json(const struct bus_state *state, const struct shmbus_peer_info *p)
 {
 	const bool lanes = state->info.format == SHMBUS_FORMAT_LANES;
-	char name[BUS_STATE_NAME_LEN];
 	char mac[18];
 	json_t *peer;
 
@@ -130,7 +96,7 @@ peer_json(const struct bus_state *state, const struct shmbus_peer_info *p)
 	if (json_object_update_new(peer, json_pack(
 		"{s:s, s:I, s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:I,"
 		" s:I, s:I, s:I, s:I, s:I, s:I}",
-		"name", bus_state_name(p, name),
+		"name", p->name,
 		"pid", (json_int_t)p->pid,
 		"mac", bus_state_mac(p->mac, mac),
 		"tx_queues", (json_int_t)p->tx_queues,
@@ -139,14 +105,14 @@ peer_json(const struct bus_state *state, const struct shmbus_peer_info *p)
 		"link_up", (p->flags & SHMBUS_PEER_LINK_UP) != 0,
 		"pause", (p->flags & SHMBUS_PEER_HOLDS) != 0,
 		"interrupts", (p->flags & SHMBUS_PEER_SLEEPS) != 0,
-		"owners", (json_int_t)p->incarnation,
-		"attached_ns", (json_int_t)p->attached_ns,
-		"tx_frames", (json_int_t)p->tx_frames,
-		"tx_bytes", (json_int_t)p->tx_bytes,
-		"tx_pauses", (json_int_t)p->tx_pauses,
-		"rx_frames", (json_int_t)p->rx_frames,
-		"rx_bytes", (json_int_t)p->rx_bytes,
-		"rx_missed", (json_int_t)p->rx_missed)) != 0) {
+		"owners", json_number(p->incarnation),
+		"attached_ns", json_number(p->attached_ns),
+		"tx_frames", json_number(p->tx_frames),
+		"tx_bytes", json_number(p->tx_bytes),
+		"tx_pauses", json_number(p->tx_pauses),
+		"rx_frames", json_number(p->rx_frames),
+		"rx_bytes", json_number(p->rx_bytes),
+		"rx_missed", json_number(p->rx_missed))) != 0) {
 		json_decref(peer);
 		return NULL;
 	}
@@ -159,20 +125,20 @@ lane_json(const struct bus_state *state, const struct shmbus_lane_info *l)
 	json_t *lane;
 
 	lane = json_pack("{s:I, s:I, s:I, s:I, s:I}",
-		"head", (json_int_t)l->head,
-		"tail", (json_int_t)l->tail,
-		"generation", (json_int_t)l->generation,
-		"size", (json_int_t)l->size,
-		"held", (json_int_t)l->held);
+		"head", json_number(l->head),
+		"tail", json_number(l->tail),
+		"generation", json_number(l->generation),
+		"size", json_number(l->size),
+		"held", json_number(l->held));
 	if (state->info.format != SHMBUS_FORMAT_LANES || lane == NULL)
 		return lane;
 	if (json_object_update_new(lane, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}",
 		"lane", (json_int_t)l->lane,
 		"slot", (json_int_t)l->slot,
 		"queue", (json_int_t)l->queue,
-		"frames", (json_int_t)l->frames,
-		"bytes", (json_int_t)l->bytes,
-		"pauses", (json_int_t)l->pauses)) != 0) {
+		"frames", json_number(l->frames),
+		"bytes", json_number(l->bytes),
+		"pauses", json_number(l->pauses))) != 0) {
 		json_decref(lane);
 		return NULL;
 	}
@@ -190,7 +156,7 @@ format_json(const struct shmbus_info *info)
 		return json_pack("{s:I, s:I, s:I, s:I, s:I}",
 			"lock", (json_int_t)info->lock,
 			"spare", (json_int_t)info->spare,
-			"gen", (json_int_t)info->gen,
+			"gen", json_number(info->gen),
 			"first", (json_int_t)info->first,
 			"last", (json_int_t)info->last);
 	for (i = 0; i < sizeof(info->id); i++)
@@ -199,7 +165,7 @@ format_json(const struct shmbus_info *info)
 		"id", id,
 		"places", (json_int_t)info->ports,
 		"queues", (json_int_t)info->queues,
-		"created_ns", (json_int_t)info->created_ns);
+		"created_ns", json_number(info->created_ns));
 }
 
 json_t *
@@ -213,13 +179,13 @@ bus_state_json(const struct bus_state *state)
 	snprintf(mode, sizeof(mode), "%04o", info->mode);
 	ports = json_array();
 	lanes = json_array();
-	bus = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:o, s:o}",
-		"path", info->path,
+	bus = json_pack("{s:o, s:s, s:I, s:I, s:I, s:I, s:s, s:I, s:b, s:b, s:o, s:o}",
+		"path", json_text(info->path),
 		"format", info->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif",
 		"version", (json_int_t)info->version,
-		"lane_size", (json_int_t)info->lane_size,
-		"file_size", (json_int_t)info->file_size,
-		"used", (json_int_t)info->used,
+		"lane_size", json_number(info->lane_size),
+		"file_size", json_number(info->file_size),
+		"used", json_number(info->used),
 		"mode", mode,
 		"frame_max", (json_int_t)info->frame_max,
 		"hugepages", info->hugetlb != 0,

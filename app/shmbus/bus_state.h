@@ -22,11 +22,12 @@ struct bus_state {
 };
 
 /*
- * Reads the state of a bus. Returns 0, or -errno with shmbus_error_text(). After
- * an error there is nothing to free.
+ * Reads the state of a bus. Returns 0, or -errno after a message. After an error
+ * there is nothing to free.
  */
 int bus_state_take(struct bus_state *state, struct shmbus *bus);
 
+/* Frees the lists. */
 void bus_state_free(struct bus_state *state);
 
 /*
@@ -37,13 +38,6 @@ json_t *bus_state_json(const struct bus_state *state);
 
 /* Formats an address: "b2:a0:00:00:00:01". Returns text. */
 const char *bus_state_mac(const uint8_t mac[6], char text[18]);
-
-/*
- * Copies the name of a port. The port chooses the bytes of its name, so each byte
- * that is not printable ASCII becomes a question mark. Returns text.
- */
-#define BUS_STATE_NAME_LEN 65
-const char *bus_state_name(const struct shmbus_peer_info *peer, char text[BUS_STATE_NAME_LEN]);
 
 /* Returns the state of a port in one word: "up", "down", "dead", ... */
 const char *bus_state_peer(const struct bus_state *state, const struct shmbus_peer_info *peer);

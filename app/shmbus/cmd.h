@@ -6,8 +6,8 @@
 #define CMD_H
 
 /*
- * A subcommand, found through the table in main.c. One that is a single file is
- * NAME.c; one that has grown is a folder NAME, which begins in its cmd.c.
+ * A subcommand, found through the table in main.c. A small subcommand is the file
+ * NAME.c. A large one is the folder NAME, which begins in its cmd.c.
  *
  * Results go to stdout, messages and progress to stderr (say.h).
  */

@@ -12,57 +12,19 @@
 #include "options.h"
 #include "say.h"
 
-static int
-take_format(const char *value, void *conf)
-{
-	return options_format(value, &((struct shmbus_conf *)conf)->format);
-}
-
-static int
-take_ports(const char *value, void *conf)
-{
-	return options_u32(value, 1, UINT32_MAX, &((struct shmbus_conf *)conf)->ports);
-}
-
-static int
-take_queues(const char *value, void *conf)
-{
-	return options_u32(value, 1, UINT32_MAX, &((struct shmbus_conf *)conf)->queues);
-}
-
-static int
-take_lane_size(const char *value, void *conf)
-{
-	return options_size(value, 1, UINT64_MAX, &((struct shmbus_conf *)conf)->lane_size);
-}
-
-static int
-take_mode(const char *value, void *conf)
-{
-	return options_mode(value, &((struct shmbus_conf *)conf)->mode);
-}
-
-static int
-take_numa(const char *value, void *conf)
-{
-	return options_numa(value, &((struct shmbus_conf *)conf)->numa);
-}
-
 static const struct option_entry options[] = {
-	{ "format", 'f', "FORMAT", "lanes (default), or NetBSD's shmif", .take = take_format,
-	  .expects = "lanes or shmif" },
+	{ "format", 'f', "FORMAT", "lanes (default), or NetBSD's shmif",
+	  OPTION_FORMAT(struct shmbus_conf, format) },
 	{ "ports", 'p', "N", "lanes: the number of places for ports (default 32)",
-	  .take = take_ports,
-	  .expects = "a number from 1 on" },
-	{ "queues", 'q', "N", "lanes: the most Tx queues, and Rx queues, of a port (default 4)",
-	  .take = take_queues,
-	  .expects = "a number from 1 on" },
+	  OPTION_U32(struct shmbus_conf, ports, 1, 256), .expects = "a number from 1 to 256" },
+	{ "queues", 'q', "N", "lanes: most Tx queues, and most Rx queues, of a port (default 4)",
+	  OPTION_U32(struct shmbus_conf, queues, 1, 64), .expects = "a number from 1 to 64" },
 	{ "lane-size", 's', "BYTES", "lanes: size of the ring of one Tx queue, as 256K (default 4M)",
-	  .take = take_lane_size, .expects = "a power of two of bytes, which may end in K, M or G" },
-	{ "mode", 'm', "MODE", "permission bits in octal (default 0600)", .take = take_mode,
-	  .expects = "permission bits in octal, as 0600 or 0660" },
+	  OPTION_SIZE(struct shmbus_conf, lane_size) },
+	{ "mode", 'm', "MODE", "permission bits in octal (default 0600)",
+	  OPTION_MODE(struct shmbus_conf, mode) },
 	{ "numa", 'n', "NODE", "lanes: NUMA node for its memory (default: by first touch)",
-	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	  OPTION_NUMA(struct shmbus_conf, numa) },
 	{ .name = NULL },
 };
 
@@ -73,7 +35,7 @@ run(int n, char **operands, const void *conf)
 	struct stat st;
 
 	(void)n;
-	/* A port that attaches may turn an empty file into a bus; create leaves even that alone. */
+	/* A port that attaches makes a bus of an empty file. create leaves an empty file alone. */
 	if (lstat(path, &st) == 0) {
 		say("path=%s: already exists and was not changed; choose another name", path);
 		return CMD_FAILED;

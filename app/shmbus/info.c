@@ -14,6 +14,7 @@
 
 #include "bus_state.h"
 #include "cmd.h"
+#include "json.h"
 #include "options.h"
 #include "say.h"
 #include "units.h"
@@ -64,7 +65,7 @@ static void
 print_ports(const struct bus_state *state)
 {
 	const struct shmbus_peer_info *p;
-	char name[BUS_STATE_NAME_LEN], mac[18], queues[24], tx[UNITS_LEN], rx[UNITS_LEN];
+	char mac[18], queues[24], tx[UNITS_LEN], rx[UNITS_LEN];
 	unsigned int i;
 
 	if (state->n_peers == 0) {
@@ -78,19 +79,22 @@ print_ports(const struct bus_state *state)
 			       bus_state_peer(state, &state->peers[i]));
 		return;
 	}
-	puts("\nport  name              pid      state    mac                queues link pause"
-	     "    tx frames   tx bytes    rx frames   rx bytes       missed");
+	puts("\nport  name              pid      state    mac                queues link pause");
 	for (i = 0; i < state->n_peers; i++) {
 		p = &state->peers[i];
 		snprintf(queues, sizeof(queues), "%" PRIu32 "/%" PRIu32, p->tx_queues, p->rx_queues);
-		printf("%4" PRIu32 "  %-16s  %-7" PRIu32 "  %-7s  %s  %-6s %-4s %-5s %12" PRIu64 " %10s %12"
-		       PRIu64 " %10s %12" PRIu64 "\n",
-		       p->slot, bus_state_name(p, name), p->pid, bus_state_peer(state, p),
-		       bus_state_mac(p->mac, mac), queues,
+		printf("%4" PRIu32 "  %-16s  %-7" PRIu32 "  %-7s  %s  %-6s %-4s %s\n", p->slot, p->name,
+		       p->pid, bus_state_peer(state, p), bus_state_mac(p->mac, mac), queues,
 		       p->flags & SHMBUS_PEER_LINK_UP ? "up" : "down",
-		       p->flags & SHMBUS_PEER_HOLDS ? "on" : "off",
-		       p->tx_frames, units_bytes(p->tx_bytes, tx),
-		       p->rx_frames, units_bytes(p->rx_bytes, rx), p->rx_missed);
+		       p->flags & SHMBUS_PEER_HOLDS ? "on" : "off");
+	}
+	/* Another table, so that a line fits into 80 columns. */
+	puts("\nport        tx frames    tx bytes       rx frames    rx bytes          missed");
+	for (i = 0; i < state->n_peers; i++) {
+		p = &state->peers[i];
+		printf("%4" PRIu32 "  %15" PRIu64 "  %10s %15" PRIu64 "  %10s %15" PRIu64 "\n", p->slot,
+		       p->tx_frames, units_bytes(p->tx_bytes, tx), p->rx_frames,
+		       units_bytes(p->rx_bytes, rx), p->rx_missed);
 	}
 }
 
@@ -106,11 +110,11 @@ print_lanes(const struct bus_state *state)
 		printf("\nring  holds %" PRIu64 " frames\n", state->lanes[0].held);
 		return;
 	}
-	puts("\nlane  port/queue        position  generation       frames         held       pauses");
+	puts("\nlane  port/queue        position generation        frames      held      pauses");
 	for (i = 0; i < state->n_lanes; i++) {
 		l = &state->lanes[i];
-		printf("%4" PRIu32 "  %4" PRIu32 "/%-5" PRIu32 " %15" PRIu64 " %11" PRIu64 " %12" PRIu64
-		       " %12" PRIu64 " %12" PRIu64 "\n",
+		printf("%4" PRIu32 "  %4" PRIu32 "/%-5" PRIu32 " %15" PRIu64 " %10" PRIu64 " %13" PRIu64
+		       " %9" PRIu64 " %11" PRIu64 "\n",
 		       l->lane, l->slot, l->queue, l->tail, l->generation, l->frames, l->held, l->pauses);
 	}
 }
@@ -124,8 +128,7 @@ print_json(const struct bus_state *state)
 		say("path=%s: out of memory", state->info.path);
 		return CMD_FAILED;
 	}
-	json_dumpf(bus, stdout, JSON_INDENT(2));
-	putchar('\n');
+	json_print(bus, JSON_INDENT(2));
 	json_decref(bus);
 	return CMD_DONE;
 }
@@ -134,26 +137,24 @@ static enum cmd_status
 run(int n, char **operands, const void *c)
 {
 	const struct conf *conf = c;
-	enum cmd_status status = CMD_DONE;
+	enum cmd_status status = CMD_FAILED;
 	struct bus_state state;
 	struct shmbus *bus;
 
 	(void)n;
-	if (shmbus_open(&bus, operands[0]) != 0) {
+	if (shmbus_open(&bus, operands[0], NULL) != 0) {
 		say("%s", shmbus_error_text());
 		return CMD_FAILED;
 	}
-	if (bus_state_take(&state, bus) != 0) {
-		say("%s", shmbus_error_text());
-		status = CMD_FAILED;
+	if (bus_state_take(&state, bus) != 0)
 		goto out_close;
-	}
 	if (conf->json) {
 		status = print_json(&state);
 	} else {
 		print_bus(&state.info);
 		print_ports(&state);
 		print_lanes(&state);
+		status = CMD_DONE;
 	}
 	bus_state_free(&state);
 out_close:

@@ -8,7 +8,6 @@
  * its own; this file finds the subcommand and runs it.
  */
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +40,7 @@ print_usage(FILE *out)
 	for (i = 0; i < N_CMDS; i++)
 		fprintf(out, "  %-8s  %s\n", cmds[i]->name, cmds[i]->summary);
 	fputs("\nshmbus COMMAND --help describes a command; shmbus --version prints the version.\n"
-	      "Exit status: 0 done, 1 failed, 2 wrong usage.\n", out);
+	      "Exit status: 0 done, 1 failed or stopped before the end, 2 wrong usage.\n", out);
 }
 
 static const struct cmd *
@@ -55,6 +54,23 @@ find(const char *name)
 	return NULL;
 }
 
+/*
+ * Writes what stdout still buffers. Returns status, or CMD_FAILED if a write has
+ * failed: stdout is buffered, so a full disk may be noticed only here.
+ */
+static int
+end_output(enum cmd_status status)
+{
+	if (say_flush() != 0)
+		return CMD_FAILED;
+	if (!ferror(stdout))
+		return status;
+	/* A command that has failed has reported the reason. */
+	if (status == CMD_DONE)
+		say("cannot write all of the output to stdout");
+	return CMD_FAILED;
+}
+
 static enum cmd_status
 run(const struct cmd *cmd, int argc, char **argv)
 {
@@ -65,7 +81,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 	say_as(cmd->name);
 	conf = malloc(cmd->conf_size);
 	if (conf == NULL) {
-		say("out of memory");
+		say_no_memory();
 		return CMD_FAILED;
 	}
 	n = options_parse(cmd, argc, argv, conf);
@@ -74,11 +90,6 @@ run(const struct cmd *cmd, int argc, char **argv)
 	else
 		status = cmd->run(n, argv + argc - n, conf);
 	free(conf);
-	/* stdout is buffered: a full disk may be noticed only here. */
-	if (fflush(stdout) != 0 && status == CMD_DONE) {
-		say("cannot write to stdout: %s", strerror(errno));
-		status = CMD_FAILED;
-	}
 	return status;
 }
 
@@ -94,11 +105,11 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
 	    strcmp(argv[1], "help") == 0) {
 		print_usage(stdout);
-		return CMD_DONE;
+		return end_output(CMD_DONE);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("shmbus " COMMAND_VERSION);
-		return CMD_DONE;
+		return end_output(CMD_DONE);
 	}
 	cmd = find(argv[1]);
 	if (cmd == NULL) {
@@ -106,5 +117,5 @@ main(int argc, char **argv)
 		print_usage(stderr);
 		return CMD_USAGE;
 	}
-	return run(cmd, argc - 1, argv + 1);
+	return end_output(run(cmd, argc - 1, argv + 1));
 }

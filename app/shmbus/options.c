@@ -22,6 +22,142 @@
 /* What getopt returns for an option: its letter, or LONG_ONLY plus its index in the table. */
 #define LONG_ONLY 256
 
+/* ---- values */
+
+/* Reads a decimal number. *rest: the text behind it. */
+static int
+number(const char *text, uint64_t *value, const char **rest)
+{
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoull(text, &end, 10);
+	*rest = end;
+	return -errno;
+}
+
+int
+options_u32(const char *text, uint32_t min, uint32_t max, uint32_t *value)
+{
+	const char *rest;
+	uint64_t wide;
+
+	if (number(text, &wide, &rest) != 0 || *rest != '\0' || wide < min || wide > max)
+		return -EINVAL;
+	*value = (uint32_t)wide;
+	return 0;
+}
+
+static int
+parse_size(const char *text, uint64_t *bytes)
+{
+	const char *units = "KMG";
+	const char *rest, *unit;
+	unsigned int shift = 0;
+
+	if (number(text, bytes, &rest) != 0)
+		return -EINVAL;
+	if (*rest != '\0') {
+		unit = strchr(units, *rest);
+		if (unit == NULL || rest[1] != '\0')
+			return -EINVAL;
+		shift = 10 * (unsigned int)(unit - units + 1);
+	}
+	if (*bytes > UINT64_MAX >> shift || *bytes == 0)
+		return -EINVAL;
+	*bytes <<= shift;
+	return 0;
+}
+
+int
+options_seconds(const char *text, double min, double max, double *seconds)
+{
+	char *end;
+
+	/* strtod accepts hexadecimal numbers, too. */
+	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "xX") != NULL)
+		return -EINVAL;
+	errno = 0;
+	*seconds = strtod(text, &end);
+	if (errno != 0 || *end != '\0' || !isfinite(*seconds) || *seconds < min || *seconds > max)
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_format(const char *text, uint32_t *format)
+{
+	if (strcmp(text, "lanes") == 0)
+		*format = SHMBUS_FORMAT_LANES;
+	else if (strcmp(text, "shmif") == 0)
+		*format = SHMBUS_FORMAT_SHMIF;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
+parse_numa(const char *text, uint32_t *numa)
+{
+	uint32_t node;
+
+	if (options_u32(text, 0, 1023, &node) != 0)
+		return -EINVAL;
+	*numa = SHMBUS_NUMA_NODE(node);
+	return 0;
+}
+
+static int
+parse_mode(const char *text, uint32_t *mode)
+{
+	unsigned long bits;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '7')
+		return -EINVAL;
+	errno = 0;
+	bits = strtoul(text, &end, 8);
+	if (errno != 0 || *end != '\0' || bits == 0 || bits > 0777)
+		return -EINVAL;
+	*mode = (uint32_t)bits;
+	return 0;
+}
+
+/* Parses the value of an option, and stores it in conf. Returns 0, or -EINVAL. */
+static int
+store(const struct option_entry *option, const char *value, void *conf)
+{
+	void *field = (char *)conf + option->field;
+
+	switch (option->kind) {
+	case OPTION_KIND_TEXT:
+		*(const char **)field = value;
+		return *value != '\0' ? 0 : -EINVAL;
+	case OPTION_KIND_U32:
+		return options_u32(value, (uint32_t)option->min, (uint32_t)option->max, field);
+	case OPTION_KIND_SIZE:
+		return parse_size(value, field);
+	case OPTION_KIND_SECONDS:
+		return options_seconds(value, option->min, option->max, field);
+	case OPTION_KIND_FORMAT:
+		return parse_format(value, field);
+	case OPTION_KIND_MODE:
+		return parse_mode(value, field);
+	case OPTION_KIND_NUMA:
+		return parse_numa(value, field);
+	case OPTION_KIND_OTHER:
+		break;
+	}
+	if (option->take != NULL)
+		return option->take(value, conf);
+	*(bool *)((char *)conf + option->flag) = true;
+	return 0;
+}
+
+/* ---- command line */
+
 static unsigned int
 count(const struct option_entry *options)
 {
@@ -101,11 +237,7 @@ take(const struct cmd *cmd, int got, char **argv, void *conf)
 		return refuse(cmd);
 	}
 	option = find(cmd->options, got);
-	if (option->take == NULL) {
-		*(bool *)((char *)conf + option->flag) = true;
-		return 0;
-	}
-	if (option->take(optarg, conf) == 0)
+	if (store(option, optarg, conf) == 0)
 		return 0;
 	say("--%s: '%s' is not right; expected %s", option->name, optarg, option->expects);
 	return refuse(cmd);
@@ -173,106 +305,5 @@ options_help(const struct cmd *cmd, FILE *out)
 		else
 			fprintf(out, "      %-20s  %s\n", left, option->help);
 	}
-	fprintf(out, "  -h, %-20s  %s\n", "--help", "print this");
-}
-
-/* Reads a decimal number. *rest: the text behind it. */
-static int
-number(const char *text, uint64_t *value, const char **rest)
-{
-	char *end;
-
-	if (text[0] < '0' || text[0] > '9')
-		return -EINVAL;
-	errno = 0;
-	*value = strtoull(text, &end, 10);
-	*rest = end;
-	return -errno;
-}
-
-int
-options_u32(const char *text, uint32_t min, uint32_t max, uint32_t *value)
-{
-	const char *rest;
-	uint64_t wide;
-
-	if (number(text, &wide, &rest) != 0 || *rest != '\0' || wide < min || wide > max)
-		return -EINVAL;
-	*value = (uint32_t)wide;
-	return 0;
-}
-
-int
-options_size(const char *text, uint64_t min, uint64_t max, uint64_t *bytes)
-{
-	const char *units = "KMG";
-	const char *rest, *unit;
-	unsigned int shift = 0;
-
-	if (number(text, bytes, &rest) != 0)
-		return -EINVAL;
-	if (*rest != '\0') {
-		unit = strchr(units, *rest);
-		if (unit == NULL || rest[1] != '\0')
-			return -EINVAL;
-		shift = 10 * (unsigned int)(unit - units + 1);
-	}
-	if (*bytes > max >> shift || *bytes << shift < min)
-		return -EINVAL;
-	*bytes <<= shift;
-	return 0;
-}
-
-int
-options_seconds(const char *text, double min, double max, double *seconds)
-{
-	char *end;
-
-	/* strtod accepts hexadecimal numbers, too. */
-	if (text[0] < '0' || text[0] > '9' || strpbrk(text, "xX") != NULL)
-		return -EINVAL;
-	errno = 0;
-	*seconds = strtod(text, &end);
-	if (errno != 0 || *end != '\0' || !isfinite(*seconds) || *seconds < min || *seconds > max)
-		return -EINVAL;
-	return 0;
-}
-
-int
-options_format(const char *text, uint32_t *format)
-{
-	if (strcmp(text, "lanes") == 0)
-		*format = SHMBUS_FORMAT_LANES;
-	else if (strcmp(text, "shmif") == 0)
-		*format = SHMBUS_FORMAT_SHMIF;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-int
-options_numa(const char *text, uint32_t *numa)
-{
-	uint32_t node;
-
-	if (options_u32(text, 0, 1023, &node) != 0)
-		return -EINVAL;
-	*numa = SHMBUS_NUMA_NODE(node);
-	return 0;
-}
-
-int
-options_mode(const char *text, uint32_t *mode)
-{
-	unsigned long bits;
-	char *end;
-
-	if (text[0] < '0' || text[0] > '7')
-		return -EINVAL;
-	errno = 0;
-	bits = strtoul(text, &end, 8);
-	if (errno != 0 || *end != '\0' || bits == 0 || bits > 0777)
-		return -EINVAL;
-	*mode = (uint32_t)bits;
-	return 0;
+	fprintf(out, "  -h, %-20s  %s\n", "--help", "print this help");
 }

@@ -8,6 +8,9 @@
 /*
  * The options of a subcommand are listed in one table. The command line is
  * parsed by this table, and the help is printed from it.
+ *
+ * An entry begins with name, letter, value and help. A macro OPTION_...() follows,
+ * which names the field of conf that the option sets; or take and expects.
  */
 
 #include <stddef.h>
@@ -15,6 +18,17 @@
 #include <stdio.h>
 
 #include "cmd.h"
+
+enum option_kind {
+	OPTION_KIND_OTHER, /* see take and flag */
+	OPTION_KIND_TEXT,
+	OPTION_KIND_U32,
+	OPTION_KIND_SIZE,
+	OPTION_KIND_SECONDS,
+	OPTION_KIND_FORMAT,
+	OPTION_KIND_MODE,
+	OPTION_KIND_NUMA,
+};
 
 struct option_entry {
 	const char *name;  /* the long form, without its dashes; NULL ends a table */
@@ -25,7 +39,38 @@ struct option_entry {
 	int (*take)(const char *value, void *conf);
 	const char *expects; /* a description of valid values, for errors; NULL: a switch */
 	size_t flag;	     /* the offset in conf of the bool that a switch without take sets */
+	enum option_kind kind;
+	size_t field;	 /* the offset in conf of the field that an option with a kind sets */
+	double min, max; /* U32, SECONDS */
 };
+
+/* Returns the offset of a field. A field that does not have the C type is a compile error. */
+#define OPTION_FIELD(conf, member, c_type) \
+	_Generic(&((conf *)NULL)->member, c_type *: offsetof(conf, member))
+
+#define OPTION_TEXT(conf, member) \
+	.kind = OPTION_KIND_TEXT, .field = OPTION_FIELD(conf, member, const char *)
+#define OPTION_U32(conf, member, from, to) \
+	.kind = OPTION_KIND_U32, .field = OPTION_FIELD(conf, member, uint32_t), .min = from, .max = to
+#define OPTION_SECONDS(conf, member, from, to) \
+	.kind = OPTION_KIND_SECONDS, .field = OPTION_FIELD(conf, member, double), \
+	.min = from, .max = to
+/* Bytes: a decimal number, which may end in K, M or G (powers of 1024). */
+#define OPTION_SIZE(conf, member) \
+	.kind = OPTION_KIND_SIZE, .field = OPTION_FIELD(conf, member, uint64_t), \
+	.expects = "a power of two of bytes, which may end in K, M or G"
+/* enum shmbus_format */
+#define OPTION_FORMAT(conf, member) \
+	.kind = OPTION_KIND_FORMAT, .field = OPTION_FIELD(conf, member, uint32_t), \
+	.expects = "lanes or shmif"
+/* Permission bits. */
+#define OPTION_MODE(conf, member) \
+	.kind = OPTION_KIND_MODE, .field = OPTION_FIELD(conf, member, uint32_t), \
+	.expects = "permission bits in octal, as 0600 or 0660"
+/* The number of a NUMA node, in the form of shmbus_conf's numa. */
+#define OPTION_NUMA(conf, member) \
+	.kind = OPTION_KIND_NUMA, .field = OPTION_FIELD(conf, member, uint32_t), \
+	.expects = "the number of a node, from 0 to 1023"
 
 /*
  * Parses a command line. argv[0] is the subcommand's name. conf has room for
@@ -45,18 +90,7 @@ void options_help(const struct cmd *cmd, FILE *out);
  * is not exactly one value from min to max.
  */
 int options_u32(const char *text, uint32_t min, uint32_t max, uint32_t *number);
-/* Bytes: a decimal number, which may end in K, M or G (powers of 1024). */
-int options_size(const char *text, uint64_t min, uint64_t max, uint64_t *bytes);
 /* Seconds: a decimal number with or without a fraction. */
 int options_seconds(const char *text, double min, double max, double *seconds);
-
-/* "lanes" or "shmif": enum shmbus_format. */
-int options_format(const char *text, uint32_t *format);
-/* The number of a NUMA node, in the form of shmbus_conf's numa. */
-int options_numa(const char *text, uint32_t *numa);
-#define OPTIONS_NUMA_EXPECTS "the number of a node, from 0 to 1023"
-
-/* Permission bits in octal, at most 0777. */
-int options_mode(const char *text, uint32_t *mode);
 
 #endif /* OPTIONS_H */

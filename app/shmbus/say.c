@@ -2,10 +2,14 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include <shmbus.h>
 
 #include "say.h"
 #include "shmbus_clock.h"
@@ -14,7 +18,7 @@
 
 static const char *speaker;
 
-/* the line of progress */
+/* The line of progress. */
 static uint64_t shown_ns;
 static bool shown;
 
@@ -35,6 +39,32 @@ say(const char *format, ...)
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fputc('\n', stderr);
+}
+
+int
+say_library_error(int err)
+{
+	say("%s", shmbus_error_text());
+	return err;
+}
+
+int
+say_flush(void)
+{
+	int err;
+
+	if (fflush(stdout) == 0)
+		return 0;
+	err = -errno;
+	say("cannot write to stdout: %s", strerror(-err));
+	return err;
+}
+
+int
+say_no_memory(void)
+{
+	say("out of memory");
+	return -ENOMEM;
 }
 
 bool

@@ -6,8 +6,8 @@
 #define SAY_H
 
 /*
- * Messages to the user on stderr, one line each: "shmbus dump: ...". And one line
- * that shows the progress of long work, if stderr is a terminal.
+ * Messages to the user on stderr, one line each: "shmbus dump: ...". If stderr is a
+ * terminal, one more line shows the progress of long work.
  */
 
 #include <stdbool.h>
@@ -17,6 +17,18 @@ void say_as(const char *cmd);
 
 /* Prints a message. The line of progress is cleared first. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Prints the library's text for its last error. Returns err. */
+int say_library_error(int err);
+
+/*
+ * Writes what stdout still buffers. Returns 0, or -errno after a message. A command whose
+ * output is read while the command runs calls it after each part; main.c calls it at the end.
+ */
+int say_flush(void);
+
+/* Prints that there is no memory. Returns -ENOMEM. */
+int say_no_memory(void);
 
 /* Replaces the line of progress, if that is due. */
 void say_progress(const char *format, ...) __attribute__((format(printf, 1, 2)));

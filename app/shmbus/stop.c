@@ -5,13 +5,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "say.h"
 #include "stop.h"
 
 static volatile sig_atomic_t wanted;
 static int event = -1;
+static void (*call)(void);
 
 static void
 on_signal(int signal)
@@ -21,6 +24,8 @@ on_signal(int signal)
 
 	(void)signal;
 	wanted = 1;
+	if (call != NULL)
+		call();
 	if (write(event, &one, sizeof(one)) < 0) {
 		/* The flag is set; no more can be done in a signal handler. */
 	}
@@ -31,14 +36,23 @@ int
 stop_catch(void)
 {
 	/* No SA_RESTART: a signal ends a system call that waits. */
-	const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+	int ret;
 
+	sigfillset(&action.sa_mask);
 	event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (event < 0)
-		return -errno;
-	if (sigaction(SIGINT, &action, NULL) != 0 || sigaction(SIGTERM, &action, NULL) != 0)
-		return -errno;
-	return event;
+	if (event >= 0 && sigaction(SIGINT, &action, NULL) == 0 &&
+	    sigaction(SIGTERM, &action, NULL) == 0)
+		return event;
+	ret = -errno;
+	say("cannot catch signals: %s", strerror(-ret));
+	return ret;
+}
+
+void
+stop_call(void (*undo)(void))
+{
+	call = undo;
 }
 
 void

@@ -11,9 +11,16 @@
 
 /*
  * Catches the signals. Returns a descriptor that becomes readable at the first
- * signal, for poll and epoll; or -errno. Call it once.
+ * signal, for poll and epoll; or -errno after a message. Call it once.
  */
 int stop_catch(void);
+
+/*
+ * Sets a function that the signal handler calls at the first signal: it undoes what
+ * must not outlive the process, which the second signal kills. The function calls
+ * nothing but what signal-safety(7) lists.
+ */
+void stop_call(void (*undo)(void));
 
 /*
  * Restarts a write(2) that a signal interrupts: stdio would lose the bytes of its

@@ -15,8 +15,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,9 +23,11 @@
 
 #include "bus_state.h"
 #include "cmd.h"
+#include "json.h"
 #include "options.h"
 #include "say.h"
 #include "stop.h"
+#include "terminal.h"
 #include "units.h"
 
 /* Per byte. Preamble, FCS and gap, which a frame needs on a cable, are not counted. */
@@ -48,15 +48,9 @@ struct rates {
 	double pauses_ps;
 };
 
-static int
-take_interval(const char *value, void *conf)
-{
-	return options_seconds(value, 0.01, 3600, &((struct conf *)conf)->interval_s);
-}
-
 static const struct option_entry options[] = {
-	{ "interval", 'i', "SECONDS", "time between two readings (default 1)", .take = take_interval,
-	  .expects = "seconds from 0.01 to 3600" },
+	{ "interval", 'i', "SECONDS", "time between two readings (default 1)",
+	  OPTION_SECONDS(struct conf, interval_s, 0.01, 3600), .expects = "seconds from 0.01 to 3600" },
 	{ "once", '1', NULL, "end after one interval",
 	  .flag = offsetof(struct conf, once) },
 	{ "json", 'j', NULL, "print one JSON object per interval and line, for programs",
@@ -103,13 +97,14 @@ print_port(const struct bus_state *before, const struct bus_state *now,
 {
 	const struct rates r = rates_of(before, now, p);
 	char tx_pps[UNITS_LEN], tx_bps[UNITS_LEN], rx_pps[UNITS_LEN], rx_bps[UNITS_LEN];
-	char missed[UNITS_LEN], name[BUS_STATE_NAME_LEN];
+	char missed[UNITS_LEN];
 
-	printf("%4" PRIu32 "  %-16.16s %-7" PRIu32 " %-7s %10s %12s %10s %12s %10s\n", p->slot,
-	       bus_state_name(p, name), p->pid, bus_state_peer(now, p),
-	       units_rate(r.tx_pps, "pps", tx_pps), units_rate(r.tx_bps, "bit/s", tx_bps),
-	       units_rate(r.rx_pps, "pps", rx_pps), units_rate(r.rx_bps, "bit/s", rx_bps),
-	       units_rate(r.missed_pps, "pps", missed));
+	/* The heading has the units, so that a line fits into 80 columns. */
+	printf("%4" PRIu32 "  %-16.16s %-7" PRIu32 " %-7s %7s %7s %7s %7s %7s\n", p->slot,
+	       p->name, p->pid, bus_state_peer(now, p),
+	       units_rate(r.tx_pps, "", tx_pps), units_rate(r.tx_bps, "", tx_bps),
+	       units_rate(r.rx_pps, "", rx_pps), units_rate(r.rx_bps, "", rx_bps),
+	       units_rate(r.missed_pps, "", missed));
 }
 
 /*
@@ -151,8 +146,8 @@ print_table(const struct bus_state *before, const struct bus_state *now)
 		       units_rate(shmif_bps(before, now), "bit/s", bps));
 		return;
 	}
-	printf("port  %-16s %-7s %-7s %10s %12s %10s %12s %10s\n", "name", "pid", "state", "tx", "",
-	       "rx", "", "missed");
+	printf("port  %-16s %-7s %-7s %7s %7s %7s %7s %7s\n", "name", "pid", "state", "tx pps",
+	       "bit/s", "rx pps", "bit/s", "missed");
 	for (i = 0; i < now->n_peers; i++)
 		print_port(before, now, &now->peers[i]);
 }
@@ -179,38 +174,10 @@ print_json(const struct bus_state *before, const struct bus_state *now)
 			"tx_pps", r.tx_pps, "tx_bps", r.tx_bps, "rx_pps", r.rx_pps, "rx_bps", r.rx_bps,
 			"missed_pps", r.missed_pps, "pauses_ps", r.pauses_ps)) == 0;
 	}
-	if (ok) {
-		json_dumpf(bus, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
-		putchar('\n');
-	}
+	if (ok)
+		json_print(bus, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	json_decref(bus);
 	return ok;
-}
-
-/* ---- the terminal */
-
-static struct termios saved;
-static bool raw;
-
-/* Sets the terminal to deliver each key at once and without echo, so that q ends top. */
-static void
-terminal_begin(void)
-{
-	struct termios keys;
-
-	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &saved) != 0)
-		return;
-	keys = saved;
-	keys.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-	raw = tcsetattr(STDIN_FILENO, TCSANOW, &keys) == 0;
-}
-
-static void
-terminal_end(void)
-{
-	if (raw)
-		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
-	raw = false;
 }
 
 /* Sleeps until the interval has passed or a key was pressed. False: top is to end. */
@@ -219,7 +186,7 @@ nap(double seconds, int stop)
 {
 	struct pollfd on[2] = {
 		{ .fd = stop, .events = POLLIN },
-		{ .fd = raw ? STDIN_FILENO : -1, .events = POLLIN },
+		{ .fd = terminal_keys(), .events = POLLIN },
 	};
 	struct timespec left = {
 		.tv_sec = (time_t)seconds,
@@ -251,11 +218,12 @@ show(const struct conf *conf, const struct bus_state *before, const struct bus_s
 		if (refresh)
 			fputs("\033[H\033[J", stdout);
 		print_table(before, now);
+		if (refresh && terminal_keys() >= 0)
+			puts("\nq ends top, another key reads the bus at once");
 		if (!refresh && !conf->once)
 			putchar('\n');
 	}
-	/* If the reader of the pipe has gone, or the disk is full, main reports the error. */
-	return fflush(stdout) == 0;
+	return say_flush() == 0;
 }
 
 /* No port shortens the file of a bus. A file that becomes shorter is a bus no more. */
@@ -273,28 +241,30 @@ static enum cmd_status
 show_until_stopped(const struct conf *conf, struct shmbus *bus, int stop)
 {
 	struct bus_state before, now;
+	bool ended = false;
 	bool ok = true;
 
-	if (bus_state_take(&before, bus) != 0) {
-		say("%s", shmbus_error_text());
+	if (bus_state_take(&before, bus) != 0)
 		return CMD_FAILED;
-	}
 	while (ok && nap(conf->interval_s, stop)) {
-		if (bus_state_take(&now, bus) != 0) {
-			say("%s", shmbus_error_text());
-			ok = false;
+		ok = bus_state_take(&now, bus) == 0;
+		if (!ok)
 			break;
-		}
 		ok = !is_truncated(&before, &now);
 		/* After a key the interval may be too short for a rate. */
 		if (ok && now.taken_ns - before.taken_ns >= 1000 * 1000)
 			ok = show(conf, &before, &now);
 		bus_state_free(&before);
 		before = now;
-		if (conf->once)
+		ended = conf->once;
+		if (ended)
 			break;
 	}
 	bus_state_free(&before);
+	if (ok && conf->once && !ended) {
+		say("stopped before the end of the interval, so there are no rates");
+		ok = false;
+	}
 	return ok ? CMD_DONE : CMD_FAILED;
 }
 
@@ -302,26 +272,23 @@ static enum cmd_status
 run(int n, char **operands, const void *c)
 {
 	const struct conf *conf = c;
-	enum cmd_status status;
+	enum cmd_status status = CMD_FAILED;
 	struct shmbus *bus;
 	int stop;
 
 	(void)n;
-	if (shmbus_open(&bus, operands[0]) != 0) {
+	if (shmbus_open(&bus, operands[0], NULL) != 0) {
 		say("%s", shmbus_error_text());
 		return CMD_FAILED;
 	}
 	stop = stop_catch();
-	if (stop < 0) {
-		say("cannot catch signals: %s", strerror(-stop));
-		status = CMD_FAILED;
-		goto out_close;
+	if (stop >= 0) {
+		stop_finish_writes();
+		if (!conf->once && !conf->json)
+			terminal_begin();
+		status = show_until_stopped(conf, bus, stop);
+		terminal_end();
 	}
-	if (!conf->once)
-		terminal_begin();
-	status = show_until_stopped(conf, bus, stop);
-	terminal_end();
-out_close:
 	shmbus_close(bus);
 	return status;
 }
@@ -332,7 +299,7 @@ const struct cmd cmd_top = {
 	.summary = "show the ports and their rates, refreshed at an interval",
 	.about = "Shows the ports on the bus PATH, and what each of them sends, receives and misses, in\n"
 		 "frames and bits per second. On a terminal the table is refreshed in place; q ends\n"
-		 "it. Needs permission to read the file only, and does not disturb the ports.\n",
+		 "it, and another key reads the bus at once. Needs permission to read the file only, and does not disturb the ports.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

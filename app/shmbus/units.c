@@ -34,7 +34,24 @@ units_rate(double rate, const char *unit, char text[UNITS_LEN])
 		rate /= 1000;
 		i++;
 	}
-	snprintf(text, UNITS_LEN, "%.*f %s%s", i == 0 || rate >= 100 ? 0 : rate >= 10 ? 1 : 2, rate,
-		 prefixes[i], unit);
+	snprintf(text, UNITS_LEN, "%.*f%s%s%s", i == 0 || rate >= 100 ? 0 : rate >= 10 ? 1 : 2, rate,
+		 i == 0 && unit[0] == '\0' ? "" : " ", prefixes[i], unit);
+	return text;
+}
+
+const char *
+units_duration(uint64_t seconds, char text[UNITS_LEN])
+{
+	const uint64_t minutes = seconds / 60;
+	const uint64_t hours = minutes / 60;
+
+	if (hours >= 24)
+		snprintf(text, UNITS_LEN, "%" PRIu64 " d %u h", hours / 24, (unsigned int)(hours % 24));
+	else if (hours != 0)
+		snprintf(text, UNITS_LEN, "%" PRIu64 " h %u min", hours, (unsigned int)(minutes % 60));
+	else if (minutes != 0)
+		snprintf(text, UNITS_LEN, "%" PRIu64 " min %u s", minutes, (unsigned int)(seconds % 60));
+	else
+		snprintf(text, UNITS_LEN, "%" PRIu64 " s", seconds);
 	return text;
 }

@@ -2,7 +2,7 @@
 # Copyright(c) 2026 The shmbus authors
 """Buses, frames onto them and off them, and the application under test: copy it as a start.
 
-Environment variables, for what is not found without them:
+Environment variables:
   SHMBUS          the command shmbus
   SHMBUS_PLUGIN   the driver, if it is not in DPDK's plugin folder
   L2FWD           DPDK's example l2fwd; without it dpdk-testpmd, which does the same, is tested
@@ -69,8 +69,8 @@ class Application:
     def __init__(self, command, buses, args, ready, log):
         cpu = min(os.sched_getaffinity(0))
         self.log, self.ready = log, ready
-        # line by line, though its output is no terminal: else it would be ready long before it
-        # says so
+        # stdbuf: the application writes to a file, and would keep the line that says that it is
+        # ready in its buffer
         self.argv = [*shlex.split(os.environ.get("WRAPPER", "")), "stdbuf", "-oL",
                      *shlex.split(command),
                      "--no-huge", "-m", "128", "--no-pci", "--no-telemetry",

@@ -11,7 +11,7 @@ import pytest
 from conftest import LIMIT_S, MACS, SHMBUS
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0 or not os.path.exists("/dev/net/tun"),
-                                reason="taps want root and /dev/net/tun")
+                                reason="tap devices need root and /dev/net/tun")
 
 
 @contextlib.contextmanager
@@ -32,8 +32,8 @@ def host(name, bus, address, mac):
 
 @pytest.fixture
 def hosts(left, right):
-    """The names of two, between which is the forwarder. It sends to their addresses, whatever is
-    asked for."""
+    """The names of two namespaces with the forwarder between them. Their MAC addresses are those
+    that the forwarder sends to."""
     one, two = f"left-{os.getpid()}", f"right-{os.getpid()}"
     with host(one, left, "10.0.0.1/24", "02:00:00:00:00:00"), \
             host(two, right, "10.0.0.2/24", "02:00:00:00:00:01"):
@@ -52,7 +52,7 @@ def test_ping(hosts, right):
 
 @pytest.mark.usefixtures("forwarder")
 def test_scapy(hosts, right):
-    """A frame of one's own making, and the answer to it."""
+    """A frame that scapy makes, and the answer to it."""
     run(hosts[0], sys.executable, "-c", f"""
 from scapy.all import ICMP, IP, Ether, srp1
 request = Ether(dst="{MACS[0]}") / IP(src="10.0.0.1", dst="10.0.0.2") / ICMP(id=7) / b"hello"

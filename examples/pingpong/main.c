@@ -62,11 +62,21 @@ static struct rte_mempool *pool;
 static struct rte_ether_addr own_addr;
 static struct rte_ether_addr peer_addr = {.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 static volatile sig_atomic_t quit;
+static volatile sig_atomic_t removed; /* the port is gone: nothing comes back any more */
 
 static void
 on_signal(int sig __rte_unused)
 {
 	quit = 1;
+}
+
+static int
+on_removal(uint16_t port __rte_unused, enum rte_eth_event_type event __rte_unused,
+	   void *arg __rte_unused, void *ret __rte_unused)
+{
+	removed = 1;
+	quit = 1;
+	return 0;
 }
 
 static uint64_t
@@ -106,7 +116,7 @@ frame_intact(const struct rte_mbuf *m, uint16_t size)
 	static uint8_t expected[MAX_SIZE];
 	const struct frame *f = frame_of(m);
 
-	/* An mbuf of the pool holds the longest frame, so a chain is no frame of this program. */
+	/* An mbuf of the pool holds the longest frame, so a chain is not a frame of this program. */
 	if (m->nb_segs != 1 || m->data_len != size || f->length != rte_cpu_to_be_32(size))
 		return false;
 	fill(expected, size - sizeof(*f), rte_be_to_cpu_64(f->seq));
@@ -266,20 +276,26 @@ static bool
 run_ping(const struct options *o)
 {
 	static struct result result, warmup;
-	uint64_t seq = 0, cycles;
+	uint64_t seq = 0, cycles, i;
+	bool interrupted;
 
 	find_peer(o, &seq);
-	for (uint64_t i = 0; i < o->warmup && !quit; i++, seq += o->burst)
+	for (i = 0; i < o->warmup && !quit; i++, seq += o->burst)
 		round_trip(o, seq, &warmup);
-	for (uint64_t i = 0; i < o->count && !quit; i++, seq += o->burst) {
+	for (i = 0; i < o->count && !quit; i++, seq += o->burst) {
 		cycles = round_trip(o, seq, &result);
 		if (cycles != 0)
 			histogram_add(&result.rtt, cycles);
 	}
-	quit = 0; /* an interrupted ping still stops its pong */
-	stop_peer(o);
+	interrupted = i < o->count;
+	if (!removed) {
+		quit = 0; /* an interrupted ping still stops its pong */
+		stop_peer(o);
+	}
 	report(o, &result);
-	return result.lost == 0 && result.corrupt == 0 && result.misordered == 0;
+	if (interrupted)
+		fprintf(stderr, "stopped before all %" PRIu64 " bursts were measured\n", o->count);
+	return !interrupted && result.lost == 0 && result.corrupt == 0 && result.misordered == 0;
 }
 
 static void
@@ -319,7 +335,8 @@ port_start(const struct options *o)
 {
 	/* With its default MTU every port takes 1518 bytes: a tagged frame without FCS. */
 	const uint16_t mtu = o->size > RTE_ETHER_MAX_LEN ? o->size - RTE_ETHER_HDR_LEN : 0;
-	const struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
+	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
+	struct rte_eth_dev_info info;
 	const int socket = rte_eth_dev_socket_id(o->port);
 	uint16_t nb_rxd = DESCRIPTORS, nb_txd = DESCRIPTORS;
 	int ret;
@@ -330,7 +347,12 @@ port_start(const struct options *o)
 		rte_exit(EXIT_FAILURE, "no memory for %u mbufs: %s\n", MBUFS,
 			 rte_strerror(rte_errno));
 
-	if ((ret = rte_eth_dev_configure(o->port, 1, 1, &conf)) != 0 ||
+	if ((ret = rte_eth_dev_info_get(o->port, &info)) != 0)
+		rte_exit(EXIT_FAILURE, "port %u: %s\n", o->port, rte_strerror(-ret));
+	conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
+	if ((ret = rte_eth_dev_callback_register(o->port, RTE_ETH_EVENT_INTR_RMV, on_removal,
+						 NULL)) != 0 ||
+	    (ret = rte_eth_dev_configure(o->port, 1, 1, &conf)) != 0 ||
 	    (ret = rte_eth_dev_adjust_nb_rx_tx_desc(o->port, &nb_rxd, &nb_txd)) != 0 ||
 	    (ret = rte_eth_rx_queue_setup(o->port, 0, nb_rxd, socket, NULL, pool)) != 0 ||
 	    (ret = rte_eth_tx_queue_setup(o->port, 0, nb_txd, socket, NULL)) != 0 ||
@@ -364,8 +386,10 @@ main(int argc, char **argv)
 	else
 		run_pong(&o);
 
+	if (removed)
+		fprintf(stderr, "port %u is gone\n", o.port);
 	rte_eth_dev_stop(o.port);
 	rte_eth_dev_close(o.port);
 	rte_eal_cleanup();
-	return good ? 0 : 1;
+	return good && !removed ? 0 : 1;
 }

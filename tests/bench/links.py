@@ -7,7 +7,9 @@ their arguments is a private folder in shared memory, `{size}` the frame size of
 A link without a receiver is measured at its sender.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+TXONLY_PORT = 9  # of testpmd's frames
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Link:
     memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
     longest: int = 65535  # longer sizes are measured with frames of this many bytes
     filtered: bool = False  # the receiver is not promiscuous, the frames have its address
+    rules: int = 0  # flow rules of the receiver
+    masks: int = 1  # the masks that these rules have
 
     @property
     def per_size(self):
@@ -36,6 +40,17 @@ class Link:
 
     def vdev(self, side, **values):
         return getattr(self, side).format(**values)
+
+    def flow_commands(self):
+        """testpmd's commands for the rules. txonly's frames match the last rule, which puts them
+        into the only queue. The rules of one mask have one priority."""
+        for i in range(self.rules):
+            last = i == self.rules - 1
+            kind = i * self.masks // self.rules
+            mask = 0xffff << kind & 0xffff
+            port = TXONLY_PORT if last else 1000 + i
+            yield (f"flow create 0 ingress priority {kind} pattern eth / ipv4 / "
+                   f"udp dst spec {port} dst mask {mask} / end actions queue index 0 / end")
 
 
 def memif(name="memif", sender="client", rsize=10, bsize=2048, zero_copy=False):
@@ -85,15 +100,26 @@ LINKS = {link.name: link for link in (
          receiver=None),
 )}
 
-def before(plugin, filtered=False):
-    """net_shmbus of another build, for what a change costs."""
-    name = "before-filtered" if filtered else "before"
-    return Link(
-        name=name,
-        about=f"net_shmbus, the same{' as shmbus-filtered' if filtered else ''}, by {plugin}",
-        sender=f"net_shmbus0,path={{dir}}/{name}",
-        receiver=f"net_shmbus0,path={{dir}}/{name}",
-        plugin=plugin, filtered=filtered)
+def before(plugin, link):
+    """The same link by net_shmbus of another build, for what a change costs."""
+    name = link.name.replace("shmbus", "before", 1)
+    device = f"net_shmbus0,path={{dir}}/{name}"
+    return replace(link, name=name, about=f"net_shmbus, the same as {link.name}, by {plugin}",
+                   sender=device, receiver=device, plugin=plugin, shmbus=False)
+
+
+# What flow rules cost (--rules).
+def with_rules(rules, masks=1):
+    """A receiver with so many rules."""
+    name = f"shmbus-{rules}-rules" + (f"-{masks}-masks" if masks != 1 else "")
+    device = f"net_shmbus0,path={{dir}}/{name}"
+    of = f" of {masks} masks" if masks != 1 else ""
+    return Link(name=name, about=f"net_shmbus, the receiver has {rules} flow rules{of}",
+                sender=device, receiver=device, shmbus=True, rules=rules, masks=masks)
+
+
+RULES = {link.name: link for link in (
+    LINKS["shmbus"], with_rules(10), with_rules(5000), with_rules(10, 10))}
 
 
 # What else net_memif offers, to see that the comparison is with it at its best (--memif-tuned).

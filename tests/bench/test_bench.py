@@ -7,12 +7,14 @@ No test here looks at a rate.
 
 import json
 import os
+import re
 import subprocess
 import sys
 
 import builddir
 import eal
 import pytest
+from rounds import rounds
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -121,9 +123,25 @@ def test_memif_devices_are_a_pair():
         assert link.order()[0] == first
 
 
+@pytest.mark.parametrize("rules, masks", [(1, 1), (10, 1), (5000, 1), (10, 10), (25, 4)])
+def test_rules_match_only_the_last(rules, masks):
+    """Of the rules that a receiver gets the last one matches, by itself."""
+    found = [re.search(r"priority (\d+) .* dst spec (\d+) dst mask (\d+) ", line).groups()
+             for line in links.with_rules(rules, masks).flow_commands()]
+    found = [tuple(map(int, groups)) for groups in found]
+    assert len(found) == len(set(found)) == rules
+    assert len({mask for _, _, mask in found}) == masks
+    assert found == sorted(found, key=lambda rule: rule[0]), "the worst priority is the last"
+    assert [links.TXONLY_PORT & mask == port & mask for _, port, mask in found] == \
+        [False] * (rules - 1) + [True]
+
+
 @pytest.mark.parametrize("args, message", [
     (["--links", "nosuch"],
      "--links nosuch: expected some of shmbus,shmbus-filtered,shmif,shmif-wake,memif,null"),
+    (["--rules", "--links", "memif"],
+     "--links memif: expected some of shmbus,shmbus-10-rules,shmbus-5000-rules,shmbus-10-rules-10-masks"),
+    (["--rules", "--latency"], "not allowed with argument"),
     (["--latency", "--links", "shmbus-filtered"], "nothing is left to measure"),
     (["--cpus", "0,0"], "expected two different CPUs"),
     (["--latency", "--links", "null"], "nothing is left to measure"),
@@ -148,9 +166,11 @@ def test_throughput(tmp_path):
     # a plugin with sanitizers is not what anyone measures, and the bench does not load it
     own = eal.plugin_path() and not os.environ.get("SHMBUS_SANITIZE")
     names = ["null"] + (["shmbus", "shmbus-filtered"] if own else [])
-    text, entries = run_json(tmp_path, "--sizes", "64,1518", "--links", ",".join(names))
+    sizes = rounds([64, 1518], [64])
+    text, entries = run_json(tmp_path, "--sizes", ",".join(map(str, sizes)), "--links",
+                             ",".join(names))
     assert {(e["link"], e["frame_size"]) for e in entries} == {
-        (name, size) for name in names for size in (64, 1518)}
+        (name, size) for name in names for size in sizes}
     for entry in entries:
         assert list(entry)[:5] == ["link", "frame_size", "rx_mpps", "lost", "ratio_to_memif"]
         assert entry["rx_mpps"] > 0
@@ -160,6 +180,19 @@ def test_throughput(tmp_path):
     assert "no-huge: Mpps received" in text
     facts = json.loads((tmp_path / "out.conditions.json").read_text())
     assert facts["cpu"] and set(facts["links"]) == set(names)
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+@pytest.mark.skipif(not eal.plugin_path() or bool(os.environ.get("SHMBUS_SANITIZE")),
+                    reason="no plugin without sanitizers")
+def test_rules(tmp_path):
+    names = ["shmbus", "shmbus-10-rules", "shmbus-10-rules-10-masks"]
+    _, entries = run_json(tmp_path, "--rules", "--links", ",".join(names), "--before",
+                          eal.plugin_path())
+    before = [name.replace("shmbus", "before") for name in names]
+    assert [e["link"] for e in entries] == names + before
+    for entry in entries:
+        assert entry["rx_mpps"] > 0 and entry["lost"] == 0
 
 
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")

@@ -6,6 +6,8 @@ No test here looks at a time.
 """
 
 import json
+import os
+import signal
 import struct
 
 import builddir
@@ -158,3 +160,33 @@ def test_pong_ends_at_sigint(tmp_path):
         pong.wait_for(r"^port 0 is ready")
         assert pong.stop() == 0
         assert "echoed 0 frames" in pong.log
+
+
+def test_ping_is_interrupted(tmp_path):
+    """What it has measured is told; not everything was, so it has failed. The pong ends with it."""
+    plugins = [plugin()]
+    vdev = f"net_shmbus0,path={tmp_path}/bus"
+    with pingpong(vdev, "--role", "pong", name="pong", plugins=plugins) as pong:
+        pong.wait_for(r"^port 0 is ready")
+        ping = pingpong(vdev, "--role", "ping", "--json", "--count", 4_000_000_000, name="ping",
+                        plugins=plugins).start()
+        ping.wait_for(r"^port 0 is ready")
+        ping.signal(signal.SIGINT)
+        assert ping.wait(120) == 1, ping.tail()
+        ping.close(check=False)
+        assert result(ping.log)["lost"] == 0
+        assert "stopped before all 4000000000 bursts were measured" in ping.log
+        assert pong.wait(60) == 0, pong.tail()
+
+
+@pytest.mark.parametrize("role", ["ping", "pong"])
+def test_bus_is_gone(tmp_path, role):
+    """A port that is gone is told of by an event; neither side waits for ever."""
+    path = tmp_path / "bus"
+    process = pingpong(f"net_shmbus0,path={path}", "--role", role, "--wait-s", 3600, "--count", 10**9,
+                       plugins=[plugin()]).start()
+    process.wait_for(r"^port 0 is ready")
+    os.truncate(path, 0)
+    assert process.wait(120) == 1, process.tail()
+    process.close(check=False)
+    assert "port 0 is gone" in process.log

@@ -11,6 +11,7 @@ counter minus the receiver's, after the sender has stopped and the receiver has 
 """
 
 import contextlib
+import os
 import time
 from dataclasses import asdict, dataclass
 
@@ -57,6 +58,8 @@ class Pair:
             pmd.set_fwd("txonly" if side == "sender" else "rxonly")
         if link.filtered:
             self._filter()
+        if link.rules:
+            self._add_rules(os.path.join(bench.folder, f"{link.name}.rules"))
 
     def _filter(self):
         """Let the receiver take what has its address, and give that address to the frames."""
@@ -66,6 +69,14 @@ class Pair:
         if "Promiscuous mode: disabled" not in info["text"]:
             rx.fail("'set promisc all off' was refused")
         self.sides["sender"].cmd(f"set eth-peer 0 {info['mac']}")
+
+    def _add_rules(self, path):
+        """Give the receiver its flow rules, by a file, as it would echo each letter typed."""
+        with open(path, "w", encoding="ascii") as file:
+            file.writelines(f"{command}\n" for command in self.link.flow_commands())
+        rx = self.sides["receiver"]
+        if rx.cmd(f"load {path}", timeout=1200).count("created") != self.link.rules:
+            rx.fail("a flow rule was refused")
 
     def measure(self, size, seconds):
         """One sample, without its labels."""

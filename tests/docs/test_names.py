@@ -29,7 +29,7 @@ def text_of(page):
     """A page without its blocks of code."""
     with open(os.path.join(eal.ROOT, page), encoding="utf-8") as f:
         text = f.read()
-    return re.sub(r"(?m)^    .*$", "", text) if page.endswith(".md") else text
+    return re.sub(r"(?ms)^```.*?^```$", "", text) if page.endswith(".md") else text
 
 
 def literals(text):

@@ -14,11 +14,11 @@ import struct
 import time
 
 from lanes_file import (
-    ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, HEADER, HEADER_SIZE,
-    L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC, MAGIC_CREATING,
-    MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME, P_PID, P_STATE,
-    REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION, Bus, BusError, Geometry, drop_lock, full_fence,
-    locked_by_other, try_lock, up)
+    ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, FRAME_MIN, HEADER,
+    HEADER_SIZE, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
+    MAGIC_CREATING, MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME,
+    P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION, Bus, BusError, Geometry,
+    drop_lock, full_fence, locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
 from lanes_sleep import Waker, tell_changed
 
@@ -109,6 +109,7 @@ class Member:
         os.posix_fallocate(self.bus.fd, self.geo.cursor(slot, 0, 0), row)
         self._allocate_lane(0)
         self._clear_cursors()
+        self._clear_reserved()
         off = self.geo.port(slot)
         left = self.bus.state(slot)
         self.took_over = left != 0
@@ -131,6 +132,18 @@ class Member:
         for rxq in range(self.geo.queues):
             for lane in range(self.geo.lanes):
                 self.bus.u32[(self.geo.cursor(self.slot, rxq, lane) + C_STATE) // 4] = 0
+
+    def _clear_reserved(self):
+        """The last owner may have known a later version of the format."""
+        entry, rows = self.geo.port(self.slot), range(self.geo.queues)
+        spans = [(entry + 40, 24), (entry + 200, 56)]
+        for lane in (self.geo.lane(self.slot * self.geo.queues + queue) for queue in rows):
+            spans += [(lane + 48, 16), (lane + 80, 48)]
+        for cursor in (self.geo.cursor(self.slot, rxq, lane) for rxq in rows
+                       for lane in range(self.geo.lanes)):
+            spans += [(cursor + 12, 4), (cursor + 40, 24)]
+        for off, length in spans:
+            self.bus.view[off:off + length] = bytes(length)
 
     def _tell_queues(self, n_txq, n_rxq):
         self.bus.u32[(self.geo.port(self.slot) + P_N_TXQ) // 4] = n_txq
@@ -282,11 +295,13 @@ class LaneWriter:
             return frame + padding * (-len(frame) % LINE)
         return frame + padding * (-(len(frame) + REQUEST.size) % LINE) + REQUEST.pack(*request)
 
-    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None, spare_end=0):
+    def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None, spare_end=0,
+                    forged=False):
         """Send the frames as one record; False if there is no room for it now.
 
         spare_lines: data_off lies so much higher than it must. padding: one byte, to fill up with.
         spare_end: the record has so many lines behind its last frame.
+        forged: frames may be longer, or shorter, than a port may send on this bus.
         requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
         """
         requests = requests or [None] * len(frames)
@@ -294,9 +309,9 @@ class LaneWriter:
         body = b"".join(self._lines(frame, request, padding)
                         for frame, request in zip(frames, requests))
         length = data_off + len(body) + spare_end * LINE
-        if not all(0 < len(frame) <= self.geo.frame_max for frame in frames):
-            raise ValueError("a frame is too long")
-        if len(frames) > 1 and length > self.geo.burst_max:
+        if not all(FRAME_MIN <= len(frame) <= self.geo.frame_max for frame in frames) and not forged:
+            raise ValueError("a frame is too short or too long")
+        if len(frames) > 1 and length > self.geo.burst_max and not forged:
             raise ValueError("more than a record of several frames may hold")
         if not self.make_room(length):
             self.pauses += 1

@@ -14,8 +14,8 @@ import sys
 from collections import namedtuple
 
 from lanes_file import (
-    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, IP_CKSUM, L4_CKSUM, LINE, MASK64, RECORD_MAX,
-    REQUEST, SEGMENT, TCP, UDP, Bus, BusError, above, up)
+    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, FRAME_MIN, IP_CKSUM, L4_CKSUM, LINE, MASK64,
+    RECORD_MAX, REQUEST, SEGMENT, TCP, UDP, Bus, BusError, above, up)
 
 Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data request", defaults=[None])
 Request = namedtuple("Request", "flags l4 l3_off l4_off data_off segment")
@@ -142,7 +142,7 @@ class LaneReader:
         for i, word in enumerate(struct.unpack_from(f"={count}I", data, BURST.size)):
             size, flags = word & DESC_LEN, word & ~DESC_LEN
             end = off + up(size + (REQUEST.size if flags else 0), LINE)
-            if size == 0 or flags & ~DESC_REQUEST or end > length:
+            if size < FRAME_MIN or flags & ~DESC_REQUEST or end > length:
                 break
             request = None
             if flags:

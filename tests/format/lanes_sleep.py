@@ -18,7 +18,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def ring(bus):
-    """Wake all who watch the file."""
+    """Wake all processes that watch the file."""
     try:
         os.pwrite(bus.fd, struct.pack("=I", 0), B_RUNG)
     except OSError:
@@ -26,7 +26,7 @@ def ring(bus):
 
 
 def tell_changed(bus):
-    """Somebody begins or ceases to use interrupts. Nobody else adds to the word now."""
+    """A port begins or ends its use of interrupts. No other port adds to the word meanwhile."""
     bus.u32[B_CHANGES // 4] = (bus.u32[B_CHANGES // 4] + 1) & MASK32
 
 
@@ -61,7 +61,7 @@ class Waker:
 
 
 class Sleeper:
-    """An Rx queue that sleeps. Its port is started, and nobody else adds to the same words now."""
+    """An Rx queue that sleeps. Its port is started; no other thread adds to the same words."""
 
     def __init__(self, bus, slot, rxq):
         self.bus = bus

@@ -101,7 +101,7 @@ class Lock:
 
 
 class Modified:
-    """Wakes up when somebody has written to a file. Stores into a mapping are no such writes."""
+    """Wakes up when a process has written to a file. Stores into a mapping do not count."""
 
     def __init__(self, path):
         self.fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -185,7 +185,7 @@ class Peer:
 
     @contextlib.contextmanager
     def locked(self):
-        """Hold the lock; who dies or panics with it keeps it."""
+        """Hold the lock; a peer that dies or panics inside leaves it held."""
         self.lock.take()
         try:
             yield
@@ -305,7 +305,7 @@ class Peer:
         self.off = wrap(self.bus.first)
 
     def wait_for_wake(self, timeout):
-        """False if nobody woke us within so many seconds. We wake ourselves, too."""
+        """False if no wake-up came within that many seconds. Our own writes wake us, too."""
         return self._modified.wait(timeout)
 
     # Misbehaving

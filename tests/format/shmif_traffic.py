@@ -81,7 +81,7 @@ def receive_until(peer, enough):
 
 
 def exchange_lap(path, *olds):
-    """Peers that come, and those that were there, exchange more than a data area of frames.
+    """New peers and those already on the bus exchange more frames than the data area holds.
 
     None is lost, and in the end all of the ring is in good order.
     """

@@ -11,11 +11,12 @@ from ends import generator
 from lanes_file import ATTACHED, B_CHANGES, RX_INTR
 from lanes_port import Member
 from lanes_sleep import Sleeper
+from rounds import rounds
 from test_format_port import GEO
 from test_interrupts import AWAKE, L3fwdPower, datagrams, program  # noqa: F401
 
-HANG = 20  # seconds: who is not woken by then is not woken at all
-ROUNDS = 8
+HANG = 20  # seconds: a sleeper that has not woken by then was missed
+ROUNDS = rounds(8, 4)
 
 
 def test_driver_wakes_us(path, folder):
@@ -44,7 +45,7 @@ def test_driver_wakes_us(path, folder):
 
 
 def test_the_dead_are_forgotten(path, folder):
-    """Who takes over a slot whose dead owner used interrupts counts a change: we, and testpmd."""
+    """The new owner of a slot whose dead owner used interrupts raises changes: we, and testpmd."""
     with Member(path, GEO) as watcher:
         def dies():
             member = Member(path, GEO)

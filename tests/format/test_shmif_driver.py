@@ -3,6 +3,7 @@
 """The driver on a shmif bus with peers that know it from its description alone."""
 
 import contextlib
+import itertools
 import os
 import random
 
@@ -11,6 +12,7 @@ import pytest
 from apps import checker, scaled, testpmd
 from checker import stream, xstat
 from process import poll
+from rounds import rounds
 from shmif_file import DATA_SIZE, FRAME_MAX, FRAME_MIN, RECORD, Shmif, check
 from shmif_peer import STEPS, Peer
 from shmif_samples import SAMPLES, random_frames, write_sample
@@ -315,11 +317,11 @@ class Inspector:
         self.looks += 1
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(rounds(10, 2)))
 def test_a_million_frames(seed, path, counts):
-    """A tenth of them, of other lengths and bursts than the next: two ports of the driver write as
+    """A tenth of a million, of other lengths and bursts than the next: two ports of the driver write as
     fast as they can, and we among them; whenever we have the lock, all is as the format says."""
-    count = scaled(50_000)
+    count = scaled(50_000, least=10_000)
     luck = random.Random(seed)
     shape = {"short": luck.randint(30, 1514), "long_percent": luck.randint(0, 50),
              "burst": luck.choice([1, 7, 32, 64]), "segments": luck.choice([1, 3])}
@@ -355,7 +357,7 @@ def test_a_million_frames(seed, path, counts):
 
 @pytest.mark.parametrize("step", STEPS)
 def test_others_after_a_dead_peer(step, path):
-    """Who had heard everything hears what is new, nothing twice, and no half of anything."""
+    """A reader that was up to date receives the new frames, whole, and none of them twice."""
     dead = b"\xdc" * 600
     with checker(vdev(path, lock_break_ms=300), send=True, wait=True, count=1) as tx, \
             joined(path) as listener, joined(path) as peer:
@@ -371,8 +373,12 @@ def test_others_after_a_dead_peer(step, path):
         exchange_lap(path, listener)
 
 
-@pytest.mark.parametrize("left", [100000, 300, 10])
-@pytest.mark.parametrize("step", STEPS)
+# Each step with each place of the end of the ring, or each of them once.
+DEATHS = rounds([(step, left) for left in (100000, 300, 10) for step in STEPS],
+                list(zip(STEPS, itertools.cycle((100000, 300, 10)))))
+
+
+@pytest.mark.parametrize("step, left", DEATHS)
 def test_lock_of_a_dead_peer(step, left, path):
     """A foreign peer dies while it sends: a port that wants to send breaks the lock.
 
@@ -442,7 +448,7 @@ def test_ring_begun_anew(damage, path):
 
 
 def test_new_bus_of_a_dead_peer(path):
-    """It died with the lock before it, or anybody, had sent anything: nothing has to be repaired."""
+    """A kernel died with the lock before any frame was sent: the ring needs no repair."""
     with joined(path) as peer, \
             checker(vdev(path, lock_break_ms=300), send=True, wait=True, count=1) as tx:
         peer.hold_lock()

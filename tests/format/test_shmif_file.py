@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Buses of NetBSD's own are read as NetBSD reads them, and what is wrong with others is seen."""
+"""The peer reads buses that NetBSD wrote as NetBSD does, and finds the faults of damaged buses."""
 
 import os
 import re

@@ -40,7 +40,7 @@ check(const struct shmbus_args *args)
 	MUST(args->mode <= 0777 && (args->mode == 0 || (args->mode & 0600) == 0600));
 	MUST(args->carrier <= SHMBUS_CARRIER_PEER);
 	MUST(args->numa >= SHMBUS_NUMA_AUTO && args->numa < RTE_MAX_NUMA_NODES);
-	MUST(!args->mac_given || rte_is_valid_assigned_ether_addr(&args->mac));
+	MUST(rte_is_zero_ether_addr(&args->mac) || rte_is_valid_assigned_ether_addr(&args->mac));
 	MUST(!args->readonly || !args->unlink);
 }
 

@@ -92,6 +92,7 @@ use_lanes(struct shmbus_bus *bus, bool readonly)
 		MUST(port.slot == 0);
 		shmbus_port_set_queues(&port, 1, 1);
 		shmbus_port_count_peers(&port);
+		shmbus_port_has_partner(&port);
 	}
 	for (i = 0; i < bus->geo.ports; i++)
 		if (shmbus_port_peer(bus, i, &peer))

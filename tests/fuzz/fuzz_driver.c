@@ -287,6 +287,7 @@ check_mbuf(const struct port *p, const struct rte_mbuf *m)
 		len += seg->data_len;
 	}
 	MUST(len == m->pkt_len && n == m->nb_segs);
+	MUST(len >= SHMBUS_FRAME_MIN);
 	MUST(n == 1 || p->mtu > WHOLE_MTU);
 	MUST(m->pkt_len <= (lro && (m->ol_flags & RTE_MBUF_F_RX_LRO) ? SHMBUS_FRAME_MAX :
 			    p->mtu + RTE_ETHER_HDR_LEN + 8));
@@ -329,7 +330,7 @@ one_op(struct input *in)
 	}
 }
 
-/* Nobody lies any more; everybody finds the way, and no mbuf is missing. */
+/* The words stay honest from now on; all ports recover, and no mbuf is missing. */
 static void
 recover(void)
 {

@@ -179,6 +179,7 @@ receive(struct input *in)
 			      shmbus_reader_next(&t.r, &walk, &frame);
 			if (len == 0)
 				break;
+			MUST(len >= SHMBUS_FRAME_MIN);
 			check_frame(frame, (uint32_t)SHMBUS_ALIGN(len), &walk);
 			if (req.flags != 0)
 				MUST(shmbus_request_valid(&req, len));
@@ -334,7 +335,7 @@ one_op(struct input *in)
 	}
 }
 
-/* Nobody lies any more, and everybody begins anew: what is sent is received. */
+/* The words stay honest from now on; all ports begin again, and a frame must get through. */
 static void
 recover(void)
 {
@@ -362,18 +363,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { .at = data, .left = size };
 	struct input changes = input_split(&in);
-	unsigned int ops = OPS;
-	uint64_t before = 0;
 
 	clear();
 	start_writer(&in);
 	start_reader(&in);
-	unsteady_begin(&changes, writable);
-	while (in.left != 0 && --ops != 0) {
-		one_op(&in);
-		MUST(unsteady_looks() - before < LOOKS_MAX);
-		before = unsteady_looks();
-	}
+	unsteady_run(&in, &changes, writable, one_op, OPS, LOOKS_MAX);
 	recover();
 	unsteady_end();
 	return 0;

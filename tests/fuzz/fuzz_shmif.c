@@ -144,7 +144,7 @@ leave_lock(struct side *s, struct input *in)
 		shmbus_store(&h->spare, (shmbus_load(&h->spare) & ~0xffu) | input_u8(in) % 4);
 }
 
-/* Whatever lies there, by the one who holds the lock. */
+/* Any content, written by the holder of the lock. */
 static void
 repair(struct side *s, struct input *in)
 {
@@ -292,16 +292,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { .at = data, .left = size };
 	struct input changes = input_split(&in);
-	unsigned int ops = OPS;
-	uint64_t before = 0;
 
 	begin(&in);
-	unsteady_begin(&changes, writable);
-	while (in.left != 0 && --ops != 0) {
-		one_op(&in);
-		MUST(unsteady_looks() - before < LOOKS_MAX);
-		before = unsteady_looks();
-	}
+	unsteady_run(&in, &changes, writable, one_op, OPS, LOOKS_MAX);
 	recover();
 	unsteady_end();
 	return 0;

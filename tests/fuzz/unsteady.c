@@ -107,3 +107,17 @@ unsteady_end(void)
 	un.in = NULL;
 	un.looks = 0;
 }
+
+void
+unsteady_run(struct input *in, struct input *changes,
+	     uint8_t *(*writable)(const volatile void *at), void (*one_op)(struct input *in),
+	     unsigned int limit, uint64_t looks)
+{
+	uint64_t before;
+
+	unsteady_begin(changes, writable);
+	for (before = 0; in->left != 0 && --limit != 0; before = unsteady_looks()) {
+		one_op(in);
+		MUST(unsteady_looks() - before < looks);
+	}
+}

@@ -39,6 +39,14 @@ void unsteady_end(void);
 /* Looks since the last unsteady_begin: loops must end after a bounded number of them. */
 uint64_t unsteady_looks(void);
 
+/*
+ * The main part of a target: operations of the input, fewer than limit, while changes makes the
+ * words unsteady. Each of them must end after fewer than looks looks.
+ */
+void unsteady_run(struct input *in, struct input *changes,
+		  uint8_t *(*writable)(const volatile void *at),
+		  void (*one_op)(struct input *in), unsigned int limit, uint64_t looks);
+
 uint64_t unsteady_clock_ns(void);
 void unsteady_pass(uint64_t ns);
 

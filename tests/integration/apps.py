@@ -3,7 +3,8 @@
 """The programs that the tests start, with what they all have in common.
 
 Environment:
-  SHMBUS_FRAMES=N     how many frames the content tests send (10000000)
+  SHMBUS_LONG=1       all frames and rounds, see rounds.py
+  SHMBUS_FRAMES=N     how many frames the content tests send (10000000 with SHMBUS_LONG=1)
   SHMBUS_SANITIZE=1   fewer frames and rounds; set by itself where the plugin was built with
                       sanitizers, whose run-time library then goes into every program
   shmbus_builddir     the build folder
@@ -17,6 +18,7 @@ import eal
 from busfile import FOREVER
 from checker import Checker
 from process import ProcessError
+from rounds import rounds
 from testpmd import Testpmd
 
 SMALL = eal.Memory("no-huge", 64)
@@ -48,13 +50,13 @@ def sanitizer_env():
 
 
 def sanitize():
-    """Is this the short run with sanitizers?"""
+    """Is this a run with sanitizers?"""
     return bool(sanitizer_env()) or os.environ.get("SHMBUS_SANITIZE", "") not in ("", "0")
 
 
 def scaled(number, least=1):
-    """A number of frames or rounds, less of them with sanitizers."""
-    return max(number // 20 if sanitize() else number, least)
+    """A number of frames or rounds: all with SHMBUS_LONG=1, less otherwise and with sanitizers."""
+    return max(number // (rounds(20, 40) if sanitize() else rounds(1, 5)), least)
 
 
 def content_frames():

@@ -222,7 +222,7 @@ run(struct checker *c)
 			break;
 		if (frames != c->sender.frames)
 			idle = 0;
-		/* There may be more of us than CPUs: let those run who have something to do. */
+		/* There may be more checkers than CPUs: yield to processes that have work. */
 		if (idle >= IDLE_POLLS) {
 			if (c->opt.sleep)
 				receiver_sleep(&c->opt, &c->receiver);

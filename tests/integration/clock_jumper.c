@@ -3,7 +3,7 @@
  */
 
 /*
- * To be preloaded into a process: somebody sets its clock all the time, by
+ * Preloaded into a process: its clock is set all the time, by
  * years, back and forth. The monotonic clock goes on as always.
  */
 

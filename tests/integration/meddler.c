@@ -3,12 +3,11 @@
  */
 
 /*
- * dpdk-meddler: a secondary process that calls all that ethdev has for port 0,
- * what it may and what only the primary may, and tells what each call said:
- * "call NAME STATUS". All that the processes of a port share is compared before
- * and after each call: "changed NAME WHAT OFFSET". Then it receives on queue 1,
- * and tells the "frames N" it has got whenever that changes, until its standard
- * input ends.
+ * dpdk-meddler: a secondary process that calls every ethdev function on port 0,
+ * permitted or not, and prints the result of each: "call NAME STATUS". It compares
+ * all memory that the processes of a port share before and after each call:
+ * "changed NAME WHAT OFFSET". Then it receives on queue 1, and prints the number
+ * of received frames, "frames N", at each change, until its standard input ends.
  */
 
 #include <inttypes.h>
@@ -19,6 +18,7 @@
 #include <unistd.h>
 
 #include <ethdev_driver.h>
+#include <rte_dev.h>
 #include <rte_dev_info.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -156,6 +156,8 @@ look(void)
 	FILE *nowhere;
 
 	CALL("info_get", rte_eth_dev_info_get(PORT, &info));
+	CALL("numa_node", rte_eth_dev_socket_id(PORT) >= 0 &&
+	     rte_dev_numa_node(info.device) == rte_eth_dev_socket_id(PORT) ? 0 : -1);
 	CALL("link_get", rte_eth_link_get_nowait(PORT, &link));
 	CALL("macaddr_get", rte_eth_macaddr_get(PORT, &mac));
 	CALL("supported_ptypes",

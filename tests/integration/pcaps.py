@@ -3,6 +3,7 @@
 """Frames made with scapy, and testpmd processes that bring them from a file to a bus and back."""
 
 import contextlib
+import functools
 import os
 import random
 
@@ -34,6 +35,12 @@ def read(path):
 
 def mixture(n, seed=1, dst=None):
     """n frames as they are met in the wild, and as they are not: from 14 to 9014 bytes."""
+    return list(_mixture(n, seed, dst))
+
+
+# scapy takes milliseconds for a frame.
+@functools.cache
+def _mixture(n, seed, dst):
     luck = random.Random(seed)
 
     def mac(first=0x02):
@@ -61,7 +68,7 @@ def mixture(n, seed=1, dst=None):
         head = bytes(Ether(dst=dst or mac(), src=mac(), type=0x88b5))
         frames.append(head + luck.randbytes(length - len(head)))
     luck.shuffle(frames)
-    return frames
+    return tuple(frames)
 
 
 def source(bus, path, **kwargs):

@@ -83,6 +83,7 @@ def test_event_eth_tx_adapter(make_bus, counts):
     counts(f"{n} cases")
 
 
+@pytest.mark.only_in_full
 def test_pmd_perf(make_bus, counts):
     """A port that hears itself (lpbk_mode) passes some frames around, 300 million times."""
     if sanitize():

@@ -19,6 +19,7 @@ import tempfile
 import pytest
 from apps import checker, testpmd
 from busfile import Bus
+from process import ProcessError
 
 
 def ours(text):
@@ -225,12 +226,31 @@ def test_file(pmd, folder, template, note, make, words):
 @pytest.mark.parametrize("key, asked, found", [
     ("ports", "5", "ports=2"), ("queues", "3", "queues=1"), ("lane_size", "1M", "lane_size=65536")])
 def test_contradiction(pmd, folder, template, note, key, asked, found):
-    """A bus that exists has another geometry than what is asked for."""
+    """A bus that has carried frames keeps its geometry; the line says that it may be removed."""
+    with checker(template.vdev(), send=True, count=10) as tx:
+        tx.result()
     before = fingerprint(template.path)
     wanted = f"{key}={asked}" if key != "lane_size" else "lane_size=1048576"
     note(refused(pmd, Bus(template.path).vdev(9, **{key: asked}), f"path={template.path}", wanted,
-                   found).replace(folder, "..."))
+                 found, "no port is alive on it", "remove it").replace(folder, "..."))
     assert fingerprint(template.path) == before
+
+
+def test_more_queues(pmd, folder):
+    """What a user does who wants eight queues: the run that fails is no hindrance for the next one."""
+    bus = Bus(os.path.join(folder, "bus"))
+    with pytest.raises(ProcessError) as failed, testpmd(bus.vdev(), queues=8):
+        pass
+    assert re.search(r"nb_rx_queues=8 > 4|input rxq \(8\) can't be greater than max_rx_queues \(4\)", str(failed.value))
+    # The same with the file that is there now: the driver says what it takes from it.
+    with pytest.raises(ProcessError) as failed, testpmd(bus.vdev(), queues=8):
+        pass
+    assert f"4 queues: from the existing bus {bus.path}; no other port is alive on it" in str(failed.value)
+    with testpmd(bus.vdev(0, queues=8), queues=8):
+        output = pmd.cmd(f"port attach {bus.vdev(9)}")
+        assert f"8 queues: from the existing bus {bus.path}; 1 other port is alive on it" in output
+        pmd.detach(1)
+        refused(pmd, bus.vdev(9, queues=4), "queues=4 contradicts", "1 port is alive on it")
 
 
 def test_no_free_slot(pmd, template, note, folder):

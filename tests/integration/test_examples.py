@@ -5,12 +5,15 @@
 import contextlib
 import os
 import random
+import re
+import signal
 import subprocess
 
 import eal
 import pytest
 from apps import LOSSLESS, cpu, plugin, sanitizer_env, testpmd
-from pcaps import carry, mixture, sink, source
+from busfile import Bus
+from pcaps import carry, mixture, sink, source, write
 from process import Process
 from scapy.layers.inet import IP, UDP, defragment, fragment
 from scapy.layers.l2 import Ether
@@ -22,7 +25,7 @@ LARGE = eal.Memory("no-huge", 256)
 HUGE_POOLS = eal.Memory("no-huge", 768)
 MACS = ("b2:a0:00:00:01:00", "b2:a0:00:00:01:01")
 EXAMPLES = ("skeleton", "rxtx_callbacks", "link_status_interrupt", "l3fwd", "ip_fragmentation",
-            "ip_reassembly", "multi_process/symmetric_mp")
+            "ip_reassembly", "multi_process/symmetric_mp", "flow_filtering")
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +44,18 @@ def buses(make_bus):
 
 
 class Example(Process):
-    """An example with a port on each of two buses."""
+    """An example with a port on each of two buses. own_driver: it contains the driver."""
 
     def __init__(self, program, buses, args, ready, memory=SMALL, devargs=None, **kwargs):
         self.owns_prefix = "file_prefix" not in kwargs
         self.file_prefix = kwargs.pop("file_prefix", None) or eal.unique_prefix("example")
         self.ready = ready
+        plugins = [] if kwargs.pop("own_driver", False) else [plugin()]
         lcores = kwargs.pop("lcores", f"0@{cpu(0)}")
         vdevs = [bus.vdev(i, mac=MACS[i], **(devargs or {})) for i, bus in enumerate(buses)]
         argv = [program] + eal.eal_args(
             lcores=lcores, memory=memory, vdevs=vdevs,
-            file_prefix=self.file_prefix, plugins=[plugin()], **kwargs)
+            file_prefix=self.file_prefix, plugins=plugins, **kwargs)
         super().__init__(argv + ["--", *args], name=os.path.basename(program),
                          env=sanitizer_env())
 
@@ -93,13 +97,39 @@ def test_plain_forwarders(programs, buses, folder, counts, name, ready):
     counts(f"{len(frames)} frames each way")
 
 
+@pytest.mark.parametrize("readonly", [0, 1])
+def test_forwarders_look_on(programs, buses, folder, counts, readonly):
+    """A readonly port has Tx queues, which take nothing: skeleton sets up one per port.
+
+    With port 0 readonly what it sees is forwarded; with port 1 readonly all is dropped.
+    """
+    frames = ordinary_frames(500, seed=11)
+    for bus in buses:
+        with testpmd(bus.vdev()):
+            pass
+    seen = list(buses)
+    seen[readonly] = Bus(buses[readonly].path, readonly="on")
+    with Example(programs["skeleton"], seen, [], "forwarding packets"):
+        if readonly == 0:
+            assert across(folder, buses, frames) == frames
+        else:
+            with testpmd(buses[0].vdev(), args=["--no-flush-rx"]) as pmd:
+                pmd.set_fwd("txonly")
+                pmd.start_fwd()
+                pmd.wait_port_stat(0, "tx_packets", 100_000)
+    counts(f"port {readonly} of skeleton is readonly")
+
+
 def test_link_status_interrupt(programs, buses, folder, counts):
-    """It is told by interrupts that the last others leave its buses, and that others come."""
+    """It is told by interrupts that the last others leave its buses, and that others come.
+
+    A port that is attached and not started is no other: its link is down.
+    """
     frames = ordinary_frames(300, seed=12)
     with contextlib.ExitStack() as stack:
-        # attached, but not started: nobody waits for these ports to receive
-        others = stack.enter_context(testpmd(buses[0].vdev(0), buses[1].vdev(1), mbufs=2048,
-                                             args=("--disable-device-start",)))
+        others = stack.enter_context(testpmd(buses[0].vdev(0), buses[1].vdev(1), mbufs=2048))
+        others.set_fwd("rxonly")
+        others.start_fwd()
         lsi = stack.enter_context(
             Example(programs["link_status_interrupt"], buses, ["-p", "3", "-q", "2", "-T", "1"],
                     "entering main loop", devargs={"carrier": "peer"}))
@@ -216,3 +246,35 @@ def test_symmetric_mp(programs, buses, folder, hugetlbfs, counts):
         got = across(folder, buses, frames)
     assert sorted(got) == sorted(frames)
     counts(f"{len(frames)} frames")
+
+
+def test_flow_filtering(programs, make_bus, folder, counts):
+    """Without RSS it makes a rule just after it has started its port: so the rule is the first one.
+
+    The rule sends packets to 192.168.1.1 to queue 1; all others are in the queue of their lane.
+    """
+    bus = make_bus("filtering", queues=5, **LOSSLESS)
+    sources = [f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}" for i in range(300)]
+    frames = [bytes(Ether(dst=MACS[0], src=src) /
+                    IP(src="192.0.2.1", dst=f"192.168.1.{i % 3}") / UDP(sport=i, dport=2))
+              for i, src in enumerate(sources)]
+    path = os.path.join(folder, "in.pcap")
+    write(path, frames)
+    example = Example(programs["flow_filtering"], [bus], [], "initializing port: 0 done").start()
+    try:
+        # the example has slot 0, and the sender slot 2
+        with testpmd(bus.vdev(), args=("--disable-device-start",)), source(bus, path, on=1) as src:
+            src.set_fwd("io")
+            src.start_fwd()
+            src.wait_port_stat(0, "tx_packets", len(frames))
+            example.wait_for(f"src={sources[-1].upper()}.*\\n", 60)
+        found = re.findall(r"src=(\S+) - dst=\S+ - queue=0x(\d)", example.log)
+        example.signal(signal.SIGINT)
+        assert example.wait(60) == 0
+    finally:
+        example.close(check=False)
+    queues = {src.lower(): int(queue) for src, queue in found}
+    assert len(found) == len(queues) == len(frames)
+    assert {queues[src] for i, src in enumerate(sources) if i % 3 == 1} == {1}
+    assert {queues[src] for i, src in enumerate(sources) if i % 3 != 1} == {2}
+    counts(f"{len(frames)} frames, {len(frames) // 3} by the rule")

@@ -79,12 +79,12 @@ def test_stop_start_close(make_bus, counts):
 
 
 def test_what_was_sent_while_stopped(bus, counts):
-    """A stopped port misses nothing that is its own: it begins anew with what is sent afterwards."""
+    """A port that was stopped receives from its start on; earlier frames do not count as missed."""
     with testpmd(bus.vdev(), args=NO_FLUSH) as pmd:
         pmd.set_fwd("rxonly")
         pmd.cmd("port stop 0")
         with checker(bus.vdev(), send=True, on=1, count=50_000) as sender:
-            # Nobody is there who could hold it up.
+            # No port is there that could hold it up.
             assert sender.result()["full"] == 0
         pmd.cmd("port start 0")
         pmd.start_fwd()
@@ -97,7 +97,7 @@ def test_what_was_sent_while_stopped(bus, counts):
 
 @pytest.mark.parametrize("when", ["stopped", "running"])
 def test_mtu(bus, counts, when):
-    """The MTU decides what is received and sent; what is too long is dropped and counted."""
+    """The MTU limits received and sent frames; longer frames are dropped and counted."""
     with contextlib.ExitStack() as stack:
         rx = stack.enter_context(testpmd(bus.vdev(), name="rx", mbuf_size=9344, mbufs=2048,
                                          args=NO_FLUSH))
@@ -156,7 +156,7 @@ def test_mtu(bus, counts, when):
 
 
 def test_link_down(bus, counts):
-    """A port that is set down hears nothing and holds nobody up; set up again it goes on."""
+    """A port whose link is down receives nothing and holds up no sender; link up, it goes on."""
     with contextlib.ExitStack() as stack:
         rx = stack.enter_context(testpmd(bus.vdev(), name="rx", args=NO_FLUSH))
         rx.set_fwd("rxonly")
@@ -179,7 +179,7 @@ def test_link_down(bus, counts):
 
 
 def test_carrier_peer(bus, counts):
-    """With carrier=peer the link follows the life of the others, kill -9 included."""
+    """With carrier=peer the link follows the others: their life, kill -9 included, and their link."""
     with testpmd(bus.vdev(carrier="peer")) as pmd:
         assert pmd.port_info()["link"] == "down"
         with checker(bus.vdev(), receive=True, on=1):
@@ -190,8 +190,18 @@ def test_carrier_peer(bus, counts):
             pmd.wait_link(up=True)
             victim.kill()
             pmd.wait_link(up=False)
-        assert len(pmd.log.split("link state change event")) > 4, "an event for every change"
-    counts("link: down, up, down, up, down")
+        with testpmd(bus.vdev(carrier="peer"), name="other", on=1) as other:
+            for down, up in (("set link-down port 0", "set link-up port 0"),
+                             ("port stop 0", "port start 0")):
+                pmd.wait_link(up=True)
+                other.wait_link(up=True)
+                other.cmd(down)
+                pmd.wait_link(up=False)
+                other.cmd(up)
+            pmd.wait_link(up=True)
+        pmd.wait_link(up=False)
+        assert len(pmd.log.split("link state change event")) > 10, "an event for every change"
+    counts("link: down, and five times up and down")
 
 
 def test_lanes_of_a_port_that_left(bus, counts):

@@ -11,8 +11,9 @@ import random
 import time
 
 import pytest
-from apps import LOSSLESS, checker, sanitize, scaled, testpmd
+from apps import LOSSLESS, checker, scaled, testpmd
 from checker import stream
+from rounds import rounds
 
 LONG = {"lengths": "14-1514", "segments": 2, "mbufs": 1024}
 IN_TRAFFIC = 5_000  # frames that a victim has sent or received when it is killed
@@ -20,8 +21,11 @@ IN_TRAFFIC = 5_000  # frames that a victim has sent or received when it is kille
 
 @pytest.mark.long
 def test_200_times(make_bus, counts):
-    """A sender and a receiver at a time, 100 times, while two others work on the same bus."""
-    rounds = 100 if not sanitize() else 8
+    """A sender and a receiver at a time, 100 times, while two others work on the same bus.
+
+    Without SHMBUS_LONG=1 there are fewer rounds, and more than the bus has slots.
+    """
+    times = scaled(100, least=8)
     luck = random.Random(1)
     # One pair is killed while the next one starts: so many slots, if those of the dead are used.
     bus = make_bus(ports=6, **LOSSLESS)
@@ -43,9 +47,9 @@ def test_200_times(make_bus, counts):
         upcoming = begin(1)
         sent_by = {}
         longest = 0
-        for number in range(1, rounds + 1):
+        for number in range(1, times + 1):
             pair = upcoming
-            if number < rounds:
+            if number < times:
                 upcoming = begin(number + 1)
             for victim in pair:
                 victim.start()
@@ -72,15 +76,15 @@ def test_200_times(make_bus, counts):
     assert got["missing"] == 0
     assert got["port"]["imissed"] == got["port"]["ierrors"] == 0
     assert stream(got, 0)["frames"] == stream(got, 0)["next"] == sent["sent"]
-    assert len(got["streams"]) == rounds + 1
+    assert len(got["streams"]) == times + 1
     for number, frames in sent_by.items():
         assert stream(got, number)["frames"] >= frames > 0, "what a victim had sent is received"
     assert all(s["first"] == 0 for s in got["streams"]), "a lane's new owner is heard from the start"
     assert len(slots) == 6
     # The two that stayed, and every victim, has owned a slot once.
-    assert sum(slot.incarnation for slot in slots) == 2 + 2 * rounds
+    assert sum(slot.incarnation for slot in slots) == 2 + 2 * times
     assert not any(slot.alive for slot in slots)
-    counts(f"{2 * rounds} killed; the others sent {sent['sent']} and received {got['received']}; "
+    counts(f"{2 * times} killed; the others sent {sent['sent']} and received {got['received']}; "
            f"longest until both had gone on: {longest:.2f} s; "
            f"owners of the slots: {[slot.incarnation for slot in slots]}")
 
@@ -89,9 +93,9 @@ def test_200_times(make_bus, counts):
 def test_while_starting(make_bus, counts):
     """Killed at any moment of its start: whatever it leaves behind, the next ones get going."""
     luck = random.Random(2)
-    rounds = scaled(20, least=5)
+    times = scaled(20, least=5)
     creating = 0
-    for number in range(rounds):
+    for number in range(times):
         bus = make_bus(f"bus{number % 4}", **LOSSLESS)
         if luck.random() < 0.5:
             bus.remove()
@@ -117,7 +121,7 @@ def test_while_starting(make_bus, counts):
             tx.go()
             assert tx.result()["sent"] == 1000
             assert rx.finish()["received"] == 1000
-    counts(f"{rounds} killed while starting, {creating} of them when the file had just come up")
+    counts(f"{times} killed while starting, {creating} of them when the file had just come up")
 
 
 def test_testpmd(bus, counts):
@@ -134,7 +138,7 @@ def test_testpmd(bus, counts):
         receiver = start("receiver", "rxonly", 0)
         # Not txonly: a started port that never receives holds the others up.
         sender = start("sender", "flowgen", 1)
-        for number in range(3):
+        for number in range(rounds(3, 2)):
             victims = [start(f"victim-rx{number}", "rxonly", 0),
                        start(f"victim-tx{number}", "flowgen", 1)]
             victims[0].wait_port_stat(0, "rx_packets", 1000)

@@ -42,7 +42,7 @@ def test_ordinary_user(ordinary, folder, counts):
                 assert "Uid:\t0\t" not in f.read()
         sent = cross(tx, rx)
         assert stat.S_IMODE(os.stat(bus.path).st_mode) == 0o600
-        # Closed to everybody while they are on it, it is as before to those who have it open.
+        # A change of the file's permissions does not affect ports that have it open.
         os.chmod(bus.path, 0)
         for pmd in (rx, tx):
             pmd.cmds("port stop 0", "port start 0")
@@ -215,7 +215,7 @@ def test_no_argument_at_all(counts):
 
 
 def test_unlink(make_bus, counts):
-    """unlink=on: the last one to leave removes the file, and nobody else does."""
+    """unlink=on: the last port to leave removes the file, and no other port does."""
     bus = make_bus(unlink="on")
     with checker(bus.vdev(), receive=True):
         with checker(bus.vdev(), receive=True, on=1):

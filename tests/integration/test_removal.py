@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""The bus file is truncated in full traffic: nobody dies, all say so, and start finds a new one."""
+"""The bus file is truncated in full traffic: all processes live and say so; start joins anew."""
 
 import contextlib
 import os

@@ -179,11 +179,34 @@ def test_pdump(make_bus, shared, prefix, folder, counts):
     counts(f"{len(frames)} frames, captured as received and as sent")
 
 
-def pair(stack, bus, shared, prefix, queues=2):
+def test_pdump_readonly(make_bus, shared, prefix, folder, counts):
+    """A port that only looks on has Tx queues for testpmd, and dpdk-pdump writes what it sees."""
+    bus = make_bus()
+    frames = [f for f in mixture(200, seed=12) if len(f) <= 1514]
+    sent, rx, tx = [os.path.join(folder, f"{name}.pcap") for name in ("sent", "rx", "tx")]
+    write(sent, frames)
+    with source(bus, sent, on=1) as src, \
+         testpmd(bus.vdev(readonly="on"), args=("--no-flush-rx",), **shared) as pmd:
+        pmd.set_fwd("io")
+        pmd.start_fwd()
+        with Pdump(prefix, "net_shmbus0", rx, tx) as pdump:
+            pdump.wait_for(r"core \(\d+\)", 120)
+            src.set_fwd("io")
+            src.start_fwd()
+            receives_exactly(pmd, 0, len(frames))
+            pdump.signal(signal.SIGINT)
+            pdump.wait(60)
+        assert pmd.port_stats()["tx_packets"] == 0
+    # What it is given to send it drops.
+    assert read(rx) == frames
+    counts(f"{len(frames)} frames, captured from a port that is not on the bus")
+
+
+def pair(stack, bus, shared, prefix, queues=2, args=()):
     """A primary testpmd and a secondary one that share a port, each with half of its queues."""
     # testpmd asks for RSS by itself. The checker's frames are no IP, and would all go to one queue.
     group = (f"--rxq={queues}", f"--txq={queues}", "--no-flush-rx", "--num-procs=2",
-             "--disable-rss")
+             "--disable-rss", *args)
     both = {**shared, "proc_type": "auto"}
     primary = stack.enter_context(testpmd(bus.vdev(), name="primary", args=(*group, "--proc-id=0"),
                                           **both))
@@ -222,6 +245,38 @@ def test_testpmd_receives(make_bus, shared, prefix, counts):
         assert both[0].port_info()["link"] == "up"
         assert len([slot for slot in bus.slots() if slot.alive]) == 1
     counts(f"sent {sent['sent']}, received {queues}")
+
+
+def test_first_rule(make_bus, shared, prefix, counts):
+    """The first rule that chooses a queue, while two processes poll: no frame is lost or doubled."""
+    bus = make_bus(**LOSSLESS)
+    with contextlib.ExitStack() as stack:
+        both = pair(stack, bus, shared, prefix)
+
+        def queues():
+            return [both[0].queue_stats()[("rx", q)]["packets"] for q in range(2)]
+        for pmd in both:
+            pmd.set_fwd("rxonly")
+            pmd.start_fwd()
+        tx = stack.enter_context(testpmd(bus.vdev(), name="tx", on=1, args=("--rxq=2", "--txq=2")))
+        tx.set_fwd("txonly")
+        tx.start_fwd()
+        both[0].poll(lambda: min(queues()) > 1000, "both queues to receive")
+        created = both[0].cmd("flow create 0 ingress pattern end actions queue index 1 / end")
+        assert "Flow rule #0 created" in created
+        at = queues()[1]
+        both[0].poll(lambda: queues()[1] > at + 1000, "queue 1, the secondary's, to go on")
+        tx.stop_fwd()
+        # Frames that were sent before the rule went where they went before; later ones do not.
+        got = receives_exactly(both[0], 0, tx.port_stats()["tx_packets"])
+        own = queues()[0]
+        tx.start_fwd()
+        both[0].poll(lambda: queues()[1] > got["rx_packets"] - own + 1000, "queue 1 to go on")
+        tx.stop_fwd()
+        got = receives_exactly(both[0], 0, tx.port_stats()["tx_packets"])
+        assert got["rx_missed"] == 0 and queues() == [own, got["rx_packets"] - own]
+        both[1].stop_fwd()
+    counts(f"received {got['rx_packets']}, of these queue 0 {own}")
 
 
 def test_testpmd_sends(make_bus, shared, prefix, counts):
@@ -300,7 +355,8 @@ def test_made_anew(make_bus, shared, prefix):
     other = f"{bus.path}.other"
     shmbus("create", other, "--ports", "4", "--lane-size", "64K")
     with contextlib.ExitStack() as stack:
-        both = pair(stack, bus, shared, prefix)
+        # testpmd would remove the port at its RMV event, before the commands or after them.
+        both = pair(stack, bus, shared, prefix, args=("--no-rmv-interrupt",))
         with open(other, "rb") as f:
             anew = f.read()
         os.remove(other)

@@ -19,7 +19,8 @@ from test_secondary_sleep import Sleeper
 FRAMES = 400
 
 ALLOWED = {
-    "info_get", "link_get", "get_mtu", "stats_get", "stats_reset", "xstats_get", "xstats_reset",
+    "info_get", "numa_node", "link_get", "get_mtu", "stats_get", "stats_reset", "xstats_get",
+    "xstats_reset",
     "rx_queue_info_get", "tx_queue_info_get", "rx_burst_mode_get", "tx_burst_mode_get",
     "flow_ctrl_get", "rss_hash_conf_get", "rss_reta_query", "read_clock", "fw_version_get",
     "get_reg_info", "priv_dump", "promiscuous_disable", "promiscuous_enable",

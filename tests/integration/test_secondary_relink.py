@@ -16,10 +16,11 @@ import pytest
 from apps import LOSSLESS, checker, cpu, plugin, sanitizer_env, testpmd
 from checker import program_path
 from process import Process
+from rounds import rounds
 from test_secondary_calls import Meddler
 
 FRAMES = 100
-ROUNDS = 5
+ROUNDS = rounds(5, 3)
 SHARED = r"a secondary process has this port"
 
 both = pytest.mark.parametrize("fmt", ["lanes", "shmif"])
@@ -65,7 +66,7 @@ class Mover(Process):
 
 
 def devargs(fmt):
-    """Of a bus with room for what is wanted here; a shmif port has one queue."""
+    """Arguments of a bus with enough queues for these tests; a shmif port has one queue."""
     return {"format": fmt, **(LOSSLESS if fmt == "lanes" else {})}
 
 

@@ -41,7 +41,7 @@ def send(bus, frames):
 
 
 def test_both_sleep(make_bus, shared, counts):
-    """Each is woken by what is sent to its queue; the primary goes on without the secondary."""
+    """Frames for its queue wake each process; the primary goes on without the secondary."""
     bus = make_bus(**LOSSLESS)
     with Sleeper(bus, shared, 0) as primary:
         with Sleeper(bus, {**shared, "eal_extra": []}, 1) as secondary:
@@ -57,7 +57,7 @@ def test_both_sleep(make_bus, shared, counts):
             secondary.close_stdin()
             secondary.wait(60)
         before = primary.received()[0]
-        # What is for the other queue nobody takes any more, and the ring has room for it.
+        # No process takes the other queue's frames any more; the ring has room for them.
         send(bus, FRAMES)
         primary.poll(lambda: primary.received()[0] > before, "the primary to be woken")
         primary.close_stdin()

@@ -17,6 +17,7 @@ from apps import checker, cpu, plugin, receives_exactly, sanitizer_env, scaled, 
 from checker import xstat
 from pcaps import mixture, read, write
 from process import clock, poll
+from rounds import rounds
 from scapy.layers.inet import ICMP, IP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
@@ -249,8 +250,8 @@ def test_secondary_dies_sending(shmif, shared, counts):
     Each time with another primary: the mbuf pool that they share may be unusable afterwards.
     """
     bus = shmif()
-    rounds = 4
-    for n in range(rounds):
+    times = rounds(4, 2)
+    for n in range(times):
         with testpmd(bus.vdev(), name=f"primary{n}", args=("--no-flush-rx",), **shared):
             with secondary(bus, shared, name=f"secondary{n}") as second:
                 second.set_fwd("txonly")
@@ -263,7 +264,7 @@ def test_secondary_dies_sending(shmif, shared, counts):
                 rx.wait_until(lambda r: r["received"] >= 500, "500 frames")
                 assert rx.finish()["received"] == 500
     in_order(bus)
-    counts(f"killed {rounds} times, then 500 of 500 frames arrived each time")
+    counts(f"killed {times} times, then 500 of 500 frames arrived each time")
 
 
 # A peer that is no DPDK application
@@ -274,7 +275,7 @@ def test_version_2_readonly(make_bus, counts):
     bus = make_bus(format="shmif")
     frames = [frame.ljust(60, b"\0") for frame in random_frames(900, longest=1500)]
     forge(bus.path, frames[:500], start=DATA_SIZE - 100_000, version=2)
-    with testpmd(bus.vdev(readonly=1), args=("--txq=0",)) as pmd:
+    with testpmd(bus.vdev(readonly=1)) as pmd:
         pmd.set_fwd("rxonly")
         pmd.start_fwd()
         assert pmd.port_info()["link"] == "up"

@@ -8,14 +8,14 @@ from apps import LOSSLESS, checker, scaled, testpmd
 from checker import xstat
 
 TIMEOUT_MS = 700
-# One measurement may be spoilt by the machine, not three of three.
+# On a busy machine another receiver may stand still as long, but not in three runs of three.
 ATTEMPTS = 3
 
 
 def one_stop(bus, counts):
     """Stop a receiver in full traffic, wait until the sender goes on without it, let it go on.
 
-    Returns how long the sender stood still.
+    Returns how long the sender stood still, and how often it gave a reader up.
     """
     with contextlib.ExitStack() as stack:
         stopped = stack.enter_context(checker(bus.vdev(), receive=True, on=0, name="stopped"))
@@ -28,8 +28,10 @@ def one_stop(bus, counts):
         stopped.freeze()
         sender.wait_until(lambda r: xstat(r, "tx_pause_timeouts") > timeouts,
                           "the sender to give the stopped receiver up")
+        # Many laps: each of them could wait for the stopped receiver once more.
         sender.wait_more("sent", 200_000)
         other.wait_more("received", 200_000)
+        timeouts = xstat(sender.report(), "tx_pause_timeouts") - timeouts
         stopped.thaw()
         stopped.wait_until(lambda r: r["port"]["ipackets"] > before, "it to receive again")
         stopped.wait_more("received", 100_000)
@@ -46,19 +48,20 @@ def one_stop(bus, counts):
            f"{got[0]['port']['imissed']}; other: received {got[1]['received']}, missed "
            f"{got[1]['port']['imissed']}; the sender stood still for "
            f"{sent['longest_stall_us'] / 1000:.0f} ms of {TIMEOUT_MS}")
-    return sent["longest_stall_us"] / 1000
+    return sent["longest_stall_us"] / 1000, timeouts
 
 
 def test_stopped_receiver(make_bus, counts):
-    """It holds the bus up for pause_timeout_ms, not less and not more, and counts what it missed."""
-    stalls = []
+    """It holds the bus up for pause_timeout_ms, once, and counts what it missed."""
+    timeouts = []
     for attempt in range(ATTEMPTS):
         bus = make_bus(f"bus{attempt}", pause_timeout_ms=TIMEOUT_MS)
-        stalls.append(one_stop(bus, counts))
-        assert stalls[-1] >= TIMEOUT_MS * 0.95, "the sender did not wait for the receiver"
-        if stalls[-1] <= TIMEOUT_MS * 2:
+        stall_ms, given_up = one_stop(bus, counts)
+        assert stall_ms >= TIMEOUT_MS * 0.95, "the sender did not wait for the receiver"
+        timeouts.append(given_up)
+        if given_up == 1:
             return
-    raise AssertionError(f"the sender stood still for {stalls} ms, expected about {TIMEOUT_MS}")
+    raise AssertionError(f"while one receiver was stopped the sender gave up {timeouts}")
 
 
 def test_without_pause(make_bus, counts):
@@ -78,7 +81,7 @@ def test_without_pause(make_bus, counts):
 
 
 def test_stopped_sender(bus, counts):
-    """A sender that is stopped in the middle of whatever it does harms nobody."""
+    """A sender that is stopped at any instant does not hold up the others."""
     with contextlib.ExitStack() as stack:
         rx = stack.enter_context(checker(bus.vdev(), receive=True, on=0))
         stopped = stack.enter_context(checker(bus.vdev(), send=True, on=1, id=1))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""A bus file, as the tests see it: the --vdev argument that leads to it, and who is on it."""
+"""A bus file, as the tests see it: the --vdev argument that leads to it, and its ports."""
 
 import contextlib
 import fcntl
@@ -34,7 +34,7 @@ class Slot:
 
     @property
     def dead(self):
-        """Its owner did not say goodbye, and nobody has taken it over yet."""
+        """The owner did not detach, and no other port has taken over the slot yet."""
         return self.attached and not self.alive
 
 
@@ -82,7 +82,7 @@ class Bus:
 
 
 def _locked(f, off):
-    """Does somebody hold the open-file-description lock of this byte?"""
+    """Does a process hold the open-file-description lock of this byte?"""
     ask = FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, off, 1, 0)
     answer = FLOCK.unpack(fcntl.fcntl(f, F_OFD_GETLK, ask))
     return answer[0] != fcntl.F_UNLCK

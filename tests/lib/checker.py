@@ -63,7 +63,7 @@ class Checker(Process):
         return self.start()
 
     def start(self):
-        """Start and wait until the port is on the bus: what is sent from then on is received."""
+        """Start and wait until the port is on the bus: it receives all frames sent from then on."""
         if self._popen is None:
             self.begin()
         try:
@@ -79,7 +79,7 @@ class Checker(Process):
         return json.loads(found.group(0))
 
     def report(self, *streams, timeout=60.0):
-        """What there is so far; of the streams only those that are named."""
+        """The results so far, with only the named streams."""
         since = self.mark()
         self.write("report " + " ".join(map(str, streams)) + "\n")
         return self._event("report", timeout, since)
@@ -107,7 +107,7 @@ class Checker(Process):
         return end
 
     def finish(self, timeout=300.0):
-        """Tell it to stop; what it found. A receiver goes on until nobody sends any more."""
+        """Tell it to stop; return its results. A receiver goes on until no frames come any more."""
         self.write("stop\n")
         return self.result(timeout)
 

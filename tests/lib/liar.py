@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Somebody who writes nonsense into a bus; see tests/stress/liar.c."""
+"""A process that writes nonsense into a bus; see tests/stress/liar.c."""
 
 import json
 

@@ -7,6 +7,7 @@ from a pipe, so that it sees end of file when the parent dies. A thread drains t
 a buffer: the child never blocks on its own output, whatever the parent is doing meanwhile.
 """
 
+import contextlib
 import os
 import re
 import signal
@@ -87,7 +88,13 @@ clock = _Clock()  # for limits; not for measurements
 def open_files(pid):
     """What a process has open besides its standard streams."""
     folder = f"/proc/{pid}/fd"
-    return [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder) if int(fd) > 2]
+    files = []
+    for fd in os.listdir(folder):
+        # It may be closed meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if int(fd) > 2:
+                files.append(os.readlink(f"{folder}/{fd}"))
+    return files
 
 
 def cpu_seconds(pid):
@@ -120,8 +127,9 @@ class Process:
 
     def __init__(self, argv, name=None, env=None, cwd=None, wrapper=(), log_path=None):
         self.name = name or os.path.basename(argv[0])
-        # Behind the wrapper: a change of user would undo the death signal.
-        self.argv = [*wrapper, "setpriv", "--pdeathsig", "KILL", "env",
+        # Behind the wrapper: a change of user would undo the death signal. A test run in the
+        # background ignores SIGINT, which a child would inherit.
+        self.argv = [*wrapper, "setpriv", "--pdeathsig", "KILL", "env", "--default-signal",
                      *(f"{key}={value}" for key, value in (env or {}).items()), *argv]
         self.cwd = cwd
         self.log_path = log_path
@@ -219,8 +227,12 @@ class Process:
             self._thread.join(5)
             self.fail(f"ended unexpectedly: {status_text(self.returncode())}", Exited)
 
-    def wait_for(self, pattern, timeout=60.0, since=0):
-        """Wait until the log, from `since` on, matches `pattern`; return the match."""
+    def wait_for(self, pattern, timeout=60.0, since=0, what=None):
+        """Wait until the log, from `since` on, matches `pattern`; return the match.
+
+        `what` says in words what is waited for.
+        """
+        what = what or f"'{pattern}'"
         compiled = re.compile(pattern, re.M)
         deadline = clock() + timeout
         with self._changed:
@@ -234,9 +246,9 @@ class Process:
                 self._changed.wait(min(left, 1.0))
         if self._closed:
             self._wait_quietly(5)
-            self.fail(f"ended while waiting for '{pattern}': {status_text(self.returncode())}",
+            self.fail(f"ended while waiting for {what}: {status_text(self.returncode())}",
                       Exited)
-        self.fail(f"no '{pattern}' within {timeout:g} s", Timeout)
+        self.fail(f"no {what} within {timeout:g} s", Timeout)
 
     def wait(self, timeout=60.0):
         """Wait for the end of the child and of its output; return its status."""

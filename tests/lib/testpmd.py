@@ -18,9 +18,10 @@ import time
 import eal
 from process import Process, ProcessError, clock
 
-# testpmd tells of events from another thread, line by line, also in the middle of a prompt.
-EVENT = r"(?:\r*\n|Port \d+: [a-z ]+ event\r*\n)*"
-PROMPT = EVENT.join(re.escape(char) for char in "testpmd> ")
+# testpmd tells of events from another thread, and drivers log from theirs, line by line, also in
+# the middle of a prompt.
+ASIDE = r"(?:\r*\n|Port \d+: [a-z ]+ event\r*\n|[A-Z][A-Z0-9_]*: [^\n]*\n)*"
+PROMPT = ASIDE.join(re.escape(char) for char in "testpmd> ")
 REFUSED = re.compile(r"^(Bad arguments|Command not found|Ambiguous command|Invalid port \d+.*)$",
                      re.M)
 STAT_NAMES = {"RX-missed": "rx_missed", "RX-nombuf": "rx_nombuf"}
@@ -107,7 +108,7 @@ class Testpmd(Process):
         """Start testpmd and wait for its first prompt."""
         super().start()
         try:
-            self.wait_for(PROMPT, self.ready_timeout)
+            self.wait_for(PROMPT, self.ready_timeout, what="its prompt")
             if self.check_probe and re.search(r"^EAL: Bus \(\w+\) probe failed", self.log, re.M):
                 self.fail("a device could not be probed")
         except ProcessError:
@@ -125,10 +126,10 @@ class Testpmd(Process):
         """
         if self.unanswered is not None:
             # The prompt of a command that timed out is not the prompt of this one.
-            self.wait_for(PROMPT, timeout or self.cmd_timeout, self.unanswered)
+            self.wait_for(PROMPT, timeout or self.cmd_timeout, self.unanswered, "its prompt")
         since = self.unanswered = self.mark()
         self.write(line + "\n")
-        found = self.wait_for(PROMPT, timeout or self.cmd_timeout, since)
+        found = self.wait_for(PROMPT, timeout or self.cmd_timeout, since, f"the answer to '{line}'")
         self.unanswered = None
         output = self.log[since:found.start()]
         output = output.partition("\n")[2]

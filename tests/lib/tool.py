@@ -50,7 +50,7 @@ def read_until(fd, what):
 
 
 def read_all(fd):
-    """What is left of a terminal's output when nobody has its other end any more."""
+    """The rest of a terminal's output after its other end was closed."""
     found = b""
     with contextlib.suppress(OSError):  # that is how it ends
         while more := os.read(fd, 4096):

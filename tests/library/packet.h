@@ -5,7 +5,7 @@
 #ifndef TEST_PACKET_H
 #define TEST_PACKET_H
 
-/* IP packets without checksums, and whether those that came have right ones. */
+/* Makes IP packets without checksums, and verifies the checksums of received packets. */
 
 #include <stdbool.h>
 #include <stdint.h>

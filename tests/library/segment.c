@@ -48,13 +48,21 @@ segment_setup_shmif(void **state)
 	return setup(state, SHMBUS_FORMAT_SHMIF);
 }
 
+void
+segment_leave(struct segment *s)
+{
+	shmbus_detach(s->a);
+	shmbus_detach(s->b);
+	s->a = NULL;
+	s->b = NULL;
+}
+
 int
 segment_teardown(void **state)
 {
 	struct segment *s = *state;
 
-	shmbus_detach(s->a);
-	shmbus_detach(s->b);
+	segment_leave(s);
 	unlink(s->path);
 	free(s->path);
 	free(s);

@@ -2,10 +2,11 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Buses: made, looked at and removed; and what is refused, with which words. */
+/* Buses are created, examined and removed; invalid requests are refused with the right message. */
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ open_bus(const struct segment *s)
 {
 	struct shmbus *bus;
 
-	if (shmbus_open(&bus, s->path) != 0)
+	if (shmbus_open(&bus, s->path, NULL) != 0)
 		fail_msg("%s", shmbus_error_text());
 	return bus;
 }
@@ -104,7 +105,9 @@ static void
 test_conf_refused(void **state)
 {
 	struct segment *s = *state;
+	struct shmbus_conf conf = { .flags = 0 };
 	char name[65];
+	unsigned int i;
 
 	memset(name, 'x', 64);
 	name[64] = '\0';
@@ -114,8 +117,13 @@ test_conf_refused(void **state)
 	refused(s->path, &(struct shmbus_conf){ .mode = 01600 }, -EINVAL, "mode=01600");
 	refused(s->path, &(struct shmbus_conf){ .mac = { 1 } }, -EINVAL, "unicast");
 	refused(s->path, &(struct shmbus_conf){ .name = name }, -EINVAL, "name=xxx");
-	refused(s->path, &(struct shmbus_conf){ .reserved = { 0, 1 } }, -EINVAL, "reserved");
-	refused(s->path, &(struct shmbus_conf){ .reserved1 = 1 }, -EINVAL, "reserved");
+	refused(s->path, &(struct shmbus_conf){ .reserved = { 0, 1 } }, -EINVAL, "conf.reserved is");
+	refused(s->path, &(struct shmbus_conf){ .reserved1 = 1 }, -EINVAL, "conf.reserved1");
+	for (i = 0; i < sizeof(conf.reserved0); i++) {
+		conf.reserved0[i] = 1;
+		refused(s->path, &conf, -EINVAL, "conf.reserved0");
+		conf.reserved0[i] = 0;
+	}
 	refused(s->path, &(struct shmbus_conf){ .numa = SHMBUS_NUMA_NODE(1024) }, -EINVAL, "numa=1025");
 	refused(s->path, &(struct shmbus_conf){ .ports = 257 }, -EINVAL, "ports=257");
 	refused(s->path, &(struct shmbus_conf){ .queues = 65 }, -EINVAL, "queues=65");
@@ -147,9 +155,10 @@ test_attach_refused(void **state)
 	assert_int_equal(shmbus_create(s->path, &conf), 0);
 	conf.flags = SHMBUS_NEW;
 	assert_int_equal(shmbus_attach(&st, s->path, &conf), -EEXIST);
-	conf = (struct shmbus_conf){ .ports = 3 };
+	conf = (struct shmbus_conf){ .ports = 3, .flags = SHMBUS_EXISTING };
 	assert_int_equal(shmbus_attach(&st, s->path, &conf), -EEXIST);
 	assert_in_text(shmbus_error_text(), "ports=3 contradicts");
+	assert_in_text(shmbus_error_text(), "no port is alive on it");
 	conf = (struct shmbus_conf){ .flags = SHMBUS_EXISTING };
 	assert_int_equal(shmbus_attach(&s->a, s->path, &conf), 0);
 	assert_int_equal(shmbus_attach(&s->b, s->path, NULL), 0);
@@ -161,6 +170,66 @@ test_attach_refused(void **state)
 	assert_int_equal(shmbus_monitor(&st, s->path, &conf), -EINVAL);
 }
 
+/* What stations that only read ask of the bus holds for them too, and changes nothing. */
+static void
+looks_refused(const char *path, const struct shmbus_conf *conf, int err, const char *words)
+{
+	struct shmbus_station *st;
+	struct snapshot snap;
+	struct shmbus *bus;
+
+	snapshot_take(&snap, path);
+	assert_int_equal(shmbus_monitor(&st, path, conf), err);
+	assert_null(st);
+	assert_in_text(shmbus_error_text(), words);
+	assert_int_equal(shmbus_open(&bus, path, conf), err);
+	assert_null(bus);
+	assert_in_text(shmbus_error_text(), words);
+	assert_int_equal(shmbus_remove(path, conf), err);
+	assert_in_text(shmbus_error_text(), words);
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+}
+
+static void
+test_look_refused(void **state)
+{
+	struct segment *s = *state;
+	const bool lanes = s->format == SHMBUS_FORMAT_LANES;
+	struct shmbus_conf conf = { .ports = 8, .queues = 2, .lane_size = 65536 };
+	struct shmbus_station *m;
+	struct shmbus *bus;
+
+	segment_start(s, NULL);
+	shmbus_detach(s->a);
+	shmbus_detach(s->b);
+	s->a = NULL;
+	s->b = NULL;
+	looks_refused(s->path, &(struct shmbus_conf){ .ports = 7 }, lanes ? -EEXIST : -EINVAL,
+		      lanes ? "ports=7 contradicts" : "shmif");
+	looks_refused(s->path, &(struct shmbus_conf){ .queues = 1 }, lanes ? -EEXIST : -EINVAL,
+		      lanes ? "queues=1 contradicts" : "shmif");
+	looks_refused(s->path, &(struct shmbus_conf){ .lane_size = 1 << 20 },
+		      lanes ? -EEXIST : -EINVAL, lanes ? "lane_size=1048576 contradicts" : "shmif");
+	looks_refused(s->path, &(struct shmbus_conf){ .flags = SHMBUS_NEW }, -EINVAL, "conf.flags");
+	conf.format = lanes ? SHMBUS_FORMAT_SHMIF : SHMBUS_FORMAT_LANES;
+	conf.ports = conf.queues = 0;
+	conf.lane_size = 0;
+	looks_refused(s->path, &conf, -EMEDIUMTYPE, s->path);
+	/* What the bus has is accepted. */
+	conf = (struct shmbus_conf){ .format = s->format, .flags = SHMBUS_EXISTING };
+	if (lanes) {
+		conf.ports = 8;
+		conf.queues = 2;
+		conf.lane_size = 65536;
+	}
+	assert_int_equal(shmbus_monitor(&m, s->path, &conf), 0);
+	shmbus_detach(m);
+	assert_int_equal(shmbus_open(&bus, s->path, &conf), 0);
+	shmbus_close(bus);
+	assert_int_equal(shmbus_remove(s->path, &conf), 0);
+}
+
 static void
 test_no_bus(void **state)
 {
@@ -168,19 +237,19 @@ test_no_bus(void **state)
 	struct shmbus_station *st;
 	struct shmbus *bus;
 
-	assert_int_equal(shmbus_open(&bus, s->path), -ENOENT);
+	assert_int_equal(shmbus_open(&bus, s->path, NULL), -ENOENT);
 	assert_null(bus);
 	assert_int_equal(shmbus_monitor(&st, s->path, NULL), -ENOENT);
 	assert_null(st);
-	assert_int_equal(shmbus_remove(s->path), -ENOENT);
-	assert_int_equal(shmbus_open(&bus, NULL), -EINVAL);
-	assert_int_equal(shmbus_remove(NULL), -EINVAL);
+	assert_int_equal(shmbus_remove(s->path, NULL), -ENOENT);
+	assert_int_equal(shmbus_open(&bus, NULL, NULL), -EINVAL);
+	assert_int_equal(shmbus_remove(NULL, NULL), -EINVAL);
 	file_write(s->path, 0, "a letter to my aunt, who knows nothing of this", 46);
-	assert_int_equal(shmbus_open(&bus, s->path), -EMEDIUMTYPE);
+	assert_int_equal(shmbus_open(&bus, s->path, NULL), -EMEDIUMTYPE);
 	assert_in_text(shmbus_error_text(), s->path);
 	assert_int_equal(shmbus_monitor(&st, s->path, NULL), -EMEDIUMTYPE);
 	assert_int_equal(shmbus_attach(&st, s->path, NULL), -EMEDIUMTYPE);
-	assert_int_equal(shmbus_remove(s->path), -EMEDIUMTYPE);
+	assert_int_equal(shmbus_remove(s->path, NULL), -EMEDIUMTYPE);
 	assert_int_equal(access(s->path, F_OK), 0);
 	shmbus_close(NULL);
 	shmbus_detach(NULL);
@@ -193,13 +262,13 @@ test_remove(void **state)
 	struct segment *s = *state;
 
 	segment_start(s, NULL);
-	assert_int_equal(shmbus_remove(s->path), -EBUSY);
+	assert_int_equal(shmbus_remove(s->path, NULL), -EBUSY);
 	assert_in_text(shmbus_error_text(), "2 living ports");
 	shmbus_detach(s->a);
 	shmbus_detach(s->b);
 	s->a = NULL;
 	s->b = NULL;
-	assert_int_equal(shmbus_remove(s->path), 0);
+	assert_int_equal(shmbus_remove(s->path, NULL), 0);
 	assert_int_not_equal(access(s->path, F_OK), 0);
 }
 
@@ -310,11 +379,35 @@ test_lanes(void **state)
 	shmbus_close(bus);
 }
 
+/* A port's name has any bytes; a terminal gets none of them that it could take for a command. */
+static void
+test_names(void **state)
+{
+	const struct shmbus_conf conf = { .name = "\x1b[31m \xc3\xbc\x9b \"quoted\" \\ \x7f~" };
+	struct segment *s = *state;
+	struct shmbus_peer_info peer;
+
+	segment_start(s, &conf);
+	assert_int_equal(shmbus_get_peers(shmbus_station_bus(s->a), &peer, 1), 2);
+	assert_string_equal(peer.name, "?[31m ??? \"quoted\" \\ ?~");
+	assert_int_equal(shmbus_get_owner(shmbus_station_bus(s->a), 1, &peer), 0);
+	assert_string_equal(peer.name, "?[31m ??? \"quoted\" \\ ?~");
+}
+
+/* The library, its header and the project have one version, as text and as a number. */
 static void
 test_version(void **state)
 {
+	unsigned int major, minor, patch;
+	char rest;
+
 	(void)state;
 	assert_string_equal(shmbus_version(), SHMBUS_LIB_VERSION);
+	assert_string_equal(shmbus_version(), PROJECT_VERSION);
+	assert_int_equal(sscanf(PROJECT_VERSION, "%u.%u.%u%c", &major, &minor, &patch, &rest), 3);
+	assert_true(major < 256 && minor < 256 && patch < 256);
+	assert_int_equal(SHMBUS_LIB_VERSION_NUMBER, major << 16 | minor << 8 | patch);
+	assert_int_equal(shmbus_version_number(), SHMBUS_LIB_VERSION_NUMBER);
 }
 
 int
@@ -325,11 +418,13 @@ main(void)
 		LANES_ONLY(test_create_default),
 		LANES_ONLY(test_conf_refused),
 		LANES_ONLY(test_attach_refused),
+		BOTH_FORMATS(test_look_refused),
 		LANES_ONLY(test_no_bus),
 		BOTH_FORMATS(test_remove),
 		BOTH_FORMATS(test_owner),
 		BOTH_FORMATS(test_peers),
 		BOTH_FORMATS(test_lanes),
+		LANES_ONLY(test_names),
 		LANES_ONLY(test_version),
 	};
 

@@ -5,7 +5,7 @@
 /*
  * A sender changes the destination of its frame while the library copies that
  * frame. A station that filters gets the frame as it was when the station
- * decided, or does not get it: all that it gets is addressed to it.
+ * decided, or does not get it: it gets only frames to its own address.
  */
 
 #include "check.h"

@@ -14,19 +14,6 @@
 
 #include "segment.h"
 
-/*
- * Before the test ends: cmocka handles SIGBUS itself in each test, anew, and
- * who comes after a guard's handler is left alone by it.
- */
-static void
-leave(struct segment *s)
-{
-	shmbus_detach(s->a);
-	shmbus_detach(s->b);
-	s->a = NULL;
-	s->b = NULL;
-}
-
 static void
 assert_gone(int ret, const struct segment *s)
 {
@@ -50,7 +37,7 @@ cut(struct segment *s, off_t size)
 
 	segment_start(s, NULL);
 	assert_int_equal(shmbus_monitor(&m, s->path, NULL), 0);
-	assert_int_equal(shmbus_open(&bus, s->path), 0);
+	assert_int_equal(shmbus_open(&bus, s->path, NULL), 0);
 	segment_send(s, 5, 100);
 	assert_int_equal(truncate(s->path, size), 0);
 	assert_gone(shmbus_wait(s->b, -1), s);
@@ -61,21 +48,21 @@ cut(struct segment *s, off_t size)
 	assert_int_equal(shmbus_release(s->b, 0), 0);
 	assert_gone(shmbus_wait(m, -1), s);
 	assert_gone(shmbus_receive(m, &rx, 1), s);
-	/* To look at what is left does no harm. */
+	/* Examining the remains does no harm. */
 	assert_int_equal(shmbus_get_info(bus, &info), 0);
 	assert_true(info.file_size < 4096); /* a wake-up on shmif writes a few bytes */
 	shmbus_get_peers(bus, peers, 8);
 	shmbus_get_lanes(bus, lanes, 4);
 	shmbus_close(bus);
 	shmbus_detach(m);
-	leave(s);
+	segment_leave(s);
 	/* Anew. */
 	unlink(s->path);
 	*s = (struct segment){ .format = s->format, .path = s->path };
 	segment_start(s, NULL);
 	segment_send(s, 5, 100);
 	assert_int_equal(segment_receive(s), 5);
-	leave(s);
+	segment_leave(s);
 }
 
 static void
@@ -125,7 +112,7 @@ test_in_traffic(void **state)
 	assert_int_equal(pthread_join(thread, &ended), 0);
 	assert_int_equal((intptr_t)ended, -ENODEV);
 	assert_true(got >= 5000);
-	leave(s);
+	segment_leave(s);
 }
 
 #define OLDS 6
@@ -186,7 +173,7 @@ look(const char *path, uint8_t **before)
 	*before = bytes;
 }
 
-/* Who leaves touches nothing of the bus that his has become. */
+/* A station that leaves does not touch the new bus in the file of its old one. */
 static void
 test_leave_made_anew(void **state)
 {
@@ -207,7 +194,7 @@ test_leave_made_anew(void **state)
 	look(s->path, &before);
 	free(before);
 	assert_int_equal(segment_receive(s), 300);
-	leave(s);
+	segment_leave(s);
 }
 
 /* Each way of using it says so, and none writes into the new bus. */
@@ -243,12 +230,12 @@ test_use_made_anew(void **state)
 	/* A monitor, which only polls. */
 	assert_int_equal(shmbus_monitor(&m, s->path, NULL), 0);
 	assert_int_equal(shmbus_receive(m, &rx, 1), 0);
-	leave(s);
+	segment_leave(s);
 	assert_int_equal(truncate(s->path, 0), 0);
 	s->a = attach(s->path, 8, 0);
 	assert_gone(shmbus_receive(m, &rx, 1), s);
 	shmbus_detach(m);
-	leave(s);
+	segment_leave(s);
 }
 
 /* With memory enough there is no signal, and only zeros tell. */
@@ -269,7 +256,7 @@ test_punched(void **state)
 	assert_gone(shmbus_wait(s->a, -1), s);
 	assert_in_text(shmbus_error_text(), "hole");
 	assert_gone(shmbus_receive(s->b, &rx, 1), s);
-	leave(s);
+	segment_leave(s);
 }
 
 /* In the midst of sending it takes a while. */
@@ -292,7 +279,7 @@ test_sender_made_anew(void **state)
 		ret = shmbus_send_all(s->a, &tx, 1, 0);
 	} while (ret >= 0 && time(NULL) < limit);
 	assert_gone(ret, s);
-	leave(s);
+	segment_leave(s);
 }
 
 int

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Monitors: they see all, write nothing, and are seen by nobody. */
+/* Monitors receive all frames, write nothing, and are invisible to ports. */
 
 #include <errno.h>
 #include <stdio.h>
@@ -132,7 +132,7 @@ test_oldest_of_several(void **state)
 	shmbus_detach(m);
 }
 
-/* Nobody waits for it, and it knows what it missed. */
+/* No sender waits for a monitor, and the monitor counts the frames that it missed. */
 static void
 test_missed(void **state)
 {

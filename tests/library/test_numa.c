@@ -83,7 +83,7 @@ file_size(const char *path)
 	struct shmbus_info info;
 	struct shmbus *bus;
 
-	assert_int_equal(shmbus_open(&bus, path), 0);
+	assert_int_equal(shmbus_open(&bus, path, NULL), 0);
 	assert_int_equal(shmbus_get_info(bus, &info), 0);
 	shmbus_close(bus);
 	return info.file_size;
@@ -176,7 +176,7 @@ all_have(const char *path, const char *policy)
 	return all;
 }
 
-/* The wish stays with the file, for those who come after its creator. */
+/* The node stays with the file, for ports that attach after its creator. */
 static void
 test_in_the_kernel(void **state)
 {
@@ -193,10 +193,10 @@ test_in_the_kernel(void **state)
 	if (answer != 0)
 		skip_because("mbind: %s", strerror(errno));
 	assert_int_equal(shmbus_create(other, &none), 0);
-	assert_int_equal(shmbus_open(&bus, path), 0);
+	assert_int_equal(shmbus_open(&bus, path, NULL), 0);
 	assert_true(all_have(path, " prefer"));
 	shmbus_close(bus);
-	assert_int_equal(shmbus_open(&bus, other), 0);
+	assert_int_equal(shmbus_open(&bus, other, NULL), 0);
 	assert_true(all_have(other, " default"));
 	shmbus_close(bus);
 	free(path);

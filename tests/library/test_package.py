@@ -3,13 +3,17 @@
 """The library as others get it: installed, found by pkg-config, and nothing else of the project."""
 
 import contextlib
+import glob
+import itertools
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 
 import builddir
@@ -18,6 +22,7 @@ import pcaps
 import pytest
 from apps import sanitizer_env
 from process import poll
+from rounds import rounds
 from tool import read_until, shmbus
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
@@ -26,6 +31,9 @@ from lanes_port import Member  # noqa: E402
 
 EXAMPLES = os.path.join(eal.ROOT, "examples")
 BROADCAST = b"\xff" * 6
+# all that gcc and clang both have
+CXX_WARNINGS = ["-Wpedantic", "-Wshadow", "-Wconversion", "-Wsign-conversion", "-Wold-style-cast",
+                "-Wnon-virtual-dtor", "-Woverloaded-virtual", "-Wcast-qual", "-Wundef"]
 COMPILERS = {"c": ("cc", "gcc", "clang"), "c++": ("c++", "g++", "clang++")}
 
 
@@ -71,7 +79,7 @@ def compiler(language):
     pytest.skip(f"no compiler for {language}")
 
 
-def compile_with(installed, folder, source, language, static):
+def compile_with(installed, folder, source, language, static, *options):
     """An example, compiled as its own comment says, and with all warnings."""
     program = os.path.join(folder, "program")
     flags = installed.flags("--cflags")
@@ -80,7 +88,7 @@ def compile_with(installed, folder, source, language, static):
         # Where only the archive is there is no doubt which one is taken.
         shutil.copy(os.path.join(installed.libdir, "libshmbus.a"), folder)
         libs = [f"-L{folder}", *(lib for lib in libs if not lib.startswith("-L"))]
-    run([compiler(language), "-Wall", "-Wextra", "-Werror", "-o", program,
+    run([compiler(language), "-Wall", "-Wextra", "-Werror", *options, "-o", program,
          os.path.join(EXAMPLES, source), *flags, *libs], env=installed.env)
     env = dict(os.environ) if static else {**os.environ, "LD_LIBRARY_PATH": installed.libdir}
     assert ("libshmbus" in run(["ldd", program], env=env)) is not static
@@ -118,9 +126,12 @@ def test_hello_waits(installed, tmp_path, bus):
             child.kill()
 
 
-@pytest.mark.parametrize("static", [False, True], ids=["shared", "static"])
-def test_cxx(installed, tmp_path, bus, static):
-    program, env = compile_with(installed, str(tmp_path), "cxx/main.cpp", "c++", static)
+@pytest.mark.parametrize("standard, static", rounds(
+    list(itertools.product(("c++17", "c++20"), (False, True))), [("c++17", False), ("c++20", True)]))
+def test_cxx(installed, tmp_path, bus, standard, static):
+    """The installed shmbus.hpp is all that the example in C++ needs."""
+    program, env = compile_with(installed, str(tmp_path), "cxx/main.cpp", "c++", static,
+                                f"-std={standard}", *CXX_WARNINGS)
     assert run([program, bus.path], env=env) == "hello from C++\n"
 
 
@@ -136,6 +147,77 @@ def test_exports(installed):
                 if line[:1].isalpha() and "(" in line for word in line.split() if "shmbus_" in word
                 and "(" in word}
     assert names == declared
+
+
+def test_archive(installed):
+    """The archive has the names of the map, and none of the core's."""
+    with open(os.path.join(eal.ROOT, "lib", "libshmbus.map"), encoding="utf-8") as f:
+        exported = set(re.findall(r"^\t(shmbus_\w+);$", f.read(), re.MULTILINE))
+    symbols = run(["nm", "-g", "--defined-only", os.path.join(installed.libdir, "libshmbus.a")])
+    assert {line.split()[-1] for line in symbols.splitlines() if len(line.split()) == 3} == exported
+    assert len(exported) > 20
+
+
+def core_objects():
+    """The core as others have it: the archive for tests, and the objects of the driver."""
+    core = os.path.join(builddir.folder(), "drivers", "libshmbus_base.a")
+    driver = glob.glob(os.path.join(builddir.folder(), "drivers", "librte_net_shmbus.so.p", "*.o"))
+    yield ["-Wl,--whole-archive", core, "-Wl,--no-whole-archive"]
+    if driver:
+        yield driver
+
+
+def test_archive_beside_the_driver(installed, tmp_path):
+    """A program may have the driver and the library, both linked statically."""
+    archive = os.path.join(installed.libdir, "libshmbus.a")
+    for number, objects in enumerate(core_objects()):
+        together = os.path.join(tmp_path, f"together{number}.o")
+        run([compiler("c"), "-r", "-nostdlib", "-o", together, *objects, "-Wl,--whole-archive",
+             archive, "-Wl,--no-whole-archive"])
+        names = run(["nm", "-g", "--defined-only", together])
+        assert " shmbus_bus_open\n" in names and " shmbus_attach\n" in names
+
+
+def code_in(page, heading):
+    """The first block of C below a heading of a page, without its indentation."""
+    with open(os.path.join(eal.ROOT, page), encoding="utf-8") as f:
+        section = f.read().split(heading)[1]
+    block = re.search(r"((?:^(?:    .*)?\n)*^    #include <shmbus.h>.*\n(?:^(?:    .*)?\n)*)",
+                      section, re.M).group()
+    return textwrap.dedent(block)
+
+
+def test_guide(installed, tmp_path, bus):
+    """The program that the guide begins with compiles, and prints what the guide says."""
+    source = tmp_path / "first.c"
+    source.write_text(code_in("docs/library.rst", "The first ten minutes\n---"), encoding="utf-8")
+    program, env = compile_with(installed, str(tmp_path), str(source), "c", False)
+    with subprocess.Popen([program, "receive", bus.path], stdout=subprocess.PIPE, text=True,
+                          env=env) as receiver:
+        try:
+            assert read_until(receiver.stdout.fileno(), b"\n") == b"waiting for frames\n"
+            assert run([program, "send", bus.path], env=env) == ""
+            out, _ = receiver.communicate(timeout=60)
+        finally:
+            receiver.kill()
+    assert receiver.returncode == 0
+    with open(os.path.join(eal.ROOT, "docs", "library.rst"), encoding="utf-8") as f:
+        assert textwrap.indent("waiting for frames\n" + out, "    ") in f.read()
+    assert len(out.splitlines()) == 3
+    # What the guide says of the time after it.
+    assert ports(bus) == []
+    assert len(shmbus("dump", "--no-tcpdump", bus.path)[0].splitlines()) == 3
+
+
+def test_guide_says_what_is_wrong(installed, tmp_path, folder):
+    """The same program on a bus that it cannot join."""
+    source = tmp_path / "first.c"
+    source.write_text(code_in("docs/library.rst", "The first ten minutes\n---"), encoding="utf-8")
+    program, env = compile_with(installed, str(tmp_path), str(source), "c", True)
+    done = subprocess.run([program, "send", folder], stderr=subprocess.PIPE, text=True, env=env,
+                          timeout=60, check=False)
+    assert done.returncode == 1
+    assert "a directory; name a file" in done.stderr
 
 
 def test_echo(installed, tmp_path, bus):

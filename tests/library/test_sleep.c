@@ -150,6 +150,38 @@ test_signal(void **state)
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 }
 
+/* The same rule where a station waits to send: the number of frames taken, if any was. */
+static void
+test_signal_sends(void **state)
+{
+	struct segment *s = *state;
+	const struct sigaction action = { .sa_handler = on_alarm };
+	const struct itimerval soon = { .it_value.tv_usec = 20000, .it_interval.tv_usec = 20000 };
+	const struct itimerval never = { .it_value.tv_usec = 0 };
+	static uint8_t bytes[1000];
+	static struct shmbus_tx tx[1000];
+	unsigned int i, sent;
+	int ret;
+
+	for (i = 0; i < 1000; i++)
+		tx[i] = (struct shmbus_tx){ .data = bytes, .len = sizeof(bytes) };
+	segment_start(s, &(struct shmbus_conf){ .pause_timeout_ms = UINT32_MAX });
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	/* The lane is too small for all, and b does not read. */
+	for (sent = 0;; sent += (unsigned int)ret) {
+		ret = shmbus_send_all(s->a, tx + sent, 1000 - sent, 10000);
+		if (ret < 0)
+			break;
+		assert_in_range(ret, 1, 999 - sent);
+	}
+	assert_int_equal(ret, -EINTR);
+	assert_in_text(shmbus_error_text(), "signal");
+	assert_in_text(shmbus_error_text(), s->path);
+	assert_true(sent > 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+}
+
 int
 main(void)
 {
@@ -159,6 +191,7 @@ main(void)
 		BOTH_FORMATS(test_epoll),
 		BOTH_FORMATS(test_to_and_fro),
 		BOTH_FORMATS(test_signal),
+		LANES_ONLY(test_signal_sends),
 	};
 
 	return cmocka_run_group_tests_name("library_sleep", tests, tmpdir_create, tmpdir_remove);

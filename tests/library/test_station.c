@@ -76,7 +76,7 @@ attach_and_die(struct child *c, void *arg)
 	return 1;
 }
 
-/* A port that dies leaves its place; who takes it goes on, and is told. */
+/* A port dies; the port that takes over its slot continues, and learns of the dead owner. */
 static void
 test_took_over(void **state)
 {
@@ -133,7 +133,7 @@ test_fork(void **state)
 	segment_send(s, 5, 100);
 	segment_receive(s);
 	assert_int_equal(s->received, 10);
-	assert_int_equal(shmbus_open(&bus, s->path), 0);
+	assert_int_equal(shmbus_open(&bus, s->path, NULL), 0);
 	assert_int_equal(shmbus_get_peers(bus, peers, 8), 2);
 	assert_true(peers[0].flags & peers[1].flags & SHMBUS_PEER_ALIVE);
 	/* The child has let go of the places: they go with the parent's stations. */
@@ -170,7 +170,7 @@ count_fds(void)
 	return n;
 }
 
-/* Nothing is left behind, by those that go well and those that do not. */
+/* Attempts leave nothing behind, whether they succeed or fail. */
 static void
 test_no_leak(void **state)
 {

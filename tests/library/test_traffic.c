@@ -50,7 +50,7 @@ test_all_lengths(void **state)
 	assert_int_equal(stats_of(s->a).tx_bytes, bytes);
 	assert_int_equal(stats_of(s->b).rx_frames, s->sent);
 	assert_int_equal(stats_of(s->b).rx_bytes, bytes);
-	/* Nobody hears what he says himself. */
+	/* A port does not receive its own frames. */
 	assert_int_equal(shmbus_receive(s->a, NULL, 0), 0);
 	assert_int_equal(stats_of(s->a).rx_frames, 0);
 }
@@ -115,13 +115,13 @@ test_send_all(void **state)
 	segment_start(s, &conf);
 	for (i = 0; i < DIM(frames); i++)
 		frames[i] = (struct shmbus_tx){ .data = bytes, .len = sizeof(bytes) };
-	/* More than the lane holds, and nobody reads. */
+	/* More frames than the lane holds, and no reader. */
 	n = shmbus_send_all(s->a, frames, DIM(frames), 20);
 	assert_in_range(n, 1, DIM(frames) - 1);
 	assert_int_equal(stats_of(s->a).tx_frames, n);
 }
 
-/* Those that nobody waits for miss frames, and know how many, and where. */
+/* Readers for which no sender waits miss frames, and know how many and where. */
 static void
 missed(struct segment *s, const struct shmbus_conf *conf)
 {
@@ -300,6 +300,32 @@ test_filter_peek_counts(void **state)
 	assert_int_equal(stats_of(s->b).rx_filtered, 1);
 }
 
+/* A frame with a flag that nobody knows is refused as one of a wrong length is. */
+static void
+test_tx_flags(void **state)
+{
+	struct segment *s = *state;
+	static uint8_t bytes[SEGMENT_FRAME_MIN];
+	struct shmbus_tx tx[4];
+	unsigned int i;
+
+	segment_start(s, NULL);
+	segment_fill(bytes, sizeof(bytes), 0);
+	for (i = 0; i < 4; i++)
+		tx[i] = (struct shmbus_tx){ .data = bytes, .len = sizeof(bytes) };
+	for (i = 0; i < 32; i++) {
+		tx[2].flags = 1u << i;
+		assert_int_equal(shmbus_send(s->a, tx, 4), 2);
+		assert_int_equal(shmbus_send_all(s->a, tx, 4, 0), 2);
+		assert_int_equal(shmbus_send(s->a, tx + 2, 2), -EINVAL);
+		assert_in_text(shmbus_error_text(), "flags");
+		assert_int_equal(shmbus_send_all(s->a, tx + 2, 2, -1), -EINVAL);
+	}
+	tx[2].flags = 0;
+	assert_int_equal(shmbus_send(s->a, tx, 4), 4);
+	assert_int_equal(stats_of(s->a).tx_frames, 32 * 4 + 4);
+}
+
 static void
 test_send_only(void **state)
 {
@@ -399,7 +425,7 @@ test_peek_overwritten(void **state)
 	assert_int_equal(stats_of(s->b).rx_missed, s->missed);
 }
 
-/* The sender waits for what is peeked, as for everything else. */
+/* The sender waits for peeked frames as for any others. */
 static void
 test_peek_holds(void **state)
 {
@@ -433,6 +459,7 @@ main(void)
 		BOTH_FORMATS(test_truncated),
 		BOTH_FORMATS(test_filter),
 		BOTH_FORMATS(test_filter_peek_counts),
+		BOTH_FORMATS(test_tx_flags),
 		BOTH_FORMATS(test_send_only),
 		BOTH_FORMATS(test_peek),
 		BOTH_FORMATS(test_peek_then_receive),

@@ -6,6 +6,10 @@ bounds     searched to the end, without an error
 long       the same for SHMBUS_MODEL_LONG=1: takes minutes and gigabytes
 mutations  the model without one fence or check, and the property that then fails
 spare      edges whose absence the model does not notice
+
+All of bounds, mutations and spare are searched with SHMBUS_LONG=1. Otherwise of each model the first
+of bounds and of spare, and the first mutation for each property: the model keeps its properties, and
+each of them can fail.
 """
 
 from collections import namedtuple
@@ -75,6 +79,24 @@ MODELS = {
         },
         # W1 and W2 order the count of sleeps, too.
         spare=["RECORDS=3 NO_W6", "RECORDS=3 NO_W7"]),
+    "lanes_restart": Model(
+        bounds=["CYCLES=3 POLLS=4"],
+        long=["CYCLES=4 POLLS=6"],
+        mutations={
+            "CYCLES=1 NO_R1": "in place",
+            "CYCLES=1 NO_R2": "in place",
+            "CYCLES=1 NO_R3": "fresh",
+            "CYCLES=1 NO_R4": "fresh",
+        }),
+    "lanes_gate": Model(
+        bounds=["POLLS=5"],
+        long=["POLLS=7"],
+        mutations={
+            "POLLS=2 NO_MEMBARRIER": "alone",
+            "POLLS=2 NO_WAIT": "alone",
+            "POLLS=2 NO_R5": "whole",
+            "POLLS=2 NO_R6": "whole",
+        }),
     "shmif_lock": Model(
         bounds=["KERNEL_ROUNDS=1", "DEATHS=0"],
         long=["DEATHS=1", "DEATHS=2 KERNEL_DEATHS=0 KERNEL_ROUNDS=1"],
@@ -93,7 +115,7 @@ MODELS = {
             "DEATHS=0 NO_L2": "whole",
         }),
     "shmif_monitor": Model(
-        bounds=["TURNS=3", "TURNS=2 STOPS=1"],
+        bounds=["TURNS=2 STOPS=1", "TURNS=3"],
         long=["TURNS=3 STOPS=1"],
         mutations={
             "TURNS=2 NO_N1": "torn",

@@ -9,16 +9,21 @@ import re
 import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BASE = os.path.join(HERE, "../../drivers/net/shmbus/base")
+DRIVER = os.path.join(HERE, "../../drivers/net/shmbus")
+BASE = os.path.join(DRIVER, "base")
 LIST = "shmbus_step.h"
 
-EDGE = r"(?<![\w.])([ABCGHMNPSTW][1-9]|L[12])(?!\w)"  # L3 is a cache
+EDGE = r"(?<![\w.])([ABCGHMNPRSTW][1-9]|L[12])(?!\w)"  # L3 is a cache
 # "T2 (reader_look_at_tail)", and in a model also "wake_ring" alone or STEP(shmif_lock, ...)
 LABEL = re.compile(EDGE + r" \((\w+)\)")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 PAIRS = [("T1", "T2"), ("H1", "H2"), ("C1", "C2"), ("A1", "A2"), ("S1", "S2"), ("P1", "P2"),
-         ("L1", "L2"), ("M1", "M2"), ("G1", "G2"), ("W1", "W2"), ("W4", "W5"), ("W6", "W7")]
+         ("L1", "L2"), ("M1", "M2"), ("G1", "G2"), ("W1", "W2"), ("W4", "W5"), ("W6", "W7"),
+         ("R1", "R2"), ("R3", "R4"), ("R5", "R6")]
+# Edges within one process, at words of its own. A label has the name of the word, as a store
+# outside the file has no step.
+AT_WORDS = [("R1", "R2"), ("R3", "R4"), ("R5", "R6")]
 # Edges without another end of their own.
 SINGLE = {
     "W3": "two looks at a counter that membarrier(2) stands between",
@@ -50,15 +55,22 @@ def _comments(text):
 CODE = {os.path.basename(path): _read(path)
         for path in glob.glob(os.path.join(BASE, "**", "*.[ch]"), recursive=True)
         if os.path.basename(path) != LIST}
+# R3 and R4 are in the driver, whose other comments have L2 and the like for layers.
+AT_WORDS_CODE = dict(CODE, **{os.path.basename(path): _read(path)
+                              for path in glob.glob(os.path.join(DRIVER, "*.[ch]"))})
 MODELS = {os.path.basename(path): _read(path) for path in glob.glob(os.path.join(HERE, "*.pml"))}
 # Step: what the list says of it.
 STEPS = dict(re.findall(r'X\((\w+), \w+, \w+, "([^"]*)"\)', _read(os.path.join(BASE, LIST))))
 EDGES = {edge for text in CODE.values() for edge in re.findall(EDGE, _comments(text))}
 
 
-def _labels(texts):
-    return [(name, *label) for name, text in texts.items()
-            for label in LABEL.findall(_comments(text))]
+def _labels(texts, at_words=False):
+    ends = {end for pair in AT_WORDS for end in pair}
+    return [(name, edge, where) for name, text in texts.items()
+            for edge, where in LABEL.findall(_comments(text)) if (edge in ends) == at_words]
+
+
+EDGES |= {edge for _, edge, _ in _labels(AT_WORDS_CODE, at_words=True)}
 
 
 def test_there_are_some():
@@ -74,6 +86,14 @@ def test_label(file, edge, step):
     assert step in STEPS, f"{file}: {edge} is at no step"
     said = re.findall(EDGE, STEPS[step].partition(":")[0])
     assert not said or edge in said, f"{file}: {step} is {said} in {LIST}"
+
+
+@pytest.mark.parametrize("store, load", AT_WORDS)
+def test_at_word(store, load):
+    """Both ends of an edge within one process are at the same words."""
+    words = {end: {word for _, edge, word in _labels(AT_WORDS_CODE, at_words=True) if edge == end}
+             for end in (store, load)}
+    assert words[store] and words[store] == words[load]
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS if re.match(EDGE, STEPS[step])])

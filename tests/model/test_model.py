@@ -2,7 +2,7 @@
 # Copyright(c) 2026 The shmbus authors
 """The models of the protocols, searched to the end; and each of their fences and checks left out.
 
-SHMBUS_MODEL_LONG=1 takes the larger bounds as well.
+SHMBUS_LONG=1 takes all that models.py lists for it; SHMBUS_MODEL_LONG=1 the larger bounds as well.
 """
 
 import os
@@ -15,15 +15,26 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from models import MODELS  # noqa: E402
+from rounds import are_long  # noqa: E402
 from spin import check  # noqa: E402
 
 LONG = bool(os.environ.get("SHMBUS_MODEL_LONG"))
+ALL = LONG or are_long()
+
+
+def mutations(model):
+    """Those to search: all, or the first for each property."""
+    first = {violated: bounds for bounds, violated in reversed(model.mutations.items())}
+    return {bounds: violated for bounds, violated in model.mutations.items()
+            if ALL or first[violated] == bounds}
+
 
 WHOLE = [(name, bounds) for name, model in MODELS.items()
-         for bounds in model.bounds + (model.long if LONG else [])]
+         for bounds in model.bounds[:None if ALL else 1] + (model.long if LONG else [])]
 MUTATED = [(name, bounds, violated) for name, model in MODELS.items()
-           for bounds, violated in model.mutations.items()]
-SPARE = [(name, bounds) for name, model in MODELS.items() for bounds in model.spare]
+           for bounds, violated in mutations(model).items()]
+SPARE = [(name, bounds) for name, model in MODELS.items()
+         for bounds in model.spare[:None if ALL else 1]]
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("spin"), reason="there is no spin (Debian package spin)"),

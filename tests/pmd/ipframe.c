@@ -53,17 +53,6 @@ put_ipv6(uint8_t *at, const struct ipframe *p)
 	return at;
 }
 
-void
-ipframe_tag(struct ipframe *p, unsigned int n)
-{
-	static const uint16_t types[] = { 0x8100, 0x88a8, 0x9100 };
-
-	p->vlans[0] = 5;
-	p->tpids[0] = types[n % 3];
-	p->vlans[1] = n < 3 ? 0 : 6;
-	p->tpids[1] = n < 3 ? 0 : types[n / 3 - 1];
-}
-
 struct rte_mbuf *
 ipframe_new(const struct ipframe *p)
 {

@@ -7,7 +7,7 @@
 
 /* Frames with headers: what RSS, flow rules and ipframe types look at. */
 
-#include <rte_mbuf.h>
+#include "nic.h"
 
 struct ipframe {
 	uint16_t vlans[2]; /* 0: no tag */
@@ -24,10 +24,6 @@ struct ipframe {
 };
 
 #define IPFRAME_LEN 150
-
-/* One tag, or two, of all types, in any order: the n-th of these ways. */
-#define IPFRAME_TAGGINGS 12
-void ipframe_tag(struct ipframe *p, unsigned int n);
 
 struct rte_mbuf *ipframe_new(const struct ipframe *p);
 /* Its number, from the frame's end. */

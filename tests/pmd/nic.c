@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <rte_alarm.h>
 #include <rte_bus_vdev.h>
 #include <rte_cycles.h>
 #include <rte_dev.h>
@@ -34,6 +35,15 @@ static char names[PORTS][32]; /* of the ports that there are */
 static FILE *log_stream;
 static char *log_bytes;
 static size_t log_len;
+
+unsigned int
+nic_objects(void)
+{
+	struct rte_malloc_socket_stats stats;
+
+	assert_int_equal(rte_malloc_get_socket_stats((int)rte_socket_id(), &stats), 0);
+	return stats.alloc_count;
+}
 
 uint64_t
 now_ms(void)
@@ -109,6 +119,13 @@ eal_stop(void **state)
 	rte_mempool_free(pool);
 	rte_eal_cleanup();
 	rmdir(dir);
+	return tmpdir_remove(state);
+}
+
+int
+eal_abandon(void **state)
+{
+	rmdir(rte_eal_get_runtime_dir());
 	return tmpdir_remove(state);
 }
 
@@ -211,7 +228,7 @@ nic_setup(uint16_t port, const struct nic_conf *conf)
 	}
 	eth.intr_conf.rxq = conf->rxq;
 	n_rxq = conf->n_rxq != 0 ? conf->n_rxq : 1;
-	n_txq = conf->n_txq != 0 ? conf->n_txq : 1;
+	n_txq = conf->n_txq != 0 || conf->readonly ? conf->n_txq : 1;
 	assert_int_equal(rte_eth_dev_configure(port, n_rxq, n_txq, &eth), 0);
 	for (i = 0; i < n_rxq; i++)
 		assert_int_equal(rte_eth_rx_queue_setup(port, i, 0, 0, NULL,
@@ -239,15 +256,54 @@ nic_is_up(uint16_t port)
 }
 
 void
+pair_new(struct pair *p, const char *args_a, const char *args_b)
+{
+	char *path = tmpdir_new_path();
+
+	assert_true(strlen(path) < sizeof(p->path));
+	strcpy(p->path, path);
+	free(path);
+	p->a = nic_new(p->path, args_a);
+	p->b = nic_new(p->path, args_b);
+}
+
+void
+pair_start_as(struct pair *p, const char *args, const struct nic_conf *a, const struct nic_conf *b)
+{
+	pair_new(p, args, args);
+	nic_start(p->a, a);
+	nic_start(p->b, b);
+}
+
+void
 pair_start(struct pair *p, const char *args, const struct nic_conf *conf)
 {
-	p->path = tmpdir_new_path();
-	p->a = nic_new(p->path, args);
-	p->b = nic_new(p->path, args);
-	nic_start(p->a, conf);
-	nic_start(p->b, conf);
-	free(p->path);
-	p->path = NULL;
+	pair_start_as(p, args, conf, conf);
+}
+
+void
+pair_offload(struct pair *p, const char *args, uint64_t tx, uint64_t rx)
+{
+	const struct nic_conf a = { .tx_offloads = tx };
+	const struct nic_conf b = { .rx_offloads = rx };
+
+	pair_start_as(p, args, &a, &b);
+}
+
+uint16_t
+pair_join(const struct pair *p, const char *args, const struct nic_conf *conf)
+{
+	const uint16_t port = nic_new(p->path, args);
+
+	nic_start(port, conf);
+	return port;
+}
+
+void
+pair_remove(const struct pair *p)
+{
+	nic_remove(p->b);
+	nic_remove(p->a);
 }
 
 struct rte_mbuf *
@@ -435,4 +491,76 @@ log_end(void)
 	fclose(log_stream);
 	free(log_bytes);
 	log_stream = NULL;
+}
+
+static void
+on_alarm(void *arg)
+{
+	__atomic_store_n((uint32_t *)arg, 1, __ATOMIC_RELEASE);
+}
+
+void
+nic_settle(void)
+{
+	uint32_t done;
+	int i;
+
+	/* The link is looked at every 100 ms, twice in this time. */
+	for (i = 0; i < 2; i++) {
+		done = 0;
+		assert_int_equal(rte_eal_alarm_set(110 * 1000, on_alarm, &done), 0);
+		eventually(__atomic_load_n(&done, __ATOMIC_ACQUIRE) == 1);
+	}
+}
+
+char nic_lanes[] = "format=lanes";
+char nic_shmif[] = "format=shmif";
+
+bool
+nic_is_lanes(const void *format)
+{
+	return format == nic_lanes;
+}
+
+void
+nic_exchange(uint16_t a, uint16_t b)
+{
+	send_frames(a, 0, 100, 1, 10);
+	expect_frames(b, 0, 100, 1, 10);
+	send_frames(b, 0, 1514, 2, 10);
+	expect_frames(a, 0, 1514, 2, 10);
+}
+
+void
+nic_assert_silent(uint16_t port)
+{
+	struct rte_mbuf *m = mbuf_new(pool, 60, 0, 0);
+
+	assert_false(nic_is_up(port));
+	assert_false(send_mbuf(port, 0, m));
+	rte_pktmbuf_free(m);
+	expect_none(port, 0);
+}
+
+void
+nic_refuse(const char *path, const char *args, const char *const *texts)
+{
+	const unsigned int files = tmpdir_count();
+	struct snapshot snap = { .path = NULL };
+	struct stat st;
+	uint16_t port;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		snapshot_take(&snap, path);
+	log_begin();
+	if (nic_probe(&port, path, args) == 0)
+		fail_msg("%s: not refused", args);
+	for (; *texts != NULL; texts++)
+		assert_in_text(log_text(), *texts);
+	log_end();
+	assert_int_equal(tmpdir_count(), files);
+	if (snap.path != NULL) {
+		snapshot_assert_same(&snap);
+		snapshot_free(&snap);
+	}
 }

@@ -23,6 +23,8 @@ extern const char *nic_plugin;
 /* Group setup and teardown of cmocka: EAL, a pool, and a folder for bus files. */
 int eal_start(void **state);
 int eal_stop(void **state);
+/* Group teardown for programs that leave EAL as it is: rte_eal_cleanup() is not possible. */
+int eal_abandon(void **state);
 
 /* Lets the calling thread run on all processors, as EAL keeps its own on one. */
 void nic_use_all_cpus(void);
@@ -56,6 +58,7 @@ struct nic_conf {
 	bool lsc;
 	bool rmv;
 	bool rxq;       /* Rx interrupts */
+	bool readonly;  /* no Tx queue */
 	struct rte_mempool *pool; /* NULL: the one above */
 	const struct rte_eth_rss_conf *rss; /* NULL: no RSS */
 };
@@ -67,12 +70,24 @@ void nic_setup(uint16_t port, const struct nic_conf *conf);
 /* Is its link up? */
 bool nic_is_up(uint16_t port);
 
-/* Two started ports, most often on one bus. */
+/* Two ports, most often on one bus; path is that of a. */
 struct pair {
-	char *path;
+	char path[256];
 	uint16_t a, b;
 };
+/* On a new bus, not started. */
+void pair_new(struct pair *p, const char *args_a, const char *args_b);
+/* Started. */
 void pair_start(struct pair *p, const char *args, const struct nic_conf *conf);
+/* Started, with a conf for each of them. */
+void pair_start_as(struct pair *p, const char *args, const struct nic_conf *a,
+		   const struct nic_conf *b);
+/* a takes these Tx offloads, b these Rx offloads. */
+void pair_offload(struct pair *p, const char *args, uint64_t tx, uint64_t rx);
+/* One more port on that bus, started. */
+uint16_t pair_join(const struct pair *p, const char *args, const struct nic_conf *conf);
+/* Removes a and b. */
+void pair_remove(const struct pair *p);
 
 /* A frame of len bytes with the content of a number; in segments of at most seg bytes, if given. */
 struct rte_mbuf *mbuf_new(struct rte_mempool *from, uint32_t len, uint64_t seq, uint32_t seg);
@@ -103,6 +118,9 @@ void log_begin(void);
 const char *log_text(void);
 void log_end(void);
 
+/* Pieces of memory that are allocated on EAL's heap of this thread's node. */
+unsigned int nic_objects(void);
+
 /* Monotonic. */
 uint64_t now_ms(void);
 /* Try until the condition holds, for at most a minute. */
@@ -115,5 +133,30 @@ uint64_t now_ms(void);
 			rte_delay_us_sleep(1000); \
 		} \
 	} while (0)
+
+/* What was due in EAL's interrupt thread has run, the look at each link twice. */
+void nic_settle(void);
+
+/* ---- the format as the parameter of a test */
+
+/* The state of such a test: format=lanes or format=shmif, to give to a port. */
+extern char nic_lanes[], nic_shmif[];
+bool nic_is_lanes(const void *format);
+
+/* A test for each format. */
+#define BOTH_FORMATS(test) \
+	{ #test " (lanes)", test, NULL, nic_teardown, nic_lanes }, \
+	{ #test " (shmif)", test, NULL, nic_teardown, nic_shmif }
+#define LANES_ONLY(test) { #test, test, NULL, nic_teardown, nic_lanes }
+#define SHMIF_ONLY(test) { #test, test, NULL, nic_teardown, nic_shmif }
+
+/* Ten frames each way. */
+void nic_exchange(uint16_t a, uint16_t b);
+/* A started port has no link, takes nothing, and nothing comes. */
+void nic_assert_silent(uint16_t port);
+/* No port with these arguments: the log has each of the texts, and no file is touched or made. */
+#define nic_assert_refused(path, args, ...) \
+	nic_refuse(path, args, (const char *const[]){ __VA_ARGS__, NULL })
+void nic_refuse(const char *path, const char *args, const char *const *texts);
 
 #endif /* TEST_NIC_H */

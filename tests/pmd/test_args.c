@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Device arguments: what each one does, and what is refused with which words. */
+/* Device arguments: the effect of each, the format of the bus, and the messages for invalid ones. */
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,6 +12,10 @@
 
 #include "mount.h"
 #include "nic.h"
+
+#define SHMIF_MAGIC UINT32_C(0xca11d054)
+#define SHMIF_SIZE 1048576
+#define SMALL "ports=2,queues=1,lane_size=64K"
 
 /* What the file says of itself; offsets as in the format's description. */
 static uint64_t
@@ -91,6 +95,16 @@ test_joins_what_is_there(void **state)
 	free(path);
 }
 
+/* Arguments of a test: the format, and these. */
+static uint16_t
+new_with(const char *path, const char *format, const char *args)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s%s%s", format, args != NULL ? "," : "", args != NULL ? args : "");
+	return nic_new(path, text);
+}
+
 static void
 test_mac(void **state)
 {
@@ -98,8 +112,7 @@ test_mac(void **state)
 	struct rte_ether_addr mac, other;
 	uint16_t a, b, c;
 
-	(void)state;
-	a = nic_new(path, "mac=02:11:22:33:44:55");
+	a = new_with(path, *state, "mac=02:11:22:33:44:55");
 	assert_int_equal(rte_eth_macaddr_get(a, &mac), 0);
 	assert_memory_equal(mac.addr_bytes, "\x02\x11\x22\x33\x44\x55", 6);
 	/* By default: local, of our own range, and by chance. */
@@ -128,10 +141,9 @@ test_mode(void **state)
 	unsigned int i;
 	char *path;
 
-	(void)state;
 	for (i = 0; i < RTE_DIM(cases); i++) {
 		path = tmpdir_new_path();
-		nic_new(path, cases[i].args);
+		new_with(path, *state, cases[i].args);
 		assert_int_equal(stat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, cases[i].mode);
 		free(path);
@@ -145,15 +157,14 @@ test_unlink(void **state)
 	char *path = tmpdir_new_path();
 	uint16_t a, b;
 
-	(void)state;
-	a = nic_new(path, "unlink=on");
-	b = nic_new(path, "unlink=on");
+	a = new_with(path, *state, "unlink=on");
+	b = new_with(path, *state, "unlink=on");
 	nic_remove(a);
 	assert_int_equal(access(path, F_OK), 0);
 	nic_remove(b);
 	assert_int_equal(access(path, F_OK), -1);
 	/* Only the one that was asked to does it. */
-	a = nic_new(path, "unlink=off");
+	a = new_with(path, *state, "unlink=off");
 	b = nic_new(path, "unlink=1");
 	nic_remove(b);
 	nic_remove(a);
@@ -161,6 +172,9 @@ test_unlink(void **state)
 	a = nic_new(path, "unlink=0");
 	nic_remove(a);
 	assert_int_equal(access(path, F_OK), 0);
+	a = nic_new(path, "unlink=on");
+	nic_remove(a);
+	assert_int_equal(access(path, F_OK), -1);
 	free(path);
 }
 
@@ -168,38 +182,227 @@ test_unlink(void **state)
 static void
 test_accepted(void **state)
 {
-	static const char *const cases[] = {
+	static const char *const cases[][16] = { {
 		"pause=on", "pause=off", "pause=1", "pause=0", "pause_timeout_ms=0",
 		"pause_timeout_ms=4294967295", "carrier=bus", "carrier=peer", "numa=auto", "numa=none",
-		"numa=0", "numa=7", "format=lanes,mac=b2:a0:00:00:00:01,pause=off,unlink=on,mode=0640",
-	};
-	struct pair p;
-	unsigned int i;
+		"numa=0", "numa=7", "mac=b2:a0:00:00:00:01,pause=off,unlink=on,mode=0640",
+	}, {
+		"wake=always", "wake=never", "lock_break_ms=0", "lock_break_ms=4294967295",
+		"mac=b2:a0:00:00:00:01,wake=never,lock_break_ms=0,unlink=on,mode=0640",
+	} };
+	const char *const *args = cases[!nic_is_lanes(*state)];
+	char *path;
+	uint16_t a, b;
+
+	for (; *args != NULL; args++) {
+		path = tmpdir_new_path();
+		a = new_with(path, *state, *args);
+		b = new_with(path, *state, *args);
+		nic_start(a, NULL);
+		nic_start(b, NULL);
+		nic_exchange(a, b);
+		nic_remove(a);
+		nic_remove(b);
+		free(path);
+	}
+}
+
+/* By what only ports on such a bus say of themselves. */
+static bool
+is_shmif(uint16_t port)
+{
+	struct rte_eth_dev_info info;
+
+	assert_int_equal(rte_eth_dev_info_get(port, &info), 0);
+	return info.max_rx_pktlen == 1514;
+}
+
+static void
+make_file(const char *path, const void *bytes, size_t len, uint64_t size)
+{
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(pwrite(fd, bytes, len, 0), len);
+	close(fd);
+}
+
+/* auto is what the file is, and lanes if there is none. */
+static void
+test_auto(void **state)
+{
+	char *path = tmpdir_new_path();
+	struct stat st;
+	uint16_t a, b, c;
 
 	(void)state;
-	for (i = 0; i < RTE_DIM(cases); i++) {
-		pair_start(&p, cases[i], NULL);
-		send_frames(p.a, 0, 60, 0, 10);
-		expect_frames(p.b, 0, 60, 0, 10);
-		nic_remove(p.a);
-		nic_remove(p.b);
+	a = nic_new(path, "format=shmif");
+	assert_true(is_shmif(a));
+	assert_int_equal(header_word(path, 0, 4), SHMIF_MAGIC);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, SHMIF_SIZE);
+	b = nic_new(path, "format=auto");
+	assert_true(is_shmif(b));
+	c = nic_new(path, NULL);
+	assert_true(is_shmif(c));
+	nic_start(a, NULL);
+	nic_start(b, NULL);
+	nic_exchange(a, b);
+	free(path);
+
+	path = tmpdir_new_path();
+	a = nic_new(path, "format=auto");
+	assert_false(is_shmif(a));
+	assert_memory_equal(&(uint64_t){ header_word(path, 0, 4) }, "SHMB", 4);
+	b = nic_new(path, "format=lanes");
+	assert_false(is_shmif(b));
+	nic_start(a, NULL);
+	nic_start(b, NULL);
+	nic_exchange(a, b);
+	free(path);
+}
+
+/* An empty file becomes a bus of the requested format. */
+static void
+test_empty_file(void **state)
+{
+	char *path = tmpdir_new_path();
+	uint16_t port;
+
+	(void)state;
+	make_file(path, "", 0, 0);
+	port = nic_new(path, "format=shmif");
+	assert_true(is_shmif(port));
+	assert_int_equal(header_word(path, 0, 4), SHMIF_MAGIC);
+	free(path);
+	path = tmpdir_new_path();
+	make_file(path, "", 0, 0);
+	port = nic_new(path, "format=auto");
+	assert_false(is_shmif(port));
+	free(path);
+}
+
+static void
+test_contradictions(void **state)
+{
+	static const uint32_t old[] = { SHMIF_MAGIC, 2 };
+	static const uint32_t new[] = { SHMIF_MAGIC, 4 };
+	char *shmif = tmpdir_new_path();
+	char *lanes = tmpdir_new_path();
+	char *path;
+	uint16_t a;
+
+	(void)state;
+	a = nic_new(shmif, "format=shmif");
+	nic_start(a, NULL);
+	send_frames(a, 0, 60, 0, 5);
+	nic_assert_refused(shmif, "format=lanes", shmif, "not a shmbus bus");
+	a = nic_new(lanes, SMALL);
+	nic_start(a, NULL);
+	nic_assert_refused(lanes, "format=shmif", lanes, "not a shmif bus", "name another file");
+	free(lanes);
+	free(shmif);
+
+	/* Nearly a bus; auto takes it for one, and then it is no better. */
+	path = tmpdir_new_path();
+	make_file(path, old, sizeof(old), SHMIF_SIZE);
+	nic_assert_refused(path, "format=shmif", path, "version 2", "readonly=1");
+	nic_assert_refused(path, "format=auto", path, "version 2", "readonly=1");
+	free(path);
+	path = tmpdir_new_path();
+	make_file(path, new, sizeof(new), SHMIF_SIZE);
+	nic_assert_refused(path, NULL, path, "version 4", "version 3");
+	free(path);
+	path = tmpdir_new_path();
+	make_file(path, old, 4, SHMIF_SIZE / 2);
+	nic_assert_refused(path, "format=shmif", path, "524288", "1048576");
+	nic_assert_refused(path, "format=auto", path, "524288", "1048576");
+	free(path);
+	path = tmpdir_new_path();
+	make_file(path, "something else", 14, SHMIF_SIZE);
+	nic_assert_refused(path, "format=shmif", path, "not a shmif bus", "0x656d6f73");
+	free(path);
+	path = tmpdir_new_path();
+	make_file(path, "", 0, SHMIF_SIZE); /* zeros are no bus of anybody's */
+	nic_assert_refused(path, "format=shmif", path, "not a shmif bus", "0x00000000");
+	free(path);
+	nic_assert_refused("/nonexistent/bus", "format=shmif", "/nonexistent/bus",
+			   "its directory does not exist");
+}
+
+static const char *const lanes_only[] = {
+	"ports=32", "queues=4", "lane_size=4M", "pause=on", "pause_timeout_ms=1000", "carrier=bus",
+	"numa=none",
+};
+static const char *const shmif_only[] = { "wake=always", "lock_break_ms=5000" };
+
+/* Arguments of the other format are refused, also with their default values. */
+static void
+refuse_each(const char *path, const char *format, const char *const *args, unsigned int n,
+	    const char *words)
+{
+	char text[128], key[64];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%s,%s", format, args[i]);
+		snprintf(key, sizeof(key), ": %.*s=", (int)strcspn(args[i], "="), args[i]);
+		nic_assert_refused(path, text, path, key, words);
 	}
 }
 
 static void
-assert_refused(const char *args, const char *key, const char *words)
+test_keys(void **state)
 {
-	const unsigned int files = tmpdir_count();
 	char *path = tmpdir_new_path();
+	char text[128];
 	uint16_t port;
+	unsigned int i;
 
-	log_begin();
-	if (nic_probe(&port, path, args) == 0)
-		fail_msg("%s: not refused", args);
-	assert_in_text(log_text(), key);
-	assert_in_text(log_text(), words);
-	log_end();
-	assert_int_equal(tmpdir_count(), files);
+	(void)state;
+	refuse_each(path, "format=shmif", lanes_only, RTE_DIM(lanes_only), "a shmif bus");
+	refuse_each(path, "format=lanes", shmif_only, RTE_DIM(shmif_only), "a lanes bus");
+	refuse_each(path, "format=auto", shmif_only, RTE_DIM(shmif_only), "a lanes bus");
+	/* By what the file is. */
+	port = nic_new(path, "format=shmif");
+	refuse_each(path, "format=auto", lanes_only, RTE_DIM(lanes_only), "a shmif bus");
+	for (i = 0; i < RTE_DIM(shmif_only); i++) {
+		snprintf(text, sizeof(text), "format=auto,%s", shmif_only[i]);
+		nic_remove(nic_new(path, text));
+	}
+	nic_remove(port);
+	assert_int_equal(unlink(path), 0);
+	port = nic_new(path, "format=lanes," SMALL);
+	refuse_each(path, "format=auto", shmif_only, RTE_DIM(shmif_only), "a lanes bus");
+	nic_remove(port);
+	assert_int_equal(unlink(path), 0);
+	nic_new(path, "format=lanes");
+	for (i = 0; i < RTE_DIM(lanes_only); i++)
+		nic_remove(nic_new(path, lanes_only[i]));
+	free(path);
+}
+
+/* Ports that fail to come leave neither a file nor a place on the bus. */
+static void
+test_many_come_and_go(void **state)
+{
+	char *path = tmpdir_new_path();
+	uint16_t a, b, port;
+	unsigned int i;
+
+	(void)state;
+	a = nic_new(path, "format=shmif");
+	for (i = 0; i < 300; i++) { /* more often than there are places */
+		b = nic_new(path, "format=shmif");
+		assert_int_equal(xstat_of(a, "peers"), 1);
+		nic_remove(b);
+		log_begin();
+		assert_true(nic_probe(&port, path, "format=shmif,ports=2") != 0);
+		log_end();
+		assert_int_equal(xstat_of(a, "peers"), 0);
+	}
 	free(path);
 }
 
@@ -230,6 +433,7 @@ test_values(void **state)
 		{ "ptypes", { "on", "never", "", "Always" }, "asked or always" },
 		{ "lock_break_ms", { "-1", "1s", "", "4294967296" }, "a number of milliseconds" },
 	};
+	char *path = tmpdir_new_path();
 	char args[256], key[128];
 	unsigned int i, k;
 
@@ -238,34 +442,37 @@ test_values(void **state)
 		for (k = 0; k < RTE_DIM(cases[i].bad) && cases[i].bad[k] != NULL; k++) {
 			snprintf(args, sizeof(args), "%s=%s", cases[i].key, cases[i].bad[k]);
 			snprintf(key, sizeof(key), "%s=%s: not understood", cases[i].key, cases[i].bad[k]);
-			assert_refused(args, key, cases[i].words);
+			nic_assert_refused(path, args, key, cases[i].words);
 		}
 	}
+	free(path);
 }
 
-/* Understood, but not possible. */
+/* Understood, but not possible; unknown; given twice. */
 static void
-test_ranges(void **state)
+test_impossible(void **state)
 {
-	(void)state;
-	assert_refused("ports=257", "ports=257", "1 to 256 are possible");
-	assert_refused("queues=65", "queues=65", "1 to 64 are possible");
-	assert_refused("ports=256,queues=64", "ports=256", "queues=64");
-	assert_refused("lane_size=1000000", "lane_size=1000000", "not a power of two");
-	assert_refused("lane_size=32K", "lane_size=32768", "not a power of two from 65536");
-	assert_refused("lane_size=2G", "lane_size=2147483648", "to 1073741824");
-}
+	static const char *const cases[][3] = {
+		{ "ports=257", "ports=257", "1 to 256 are possible" },
+		{ "queues=65", "queues=65", "1 to 64 are possible" },
+		{ "ports=256,queues=64", "ports=256", "queues=64" },
+		{ "lane_size=1000000", "lane_size=1000000", "not a power of two" },
+		{ "lane_size=32K", "lane_size=32768", "not a power of two from 65536" },
+		{ "lane_size=2G", "lane_size=2147483648", "to 1073741824" },
+		{ "colour=red", "colour=red", "no such device argument" },
+		{ "Ports=3", "Ports=3", "no such device argument" },
+		{ "path=x", "path=x", "given twice" },
+		{ "ports=3,ports=3", "ports=3", "given twice" },
+		{ "pause=on,mode=0600,pause=off", "pause=off", "given twice" },
+		{ "pause", "pause=", "on or off" },
+	};
+	char *path = tmpdir_new_path();
+	unsigned int i;
 
-static void
-test_unknown_and_twice(void **state)
-{
 	(void)state;
-	assert_refused("colour=red", "colour=red", "no such device argument");
-	assert_refused("Ports=3", "Ports=3", "no such device argument");
-	assert_refused("path=x", "path=x", "given twice");
-	assert_refused("ports=3,ports=3", "ports=3", "given twice");
-	assert_refused("pause=on,mode=0600,pause=off", "pause=off", "given twice");
-	assert_refused("pause", "pause=", "on or off");
+	for (i = 0; i < RTE_DIM(cases); i++)
+		nic_assert_refused(path, cases[i][0], cases[i][1], cases[i][2]);
+	free(path);
 }
 
 static void
@@ -277,11 +484,11 @@ test_path(void **state)
 	(void)state;
 	log_begin();
 	assert_true(nic_probe_args(&port, "path=") != 0);
-	assert_in_text(log_text(), "path=: only a port with format=shmif can be without a bus");
+	assert_in_text(log_text(), "path= is empty (a shell variable that is not set?): give the path of a bus file");
 	memset(args, 'p', sizeof(args) - 1);
 	memcpy(args, "path=/", 6);
 	assert_true(nic_probe_args(&port, args) != 0);
-	/* Newer EALs refuse by themselves what is as long as that. */
+	/* Newer EALs refuse arguments of this length themselves. */
 	if (strstr(log_text(), "devargs truncated") == NULL) {
 		assert_in_text(log_text(), "path=/ppp");
 		assert_in_text(log_text(), "of less than 4096 bytes");
@@ -294,30 +501,19 @@ static void
 test_bus_errors(void **state)
 {
 	char *path = tmpdir_new_path();
-	uint16_t a, port;
+	uint16_t a;
 
 	(void)state;
 	a = nic_new(path, "ports=1,queues=2,lane_size=64K");
-	log_begin();
-	assert_true(nic_probe(&port, path, "ports=2") != 0);
-	assert_in_text(log_text(), "ports=2 contradicts");
-	assert_true(nic_probe(&port, path, "queues=1") != 0);
-	assert_in_text(log_text(), "queues=1 contradicts");
-	assert_true(nic_probe(&port, path, "lane_size=1M") != 0);
-	assert_in_text(log_text(), "lane_size=1048576 contradicts");
-	assert_true(nic_probe(&port, path, NULL) != 0);
-	assert_in_text(log_text(), "no free slot");
-	assert_true(nic_probe(&port, tmpdir(), NULL) != 0);
-	assert_in_text(log_text(), "a directory");
-	assert_true(nic_probe(&port, "/nonexistent/bus", NULL) != 0);
-	assert_in_text(log_text(), "path=/nonexistent/bus");
-	log_end();
+	nic_assert_refused(path, "ports=2", "ports=2 contradicts");
+	nic_assert_refused(path, "queues=1", "queues=1 contradicts");
+	nic_assert_refused(path, "lane_size=1M", "lane_size=1048576 contradicts");
+	nic_assert_refused(path, NULL, "no free slot");
+	nic_assert_refused(tmpdir(), NULL, "a directory");
+	nic_assert_refused("/nonexistent/bus", NULL, "path=/nonexistent/bus");
 	nic_remove(a);
 	file_write(path, 0, "something else", 14);
-	log_begin();
-	assert_true(nic_probe(&port, path, NULL) != 0);
-	assert_in_text(log_text(), "not a shmbus bus file");
-	log_end();
+	nic_assert_refused(path, NULL, "not a shmbus bus file");
 	free(path);
 }
 
@@ -356,13 +552,17 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_geometry),
 		T(test_joins_what_is_there),
-		T(test_mac),
-		T(test_mode),
-		T(test_unlink),
-		T(test_accepted),
+		BOTH_FORMATS(test_mac),
+		BOTH_FORMATS(test_mode),
+		BOTH_FORMATS(test_unlink),
+		BOTH_FORMATS(test_accepted),
+		T(test_auto),
+		T(test_empty_file),
+		T(test_contradictions),
+		T(test_keys),
+		T(test_many_come_and_go),
 		T(test_values),
-		T(test_ranges),
-		T(test_unknown_and_twice),
+		T(test_impossible),
 		T(test_path),
 		T(test_bus_errors),
 		T(test_hugetlbfs),

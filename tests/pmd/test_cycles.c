@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <rte_malloc.h>
 
 #include "holdings.h"
 #include "nic.h"
+#include "rounds.h"
 
 static void
 come_and_go(const char *path, const char *args, const struct nic_conf *conf, unsigned int times)
@@ -28,17 +28,8 @@ come_and_go(const char *path, const char *args, const struct nic_conf *conf, uns
 	}
 }
 
-static unsigned int
-objects(void)
-{
-	struct rte_malloc_socket_stats stats;
-
-	assert_int_equal(rte_malloc_get_socket_stats((int)rte_socket_id(), &stats), 0);
-	return stats.alloc_count;
-}
-
 static void
-cycles(const char *args, const struct nic_conf *conf, unsigned int times)
+cycles(const char *args, const struct nic_conf *conf)
 {
 	char *path = tmpdir_new_path();
 	struct holdings before;
@@ -49,10 +40,10 @@ cycles(const char *args, const struct nic_conf *conf, unsigned int times)
 	other = nic_new(path, args);
 	come_and_go(path, args, conf, 4);
 	holdings_count(&before);
-	allocated = objects();
-	come_and_go(path, args, conf, times);
+	allocated = nic_objects();
+	come_and_go(path, args, conf, rounds(200, 40, NULL));
 	holdings_assert_same(&before, args);
-	assert_int_equal(objects(), allocated);
+	assert_int_equal(nic_objects(), allocated);
 	nic_remove(other);
 	assert_false(holdings_locked(path));
 	unlink(path);
@@ -65,7 +56,7 @@ test_lanes(void **state)
 	const struct nic_conf conf = { .n_rxq = 2, .n_txq = 2, .rxq = true };
 
 	(void)state;
-	cycles("lane_size=64K", &conf, 200);
+	cycles("lane_size=64K", &conf);
 }
 
 static void
@@ -74,7 +65,7 @@ test_shmif(void **state)
 	const struct nic_conf conf = { .rxq = true };
 
 	(void)state;
-	cycles("format=shmif", &conf, 200);
+	cycles("format=shmif", &conf);
 }
 
 int

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* No argument at all must just work; in a /dev/shm of our own, as the name is everybody's. */
+/* A device without arguments works. /dev/shm is private here, as all users share the name. */
 
 #include <sched.h>
 #include <sys/mount.h>

@@ -4,19 +4,17 @@
 
 /*
  * Events: the thread that they come from, and what an application may do to the
- * port in the callback of one. Both formats.
+ * port in the callback of one.
  */
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <rte_alarm.h>
 #include <rte_interrupts.h>
 
 #include "nic.h"
 
-static const char *const formats[] = { "format=lanes", "format=shmif" };
 static const struct nic_conf wants_events = { .lsc = true, .rmv = true };
 
 /* What a callback does to its port. */
@@ -121,27 +119,6 @@ arrange(uint16_t port, enum rte_eth_event_type at, enum act what)
 	__atomic_store_n(&seen.act, what, __ATOMIC_RELEASE);
 }
 
-static void
-on_alarm(void *arg)
-{
-	__atomic_store_n((uint32_t *)arg, 1, __ATOMIC_RELEASE);
-}
-
-/* The interrupt thread runs alarms one after the other: what was due when this was called has run. */
-static void
-settle(void)
-{
-	uint32_t done;
-	int i;
-
-	/* The link is looked at every 100 ms, twice in this time. */
-	for (i = 0; i < 2; i++) {
-		done = 0;
-		assert_int_equal(rte_eal_alarm_set(110 * 1000, on_alarm, &done), 0);
-		eventually(count(&done) == 1);
-	}
-}
-
 /* A healthy port on another bus that was there first, and two ports on the bus of the test. */
 struct scene {
 	char *elsewhere, *path;
@@ -185,35 +162,22 @@ static void
 test_thread(void **state)
 {
 	struct scene s;
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
-		eventually(count(&seen.lsc[s.a]) == 2);
-		assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
-		eventually(count(&seen.lsc[s.a]) == 3);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		eventually(count(&seen.lsc[s.a]) == 4);
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		eventually(count(&seen.lsc[s.a]) == 5);
-		assert_int_equal(truncate(s.path, 0), 0);
-		eventually(count(&seen.lsc[s.a]) == 6 && count(&seen.rmv[s.a]) == 1);
-		eventually(count(&seen.lsc[s.b]) == 2 && count(&seen.rmv[s.b]) == 1);
-		nic_remove(s.a);
-		nic_remove(s.b);
-		end_scene(&s);
-	}
-}
-
-static void
-assert_traffic(uint16_t a, uint16_t b)
-{
-	send_frames(a, 0, 100, 1, 10);
-	expect_frames(b, 0, 100, 1, 10);
-	send_frames(b, 0, 100, 2, 10);
-	expect_frames(a, 0, 100, 2, 10);
+	set_scene(&s, *state);
+	assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+	eventually(count(&seen.lsc[s.a]) == 2);
+	assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+	eventually(count(&seen.lsc[s.a]) == 3);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	eventually(count(&seen.lsc[s.a]) == 4);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	eventually(count(&seen.lsc[s.a]) == 5);
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&seen.lsc[s.a]) == 6 && count(&seen.rmv[s.a]) == 1);
+	eventually(count(&seen.lsc[s.b]) == 2 && count(&seen.rmv[s.b]) == 1);
+	nic_remove(s.a);
+	nic_remove(s.b);
+	end_scene(&s);
 }
 
 /* Restarted as the link goes, the port is on a new bus: nothing was removed. */
@@ -221,32 +185,28 @@ static void
 test_restart(void **state)
 {
 	struct scene s;
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		assert_int_equal(rte_eth_dev_stop(s.b), 0);
-		eventually(count(&seen.lsc[s.b]) == 2);
-		arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_RESTART);
-		assert_int_equal(truncate(s.path, 0), 0);
-		eventually(count(&seen.acted) == 1);
-		assert_int_equal(seen.ret, 0);
-		assert_true(nic_is_up(s.a));
-		settle();
-		assert_int_equal(count(&seen.rmv[s.a]), 0);
-		/* Down, and up again. */
-		assert_int_equal(count(&seen.lsc[s.a]), 3);
-		assert_int_equal(rte_eth_dev_start(s.b), 0);
-		assert_traffic(s.a, s.b);
-		/* The next time it is told of all. */
-		assert_int_equal(truncate(s.path, 0), 0);
-		eventually(count(&seen.lsc[s.a]) == 4 && count(&seen.rmv[s.a]) == 1);
-		eventually(count(&seen.rmv[s.b]) == 1);
-		nic_remove(s.a);
-		nic_remove(s.b);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	assert_int_equal(rte_eth_dev_stop(s.b), 0);
+	eventually(count(&seen.lsc[s.b]) == 2);
+	arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_RESTART);
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&seen.acted) == 1);
+	assert_int_equal(seen.ret, 0);
+	assert_true(nic_is_up(s.a));
+	nic_settle();
+	assert_int_equal(count(&seen.rmv[s.a]), 0);
+	/* Down, and up again. */
+	assert_int_equal(count(&seen.lsc[s.a]), 3);
+	assert_int_equal(rte_eth_dev_start(s.b), 0);
+	nic_exchange(s.a, s.b);
+	/* The next time it is told of all. */
+	assert_int_equal(truncate(s.path, 0), 0);
+	eventually(count(&seen.lsc[s.a]) == 4 && count(&seen.rmv[s.a]) == 1);
+	eventually(count(&seen.rmv[s.b]) == 1);
+	nic_remove(s.a);
+	nic_remove(s.b);
+	end_scene(&s);
 }
 
 /* Closed in a callback, by the interrupt thread: no other port is taken for it. */
@@ -261,7 +221,7 @@ closed_in_callback(const char *args, enum rte_eth_event_type at, enum act what)
 	eventually(count(&seen.acted) == 1);
 	assert_int_equal(seen.ret, 0);
 	eventually(count(&seen.lsc[s.b]) == 2 && count(&seen.rmv[s.b]) == 1);
-	settle();
+	nic_settle();
 	assert_int_equal(count(&seen.lsc[s.a]), 2);
 	assert_int_equal(count(&seen.rmv[s.a]), at == RTE_ETH_EVENT_INTR_RMV);
 	assert_int_equal(count(&seen.rmv[s.b]), 1);
@@ -274,13 +234,8 @@ closed_in_callback(const char *args, enum rte_eth_event_type at, enum act what)
 static void
 test_close(void **state)
 {
-	unsigned int f;
-
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		closed_in_callback(formats[f], RTE_ETH_EVENT_INTR_LSC, ACT_STOP_AND_CLOSE);
-		closed_in_callback(formats[f], RTE_ETH_EVENT_INTR_RMV, ACT_STOP_AND_CLOSE);
-	}
+	closed_in_callback(*state, RTE_ETH_EVENT_INTR_LSC, ACT_STOP_AND_CLOSE);
+	closed_in_callback(*state, RTE_ETH_EVENT_INTR_RMV, ACT_STOP_AND_CLOSE);
 }
 
 /* The bus is well, and the link changes by the application's own doing. */
@@ -288,28 +243,24 @@ static void
 test_close_healthy(void **state)
 {
 	struct scene s;
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_STOP_AND_CLOSE);
-		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
-		eventually(count(&seen.acted) == 1);
-		assert_int_equal(seen.ret, 0);
-		/* Closed as another stops. */
-		arrange(s.b, RTE_ETH_EVENT_INTR_LSC, ACT_CLOSE);
-		assert_int_equal(rte_eth_dev_stop(s.b), 0);
-		eventually(count(&seen.acted) == 1);
-		assert_int_equal(seen.ret, 0);
-		settle();
-		assert_int_equal(count(&seen.lsc[s.a]), 2);
-		assert_int_equal(count(&seen.lsc[s.b]), 2);
-		assert_int_equal(count(&seen.rmv[s.a]) + count(&seen.rmv[s.b]), 0);
-		nic_detach(s.a);
-		nic_detach(s.b);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_STOP_AND_CLOSE);
+	assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+	eventually(count(&seen.acted) == 1);
+	assert_int_equal(seen.ret, 0);
+	/* Closed as another stops. */
+	arrange(s.b, RTE_ETH_EVENT_INTR_LSC, ACT_CLOSE);
+	assert_int_equal(rte_eth_dev_stop(s.b), 0);
+	eventually(count(&seen.acted) == 1);
+	assert_int_equal(seen.ret, 0);
+	nic_settle();
+	assert_int_equal(count(&seen.lsc[s.a]), 2);
+	assert_int_equal(count(&seen.lsc[s.b]), 2);
+	assert_int_equal(count(&seen.rmv[s.a]) + count(&seen.rmv[s.b]), 0);
+	nic_detach(s.a);
+	nic_detach(s.b);
+	end_scene(&s);
 }
 
 /* Stopped, a port is told that its link is down, and of nothing that was before. */
@@ -317,42 +268,41 @@ static void
 test_stop(void **state)
 {
 	struct scene s;
-	unsigned int f, i;
+	unsigned int i;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		for (i = 0; i < 3; i++) {
-			arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_STOP);
-			assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
-			eventually(count(&seen.acted) == 1);
-			assert_int_equal(seen.ret, 0);
-			assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
-			assert_int_equal(rte_eth_dev_start(s.a), 0);
-			eventually(count(&seen.lsc[s.a]) == 3 + 2 * i);
-			assert_true(nic_is_up(s.a));
-			assert_traffic(s.a, s.b);
-		}
-		settle();
-		assert_int_equal(count(&seen.rmv[s.a]), 0);
-		assert_int_equal(count(&seen.lsc[s.b]), 1);
-		nic_remove(s.a);
-		nic_remove(s.b);
-		end_scene(&s);
+	set_scene(&s, *state);
+	for (i = 0; i < 3; i++) {
+		arrange(s.a, RTE_ETH_EVENT_INTR_LSC, ACT_STOP);
+		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+		eventually(count(&seen.acted) == 1);
+		assert_int_equal(seen.ret, 0);
+		assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+		assert_int_equal(rte_eth_dev_start(s.a), 0);
+		eventually(count(&seen.lsc[s.a]) == 3 + 2 * i);
+		assert_true(nic_is_up(s.a));
+		nic_exchange(s.a, s.b);
 	}
+	nic_settle();
+	assert_int_equal(count(&seen.rmv[s.a]), 0);
+	assert_int_equal(count(&seen.lsc[s.b]), 1);
+	nic_remove(s.a);
+	nic_remove(s.b);
+	end_scene(&s);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define BOTH(name) \
+	{ #name " (lanes)", name, begin, end, nic_lanes }, \
+	{ #name " (shmif)", name, begin, end, nic_shmif }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_thread),
-		T(test_restart),
-		T(test_close),
-		T(test_close_healthy),
-		T(test_stop),
+		BOTH(test_thread),
+		BOTH(test_restart),
+		BOTH(test_close),
+		BOTH(test_close_healthy),
+		BOTH(test_stop),
 	};
 
 	return cmocka_run_group_tests_name("pmd_events", tests, eal_start, eal_stop);

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Pause, and what happens without it: who waits, for how long, and who counts what. */
+/* With pause and without: which senders wait, for how long, and the counters. */
 
 #include <stdlib.h>
 
@@ -190,7 +190,7 @@ test_off_in_parts(void **state)
 	assert_true(got > 10000 && stats_of(p.b).imissed > 10000);
 }
 
-/* A sender that heeds nobody, and one that does, on one bus. */
+/* A sender without pause and a sender with pause on one bus. */
 static void
 test_each_sender_decides(void **state)
 {
@@ -210,6 +210,36 @@ test_each_sender_decides(void **state)
 	free(path);
 }
 
+/* One thread for both: each side sends before it receives. */
+static void
+test_two_lossless_ends(void **state)
+{
+	uint64_t sent_a, sent_b, solved;
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, "lane_size=64K,pause_timeout_ms=60000", NULL);
+	drain(p.a, 0);
+	drain(p.b, 0);
+	sent_a = fill(p.a, 1000, 0);
+	sent_b = fill(p.b, 1000, 0);
+	do {
+		solved = send_some(p.a, 0, 1000, sent_a, 1);
+		sent_a += solved;
+		if (solved == 0) {
+			solved = send_some(p.b, 0, 1000, sent_b, 1);
+			sent_b += solved;
+		}
+	} while (solved == 0);
+	assert_true(xstat_of(p.a, "tx_pause_deadlocks") + xstat_of(p.b, "tx_pause_deadlocks") > 0);
+	assert_int_equal(xstat_of(p.a, "tx_pause_timeouts") + xstat_of(p.b, "tx_pause_timeouts"), 0);
+	drain(p.a, 0);
+	drain(p.b, 0);
+	assert_int_equal(stats_of(p.a).ipackets + stats_of(p.a).imissed, sent_b);
+	assert_int_equal(stats_of(p.b).ipackets + stats_of(p.b).imissed, sent_a);
+	assert_int_equal(stats_of(p.a).ierrors + stats_of(p.b).ierrors, 0);
+}
+
 #define T(name) cmocka_unit_test_teardown(name, nic_teardown)
 
 int
@@ -223,6 +253,7 @@ main(void)
 		T(test_off),
 		T(test_off_in_parts),
 		T(test_each_sender_decides),
+		T(test_two_lossless_ends),
 	};
 
 	return cmocka_run_group_tests_name("pmd_flow", tests, eal_start, eal_stop);

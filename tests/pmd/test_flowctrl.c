@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Flow control: who waits for whom, at run time. */
+/* Flow control at run time: which senders wait for which receivers. */
 
 #include <stdlib.h>
 
@@ -227,7 +227,7 @@ test_refused(void **state)
 	/* Given back as it was got, all is as it was. */
 	assert_int_equal(rte_eth_dev_flow_ctrl_set(a, &fc), 0);
 	assert_int_equal(flow_control(a).pause_time, 65535);
-	/* NetBSD's senders wait for nobody. */
+	/* Senders on a shmif bus wait for no receiver. */
 	assert_int_equal(rte_eth_dev_flow_ctrl_get(b, &fc), -ENOTSUP);
 	memset(&fc, 0, sizeof(fc));
 	assert_int_equal(rte_eth_dev_flow_ctrl_set(b, &fc), -ENOTSUP);

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Frames of every length, in one piece or in many, and those that are too long. */
+/* Frames of every length, in one mbuf or several, and frames that are too long. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,6 +13,15 @@
 /* Of one mbuf of the usual size. */
 #define ROOM RTE_MBUF_DEFAULT_DATAROOM
 #define OVERHEAD 22 /* an Ethernet header and two VLAN tags */
+#define FRAME_MIN 14
+#define FRAME_MAX 1514 /* of shmif */
+
+/* What is more in a frame than the MTU says. */
+static uint32_t
+overhead(const void *format)
+{
+	return nic_is_lanes(format) ? OVERHEAD : RTE_ETHER_HDR_LEN;
+}
 
 static struct rte_mempool *
 small_pool(const char *name, unsigned int n, uint16_t room)
@@ -27,37 +36,38 @@ small_pool(const char *name, unsigned int n, uint16_t room)
 static void
 test_every_length(void **state)
 {
-	const struct nic_conf conf = { .mtu = ROOM - OVERHEAD };
+	const bool lanes = nic_is_lanes(*state);
+	const struct nic_conf conf = { .mtu = lanes ? ROOM - OVERHEAD : 0 };
 	struct rte_mbuf *m;
 	struct pair p;
 	uint32_t len;
 
-	(void)state;
-	pair_start(&p, NULL, &conf);
-	for (len = 1; len <= ROOM; len++) {
+	pair_start(&p, *state, &conf);
+	for (len = FRAME_MIN; len <= (lanes ? ROOM : FRAME_MAX); len++) {
 		send_frames(p.a, 0, len, len, 1);
 		assert_int_equal(receive(p.b, 0, &m, 1), 1);
 		mbuf_assert(m, len, len);
 		assert_int_equal(m->nb_segs, 1);
+		assert_int_equal(m->port, p.b);
 		rte_pktmbuf_free(m);
 	}
-	assert_int_equal(stats_of(p.b).ierrors + stats_of(p.a).oerrors, 0);
+	assert_int_equal(stats_of(p.b).ierrors + stats_of(p.b).imissed + stats_of(p.a).oerrors, 0);
 }
 
 static void
 test_segments_sent(void **state)
 {
-	static const uint32_t segs[] = { 1, 2, 63, 64, 65, 127, 128, 1000 };
+	static const uint32_t segs[] = { 1, 2, 13, 63, 64, 65, 127, 128, 757, 1000, 1513 };
 	const struct nic_conf conf = { .tx_offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS };
+	const uint32_t max = nic_is_lanes(*state) ? 1500 + OVERHEAD : FRAME_MAX;
 	struct rte_mbuf *m;
 	struct pair p;
 	uint32_t len;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, NULL, &conf);
+	pair_start(&p, *state, &conf);
 	for (i = 0; i < RTE_DIM(segs); i++) {
-		for (len = 2; len <= 1522; len += 19) {
+		for (len = FRAME_MIN; len <= max; len += 20) {
 			assert_true(send_mbuf(p.a, 0, mbuf_new(pool, len, len + i, segs[i])));
 			assert_int_equal(receive(p.b, 0, &m, 1), 1);
 			mbuf_assert(m, len, len + i);
@@ -73,8 +83,7 @@ test_empty_segments(void **state)
 	struct rte_mbuf *m, *empty, *chain;
 	struct pair p;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	empty = rte_pktmbuf_alloc(pool);
 	chain = mbuf_new(pool, 500, 9, 100);
 	assert_int_equal(rte_pktmbuf_chain(empty, chain), 0);
@@ -86,10 +95,11 @@ test_empty_segments(void **state)
 }
 
 static void
-scatter(uint16_t room, uint32_t max)
+scatter(const char *format, uint16_t room, uint64_t offload)
 {
-	const struct nic_conf sender = { .mtu = 9000 };
-	struct nic_conf receiver = { .mtu = 9000, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER };
+	const uint32_t max = nic_is_lanes(format) ? 9000 + OVERHEAD : FRAME_MAX;
+	const struct nic_conf sender = { .mtu = nic_is_lanes(format) ? 9000 : 0 };
+	struct nic_conf receiver = { .mtu = sender.mtu, .rx_offloads = offload };
 	char *path = tmpdir_new_path();
 	const struct rte_mbuf *seg;
 	struct rte_mbuf *m;
@@ -97,11 +107,11 @@ scatter(uint16_t room, uint32_t max)
 	uint16_t a, b;
 
 	receiver.pool = small_pool("scatter", 511, room);
-	a = nic_new(path, NULL);
-	b = nic_new(path, NULL);
+	a = nic_new(path, format);
+	b = nic_new(path, format);
 	nic_start(a, &sender);
 	nic_start(b, &receiver);
-	for (len = 1; len <= max; len = len < 600 ? len + 1 : len + 61) {
+	for (len = FRAME_MIN; len <= max; len = len < 600 ? len + 1 : len + 61) {
 		send_frames(a, 0, len, len, 1);
 		assert_int_equal(receive(b, 0, &m, 1), 1);
 		mbuf_assert(m, len, len);
@@ -116,20 +126,21 @@ scatter(uint16_t room, uint32_t max)
 		rte_pktmbuf_free(m);
 	}
 	assert_int_equal(stats_of(b).ierrors + stats_of(b).rx_nombuf, 0);
+	nic_remove(a);
 	nic_remove(b);
 	assert_int_equal(rte_mempool_avail_count(receiver.pool), 511);
 	rte_mempool_free(receiver.pool);
 	free(path);
 }
 
+/* Frames longer than an mbuf are scattered, also if that was not asked for. */
 static void
 test_scattered(void **state)
 {
-	(void)state;
-	scatter(64, 9022);
-	scatter(100, 9022);
-	scatter(256, 9022);
-	scatter(2048, 9022);
+	scatter(*state, 64, RTE_ETH_RX_OFFLOAD_SCATTER);
+	scatter(*state, 100, 0);
+	scatter(*state, 256, RTE_ETH_RX_OFFLOAD_SCATTER);
+	scatter(*state, 2048, 0);
 }
 
 /* Frames that take one mbuf, frames that take many, and segments on both sides, in bursts. */
@@ -171,15 +182,18 @@ test_scattered_bursts(void **state)
 static void
 test_too_long_to_send(void **state)
 {
+	const uint32_t max = 1500 + overhead(*state);
 	struct pair p;
 
-	(void)state;
-	pair_start(&p, NULL, NULL); /* MTU 1500 */
-	send_frames(p.a, 0, 1500 + OVERHEAD, 0, 1);
-	expect_frames(p.b, 0, 1500 + OVERHEAD, 0, 1);
+	pair_start(&p, *state, NULL); /* MTU 1500 */
+	send_frames(p.a, 0, max, 0, 1);
+	expect_frames(p.b, 0, max, 0, 1);
 	/* Taken, dropped and counted; those around it are sent. */
-	send_frames(p.a, 0, 1500 + OVERHEAD + 1, 0, 3);
-	assert_int_equal(stats_of(p.a).oerrors, 3);
+	send_frames(p.a, 0, max + 1, 0, 70);
+	assert_int_equal(stats_of(p.a).oerrors, 70);
+	/* As is a chain whose segments are short. */
+	assert_true(send_mbuf(p.a, 0, mbuf_new(pool, max + 1, 0, 800)));
+	assert_int_equal(stats_of(p.a).oerrors, 71);
 	assert_int_equal(stats_of(p.a).opackets, 1);
 	expect_none(p.b, 0);
 	send_frames(p.a, 0, 60, 1, 1);
@@ -188,27 +202,35 @@ test_too_long_to_send(void **state)
 }
 
 static void
-test_too_long_within_a_burst(void **state)
+test_dropped_within_a_burst(void **state)
 {
+	const uint32_t max = 1500 + overhead(*state);
+	const uint32_t bad[] = { 2000, max + 1, FRAME_MIN - 1, 1 };
+	const uint32_t good[] = { 60, FRAME_MIN, max };
 	struct rte_mbuf *pkts[20];
+	uint32_t lens[20];
 	struct pair p;
+	uint64_t bytes = 0;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
-	for (i = 0; i < RTE_DIM(pkts); i++)
-		pkts[i] = mbuf_new(pool, i % 3 == 1 ? 2000 : 60, i, i % 2 != 0 ? 500 : 0);
+	pair_start(&p, *state, NULL);
+	for (i = 0; i < RTE_DIM(pkts); i++) {
+		lens[i] = i % 3 == 1 ? bad[i / 3 % RTE_DIM(bad)] : good[i / 2 % RTE_DIM(good)];
+		pkts[i] = mbuf_new(pool, lens[i], i, i % 2 != 0 ? 500 : 0);
+		bytes += i % 3 != 1 ? lens[i] : 0;
+	}
 	assert_int_equal(rte_eth_tx_burst(p.a, 0, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
 	for (i = 0; i < RTE_DIM(pkts); i++) {
 		if (i % 3 == 1)
 			continue;
 		assert_int_equal(receive(p.b, 0, pkts, 1), 1);
-		mbuf_assert(pkts[0], 60, i);
+		mbuf_assert(pkts[0], lens[i], i);
 		rte_pktmbuf_free(pkts[0]);
 	}
 	expect_none(p.b, 0);
 	assert_int_equal(stats_of(p.a).oerrors, 7);
 	assert_int_equal(stats_of(p.a).opackets, 13);
+	assert_int_equal(stats_of(p.a).obytes, bytes);
 	assert_int_equal(stats_of(p.b).ipackets, 13);
 }
 
@@ -219,8 +241,7 @@ test_broken_mbufs(void **state)
 	struct rte_mbuf *m;
 	struct pair p;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	m = mbuf_new(pool, 500, 0, 100);
 	m->pkt_len = 501;
 	assert_true(send_mbuf(p.a, 0, m));
@@ -238,43 +259,42 @@ test_broken_mbufs(void **state)
 
 /* Each of the ways in which a port may receive. */
 static void
-too_long_to_receive(const struct nic_conf *receiver)
+too_long_to_receive(const char *format, uint64_t offload)
 {
-	const struct nic_conf large = { .mtu = 9000 };
+	const struct nic_conf sender = { .mtu = nic_is_lanes(format) ? 9000 : 0 };
+	const struct nic_conf receiver = { .mtu = 500, .rx_offloads = offload };
+	const uint32_t max = 500 + overhead(format);
+	char *path = tmpdir_new_path();
 	struct rte_mbuf *m;
-	struct pair p;
+	uint16_t a, b;
 	uint32_t len;
 
-	pair_start(&p, NULL, receiver);
-	assert_int_equal(rte_eth_dev_stop(p.a), 0);
-	nic_start(p.a, &large);
-	assert_int_equal(rte_eth_promiscuous_enable(p.b), 0);
-	for (len = 1500; len < 1550; len++) {
-		send_frames(p.a, 0, len, len, 1);
-		if (len <= 1500 + OVERHEAD) {
-			assert_int_equal(receive(p.b, 0, &m, 1), 1);
+	a = nic_new(path, format);
+	b = nic_new(path, format);
+	nic_start(a, &sender);
+	nic_start(b, &receiver);
+	for (len = 500; len < 550; len++) {
+		send_frames(a, 0, len, len, 1);
+		if (len <= max) {
+			assert_int_equal(receive(b, 0, &m, 1), 1);
 			mbuf_assert(m, len, len);
 			rte_pktmbuf_free(m);
 		}
-		expect_none(p.b, 0);
+		expect_none(b, 0);
 	}
-	assert_int_equal(stats_of(p.b).ierrors, 50 - 23);
-	assert_int_equal(stats_of(p.b).ipackets, 23);
-	assert_int_equal(stats_of(p.b).imissed, 0);
-	assert_int_equal(xstat_of(p.b, "rx_too_long"), 50 - 23);
-	assert_int_equal(stats_of(p.a).oerrors, 0);
-	nic_remove(p.a);
-	nic_remove(p.b);
+	assert_int_equal(stats_of(b).ierrors, 549 - max);
+	assert_int_equal(stats_of(b).ipackets, max - 499);
+	assert_int_equal(stats_of(b).imissed, 0);
+	assert_int_equal(xstat_of(b, "rx_too_long"), 549 - max);
+	assert_int_equal(stats_of(a).oerrors, 0);
+	free(path);
 }
 
 static void
 test_too_long_to_receive(void **state)
 {
-	const struct nic_conf scatter_too = { .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER };
-
-	(void)state;
-	too_long_to_receive(NULL);
-	too_long_to_receive(&scatter_too);
+	too_long_to_receive(*state, 0);
+	too_long_to_receive(*state, RTE_ETH_RX_OFFLOAD_SCATTER);
 }
 
 /* The same for a port that looks at addresses, to which the frame is sent. */
@@ -380,22 +400,23 @@ static void
 test_mtu_at_run_time(void **state)
 {
 	const struct nic_conf conf = { .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER };
-	static const uint16_t mtus[] = { 9000, 68, 1500, 3000, 9216 };
+	static const uint16_t mtus[][5] = { { 9000, 68, 1500, 3000, 9216 }, { 1000, 68, 1500, 400, 500 } };
+	const uint32_t more = overhead(*state);
 	struct rte_eth_dev_info info;
 	struct pair p;
 	unsigned int i;
-	uint16_t mtu;
+	uint16_t mtu, got;
 
-	(void)state;
-	pair_start(&p, NULL, &conf);
-	for (i = 0; i < RTE_DIM(mtus); i++) {
-		assert_int_equal(rte_eth_dev_set_mtu(p.a, mtus[i]), 0);
-		assert_int_equal(rte_eth_dev_set_mtu(p.b, mtus[i]), 0);
-		assert_int_equal(rte_eth_dev_get_mtu(p.a, &mtu), 0);
-		assert_int_equal(mtu, mtus[i]);
-		send_frames(p.a, 0, mtu + OVERHEAD, i, 1);
-		expect_frames(p.b, 0, mtu + OVERHEAD, i, 1);
-		send_frames(p.a, 0, mtu + OVERHEAD + 1, i, 1);
+	pair_start(&p, *state, &conf);
+	for (i = 0; i < RTE_DIM(mtus[0]); i++) {
+		mtu = mtus[!nic_is_lanes(*state)][i];
+		assert_int_equal(rte_eth_dev_set_mtu(p.a, mtu), 0);
+		assert_int_equal(rte_eth_dev_set_mtu(p.b, mtu), 0);
+		assert_int_equal(rte_eth_dev_get_mtu(p.a, &got), 0);
+		assert_int_equal(got, mtu);
+		send_frames(p.a, 0, mtu + more, i, 1);
+		expect_frames(p.b, 0, mtu + more, i, 1);
+		send_frames(p.a, 0, mtu + more + 1, i, 1);
 		expect_none(p.b, 0);
 		assert_int_equal(stats_of(p.a).oerrors, i + 1);
 	}
@@ -499,18 +520,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_every_length),
-		T(test_segments_sent),
-		T(test_empty_segments),
-		T(test_scattered),
+		BOTH_FORMATS(test_every_length),
+		BOTH_FORMATS(test_segments_sent),
+		BOTH_FORMATS(test_empty_segments),
+		BOTH_FORMATS(test_scattered),
 		T(test_scattered_bursts),
-		T(test_too_long_to_send),
-		T(test_too_long_within_a_burst),
-		T(test_broken_mbufs),
-		T(test_too_long_to_receive),
+		BOTH_FORMATS(test_too_long_to_send),
+		BOTH_FORMATS(test_dropped_within_a_burst),
+		BOTH_FORMATS(test_broken_mbufs),
+		BOTH_FORMATS(test_too_long_to_receive),
 		T(test_too_long_and_filtered),
 		T(test_longer_than_an_mbuf),
-		T(test_mtu_at_run_time),
+		BOTH_FORMATS(test_mtu_at_run_time),
 		T(test_longest_on_the_smallest_lane),
 		T(test_long_bursts),
 		T(test_records_are_short),

@@ -13,12 +13,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_interrupts.h>
 #include <rte_ip.h>
 
 #include "base/lanes/shmbus_port.h"
 #include "base/lanes/shmbus_request.h"
 #include "base/lanes/shmbus_writer.h"
-#include "packet.h"
+#include "hostile_vectors.h"
 #include "shmbus_bus_open.h"
 
 #define LANES "ports=4,queues=1,lane_size=262144"
@@ -34,12 +35,14 @@ static struct {
 	struct shmbus_stall stalls[4];
 } peer;
 
-static struct packet packet;
+static const struct vector *const v = &honest[0];
+static uint8_t bytes[UINT16_MAX + 1];
+static uint32_t len;
 
 static uint16_t
 start(uint64_t offloads)
 {
-	const struct nic_conf conf = { .rx_offloads = offloads };
+	const struct nic_conf conf = { .rx_offloads = offloads, .rxq = true };
 	const struct shmbus_port_conf port = { .name = "peer", .numa_node = -1 };
 	char *path = tmpdir_new_path();
 	const struct shmbus_bus_conf bus = { .path = path };
@@ -65,7 +68,7 @@ stop(void)
 
 /* A record of one frame; req NULL: without a request. */
 static void
-send_forged(const uint8_t *bytes, uint32_t len, const struct shmbus_request *req)
+send_forged(const struct shmbus_request *req)
 {
 	const uint32_t data_off = shmbus_burst_data_off(1);
 	const uint32_t total = data_off + shmbus_request_extent(len);
@@ -83,15 +86,13 @@ send_forged(const uint8_t *bytes, uint32_t len, const struct shmbus_request *req
 static struct shmbus_request
 honest_request(void)
 {
-	const struct packet_conf conf = { .l4 = PACKET_TCP, .payload = PAYLOAD };
-
-	packet_make(&packet, &conf);
+	len = vector_copy(bytes, &v->right);
 	return (struct shmbus_request){
 		.flags = ALL,
 		.l4 = SHMBUS_REQUEST_TCP,
-		.l3_off = (uint16_t)packet.l3,
-		.l4_off = (uint16_t)packet.l4,
-		.data_off = (uint16_t)packet.data,
+		.l3_off = v->l2_len,
+		.l4_off = v->l2_len + v->l3_len,
+		.data_off = v->l2_len + v->l3_len + v->l4_len,
 		.segment = 40,
 	};
 }
@@ -103,9 +104,9 @@ assert_goes_on(uint16_t id)
 	struct rte_mbuf *m;
 
 	drain(id, 0);
-	send_forged(packet.bytes, packet.len, NULL);
+	send_forged(NULL);
 	assert_int_equal(receive(id, 0, &m, 1), 1);
-	packet_assert(m, packet.bytes, packet.len);
+	vector_assert_bytes(m, bytes, len, v->name);
 	rte_pktmbuf_free(m);
 }
 
@@ -114,7 +115,7 @@ assert_refused(uint16_t id, const struct shmbus_request *req)
 {
 	const uint64_t before = stats_of(id).ierrors;
 
-	send_forged(packet.bytes, packet.len, req);
+	send_forged(req);
 	expect_none(id, 0);
 	assert_true(stats_of(id).ierrors > before);
 	assert_goes_on(id);
@@ -131,14 +132,14 @@ check_requests(uint64_t offloads)
 	req = honest_request();
 	assert_goes_on(id);
 	/* No IP there. */
-	packet.bytes[packet.l3] = 0;
+	bytes[v->l2_len] = 0;
 	assert_refused(id, &req);
 	/* A longer header than the request says. */
-	packet.bytes[packet.l3] = 0x4f;
+	bytes[v->l2_len] = 0x4f;
 	req.flags = SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM;
 	req.data_off = 0;
 	req.segment = 0;
-	send_forged(packet.bytes, packet.len, &req);
+	send_forged(&req);
 	drain(id, 0);
 	req = honest_request();
 	/* What no request can be. */
@@ -173,12 +174,12 @@ test_tiny_segments(void **state)
 
 	(void)state;
 	req.segment = 1;
-	send_forged(packet.bytes, packet.len, &req);
+	send_forged(&req);
 	assert_int_equal(receive(id, 0, pkts, PAYLOAD), PAYLOAD);
 	for (i = 0; i < PAYLOAD; i++) {
-		assert_int_equal(pkts[i]->pkt_len, packet.data + 1);
-		assert_int_equal(*rte_pktmbuf_mtod_offset(pkts[i], uint8_t *, packet.data),
-				 packet.bytes[packet.data + i]);
+		assert_int_equal(pkts[i]->pkt_len, len - PAYLOAD + 1);
+		assert_int_equal(*rte_pktmbuf_mtod_offset(pkts[i], uint8_t *, len - PAYLOAD),
+				 bytes[len - PAYLOAD + i]);
 		rte_pktmbuf_free(pkts[i]);
 	}
 	expect_none(id, 0);
@@ -202,8 +203,8 @@ test_segments_alone(void **state)
 		id = start(offloads[i]);
 		req = honest_request();
 		req.flags = SHMBUS_REQUEST_L4_CKSUM | SHMBUS_REQUEST_SEGMENT;
-		packet_put16(&packet.bytes[packet_ip_field(&packet)], 0x1234);
-		send_forged(packet.bytes, packet.len, &req);
+		vector_spoil(bytes, v, RTE_MBUF_F_TX_IP_CKSUM);
+		send_forged(&req);
 		for (n = 0; receive(id, 0, &m, 1) == 1; n++) {
 			assert_int_equal(rte_ipv4_cksum(rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *,
 							RTE_ETHER_HDR_LEN)), 0);
@@ -226,13 +227,57 @@ test_silence(void **state)
 	log_begin();
 	for (i = 0; i < 5000; i++) {
 		memset(&req, (int)i, sizeof(req));
-		send_forged(packet.bytes, packet.len, &req);
+		send_forged(&req);
 		drain(id, 0);
 		shmbus_port_set_queues(&peer.port, i, i * i);
 		shmbus_port_set_state(&peer.port, i);
 	}
 	assert_string_equal(log_text(), "");
 	log_end();
+	stop();
+}
+
+/* Puts the queue to sleep. Returns whether an event wakes it within this time. */
+static bool
+sleep_wakes(uint16_t id, int timeout_ms)
+{
+	struct rte_epoll_event event;
+	int n;
+
+	assert_int_equal(rte_eth_dev_rx_intr_enable(id, 0), 0);
+	n = rte_epoll_wait(RTE_EPOLL_PER_THREAD, &event, 1, timeout_ms);
+	assert_in_range(n, 0, 1);
+	assert_int_equal(rte_eth_dev_rx_intr_disable(id, 0), 0);
+	return n == 1;
+}
+
+/* A tail behind which there is no record keeps no queue awake. */
+static void
+test_stray_tails(void **state)
+{
+	const uint16_t id = start(0);
+	struct shmbus_lane_entry *own = shmbus_bus_lane(&peer.bus, peer.w.lane);
+	struct shmbus_lane_entry *nobodys = shmbus_bus_lane(&peer.bus, peer.bus.geo.lanes - 1);
+	const uint64_t tail = shmbus_load(&own->tail);
+	struct rte_mbuf *m;
+
+	(void)state;
+	assert_int_equal(rte_eth_dev_rx_intr_ctl_q(id, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_ADD,
+						   NULL), 0);
+	assert_int_equal(receive(id, 0, &m, 1), 0);
+	shmbus_store(&own->tail, tail + 1);
+	assert_int_equal(rte_eth_rx_burst(id, 0, &m, 1), 0);
+	assert_false(sleep_wakes(id, 50));
+	shmbus_store(&own->tail, tail);
+	shmbus_store(&nobodys->tail, 6400);
+	assert_int_equal(rte_eth_rx_burst(id, 0, &m, 1), 0);
+	assert_false(sleep_wakes(id, 50));
+	honest_request();
+	send_forged(NULL);
+	assert_true(sleep_wakes(id, 20000));
+	assert_goes_on(id);
+	assert_int_equal(rte_eth_dev_rx_intr_ctl_q(id, 0, RTE_EPOLL_PER_THREAD, RTE_INTR_EVENT_DEL,
+						   NULL), 0);
 	stop();
 }
 
@@ -281,6 +326,7 @@ main(void)
 		T(test_tiny_segments),
 		T(test_segments_alone),
 		T(test_silence),
+		T(test_stray_tails),
 		T(test_few_words_about_locks),
 	};
 

@@ -4,18 +4,22 @@
 
 /*
  * What can only be seen, or brought about, inside the driver: the functions
- * that ethdev calls without asking whether there are any, and a processor's
- * counter that goes back.
+ * that ethdev calls without asking whether there are any, a processor's
+ * counter that goes back, and a burst that does not end.
  */
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include <ethdev_driver.h>
+#include <rte_errno.h>
+#include <rte_flow.h>
 
 #include "base/shmbus_clock.h"
 #include "nic.h"
+#include "shmbus_rxq.h"
 #include "shmbus_txq.h"
 
 static const char *const formats[] = { "format=lanes", "format=shmif" };
@@ -129,6 +133,89 @@ test_counter_goes_back(void **state)
 	}
 }
 
+static struct rte_flow *
+all_to_queue(uint16_t port, uint16_t queue)
+{
+	static const struct rte_flow_attr ingress = { .ingress = 1 };
+	static const struct rte_flow_item all = { .type = RTE_FLOW_ITEM_TYPE_END };
+	const struct rte_flow_action_queue conf = { .index = queue };
+	const struct rte_flow_action actions[] = {
+		{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .conf = &conf },
+		{ .type = RTE_FLOW_ACTION_TYPE_END },
+	};
+	struct rte_flow_error error;
+
+	return rte_flow_create(port, &ingress, &all, actions, &error);
+}
+
+/* A change gives up after a while, which a busy machine may take. */
+static void *
+make_rule(void *arg)
+{
+	struct rte_flow *flow;
+
+	do
+		flow = all_to_queue(*(uint16_t *)arg, 0);
+	while (flow == NULL && rte_errno == EBUSY);
+	return flow;
+}
+
+/* Queue q of two gets this frame of the pair's first port, which has slot 0. */
+static void
+assert_queue(const struct pair *p, uint16_t txq, uint16_t q)
+{
+	send_frames(p->a, txq, 100, 3, 1);
+	expect_frames(p->b, q, 100, 3, 1);
+	expect_none(p->b, !q);
+}
+
+/* A process of the port was stopped in a burst: no first rule, and the port is as it was. */
+static void
+test_burst_that_does_not_end(void **state)
+{
+	const struct nic_conf tx = { .n_txq = 2 }, rx = { .n_rxq = 2 };
+	struct shmbus_rxq *q;
+	pthread_t thread;
+	uint32_t flags;
+	struct pair p;
+	void *flow;
+
+	(void)state;
+	nic_use_all_cpus();
+	pair_start_as(&p, NULL, &tx, &rx);
+	q = rte_eth_devices[p.b].data->rx_queues[1];
+	flags = shmbus_load(&q->flags);
+	shmbus_gate_enter(&q->gate);
+	assert_null(all_to_queue(p.b, 0));
+	assert_int_equal(rte_errno, EBUSY);
+	assert_int_equal(shmbus_load(&q->flags), flags);
+	assert_queue(&p, 0, 0);
+	assert_queue(&p, 1, 1);
+	/* Other bursts take the lock while the change waits for the end of this one. */
+	assert_int_equal(pthread_create(&thread, NULL, make_rule, &p.b), 0);
+	eventually(shmbus_load(&q->flags) == (flags | SHMBUS_RX_STEER));
+	send_frames(p.a, 0, 100, 4, 1);
+	expect_frames(p.b, 0, 100, 4, 1);
+	shmbus_gate_leave(&q->gate);
+	assert_int_equal(pthread_join(thread, &flow), 0);
+	assert_non_null(flow);
+	assert_true(shmbus_load(&q->flags) & SHMBUS_RX_SHARED);
+	assert_queue(&p, 1, 0);
+	/* Now the burst has a lock, and changes wait for that. */
+	rte_spinlock_lock(&q->steer_lock);
+	assert_null(all_to_queue(p.b, 1));
+	assert_int_equal(rte_errno, EBUSY);
+	rte_spinlock_unlock(&q->steer_lock);
+	assert_queue(&p, 1, 0);
+	assert_int_equal(rte_flow_flush(p.b, NULL), 0);
+	assert_queue(&p, 1, 1);
+	/* A start without rules goes back to bursts without a lock. */
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	assert_int_equal(rte_eth_dev_start(p.b), 0);
+	assert_int_equal(shmbus_load(&q->flags), flags);
+	assert_queue(&p, 1, 1);
+}
+
 #define T(name) cmocka_unit_test_teardown(name, nic_teardown)
 
 int
@@ -137,6 +224,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_functions),
 		T(test_counter_goes_back),
+		T(test_burst_that_does_not_end),
 	};
 
 	return cmocka_run_group_tests_name("pmd_inside", tests, eal_start, eal_stop);

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The rate limit of a Tx queue: what is sent within a time is never more than it allows. */
+/* The rate limit of a Tx queue: no interval has more bytes than the limit allows. */
 
 #include <rte_cycles.h>
 
@@ -47,12 +47,12 @@ assert_limited(const struct pair *p, uint16_t queue, unsigned int mbps)
 }
 
 static void
-limit_both_ways(const char *args)
+test_at_any_time(void **state)
 {
 	struct pair p;
 	double seconds;
 
-	pair_start(&p, args, NULL);
+	pair_start(&p, *state, NULL);
 	assert_int_equal(rte_eth_set_queue_rate_limit(p.a, 0, 100), 0);
 	assert_limited(&p, 0, 100);
 	/* At any time; the one who receives is not concerned. */
@@ -69,20 +69,6 @@ limit_both_ways(const char *args)
 	send_frames(p.a, 0, LEN, 0, 50);
 	assert_int_equal(drain(p.b, 0), 50);
 	assert_int_equal(send_for(&p, 0, 1, &seconds) % 32, 0);
-}
-
-static void
-test_lanes(void **state)
-{
-	(void)state;
-	limit_both_ways(NULL);
-}
-
-static void
-test_shmif(void **state)
-{
-	(void)state;
-	limit_both_ways("format=shmif");
 }
 
 /* At the slowest limit there is, a frame passes now and then. */
@@ -170,8 +156,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_lanes),
-		T(test_shmif),
+		BOTH_FORMATS(test_at_any_time),
 		T(test_one_at_a_time),
 		T(test_queues),
 		T(test_offloads),

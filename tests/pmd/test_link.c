@@ -59,8 +59,7 @@ test_start_and_stop(void **state)
 	unsigned int i;
 	uint16_t a;
 
-	(void)state;
-	a = nic_new(path, NULL);
+	a = nic_new(path, *state);
 	nic_setup(a, NULL);
 	assert_false(nic_is_up(a));
 	for (i = 0; i < 3; i++) {
@@ -72,7 +71,7 @@ test_start_and_stop(void **state)
 	free(path);
 }
 
-/* A port that is down neither sends nor receives, and holds nobody up. */
+/* A port whose link is down neither sends nor receives, and holds up no sender. */
 static void
 test_down(void **state)
 {
@@ -80,8 +79,7 @@ test_down(void **state)
 	struct pair p;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, "lane_size=64K,pause_timeout_ms=60000", NULL);
+	pair_start(&p, nic_is_lanes(*state) ? "lane_size=64K,pause_timeout_ms=60000" : *state, NULL);
 	for (i = 0; i < 5; i++) {
 		assert_int_equal(rte_eth_dev_set_link_down(p.b), 0);
 		assert_false(nic_is_up(p.b));
@@ -91,6 +89,7 @@ test_down(void **state)
 		rte_pktmbuf_free(m);
 		send_frames(p.a, 0, 1000, 0, 500);
 		expect_none(p.b, 0);
+		expect_none(p.a, 0);
 		assert_int_equal(rte_eth_dev_set_link_down(p.b), 0); /* once more */
 
 		assert_int_equal(rte_eth_dev_set_link_up(p.b), 0);
@@ -133,8 +132,7 @@ test_events(void **state)
 	struct events events;
 	uint16_t a;
 
-	(void)state;
-	a = nic_new(path, NULL);
+	a = nic_new(path, *state);
 	watch(a, &events);
 	nic_start(a, &conf);
 	eventually(count(&events) == 1 && events.up);
@@ -157,8 +155,7 @@ test_no_events_unless_asked_for(void **state)
 	struct events events;
 	struct pair p;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	watch(p.a, &events);
 	assert_int_equal(rte_eth_dev_set_link_down(p.a), 0);
 	assert_int_equal(rte_eth_dev_set_link_up(p.a), 0);
@@ -166,7 +163,7 @@ test_no_events_unless_asked_for(void **state)
 	unwatch(p.a, &events);
 }
 
-/* carrier=peer: alone on the bus there is no link. */
+/* carrier=peer: no link without another port that is started and has not set its link down. */
 static void
 test_carrier_peer(void **state)
 {
@@ -178,20 +175,84 @@ test_carrier_peer(void **state)
 	nic_start(a, NULL);
 	assert_false(nic_is_up(a));
 	b = nic_new(path, NULL);
-	assert_true(nic_is_up(a)); /* it is there, started or not */
-	c = nic_new(path, "carrier=peer");
+	assert_false(nic_is_up(a)); /* it is there, but not started */
+	nic_setup(b, NULL);
+	assert_false(nic_is_up(a));
+	assert_int_equal(rte_eth_dev_start(b), 0);
+	assert_true(nic_is_up(a));
+	assert_int_equal(rte_eth_dev_set_link_down(b), 0);
+	assert_false(nic_is_up(a));
+	assert_int_equal(rte_eth_dev_set_link_up(b), 0);
+	assert_true(nic_is_up(a));
+	assert_int_equal(rte_eth_dev_stop(b), 0);
+	assert_false(nic_is_up(a));
+	/* One of several is enough. */
+	c = nic_new(path, NULL);
 	nic_start(c, NULL);
-	assert_true(nic_is_up(c));
+	assert_true(nic_is_up(a));
 	nic_remove(b);
 	assert_true(nic_is_up(a));
 	nic_remove(c);
 	assert_false(nic_is_up(a));
 	/* Set down, no peer brings it up. */
 	assert_int_equal(rte_eth_dev_set_link_down(a), 0);
-	nic_new(path, NULL);
+	b = nic_new(path, NULL);
+	nic_start(b, NULL);
 	assert_false(nic_is_up(a));
 	assert_int_equal(rte_eth_dev_set_link_up(a), 0);
 	assert_true(nic_is_up(a));
+	free(path);
+}
+
+/* Two such ports do not wait for each other, whatever comes first. */
+static void
+test_carrier_of_both(void **state)
+{
+	char *path = tmpdir_new_path();
+	unsigned int i;
+	uint16_t a, b;
+
+	(void)state;
+	a = nic_new(path, "carrier=peer");
+	b = nic_new(path, "carrier=peer");
+	nic_start(a, NULL);
+	nic_start(b, NULL);
+	for (i = 0; i < 3; i++) {
+		eventually(nic_is_up(a) && nic_is_up(b));
+		nic_exchange(a, b);
+		assert_int_equal(rte_eth_dev_set_link_down(i == 0 ? a : b), 0);
+		assert_false(nic_is_up(a) || nic_is_up(b));
+		if (i == 2)
+			assert_int_equal(rte_eth_dev_set_link_down(a), 0);
+		assert_int_equal(rte_eth_dev_set_link_up(i == 0 ? a : b), 0);
+		if (i == 2)
+			assert_int_equal(rte_eth_dev_set_link_up(a), 0);
+	}
+	assert_true(nic_is_up(a) && nic_is_up(b));
+	assert_int_equal(rte_eth_dev_stop(a), 0);
+	assert_false(nic_is_up(b));
+	assert_int_equal(rte_eth_dev_start(a), 0);
+	assert_true(nic_is_up(a) && nic_is_up(b));
+	free(path);
+}
+
+/* A readonly port needs one of the others; none of them notices it. */
+static void
+test_carrier_readonly(void **state)
+{
+	const struct nic_conf readonly = { .readonly = true };
+	char *path = tmpdir_new_path();
+	uint16_t a, eye;
+
+	(void)state;
+	a = nic_new(path, "carrier=peer");
+	nic_start(a, NULL);
+	eye = nic_new(path, "readonly=on,carrier=peer");
+	nic_start(eye, &readonly);
+	assert_false(nic_is_up(a));
+	assert_true(nic_is_up(eye));
+	assert_int_equal(rte_eth_dev_set_link_down(a), 0);
+	assert_false(nic_is_up(eye));
 	free(path);
 }
 
@@ -208,11 +269,21 @@ test_carrier_events(void **state)
 	a = nic_new(path, "carrier=peer");
 	watch(a, &events);
 	nic_start(a, &conf);
-	for (i = 0; i < 3; i++) {
-		b = nic_new(path, NULL);
+	/* The other side comes and goes; then its link goes up and down. */
+	b = UINT16_MAX;
+	for (i = 0; i < 6; i++) {
+		if (i < 4) {
+			b = nic_new(path, NULL);
+			nic_start(b, NULL);
+		} else {
+			assert_int_equal(rte_eth_dev_set_link_up(b), 0);
+		}
 		eventually(count(&events) == 2 * i + 1 && events.up);
 		assert_true(nic_is_up(a));
-		nic_remove(b);
+		if (i < 3)
+			nic_remove(b);
+		else
+			assert_int_equal(rte_eth_dev_set_link_down(b), 0);
 		eventually(count(&events) == 2 * i + 2 && !events.up);
 		assert_false(nic_is_up(a));
 	}
@@ -230,7 +301,7 @@ test_carrier_stop_and_go(void **state)
 	uint16_t a;
 
 	(void)state;
-	nic_new(path, NULL);
+	nic_start(nic_new(path, NULL), NULL);
 	for (i = 0; i < 10; i++) {
 		a = nic_new(path, "carrier=peer");
 		nic_start(a, &conf);
@@ -239,7 +310,7 @@ test_carrier_stop_and_go(void **state)
 		assert_int_equal(rte_eth_dev_start(a), 0);
 		nic_remove(a);
 	}
-	rte_delay_us_sleep(250000);
+	nic_settle();
 	free(path);
 }
 
@@ -249,12 +320,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_start_and_stop),
-		T(test_down),
+		BOTH_FORMATS(test_start_and_stop),
+		BOTH_FORMATS(test_down),
 		T(test_up_again_is_heeded),
-		T(test_events),
-		T(test_no_events_unless_asked_for),
+		BOTH_FORMATS(test_events),
+		BOTH_FORMATS(test_no_events_unless_asked_for),
 		T(test_carrier_peer),
+		T(test_carrier_of_both),
+		T(test_carrier_readonly),
 		T(test_carrier_events),
 		T(test_carrier_stop_and_go),
 	};

@@ -9,14 +9,17 @@
 #include "nic.h"
 
 #define N 255
+#define PAUSE_OFF "format=lanes,pause=off"
 
 static struct rte_mempool *own;
 
 static int
 setup(void **state)
 {
-	(void)state;
-	own = rte_pktmbuf_pool_create("own", N, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+	/* Of several mbufs must be a frame of shmif, too, if it is long. */
+	const uint16_t room = nic_is_lanes(*state) ? RTE_MBUF_DEFAULT_DATAROOM : 512;
+
+	own = rte_pktmbuf_pool_create("own", N, 0, 0, RTE_PKTMBUF_HEADROOM + room, SOCKET_ID_ANY);
 	return own == NULL;
 }
 
@@ -67,8 +70,7 @@ test_sent_ones_come_back(void **state)
 	struct pair p;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, "pause=off", NULL);
+	pair_start(&p, nic_is_lanes(*state) ? PAUSE_OFF : *state, NULL);
 	for (i = 0; i < 50; i++) {
 		send_from(&p, own, 100, 0, 50);
 		send_from(&p, own, 1000, 300, 20);
@@ -84,8 +86,7 @@ test_fast_free(void **state)
 	struct pair p;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, "pause=off", &conf);
+	pair_start(&p, nic_is_lanes(*state) ? PAUSE_OFF : *state, &conf);
 	for (i = 0; i < 50; i++) {
 		send_from(&p, own, 100, 0, 50);
 		send_from(&p, own, 1000, 300, 20);
@@ -96,36 +97,39 @@ test_fast_free(void **state)
 	assert_fresh(own);
 }
 
-/* Long chains that are dropped between frames that are not. */
+/* Long chains that are dropped, before one that is sent and between frames of one mbuf. */
 static void
 test_fast_free_in_one_burst(void **state)
 {
 	const struct nic_conf conf = { .tx_offloads = RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE };
-	struct rte_mbuf *pkts[20];
+	struct rte_mbuf *pkts[20], *many[60];
 	struct pair p;
 	unsigned int i, drop;
 
-	(void)state;
-	pair_start(&p, NULL, &conf);
+	pair_start(&p, *state, &conf);
 	for (drop = 0; drop < RTE_DIM(pkts); drop++) {
 		for (i = 0; i < RTE_DIM(pkts); i++)
-			pkts[i] = mbuf_new(own, i == drop ? 1600 : 60, i, i == drop ? 200 : 0);
+			pkts[i] = mbuf_new(own, i == drop ? 1600 : i == drop + 1 ? 1400 : 60, i, 200);
 		assert_int_equal(rte_eth_tx_burst(p.a, 0, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
 		assert_int_equal(rte_mempool_avail_count(own), N);
 		assert_int_equal(drain(p.b, 0), RTE_DIM(pkts) - 1);
 	}
+	/* More than a port of shmif writes at once. */
+	for (i = 0; i < RTE_DIM(many); i++)
+		many[i] = mbuf_new(own, 1400, i, 0);
+	assert_int_equal(rte_eth_tx_burst(p.a, 0, many, RTE_DIM(many)), RTE_DIM(many));
+	expect_frames(p.b, 0, 1400, 0, RTE_DIM(many));
 	assert_fresh(own);
 }
 
-/* Somebody else holds a reference: it stays his. */
+/* Another holder has a reference: the mbuf stays allocated. */
 static void
 test_shared_mbufs(void **state)
 {
 	struct rte_mbuf *m, *clone;
 	struct pair p;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	m = mbuf_new(own, 500, 3, 0);
 	rte_mbuf_refcnt_update(m, 1);
 	assert_true(send_mbuf(p.a, 0, m));
@@ -148,8 +152,7 @@ test_from_several_pools(void **state)
 	struct pair p;
 	unsigned int i;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	for (i = 0; i < RTE_DIM(pkts); i++)
 		pkts[i] = mbuf_new(i % 2 != 0 ? own : pool, 60, i, 0);
 	assert_int_equal(rte_eth_tx_burst(p.a, 0, pkts, RTE_DIM(pkts)), RTE_DIM(pkts));
@@ -167,9 +170,8 @@ test_dry_pool(void **state)
 	unsigned int i, got, round;
 	uint16_t a, b;
 
-	(void)state;
-	a = nic_new(path, NULL);
-	b = nic_new(path, NULL);
+	a = nic_new(path, *state);
+	b = nic_new(path, *state);
 	nic_start(a, NULL);
 	nic_start(b, &conf);
 	for (round = 1; round <= 5; round++) {
@@ -193,31 +195,31 @@ test_dry_pool(void **state)
 
 /* The same with frames that take several mbufs each. */
 static void
-dry_pool_scattered(uint32_t len, unsigned int segs)
+dry_pool_scattered(const char *format, uint32_t len, unsigned int segs)
 {
-	const struct nic_conf sender = { .mtu = 9000 };
+	const struct nic_conf sender = { .mtu = nic_is_lanes(format) ? 9000 : 0 };
 	const struct nic_conf conf = {
-		.mtu = 9000, .pool = own, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER,
+		.mtu = sender.mtu, .pool = own, .rx_offloads = RTE_ETH_RX_OFFLOAD_SCATTER,
 	};
 	struct rte_mbuf *held[N];
 	char *path = tmpdir_new_path();
 	unsigned int i, got;
 	uint16_t a, b;
 
-	a = nic_new(path, NULL);
-	b = nic_new(path, NULL);
+	a = nic_new(path, format);
+	b = nic_new(path, format);
 	nic_start(a, &sender);
 	nic_start(b, &conf);
-	send_frames(a, 0, len, 0, 100);
-	got = receive(b, 0, held, 100);
+	send_frames(a, 0, len, 0, 200);
+	got = receive(b, 0, held, 200);
 	assert_int_equal(got, N / segs);
 	assert_true(stats_of(b).rx_nombuf > 0);
 	for (i = 0; i < got; i++) {
 		mbuf_assert(held[i], len, i);
 		rte_pktmbuf_free(held[i]);
 	}
-	expect_frames(b, 0, len, got, 100 - got);
-	assert_int_equal(stats_of(b).ipackets, 100);
+	expect_frames(b, 0, len, got, 200 - got);
+	assert_int_equal(stats_of(b).ipackets, 200);
 	nic_remove(b);
 	nic_remove(a);
 	assert_fresh(own);
@@ -227,13 +229,17 @@ dry_pool_scattered(uint32_t len, unsigned int segs)
 static void
 test_dry_pool_scattered(void **state)
 {
-	(void)state;
-	dry_pool_scattered(9014, 5); /* the pool is used up exactly */
-	dry_pool_scattered(8000, 4); /* it ends in the middle of a frame */
-	dry_pool_scattered(6200, 4);
+	if (nic_is_lanes(*state)) {
+		dry_pool_scattered(*state, 9014, 5); /* the pool is used up exactly */
+		dry_pool_scattered(*state, 8000, 4); /* it ends in the middle of a frame */
+		dry_pool_scattered(*state, 6200, 4);
+	} else {
+		dry_pool_scattered(*state, 1514, 3);
+		dry_pool_scattered(*state, 1000, 2);
+	}
 }
 
-/* What is written on an mbuf by those who had it before is not for the receiver. */
+/* The receiver does not see fields that earlier users wrote into an mbuf. */
 static void
 test_used_mbufs(void **state)
 {
@@ -244,7 +250,6 @@ test_used_mbufs(void **state)
 	unsigned int i;
 	uint16_t a, b;
 
-	(void)state;
 	assert_int_equal(rte_mempool_get_bulk(own, (void **)all, N), 0);
 	for (i = 0; i < N; i++) {
 		all[i]->ol_flags = RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_RSS_HASH |
@@ -257,8 +262,8 @@ test_used_mbufs(void **state)
 		all[i]->vlan_tci = 0x123;
 	}
 	rte_mempool_put_bulk(own, (void **)all, N);
-	a = nic_new(path, NULL);
-	b = nic_new(path, NULL);
+	a = nic_new(path, *state);
+	b = nic_new(path, *state);
 	nic_start(a, NULL);
 	nic_start(b, &conf);
 	for (i = 0; i < N; i++) {
@@ -316,21 +321,24 @@ test_nothing_sticks(void **state)
 	free(path);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LANES(name) { #name, name, setup, teardown, nic_lanes }
+#define BOTH(name) \
+	{ #name " (lanes)", name, setup, teardown, nic_lanes }, \
+	{ #name " (shmif)", name, setup, teardown, nic_shmif }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_sent_ones_come_back),
-		T(test_fast_free),
-		T(test_fast_free_in_one_burst),
-		T(test_shared_mbufs),
-		T(test_from_several_pools),
-		T(test_dry_pool),
-		T(test_dry_pool_scattered),
-		T(test_used_mbufs),
-		T(test_nothing_sticks),
+		BOTH(test_sent_ones_come_back),
+		BOTH(test_fast_free),
+		BOTH(test_fast_free_in_one_burst),
+		BOTH(test_shared_mbufs),
+		BOTH(test_from_several_pools),
+		BOTH(test_dry_pool),
+		BOTH(test_dry_pool_scattered),
+		BOTH(test_used_mbufs),
+		LANES(test_nothing_sticks),
 	};
 
 	return cmocka_run_group_tests_name("pmd_mbufs", tests, eal_start, eal_stop);

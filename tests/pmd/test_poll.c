@@ -11,8 +11,6 @@
 
 #include "nic.h"
 
-static const char *const formats[] = { "format=lanes", "format=shmif" };
-
 /* One burst of n frames, all to one address. */
 static void
 send_to(uint16_t port, const struct rte_ether_addr *to, uint16_t n)
@@ -84,22 +82,16 @@ run(const char *format, bool filter)
 static void
 test_few_frames(void **state)
 {
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		run(formats[f], false);
-		run(formats[f], true);
-	}
+	run(*state, false);
+	run(*state, true);
 }
-
-#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_few_frames),
+		BOTH_FORMATS(test_few_frames),
 	};
 
 	return cmocka_run_group_tests_name("pmd_poll", tests, eal_start, eal_stop);

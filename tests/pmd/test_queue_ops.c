@@ -73,7 +73,7 @@ test_rx_stop(void **state)
 	assert_int_equal(stats_of(t.a).imissed, 0);
 }
 
-/* A stopped queue keeps nobody waiting, as long as it is stopped. */
+/* No sender waits for a stopped queue, as long as it is stopped. */
 static void
 test_rx_stop_releases_senders(void **state)
 {
@@ -149,7 +149,7 @@ test_stopped_stays_stopped(void **state)
 	assert_int_equal(rte_eth_dev_set_link_down(p.b), 0);
 	assert_int_equal(rte_eth_dev_set_link_up(p.b), 0);
 	assert_int_equal(rte_eth_dev_set_mtu(p.b, 1000), 0);
-	/* More than the lane has room for: nobody is waited for. */
+	/* More frames than the lane has room for: the sender does not wait. */
 	send_frames(p.a, 0, 1000, 0, 1000);
 	expect_none(p.b, 0);
 	/* The port's next start does. */
@@ -338,6 +338,65 @@ test_rx_count_of_newcomer(void **state)
 	free(path);
 }
 
+/* Any number of descriptors but 0, which is the driver's choice; none of them is refused. */
+static void
+test_number_of_descriptors(void **state)
+{
+	static const uint16_t numbers[] = { 1, 8, 33, 1000, UINT16_MAX };
+	struct rte_eth_dev_info info;
+	uint16_t rx = 0, tx = 0;
+	struct pair p;
+	unsigned int i;
+
+	pair_start(&p, *state, NULL);
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	assert_int_equal(rte_eth_dev_info_get(p.b, &info), 0);
+	assert_int_equal(info.rx_desc_lim.nb_min, 1);
+	assert_int_equal(info.rx_desc_lim.nb_align, 1);
+	assert_int_equal(info.rx_desc_lim.nb_max, UINT16_MAX);
+	assert_memory_equal(&info.tx_desc_lim, &info.rx_desc_lim, sizeof(info.tx_desc_lim));
+	/* A loop that doubles the smallest number ends. */
+	assert_int_equal(rte_eth_dev_adjust_nb_rx_tx_desc(p.b, &rx, &tx), 0);
+	assert_true(rx == 1 && tx == 1);
+	for (i = 0; i < RTE_DIM(numbers); i++) {
+		rx = tx = numbers[i];
+		assert_int_equal(rte_eth_dev_adjust_nb_rx_tx_desc(p.b, &rx, &tx), 0);
+		assert_true(rx == numbers[i] && tx == numbers[i]);
+		assert_int_equal(rte_eth_rx_queue_setup(p.b, 0, rx, 0, NULL, pool), 0);
+		assert_int_equal(rte_eth_tx_queue_setup(p.b, 0, tx, 0, NULL), 0);
+		assert_int_equal(rxq_info(p.b, 0).nb_desc, rx);
+		assert_int_equal(txq_info(p.b, 0).nb_desc, tx);
+		assert_int_equal(rte_eth_dev_start(p.b), 0);
+		nic_exchange(p.a, p.b);
+		assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	}
+}
+
+/* More frames wait than the queue has descriptors: all of them are used, and all frames come. */
+static void
+test_count_of_few_descriptors(void **state)
+{
+	const int all = nic_is_lanes(*state) ? 8 : 1; /* as in test_rx_count_shmif */
+	struct rte_mbuf *m;
+	struct pair p;
+
+	pair_start(&p, *state, NULL);
+	assert_int_equal(rte_eth_dev_stop(p.b), 0);
+	assert_int_equal(rte_eth_rx_queue_setup(p.b, 0, 8, 0, NULL, pool), 0);
+	assert_int_equal(rte_eth_dev_start(p.b), 0);
+	drain(p.b, 0);
+	send_frames(p.a, 0, 60, 0, 40);
+	assert_int_equal(rte_eth_rx_queue_count(p.b, 0), all);
+	assert_int_equal(rte_eth_rx_descriptor_status(p.b, 0, (uint16_t)(all - 1)), RTE_ETH_RX_DESC_DONE);
+	assert_int_equal(rte_eth_rx_descriptor_status(p.b, 0, 8), -EINVAL);
+	assert_int_equal(rte_eth_rx_burst(p.b, 0, &m, 1), 1);
+	mbuf_assert(m, 60, 0);
+	rte_pktmbuf_free(m);
+	assert_int_equal(rte_eth_rx_queue_count(p.b, 0), 8);
+	expect_frames(p.b, 0, 60, 1, 39);
+	assert_int_equal(rte_eth_rx_queue_count(p.b, 0), 0);
+}
+
 /* What was taken is sent, and its mbuf free. */
 static void
 test_tx_done(void **state)
@@ -373,6 +432,8 @@ main(void)
 		T(test_rx_count),
 		T(test_rx_count_shmif),
 		T(test_rx_count_of_newcomer),
+		BOTH_FORMATS(test_number_of_descriptors),
+		BOTH_FORMATS(test_count_of_few_descriptors),
 		T(test_tx_done),
 	};
 

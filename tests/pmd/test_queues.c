@@ -137,38 +137,36 @@ test_several_senders(void **state)
 	free(path);
 }
 
-/* A queue that nobody polls holds up its own senders and no other. */
+/* A queue that is not polled holds up its own senders and no others. */
 static void
 test_idle_queue_blocks_its_lanes_only(void **state)
 {
 	const struct nic_conf tx = { .n_txq = 2 };
 	const struct nic_conf rx = { .n_rxq = 2 };
-	char *path = tmpdir_new_path();
 	unsigned int blocked = 0;
-	uint16_t a, b, q, rxq;
+	struct pair p;
+	uint16_t q, rxq;
 	uint64_t sent;
 
 	(void)state;
-	a = nic_new(path, "lane_size=64K,queues=2,pause_timeout_ms=60000");
-	b = nic_new(path, NULL);
-	nic_start(a, &tx);
-	nic_start(b, &rx);
+	pair_new(&p, "lane_size=64K,queues=2,pause_timeout_ms=60000", NULL);
+	nic_start(p.a, &tx);
+	nic_start(p.b, &rx);
 	/* Which of the two comes on Rx queue 0? */
-	send_frames(a, 0, 60, 0, 1);
-	rxq = drain(b, 0) == 1 ? 0 : 1;
-	drain(b, 1);
+	send_frames(p.a, 0, 60, 0, 1);
+	rxq = drain(p.b, 0) == 1 ? 0 : 1;
+	drain(p.b, 1);
 	for (q = 0; q < 2; q++) {
 		for (sent = 0; sent < 1000; sent++) {
-			if (send_some(a, q, 1000, sent, 1) == 0)
+			if (send_some(p.a, q, 1000, sent, 1) == 0)
 				break;
 			if (q == 0)
-				drain(b, rxq);
+				drain(p.b, rxq);
 		}
 		blocked += sent < 1000;
 		assert_true(q == 0 ? sent == 1000 : sent < 100);
 	}
 	assert_int_equal(blocked, 1);
-	free(path);
 }
 
 static void

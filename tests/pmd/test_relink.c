@@ -4,52 +4,27 @@
 
 /*
  * A port goes from one bus to another, stopped, and keeps what was configured;
- * and it is refused a bus that has not what it needs. Both formats. What is
- * peculiar to shmif is in test_shmif_linkstr.c.
+ * and it is refused a bus that has not what it needs.
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <rte_dev.h>
 #include <rte_flow.h>
 
 #include "ipframe.h"
 #include "linkstr.h"
 #include "nic.h"
 
-static const char *const formats[] = { "format=lanes", "format=shmif" };
-
-/* Broadcasts, which every port receives. */
-static void
-exchange(uint16_t a, uint16_t b)
-{
-	struct ipframe packet = { .seq = 1 };
-	struct rte_mbuf *m;
-
-	ipframe_send(a, 0, &packet);
-	assert_int_equal(receive(b, 0, &m, 1), 1);
-	assert_int_equal(ipframe_seq(m), 1);
-	rte_pktmbuf_free(m);
-	packet.seq = 2;
-	ipframe_send(b, 0, &packet);
-	assert_int_equal(receive(a, 0, &m, 1), 1);
-	assert_int_equal(ipframe_seq(m), 2);
-	rte_pktmbuf_free(m);
-}
-
 /* Started on no bus: nothing moves. */
 static void
-assert_silent(uint16_t port)
+assert_idle(uint16_t port)
 {
-	struct rte_mbuf *m = mbuf_new(pool, 60, 0, 0);
-
-	assert_false(send_mbuf(port, 0, m));
-	rte_pktmbuf_free(m);
-	expect_none(port, 0);
+	nic_assert_silent(port);
 	assert_int_equal(rte_eth_rx_queue_count(port, 0), 0);
 }
 
@@ -75,22 +50,22 @@ assert_on_no_bus(uint16_t port, uint64_t ipackets)
 	free(text);
 }
 
-/* Three buses of a format: where the port is, where it goes, and one that does not suit it. */
+/* Three buses: where the port is, where it goes, and one for a test to make. */
 struct scene {
 	char *here, *there, *other;
 	uint16_t a, near, far;
 };
 
 static void
-set_scene(struct scene *s, const char *format)
+set_scene(struct scene *s, const char *args)
 {
 	*s = (struct scene){
 		.here = tmpdir_new_path(), .there = tmpdir_new_path(), .other = tmpdir_new_path(),
 	};
-	s->near = nic_new(s->here, format);
-	s->far = nic_new(s->there, format);
+	s->near = nic_new(s->here, args);
+	s->far = nic_new(s->there, args);
 	/* It wants no more of a bus than that it is one. */
-	s->a = nic_new(s->here, strncmp(format, "format=lanes", 12) == 0 ? "format=lanes" : format);
+	s->a = nic_new(s->here, strncmp(args, nic_lanes, 12) == 0 ? nic_lanes : args);
 	nic_start(s->near, NULL);
 	nic_start(s->far, NULL);
 }
@@ -98,16 +73,103 @@ set_scene(struct scene *s, const char *format)
 static void
 end_scene(struct scene *s)
 {
-	log_end();
-	nic_remove(s->a);
-	nic_remove(s->near);
-	nic_remove(s->far);
-	unlink(s->here);
-	unlink(s->there);
-	unlink(s->other);
 	free(s->here);
 	free(s->there);
 	free(s->other);
+}
+
+static void
+move(uint16_t port, const char *path)
+{
+	assert_int_equal(rte_eth_dev_stop(port), 0);
+	assert_int_equal(linkstr_set(port, path), 0);
+	assert_linkstr(port, path);
+	assert_int_equal(rte_eth_dev_start(port), 0);
+	assert_true(nic_is_up(port));
+}
+
+/* To and fro: with each move it hears another bus, from the move on. */
+static void
+test_move(void **state)
+{
+	struct scene s;
+	unsigned int i;
+
+	set_scene(&s, *state);
+	nic_start(s.a, NULL);
+	assert_linkstr(s.a, s.here);
+	for (i = 0; i < 5; i++) {
+		nic_exchange(s.a, s.near);
+		expect_none(s.far, 0);
+		send_frames(s.far, 0, 60, 7, 10); /* before it comes */
+		send_frames(s.near, 0, 60, 7, 10); /* what it has not read when it goes */
+		move(s.a, s.there);
+		assert_int_equal(xstat_of(s.a, "peers"), 1);
+		assert_int_equal(xstat_of(s.near, "peers"), 0);
+		send_frames(s.near, 0, 60, 8, 10);
+		expect_none(s.a, 0);
+		nic_exchange(s.a, s.far);
+		expect_none(s.near, 0);
+		move(s.a, s.here);
+		expect_none(s.a, 0);
+	}
+	/* The counters are the port's, not the bus's. */
+	assert_int_equal(stats_of(s.a).opackets, 5 * 20);
+	assert_int_equal(stats_of(s.a).ipackets, 5 * 20);
+	assert_int_equal(stats_of(s.a).imissed + stats_of(s.a).ierrors, 0);
+	end_scene(&s);
+}
+
+/* A file that is not there becomes a bus, with the port's mode. */
+static void
+test_new_file(void **state)
+{
+	struct scene s;
+	char args[64];
+	struct stat st;
+	uint16_t a, b;
+
+	set_scene(&s, *state);
+	snprintf(args, sizeof(args), "%s,mode=0640", (const char *)*state);
+	a = nic_new(s.here, args);
+	nic_setup(a, NULL);
+	assert_int_equal(linkstr_set(a, s.other), 0);
+	assert_int_equal(stat(s.other, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(rte_eth_dev_start(a), 0);
+	b = nic_new(s.other, *state);
+	nic_start(b, NULL);
+	nic_exchange(a, b);
+	assert_int_equal(access(s.here, F_OK), 0);
+	end_scene(&s);
+}
+
+/* unlink=on: the bus that it leaves, if it was the last one there. */
+static void
+test_unlink(void **state)
+{
+	char *here = tmpdir_new_path();
+	char *there = tmpdir_new_path();
+	char args[64];
+	uint16_t a, b;
+
+	snprintf(args, sizeof(args), "%s,unlink=on", (const char *)*state);
+	a = nic_new(here, args);
+	assert_int_equal(linkstr_set(a, here), 0); /* where it is: no reason to remove it */
+	assert_int_equal(access(here, F_OK), 0);
+	b = nic_new(here, *state);
+	assert_int_equal(linkstr_set(a, there), 0);
+	assert_int_equal(access(here, F_OK), 0);
+	assert_int_equal(linkstr_set(a, here), 0);
+	assert_int_equal(access(there, F_OK), -1);
+	nic_remove(b);
+	assert_int_equal(linkstr_unset(a), 0);
+	assert_int_equal(access(here, F_OK), -1);
+	assert_int_equal(linkstr_set(a, there), 0);
+	nic_remove(a);
+	assert_int_equal(access(there, F_OK), -1);
+	free(here);
+	free(there);
 }
 
 /* ---- what is kept */
@@ -193,60 +255,59 @@ test_kept(void **state)
 	struct rte_eth_stats before, after;
 	struct rte_flow *flow;
 	struct scene s;
-	unsigned int f;
 	int i;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		nic_setup(s.a, &conf);
-		assert_int_equal(rte_eth_dev_default_mac_addr_set(s.a, &own), 0);
-		assert_int_equal(rte_eth_dev_mac_addr_add(s.a, &added, 0), 0);
-		assert_int_equal(rte_eth_dev_set_mc_addr_list(s.a, &group, 1), 0);
+	set_scene(&s, *state);
+	nic_setup(s.a, &conf);
+	assert_int_equal(rte_eth_dev_default_mac_addr_set(s.a, &own), 0);
+	assert_int_equal(rte_eth_dev_mac_addr_add(s.a, &added, 0), 0);
+	assert_int_equal(rte_eth_dev_set_mc_addr_list(s.a, &group, 1), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	flow = drop_udp(s.a);
+	assert_configured(s.near, s.a);
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(rte_eth_dev_stop(s.a), 0);
+		before = stats_of(s.a);
+		assert_int_equal(linkstr_set(s.a, i % 2 ? s.there : s.here), 0);
+		assert_linkstr(s.a, i % 2 ? s.there : s.here);
+		/* The counters are the port's. */
+		after = stats_of(s.a);
+		assert_memory_equal(&before, &after, sizeof(before));
 		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		flow = drop_udp(s.a);
-		assert_configured(s.near, s.a);
-		for (i = 1; i <= 3; i++) {
-			assert_int_equal(rte_eth_dev_stop(s.a), 0);
-			before = stats_of(s.a);
-			assert_int_equal(linkstr_set(s.a, i % 2 ? s.there : s.here), 0);
-			assert_linkstr(s.a, i % 2 ? s.there : s.here);
-			/* The counters are the port's. */
-			after = stats_of(s.a);
-			assert_memory_equal(&before, &after, sizeof(before));
-			assert_int_equal(rte_eth_dev_start(s.a), 0);
-			assert_true(nic_is_up(s.a));
-			assert_configured(i % 2 ? s.far : s.near, s.a);
-			assert_int_equal(hits(s.a, flow), i + 1);
-			assert_int_equal(xstat_of(s.near, "peers"), i % 2 == 0);
-			assert_int_equal(xstat_of(s.far, "peers"), i % 2);
-		}
-		assert_int_equal(stats_of(s.a).ipackets, 4 * 3);
-		assert_int_equal(stats_of(s.a).ierrors, 4);
-		assert_int_equal(stats_of(s.a).imissed, 0);
-		end_scene(&s);
+		assert_true(nic_is_up(s.a));
+		assert_configured(i % 2 ? s.far : s.near, s.a);
+		assert_int_equal(hits(s.a, flow), i + 1);
+		assert_int_equal(xstat_of(s.near, "peers"), i % 2 == 0);
+		assert_int_equal(xstat_of(s.far, "peers"), i % 2);
 	}
+	assert_int_equal(stats_of(s.a).ipackets, 4 * 3);
+	assert_int_equal(stats_of(s.a).ierrors, 4);
+	assert_int_equal(stats_of(s.a).imissed, 0);
+	end_scene(&s);
 }
 
-/* Queues that are stopped one by one, and the link that was set down: as they were. */
+/* A link that was set down stays down; the queues are as they were. */
 static void
 test_link_and_queues_kept(void **state)
 {
-	const struct nic_conf conf = { .n_rxq = 2, .n_txq = 2 };
+	const uint16_t queues = nic_is_lanes(*state) ? 2 : 1;
+	const struct nic_conf conf = { .n_rxq = queues, .n_txq = queues };
 	struct scene s;
 	uint16_t q;
 
-	(void)state;
-	set_scene(&s, "format=lanes,ports=4,queues=2,lane_size=64K");
+	set_scene(&s, nic_is_lanes(*state) ? "format=lanes,ports=4,queues=2,lane_size=64K" : *state);
 	nic_start(s.a, &conf);
 	assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
 	assert_int_equal(linkstr_set(s.a, s.there), 0);
 	assert_int_equal(rte_eth_dev_start(s.a), 0);
 	assert_false(nic_is_up(s.a));
+	send_frames(s.far, 0, 60, 0, 10);
+	expect_none(s.a, 0);
 	assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+	expect_none(s.a, 0);
 	assert_true(nic_is_up(s.a));
-	for (q = 0; q < 2; q++) {
+	for (q = 0; q < queues; q++) {
 		send_frames(s.a, q, 100, q, 10);
 		expect_frames(s.far, 0, 100, q, 10);
 	}
@@ -259,81 +320,164 @@ static void
 test_unset(void **state)
 {
 	struct scene s;
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		nic_start(s.a, NULL);
-		exchange(s.near, s.a);
-		assert_int_equal(linkstr_unset(s.a), -EBUSY);
-		assert_int_equal(linkstr_set(s.a, s.there), -EBUSY);
-		assert_linkstr(s.a, s.here);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_unset(s.a), 0);
-		assert_int_equal(linkstr_unset(s.a), 0);
-		assert_linkstr(s.a, "");
-		assert_on_no_bus(s.a, 1);
-		assert_int_equal(xstat_of(s.near, "peers"), 0);
-		/* Started it waits for a bus: no link, no error. */
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		assert_on_no_bus(s.a, 1);
-		assert_silent(s.a);
-		assert_int_equal(rte_eth_dev_rx_queue_stop(s.a, 0), 0);
-		assert_int_equal(rte_eth_dev_rx_queue_start(s.a, 0), 0);
-		assert_int_equal(rte_eth_dev_tx_queue_stop(s.a, 0), 0);
-		assert_int_equal(rte_eth_dev_tx_queue_start(s.a, 0), 0);
-		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
-		assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
-		assert_on_no_bus(s.a, 1);
-		assert_silent(s.a);
-		assert_int_equal(linkstr_set(s.a, s.there), -EBUSY);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_set(s.a, s.there), 0);
-		assert_linkstr(s.a, s.there);
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		exchange(s.far, s.a);
-		assert_int_equal(stats_of(s.a).ipackets, 2);
-		/* And closed without one. */
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_unset(s.a), 0);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	nic_start(s.a, NULL);
+	nic_exchange(s.near, s.a);
+	/* Not while it is started. */
+	assert_int_equal(linkstr_unset(s.a), -EBUSY);
+	assert_int_equal(linkstr_set(s.a, s.other), -EBUSY);
+	assert_int_equal(access(s.other, F_OK), -1);
+	assert_linkstr(s.a, s.here);
+	nic_exchange(s.near, s.a);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_unset(s.a), 0);
+	assert_int_equal(linkstr_unset(s.a), 0);
+	assert_linkstr(s.a, "");
+	assert_on_no_bus(s.a, 20);
+	assert_int_equal(xstat_of(s.near, "peers"), 0);
+	/* Started it waits for a bus: no link, no error. */
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_on_no_bus(s.a, 20);
+	assert_idle(s.a);
+	assert_int_equal(rte_eth_dev_rx_queue_stop(s.a, 0), 0);
+	assert_int_equal(rte_eth_dev_rx_queue_start(s.a, 0), 0);
+	assert_int_equal(rte_eth_dev_tx_queue_stop(s.a, 0), 0);
+	assert_int_equal(rte_eth_dev_tx_queue_start(s.a, 0), 0);
+	assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+	assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+	assert_on_no_bus(s.a, 20);
+	assert_idle(s.a);
+	assert_int_equal(linkstr_set(s.a, s.there), -EBUSY);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_set(s.a, s.there), 0);
+	assert_linkstr(s.a, s.there);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	nic_exchange(s.far, s.a);
+	assert_int_equal(stats_of(s.a).ipackets, 30);
+	assert_int_equal(stats_of(s.a).imissed, 0);
+	/* And closed without one. */
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_unset(s.a), 0);
+	end_scene(&s);
+}
+
+/* A shmif port may begin without a bus; it makes no file. */
+static void
+test_no_bus_at_first(void **state)
+{
+	char *path = tmpdir_new_path();
+	const unsigned int files = tmpdir_count();
+	struct rte_eth_dev_info info;
+	uint16_t a, b;
+
+	a = nic_new("", *state);
+	assert_int_equal(tmpdir_count(), files);
+	assert_linkstr(a, "");
+	assert_int_equal(rte_eth_dev_info_get(a, &info), 0);
+	assert_int_equal(info.max_rx_pktlen, 1514);
+	nic_start(a, NULL);
+	assert_int_equal(rte_eth_dev_set_link_up(a), 0);
+	assert_on_no_bus(a, 0);
+	assert_idle(a);
+	b = nic_new(path, *state);
+	nic_start(b, NULL);
+	move(a, path);
+	nic_exchange(a, b);
+	/* Configured anew without one. */
+	assert_int_equal(rte_eth_dev_stop(a), 0);
+	assert_int_equal(linkstr_unset(a), 0);
+	nic_start(a, NULL);
+	assert_on_no_bus(a, 10);
+	assert_idle(a);
+	move(a, path);
+	nic_exchange(a, b);
+	free(path);
 }
 
 /* ---- refusals */
 
-/* What cannot be joined at all: the port is where it was. */
+static void
+test_errors(void **state)
+{
+	static char endless[5000];
+	char text[4096];
+	struct scene s;
+
+	set_scene(&s, *state);
+	memset(endless, 'x', sizeof(endless) - 1);
+	assert_int_equal(linkstr_set(s.a, NULL), -EINVAL);
+	assert_int_equal(linkstr_set(s.a, ""), -EINVAL);
+	assert_int_equal(linkstr_set(s.a, endless), -ENAMETOOLONG);
+	assert_int_equal(linkstr_get(s.a, NULL, 10), -EINVAL);
+	assert_int_equal(linkstr_get(s.a, text, 0), -ENAMETOOLONG);
+	assert_int_equal(linkstr_get(s.a, text, strlen(s.here)), -ENAMETOOLONG);
+	assert_int_equal(linkstr_get(s.a, text, strlen(s.here) + 1), 0);
+	assert_string_equal(text, s.here);
+	/* No port of that number, any more. */
+	nic_remove(s.a);
+	assert_int_equal(linkstr_set(s.a, s.here), -ENODEV);
+	assert_int_equal(linkstr_get(s.a, text, sizeof(text)), -ENODEV);
+	assert_int_equal(linkstr_unset(s.a), -ENODEV);
+	assert_int_equal(linkstr_set(UINT16_MAX, s.here), -ENODEV);
+	assert_int_equal(linkstr_get(UINT16_MAX, text, sizeof(text)), -ENODEV);
+	assert_int_equal(linkstr_unset(UINT16_MAX), -ENODEV);
+	end_scene(&s);
+}
+
+static void
+test_other_driver(void **state)
+{
+	char text[4096];
+	uint16_t port;
+
+	(void)state;
+	if (rte_eal_hotplug_add("vdev", "net_null0", "") != 0)
+		skip_because("there is no net_null here");
+	assert_int_equal(rte_eth_dev_get_port_by_name("net_null0", &port), 0);
+	assert_int_equal(linkstr_set(port, "/dev/shm/x"), -ENODEV);
+	assert_int_equal(linkstr_get(port, text, sizeof(text)), -ENODEV);
+	assert_int_equal(linkstr_unset(port), -ENODEV);
+	assert_int_equal(rte_eth_dev_close(port), 0);
+	assert_int_equal(rte_eal_hotplug_remove("vdev", "net_null0"), 0);
+}
+
+/* What cannot be joined at all: the port is where it was, and so is the file. */
 static void
 test_not_moved(void **state)
 {
 	static const char junk[] = "this is no bus, however long one looks at it";
+	const bool lanes = nic_is_lanes(*state);
+	char *foreign = tmpdir_new_path();
+	struct snapshot snap;
 	struct scene s;
-	unsigned int f;
-	int fd;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		nic_start(s.a, NULL);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		fd = open(s.other, O_CREAT | O_WRONLY, 0600);
-		assert_true(fd >= 0);
-		assert_int_equal(write(fd, junk, sizeof(junk)), sizeof(junk));
-		close(fd);
-		log_begin();
-		assert_true(linkstr_set(s.a, s.other) < 0);
-		assert_in_text(log_text(), s.other);
-		assert_true(linkstr_set(s.a, tmpdir()) < 0);
-		assert_true(linkstr_set(s.a, "/nowhere/to/be/found") < 0);
-		log_end();
-		assert_linkstr(s.a, s.here);
-		assert_int_equal(xstat_of(s.near, "peers"), 1);
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		assert_true(nic_is_up(s.a));
-		exchange(s.near, s.a);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	nic_new(foreign, lanes ? nic_shmif : "format=lanes,ports=2,queues=1,lane_size=64K");
+	snapshot_take(&snap, foreign);
+	nic_start(s.a, NULL);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	file_write(s.other, 0, junk, sizeof(junk));
+	log_begin();
+	assert_true(linkstr_set(s.a, s.other) < 0);
+	assert_in_text(log_text(), s.other);
+	assert_int_equal(linkstr_set(s.a, foreign), -EMEDIUMTYPE);
+	assert_in_text(log_text(), foreign);
+	assert_in_text(log_text(), lanes ? "not a shmbus bus" : "not a shmif bus");
+	assert_true(linkstr_set(s.a, tmpdir()) < 0);
+	assert_in_text(log_text(), "a directory");
+	assert_int_equal(linkstr_set(s.a, "/nonexistent/bus"), -ENOENT);
+	assert_in_text(log_text(), "/nonexistent/bus");
+	log_end();
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
+	assert_linkstr(s.a, s.here);
+	assert_int_equal(xstat_of(s.near, "peers"), 1);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	assert_true(nic_is_up(s.a));
+	nic_exchange(s.near, s.a);
+	free(foreign);
+	end_scene(&s);
 }
 
 /* A bus with all its places taken. */
@@ -343,8 +487,7 @@ test_full(void **state)
 	struct scene s;
 	uint16_t b, c;
 
-	(void)state;
-	set_scene(&s, "format=lanes");
+	set_scene(&s, *state);
 	b = nic_new(s.other, "ports=2,lane_size=64K");
 	c = nic_new(s.other, NULL);
 	nic_start(s.a, NULL);
@@ -354,15 +497,14 @@ test_full(void **state)
 	log_end();
 	assert_linkstr(s.a, s.here);
 	assert_int_equal(rte_eth_dev_start(s.a), 0);
-	exchange(s.near, s.a);
+	nic_exchange(s.near, s.a);
 	nic_remove(c);
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
 	assert_int_equal(linkstr_set(s.a, s.other), 0);
 	assert_int_equal(rte_eth_dev_start(s.a), 0);
 	nic_start(b, NULL);
-	exchange(b, s.a);
+	nic_exchange(b, s.a);
 	end_scene(&s);
-	nic_remove(b);
 }
 
 /* A bus with fewer queues: on no bus, until there is one that suits. */
@@ -410,9 +552,8 @@ test_fewer_queues(void **state)
 	assert_int_equal(linkstr_set(s.a, s.other), 0);
 	assert_int_equal(rte_eth_dev_start(s.a), 0);
 	nic_start(b, NULL);
-	exchange(b, s.a);
+	nic_exchange(b, s.a);
 	end_scene(&s);
-	nic_remove(b);
 }
 
 /* The bus that it is on is gone: linkstr_set is a way out, also to the same file. */
@@ -420,48 +561,48 @@ static void
 test_after_removal(void **state)
 {
 	struct scene s;
-	unsigned int f;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		set_scene(&s, formats[f]);
-		nic_start(s.a, NULL);
-		exchange(s.near, s.a);
-		log_begin();
-		assert_int_equal(truncate(s.here, 0), 0);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_set(s.a, s.there), 0);
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		exchange(s.far, s.a);
-		assert_int_equal(rte_eth_dev_stop(s.near), 0);
-		assert_int_equal(linkstr_set(s.near, s.here), 0);
-		assert_int_equal(rte_eth_dev_start(s.near), 0);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_set(s.a, s.here), 0);
-		assert_int_equal(rte_eth_dev_start(s.a), 0);
-		exchange(s.near, s.a);
-		/* Gone, and away from it. */
-		assert_int_equal(truncate(s.here, 0), 0);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_int_equal(linkstr_unset(s.a), 0);
-		assert_on_no_bus(s.a, 3);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	nic_start(s.a, NULL);
+	nic_exchange(s.near, s.a);
+	log_begin();
+	assert_int_equal(truncate(s.here, 0), 0);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_set(s.a, s.there), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	nic_exchange(s.far, s.a);
+	assert_int_equal(rte_eth_dev_stop(s.near), 0);
+	assert_int_equal(linkstr_set(s.near, s.here), 0);
+	assert_int_equal(rte_eth_dev_start(s.near), 0);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_set(s.a, s.here), 0);
+	assert_int_equal(rte_eth_dev_start(s.a), 0);
+	nic_exchange(s.near, s.a);
+	/* Gone, and away from it. */
+	assert_int_equal(truncate(s.here, 0), 0);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_int_equal(linkstr_unset(s.a), 0);
+	assert_on_no_bus(s.a, 30);
+	end_scene(&s);
 }
-
-#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_kept),
-		T(test_link_and_queues_kept),
-		T(test_unset),
-		T(test_not_moved),
-		T(test_full),
-		T(test_fewer_queues),
-		T(test_after_removal),
+		BOTH_FORMATS(test_move),
+		BOTH_FORMATS(test_new_file),
+		BOTH_FORMATS(test_unlink),
+		BOTH_FORMATS(test_kept),
+		BOTH_FORMATS(test_link_and_queues_kept),
+		BOTH_FORMATS(test_unset),
+		SHMIF_ONLY(test_no_bus_at_first),
+		BOTH_FORMATS(test_errors),
+		cmocka_unit_test_teardown(test_other_driver, nic_teardown),
+		BOTH_FORMATS(test_not_moved),
+		LANES_ONLY(test_full),
+		LANES_ONLY(test_fewer_queues),
+		BOTH_FORMATS(test_after_removal),
 	};
 
 	return cmocka_run_group_tests_name("pmd_relink", tests, linkstr_start, eal_stop);

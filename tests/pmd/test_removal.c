@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The bus goes away under a port: events, link, and how the port comes back. Both formats. */
+/* The bus goes away under a port: events, link, and how the port comes back. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,12 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <rte_cycles.h>
-
 #include "nic.h"
-
-#define LANES "format=lanes"
-#define SHMIF "format=shmif"
 
 /* Of a port; the driver's thread counts. */
 struct events {
@@ -28,9 +23,11 @@ static int
 on_event(uint16_t port, enum rte_eth_event_type type, void *arg, void *ret)
 {
 	struct events *e = arg;
+	struct rte_eth_link link;
 
 	(void)ret;
-	if (type == RTE_ETH_EVENT_INTR_LSC)
+	/* As applications do, while the test's thread stops, starts and resets the port. */
+	if (type == RTE_ETH_EVENT_INTR_LSC && rte_eth_link_get_nowait(port, &link) == 0)
 		__atomic_add_fetch(&e->lsc, 1, __ATOMIC_RELEASE);
 	if (type == RTE_ETH_EVENT_INTR_RMV) {
 		if (e->stop && rte_eth_dev_stop(port) != 0)
@@ -74,15 +71,6 @@ struct scene {
 static const struct nic_conf wants_events = { .lsc = true, .rmv = true };
 
 static void
-exchange(uint16_t a, uint16_t b)
-{
-	send_frames(a, 0, 100, 1, 10);
-	expect_frames(b, 0, 100, 1, 10);
-	send_frames(b, 0, 1514, 2, 10);
-	expect_frames(a, 0, 1514, 2, 10);
-}
-
-static void
 set_scene(struct scene *s, const char *args)
 {
 	s->path = tmpdir_new_path();
@@ -92,7 +80,7 @@ set_scene(struct scene *s, const char *args)
 	watch(&s->eb, s->b);
 	nic_start(s->a, &wants_events);
 	nic_start(s->b, &wants_events);
-	exchange(s->a, s->b);
+	nic_exchange(s->a, s->b);
 	log_begin();
 }
 
@@ -106,21 +94,10 @@ end_scene(struct scene *s)
 }
 
 static void
-assert_silent(uint16_t port)
-{
-	struct rte_mbuf *m = mbuf_new(pool, 60, 0, 0);
-
-	assert_false(nic_is_up(port));
-	assert_false(send_mbuf(port, 0, m));
-	rte_pktmbuf_free(m);
-	expect_none(port, 0);
-}
-
-static void
 assert_told(const struct events *e)
 {
 	eventually(count(&e->rmv) == 1 && count(&e->lsc) == 2);
-	assert_silent(e->port);
+	nic_assert_silent(e->port);
 }
 
 /* How often a text is in the log. */
@@ -139,7 +116,7 @@ times(const char *text)
 static void
 assert_told_once(const struct scene *s)
 {
-	rte_delay_us_sleep(250000);
+	nic_settle();
 	assert_int_equal(count(&s->ea.rmv), 1);
 	assert_int_equal(count(&s->eb.rmv), 1);
 	assert_int_equal(times("truncated"), 2);
@@ -176,29 +153,20 @@ truncated(const char *args, off_t size, bool reset)
 	assert_true(nic_is_up(s.a));
 	assert_int_equal(rte_eth_dev_reset(s.b), 0);
 	nic_start(s.b, &wants_events);
-	exchange(s.a, s.b);
+	nic_exchange(s.a, s.b);
 	/* It can happen again. */
 	assert_int_equal(truncate(s.path, 0), 0);
 	eventually(count(&s.ea.rmv) == 2 && count(&s.eb.rmv) == 2);
-	assert_silent(s.a);
+	nic_assert_silent(s.a);
 	end_scene(&s);
 }
 
 static void
-test_truncated_lanes(void **state)
+test_truncated(void **state)
 {
-	(void)state;
-	truncated(LANES, 0, false);
-	truncated(LANES, 0, true);
-	truncated(LANES, 8192, false);
-}
-
-static void
-test_truncated_shmif(void **state)
-{
-	(void)state;
-	truncated(SHMIF, 0, true);
-	truncated(SHMIF, 8192, false);
+	truncated(*state, 0, false);
+	truncated(*state, 0, true);
+	truncated(*state, 8192, false);
 }
 
 /* Cut off just where it is not touched, by an application that asks for the link. */
@@ -208,8 +176,7 @@ test_asked_for(void **state)
 	struct scene s;
 	struct stat st;
 
-	(void)state;
-	set_scene(&s, LANES);
+	set_scene(&s, *state);
 	assert_int_equal(stat(s.path, &st), 0);
 	assert_int_equal(truncate(s.path, st.st_size - 1), 0);
 	assert_told(&s.ea);
@@ -218,27 +185,25 @@ test_asked_for(void **state)
 	end_scene(&s);
 }
 
-/* Who has not asked for events is told by the link. */
+/* An application without events learns of the removal from the link. */
 static void
 test_no_events(void **state)
 {
+	char *path = tmpdir_new_path();
 	struct events e;
-	struct pair p;
-	char *path;
+	uint16_t a, b;
 
-	(void)state;
-	path = tmpdir_new_path();
-	p.a = nic_new(path, NULL);
-	p.b = nic_new(path, NULL);
-	nic_start(p.a, NULL);
-	nic_start(p.b, NULL);
-	watch(&e, p.a);
+	a = nic_new(path, *state);
+	b = nic_new(path, *state);
+	nic_start(a, NULL);
+	nic_start(b, NULL);
+	watch(&e, a);
 	log_begin();
 	assert_int_equal(truncate(path, 0), 0);
-	assert_silent(p.a);
-	assert_silent(p.b);
+	nic_assert_silent(a);
+	nic_assert_silent(b);
 	log_end();
-	rte_delay_us_sleep(250000);
+	nic_settle();
 	assert_int_equal(count(&e.rmv) + count(&e.lsc), 0);
 	unwatch(&e);
 	free(path);
@@ -249,8 +214,7 @@ test_stop_in_callback(void **state)
 {
 	struct scene s;
 
-	(void)state;
-	set_scene(&s, LANES);
+	set_scene(&s, *state);
 	s.ea.stop = true;
 	assert_int_equal(truncate(s.path, 0), 0);
 	eventually(count(&s.ea.rmv) == 1);
@@ -260,7 +224,7 @@ test_stop_in_callback(void **state)
 	end_scene(&s);
 }
 
-/* Others go on on the deleted file; who comes, or starts, finds a new one. */
+/* Ports stay on the deleted file; a port that comes, or starts, finds a new one. */
 static void
 deleted(const char *args, bool reset)
 {
@@ -270,7 +234,7 @@ deleted(const char *args, bool reset)
 	set_scene(&s, args);
 	assert_int_equal(unlink(s.path), 0);
 	eventually(times("deleted") == 2);
-	exchange(s.a, s.b);
+	nic_exchange(s.a, s.b);
 	assert_true(nic_is_up(s.a));
 	c = nic_new(s.path, args);
 	nic_start(c, NULL);
@@ -284,12 +248,12 @@ deleted(const char *args, bool reset)
 		assert_int_equal(rte_eth_dev_stop(s.a), 0);
 		assert_int_equal(rte_eth_dev_start(s.a), 0);
 	}
-	exchange(s.a, c);
+	nic_exchange(s.a, c);
 	expect_none(s.b, 0);
 	assert_int_equal(xstat_of(s.b, "peers"), 0);
 	assert_int_equal(xstat_of(s.a, "peers"), 1);
 	assert_int_equal(count(&s.ea.rmv) + count(&s.eb.rmv), 0);
-	rte_delay_us_sleep(250000);
+	nic_settle();
 	assert_true(times("deleted") + times("another file") <= 4);
 	end_scene(&s);
 }
@@ -297,24 +261,20 @@ deleted(const char *args, bool reset)
 static void
 test_deleted(void **state)
 {
-	(void)state;
-	deleted(LANES, false);
-	deleted(LANES, true);
-	deleted(SHMIF, false);
-	deleted(SHMIF, true);
+	deleted(*state, false);
+	deleted(*state, true);
 }
 
 /* Alone, and nothing there: it makes the file again, as it made the first. */
 static void
 test_deleted_alone(void **state)
 {
+	char *path = tmpdir_new_path();
 	struct stat st;
-	char *path;
 	uint16_t a;
 
-	(void)state;
-	path = tmpdir_new_path();
-	a = nic_new(path, "ports=4,queues=2,lane_size=64K,mode=0640");
+	a = nic_new(path, nic_is_lanes(*state) ? "ports=4,queues=2,lane_size=64K,mode=0640" :
+		    "format=shmif,mode=0640");
 	nic_start(a, NULL);
 	log_begin();
 	assert_int_equal(unlink(path), 0);
@@ -356,7 +316,7 @@ test_replaced(void **state)
 			assert_in_text(log_text(), "queues=2");
 			assert_int_equal(rte_eth_dev_reset(a), 0);
 			nic_start(a, NULL);
-			exchange(b, a);
+			nic_exchange(b, a);
 		} else {
 			assert_int_equal(rte_eth_dev_start(a), 0);
 			send_frames(a, 3, 100, 1, 10);
@@ -464,7 +424,7 @@ test_made_anew(void **state)
 	assert_same(path, before, size);
 	assert_int_equal(rte_eth_tx_queue_setup(old, 0, 0, 0, NULL), -EIO);
 	assert_same(path, before, size);
-	/* Who was never started leaves. */
+	/* A port that was never started leaves. */
 	nic_remove(olds[OLDS - 3]);
 	assert_same(path, before, size);
 	/* Back on it, by both ways, as any other port. */
@@ -474,43 +434,35 @@ test_made_anew(void **state)
 	expect_frames(c, 0, 1514, 1, 200);
 	assert_int_equal(stats_of(c).imissed + stats_of(c).ierrors, 0);
 	nic_start(old, NULL);
-	exchange(b, old);
+	nic_exchange(b, old);
 	free(before);
 	free(path);
 }
 
-/* Who removes the file when he is the last does not take the new bus for the old one. */
+/* A last port with unlink=on does not remove a new bus in place of its own. */
 static void
 test_made_anew_unlink(void **state)
 {
-	static const char *const formats[][2] = {
-		{ "ports=2,queues=1,lane_size=64K,unlink=on", "ports=8,queues=1,lane_size=64K" },
-		{ "format=shmif,unlink=on", "ports=8,queues=1,lane_size=128K" },
-	};
+	const bool lanes = nic_is_lanes(*state);
+	const char *old = lanes ? "ports=2,queues=1,lane_size=64K,unlink=on" : "format=shmif,unlink=on";
+	const char *new = lanes ? "ports=8,queues=1,lane_size=64K" : "ports=8,queues=1,lane_size=128K";
+	char *path = tmpdir_new_path();
 	uint16_t a, b, c, d;
-	unsigned int i;
-	char *path;
 
-	(void)state;
-	for (i = 0; i < RTE_DIM(formats); i++) {
-		path = tmpdir_new_path();
-		a = nic_new(path, formats[i][0]);
-		b = nic_new(path, formats[i][0]);
-		log_begin();
-		assert_int_equal(truncate(path, 0), 0);
-		c = nic_new(path, formats[i][1]);
-		d = nic_new(path, formats[i][1]);
-		nic_remove(a);
-		nic_remove(b);
-		assert_int_equal(access(path, F_OK), 0);
-		nic_start(c, NULL);
-		nic_start(d, NULL);
-		exchange(c, d);
-		log_end();
-		nic_remove(c);
-		nic_remove(d);
-		free(path);
-	}
+	a = nic_new(path, old);
+	b = nic_new(path, old);
+	log_begin();
+	assert_int_equal(truncate(path, 0), 0);
+	c = nic_new(path, new);
+	d = nic_new(path, new);
+	nic_remove(a);
+	nic_remove(b);
+	assert_int_equal(access(path, F_OK), 0);
+	nic_start(c, NULL);
+	nic_start(d, NULL);
+	nic_exchange(c, d);
+	log_end();
+	free(path);
 }
 
 static void
@@ -530,16 +482,16 @@ come_back(struct scene *s)
 	assert_int_equal(rte_eth_dev_start(s->a), 0);
 	assert_int_equal(rte_eth_dev_reset(s->b), 0);
 	nic_start(s->b, &wants_events);
-	exchange(s->a, s->b);
+	nic_exchange(s->a, s->b);
 }
 
-/* There is memory enough, so nobody is told by a signal: but what makes it a bus is gone. */
+/* There is memory, so no signal reports the hole: but the header of the bus is gone. */
 static void
-punched_header(const char *args)
+test_punched_header(void **state)
 {
 	struct scene s;
 
-	set_scene(&s, args);
+	set_scene(&s, *state);
 	punch(s.path, 0, 65536);
 	assert_told(&s.ea);
 	assert_told(&s.eb);
@@ -553,13 +505,13 @@ punched_header(const char *args)
 	end_scene(&s);
 }
 
-/* The tables behind the header: a bus still, but nobody is on it. */
+/* A hole in the tables behind the header: still a bus, but without ports. */
 static void
-punched_tables(void)
+test_punched_tables(void **state)
 {
 	struct scene s;
 
-	set_scene(&s, LANES);
+	set_scene(&s, *state);
 	punch(s.path, 4096, 131072);
 	assert_told(&s.ea);
 	assert_told(&s.eb);
@@ -569,56 +521,40 @@ punched_tables(void)
 	end_scene(&s);
 }
 
-static void
-test_punched(void **state)
-{
-	(void)state;
-	punched_header(LANES);
-	punched_header(SHMIF);
-	punched_tables();
-}
-
-/* Nothing that matters to who has the file open. */
+/* Changes that do not affect a port that has the file open. */
 static void
 test_harmless(void **state)
 {
 	struct scene s;
 	struct stat st;
 
-	(void)state;
-	set_scene(&s, LANES);
+	set_scene(&s, *state);
 	assert_int_equal(stat(s.path, &st), 0);
 	assert_int_equal(truncate(s.path, st.st_size + 4096), 0);
 	assert_int_equal(chmod(s.path, 0), 0);
-	rte_delay_us_sleep(250000);
-	exchange(s.a, s.b);
+	nic_settle();
+	nic_exchange(s.a, s.b);
 	assert_int_equal(rte_eth_dev_stop(s.a), 0);
 	assert_int_equal(rte_eth_dev_start(s.a), 0);
-	exchange(s.a, s.b);
+	nic_exchange(s.a, s.b);
 	assert_int_equal(count(&s.ea.rmv) + count(&s.eb.rmv), 0);
 	assert_int_equal(times("path="), 0);
 	end_scene(&s);
 }
 
 static void
-readonly(const char *args)
+test_readonly(void **state)
 {
-	struct rte_eth_conf conf;
+	const struct nic_conf conf = { .lsc = true, .rmv = true, .readonly = true };
 	struct scene s;
 	struct events e;
 	uint16_t eye;
 
-	set_scene(&s, args);
+	set_scene(&s, *state);
 	eye = nic_new(s.path, "readonly=on");
 	watch(&e, eye);
-	memset(&conf, 0, sizeof(conf));
-	conf.intr_conf.lsc = 1;
-	conf.intr_conf.rmv = 1;
-	assert_int_equal(rte_eth_dev_configure(eye, 1, 0, &conf), 0);
-	assert_int_equal(rte_eth_rx_queue_setup(eye, 0, 0, 0, NULL, pool), 0);
-	assert_int_equal(rte_eth_promiscuous_enable(eye), 0);
-	assert_int_equal(rte_eth_dev_start(eye), 0);
-	exchange(s.a, s.b);
+	nic_start(eye, &conf);
+	nic_exchange(s.a, s.b);
 	drain(eye, 0);
 	assert_int_equal(truncate(s.path, 0), 0);
 	eventually(count(&e.rmv) == 1 && count(&e.lsc) == 2);
@@ -638,14 +574,6 @@ readonly(const char *args)
 	end_scene(&s);
 }
 
-static void
-test_readonly(void **state)
-{
-	(void)state;
-	readonly(LANES);
-	readonly(SHMIF);
-}
-
 /* As after the probe, but for what ethdev keeps itself. */
 static void
 test_reset(void **state)
@@ -655,11 +583,10 @@ test_reset(void **state)
 	struct pair p;
 	int i;
 
-	(void)state;
-	pair_start(&p, NULL, NULL);
+	pair_start(&p, *state, NULL);
 	assert_int_equal(rte_eth_macaddr_get(p.a, &before), 0);
 	for (i = 0; i < 3; i++) {
-		exchange(p.a, p.b);
+		nic_exchange(p.a, p.b);
 		assert_int_equal(rte_eth_dev_set_link_down(p.a), 0);
 		assert_int_equal(rte_eth_dev_reset(p.a), 0);
 		assert_int_equal(rte_eth_dev_start(p.a), -EINVAL);
@@ -677,7 +604,7 @@ test_reset(void **state)
 	assert_int_equal(rte_flow_isolate(p.a, 1, &error), 0);
 	assert_int_equal(rte_eth_dev_reset(p.a), 0);
 	nic_start(p.a, NULL);
-	exchange(p.a, p.b);
+	nic_exchange(p.a, p.b);
 }
 
 /* On no bus, and not lost. */
@@ -686,83 +613,75 @@ test_reset_without_bus(void **state)
 {
 	uint16_t a;
 
-	(void)state;
-	a = nic_new("", SHMIF);
+	a = nic_new("", *state);
 	nic_start(a, NULL);
 	assert_int_equal(rte_eth_dev_reset(a), 0);
 	nic_start(a, NULL);
-	assert_silent(a);
+	nic_assert_silent(a);
 }
 
 /* All that can be asked of a port whose bus is gone, and that has not found another. */
 static void
 test_everything_while_gone(void **state)
 {
-	static const char *const formats[] = { LANES, SHMIF };
 	struct rte_ether_addr mac = { .addr_bytes = { 2, 0, 0, 0, 0, 1 } };
 	struct rte_eth_dev_info info;
 	struct rte_dev_reg_info regs;
 	struct rte_eth_conf conf;
 	struct scene s;
-	unsigned int i;
 	FILE *null;
 
-	(void)state;
-	for (i = 0; i < RTE_DIM(formats); i++) {
-		set_scene(&s, formats[i]);
-		assert_int_equal(truncate(s.path, 1000), 0);
-		assert_told(&s.ea);
-		assert_int_equal(rte_eth_dev_stop(s.a), 0);
-		assert_true(rte_eth_dev_start(s.a) < 0);
-		assert_int_equal(rte_eth_dev_info_get(s.a, &info), 0);
-		assert_int_equal(rte_eth_dev_default_mac_addr_set(s.a, &mac), 0);
-		assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
-		assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
-		assert_int_equal(rte_eth_dev_set_mtu(s.a, 1000), 0);
-		assert_int_equal(rte_eth_promiscuous_disable(s.a), 0);
-		assert_int_equal(stats_of(s.a).ipackets, 10);
-		assert_int_equal(xstat_of(s.a, "peers"), 0);
-		memset(&regs, 0, sizeof(regs));
-		assert_int_equal(rte_eth_dev_get_reg_info(s.a, &regs), 0);
-		null = fopen("/dev/null", "w");
-		assert_non_null(null);
-		assert_int_equal(rte_eth_dev_priv_dump(s.a, null), 0);
-		fclose(null);
-		memset(&conf, 0, sizeof(conf));
-		assert_true(rte_eth_dev_configure(s.a, 1, 1, &conf) < 0);
-		assert_false(nic_is_up(s.a));
-		/* Until the file is away. */
-		assert_int_equal(unlink(s.path), 0);
-		nic_start(s.a, NULL);
-		assert_int_equal(rte_eth_dev_stop(s.b), 0);
-		nic_start(s.b, NULL);
-		exchange(s.a, s.b);
-		end_scene(&s);
-	}
+	set_scene(&s, *state);
+	assert_int_equal(truncate(s.path, 1000), 0);
+	assert_told(&s.ea);
+	assert_int_equal(rte_eth_dev_stop(s.a), 0);
+	assert_true(rte_eth_dev_start(s.a) < 0);
+	assert_int_equal(rte_eth_dev_info_get(s.a, &info), 0);
+	assert_int_equal(rte_eth_dev_default_mac_addr_set(s.a, &mac), 0);
+	assert_int_equal(rte_eth_dev_set_link_down(s.a), 0);
+	assert_int_equal(rte_eth_dev_set_link_up(s.a), 0);
+	assert_int_equal(rte_eth_dev_set_mtu(s.a, 1000), 0);
+	assert_int_equal(rte_eth_promiscuous_disable(s.a), 0);
+	assert_int_equal(stats_of(s.a).ipackets, 10);
+	assert_int_equal(xstat_of(s.a, "peers"), 0);
+	memset(&regs, 0, sizeof(regs));
+	assert_int_equal(rte_eth_dev_get_reg_info(s.a, &regs), 0);
+	null = fopen("/dev/null", "w");
+	assert_non_null(null);
+	assert_int_equal(rte_eth_dev_priv_dump(s.a, null), 0);
+	fclose(null);
+	memset(&conf, 0, sizeof(conf));
+	assert_true(rte_eth_dev_configure(s.a, 1, 1, &conf) < 0);
+	assert_false(nic_is_up(s.a));
+	/* Until the file is away. */
+	assert_int_equal(unlink(s.path), 0);
+	nic_start(s.a, NULL);
+	assert_int_equal(rte_eth_dev_stop(s.b), 0);
+	nic_start(s.b, NULL);
+	nic_exchange(s.a, s.b);
+	end_scene(&s);
 }
-
-#define T(name) cmocka_unit_test_teardown(name, nic_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_truncated_lanes),
-		T(test_truncated_shmif),
-		T(test_asked_for),
-		T(test_no_events),
-		T(test_stop_in_callback),
-		T(test_deleted),
-		T(test_deleted_alone),
-		T(test_replaced),
-		T(test_made_anew),
-		T(test_made_anew_unlink),
-		T(test_punched),
-		T(test_harmless),
-		T(test_readonly),
-		T(test_reset),
-		T(test_reset_without_bus),
-		T(test_everything_while_gone),
+		BOTH_FORMATS(test_truncated),
+		BOTH_FORMATS(test_asked_for),
+		BOTH_FORMATS(test_no_events),
+		BOTH_FORMATS(test_stop_in_callback),
+		BOTH_FORMATS(test_deleted),
+		BOTH_FORMATS(test_deleted_alone),
+		LANES_ONLY(test_replaced),
+		LANES_ONLY(test_made_anew),
+		BOTH_FORMATS(test_made_anew_unlink),
+		BOTH_FORMATS(test_punched_header),
+		LANES_ONLY(test_punched_tables),
+		BOTH_FORMATS(test_harmless),
+		BOTH_FORMATS(test_readonly),
+		BOTH_FORMATS(test_reset),
+		SHMIF_ONLY(test_reset_without_bus),
+		BOTH_FORMATS(test_everything_while_gone),
 	};
 
 	return cmocka_run_group_tests_name("pmd_removal", tests, eal_start, eal_stop);

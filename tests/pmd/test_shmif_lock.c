@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* The bus's lock, when somebody takes it and does not give it back. */
+/* The bus's lock, when a holder does not release it. */
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -27,25 +27,22 @@ struct header {
 
 struct bus {
 	struct header *h;
-	uint16_t a, b;
+	struct pair p;
 };
 
 static void
 start(struct bus *bus, const char *args)
 {
-	char *path = tmpdir_new_path();
 	int fd;
 
-	bus->a = nic_new(path, args);
-	bus->b = nic_new(path, SHMIF ",lock_break_ms=0");
-	nic_start(bus->a, NULL);
-	nic_start(bus->b, NULL);
-	fd = open(path, O_RDWR);
+	pair_new(&bus->p, args, SHMIF ",lock_break_ms=0");
+	nic_start(bus->p.a, NULL);
+	nic_start(bus->p.b, NULL);
+	fd = open(bus->p.path, O_RDWR);
 	assert_true(fd >= 0);
 	bus->h = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	assert_ptr_not_equal(bus->h, MAP_FAILED);
 	close(fd);
-	free(path);
 }
 
 static void
@@ -66,7 +63,7 @@ get(const uint32_t *word)
 	return __atomic_load_n(word, __ATOMIC_SEQ_CST);
 }
 
-/* Nobody sends and nobody receives, but nobody is kept, either; given back, all go on. */
+/* No port sends or receives, but no call blocks; after the release all ports go on. */
 static void
 test_stuck(void **state)
 {
@@ -77,26 +74,26 @@ test_stuck(void **state)
 	(void)state;
 	start(&bus, SHMIF ",lock_break_ms=0");
 	for (i = 0; i < 3; i++) {
-		send_frames(bus.a, 0, 60, 0, 10);
+		send_frames(bus.p.a, 0, 60, 0, 10);
 		set(&bus.h->lock, 1);
-		assert_int_equal(send_some(bus.a, 0, 60, 0, 10), 0);
-		assert_int_equal(rte_eth_rx_burst(bus.b, 0, &m, 1), 0);
-		assert_int_equal(xstat_of(bus.a, "lock_busy"), 2 * i + 1);
-		assert_int_equal(xstat_of(bus.b, "lock_busy"), 2 * i + 1);
-		assert_int_equal(send_some(bus.a, 0, 60, 0, 10), 0);
-		assert_int_equal(rte_eth_rx_burst(bus.b, 0, &m, 1), 0);
-		assert_int_equal(xstat_of(bus.a, "lock_busy"), 2 * i + 2);
-		assert_int_equal(xstat_of(bus.b, "lock_busy"), 2 * i + 2);
+		assert_int_equal(send_some(bus.p.a, 0, 60, 0, 10), 0);
+		assert_int_equal(rte_eth_rx_burst(bus.p.b, 0, &m, 1), 0);
+		assert_int_equal(xstat_of(bus.p.a, "lock_busy"), 2 * i + 1);
+		assert_int_equal(xstat_of(bus.p.b, "lock_busy"), 2 * i + 1);
+		assert_int_equal(send_some(bus.p.a, 0, 60, 0, 10), 0);
+		assert_int_equal(rte_eth_rx_burst(bus.p.b, 0, &m, 1), 0);
+		assert_int_equal(xstat_of(bus.p.a, "lock_busy"), 2 * i + 2);
+		assert_int_equal(xstat_of(bus.p.b, "lock_busy"), 2 * i + 2);
 		assert_int_equal(get(&bus.h->lock), 1);
 		set(&bus.h->lock, 0);
-		expect_frames(bus.b, 0, 60, 0, 10);
-		send_frames(bus.a, 0, 60, 0, 10);
-		expect_frames(bus.b, 0, 60, 0, 10);
+		expect_frames(bus.p.b, 0, 60, 0, 10);
+		send_frames(bus.p.a, 0, 60, 0, 10);
+		expect_frames(bus.p.b, 0, 60, 0, 10);
 	}
-	assert_int_equal(stats_of(bus.a).opackets, 60);
-	assert_int_equal(stats_of(bus.b).ipackets, 60);
-	assert_int_equal(stats_of(bus.a).oerrors, 0);
-	assert_int_equal(stats_of(bus.b).imissed, 0);
+	assert_int_equal(stats_of(bus.p.a).opackets, 60);
+	assert_int_equal(stats_of(bus.p.b).ipackets, 60);
+	assert_int_equal(stats_of(bus.p.a).oerrors, 0);
+	assert_int_equal(stats_of(bus.p.b).imissed, 0);
 	end(&bus);
 }
 
@@ -108,25 +105,25 @@ test_control_paths(void **state)
 
 	(void)state;
 	start(&bus, SHMIF ",lock_break_ms=0");
-	send_frames(bus.a, 0, 60, 0, 10);
-	expect_frames(bus.b, 0, 60, 0, 10);
+	send_frames(bus.p.a, 0, 60, 0, 10);
+	expect_frames(bus.p.b, 0, 60, 0, 10);
 	set(&bus.h->lock, 1);
-	assert_int_equal(rte_eth_dev_stop(bus.b), 0);
-	assert_int_equal(rte_eth_dev_start(bus.b), 0);
-	assert_int_equal(rte_eth_dev_set_link_down(bus.a), 0);
-	assert_int_equal(rte_eth_dev_set_link_up(bus.a), 0);
-	expect_none(bus.a, 0);
-	expect_none(bus.b, 0);
+	assert_int_equal(rte_eth_dev_stop(bus.p.b), 0);
+	assert_int_equal(rte_eth_dev_start(bus.p.b), 0);
+	assert_int_equal(rte_eth_dev_set_link_down(bus.p.a), 0);
+	assert_int_equal(rte_eth_dev_set_link_up(bus.p.a), 0);
+	expect_none(bus.p.a, 0);
+	expect_none(bus.p.b, 0);
 	set(&bus.h->lock, 0);
 	/* As NetBSD does: the newest one once more. */
-	expect_frames(bus.b, 0, 60, 9, 1);
-	send_frames(bus.a, 0, 60, 20, 10);
-	expect_frames(bus.b, 0, 60, 20, 10);
-	send_frames(bus.b, 0, 60, 30, 10);
-	expect_frames(bus.a, 0, 60, 30, 10);
+	expect_frames(bus.p.b, 0, 60, 9, 1);
+	send_frames(bus.p.a, 0, 60, 20, 10);
+	expect_frames(bus.p.b, 0, 60, 20, 10);
+	send_frames(bus.p.b, 0, 60, 30, 10);
+	expect_frames(bus.p.a, 0, 60, 30, 10);
 	set(&bus.h->lock, 1);
-	nic_remove(bus.a);
-	nic_remove(bus.b);
+	nic_remove(bus.p.a);
+	nic_remove(bus.p.b);
 	end(&bus);
 }
 
@@ -141,11 +138,11 @@ test_never_broken(void **state)
 	start(&bus, SHMIF ",lock_break_ms=0");
 	set(&bus.h->lock, 1);
 	do {
-		assert_int_equal(send_some(bus.a, 0, 60, 0, 1), 0);
-		expect_none(bus.b, 0);
+		assert_int_equal(send_some(bus.p.a, 0, 60, 0, 1), 0);
+		expect_none(bus.p.b, 0);
 	} while (now_ms() - begin < 300);
 	assert_int_equal(get(&bus.h->lock), 1);
-	assert_int_equal(xstat_of(bus.a, "lock_broken_foreign"), 0);
+	assert_int_equal(xstat_of(bus.p.a, "lock_broken_foreign"), 0);
 	set(&bus.h->lock, 0);
 	end(&bus);
 }
@@ -160,26 +157,26 @@ test_broken_by_sender(void **state)
 	(void)state;
 	start(&bus, SHMIF ",lock_break_ms=50");
 	for (i = 1; i <= 3; i++) {
-		send_frames(bus.a, 0, 60, 100 * i, 10);
-		expect_frames(bus.b, 0, 60, 100 * i, 10);
+		send_frames(bus.p.a, 0, 60, 100 * i, 10);
+		expect_frames(bus.p.b, 0, 60, 100 * i, 10);
 		set(&bus.h->lock, 1);
 		log_begin();
-		eventually(send_some(bus.a, 0, 60, 200 * i, 1) == 1);
+		eventually(send_some(bus.p.a, 0, 60, 200 * i, 1) == 1);
 		if (i == 1) /* at most one line in a second */
 			assert_in_text(log_text(), "broke the bus's lock");
 		log_end();
-		assert_int_equal(xstat_of(bus.a, "lock_broken_foreign"), i);
-		assert_int_equal(xstat_of(bus.a, "lock_broken_own_kind"), 0);
-		assert_int_equal(xstat_of(bus.b, "lock_broken_foreign"), 0);
+		assert_int_equal(xstat_of(bus.p.a, "lock_broken_foreign"), i);
+		assert_int_equal(xstat_of(bus.p.a, "lock_broken_own_kind"), 0);
+		assert_int_equal(xstat_of(bus.p.b, "lock_broken_foreign"), 0);
 		assert_int_equal(get(&bus.h->lock), 0);
 		assert_int_equal(get(&bus.h->spare), 0);
 		/* Nothing had been begun, so nothing is lost. */
-		expect_frames(bus.b, 0, 60, 200 * i, 1);
+		expect_frames(bus.p.b, 0, 60, 200 * i, 1);
 		/* From then on all is as ever. */
-		send_frames(bus.a, 0, 60, 300 * i, 10);
-		expect_frames(bus.b, 0, 60, 300 * i, 10);
-		send_frames(bus.b, 0, 60, 400 * i, 10);
-		expect_frames(bus.a, 0, 60, 400 * i, 10);
+		send_frames(bus.p.a, 0, 60, 300 * i, 10);
+		expect_frames(bus.p.b, 0, 60, 300 * i, 10);
+		send_frames(bus.p.b, 0, 60, 400 * i, 10);
+		expect_frames(bus.p.a, 0, 60, 400 * i, 10);
 	}
 	end(&bus);
 }
@@ -192,13 +189,13 @@ test_broken_by_receiver(void **state)
 
 	(void)state;
 	start(&bus, SHMIF ",lock_break_ms=50");
-	send_frames(bus.b, 0, 60, 0, 10);
+	send_frames(bus.p.b, 0, 60, 0, 10);
 	set(&bus.h->lock, 1);
-	eventually(drain(bus.a, 0) != 0);
-	assert_int_equal(xstat_of(bus.a, "lock_broken_foreign"), 1);
+	eventually(drain(bus.p.a, 0) != 0);
+	assert_int_equal(xstat_of(bus.p.a, "lock_broken_foreign"), 1);
 	assert_int_equal(get(&bus.h->lock), 0);
-	send_frames(bus.b, 0, 60, 5, 10);
-	expect_frames(bus.a, 0, 60, 5, 10);
+	send_frames(bus.p.b, 0, 60, 5, 10);
+	expect_frames(bus.p.a, 0, 60, 5, 10);
 	end(&bus);
 }
 

@@ -46,14 +46,8 @@ start(struct pair *p, uint16_t *plain)
 {
 	const struct nic_conf conf = { .rx_offloads = RTE_ETH_RX_OFFLOAD_TIMESTAMP };
 
-	p->path = tmpdir_new_path();
-	p->a = nic_new(p->path, NULL);
-	p->b = nic_new(p->path, NULL);
-	*plain = nic_new(p->path, NULL);
-	nic_start(p->a, NULL);
-	nic_start(p->b, &conf);
-	nic_start(*plain, NULL);
-	free(p->path);
+	pair_start_as(p, NULL, NULL, &conf);
+	*plain = pair_join(p, NULL, NULL);
 }
 
 static void
@@ -135,7 +129,7 @@ test_clock(void **state)
 		assert_true(clock >= before && clock <= after);
 }
 
-/* The times on a shmif bus are of clocks that nobody knows, and so not given. */
+/* The clocks behind the times on a shmif bus are unknown, so mbufs carry no times. */
 static void
 test_not_on_shmif(void **state)
 {

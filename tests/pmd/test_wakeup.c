@@ -24,8 +24,8 @@
 #define HANG_S 20
 #define NOBODY 65534
 
-static const char *const formats[] = { "format=lanes", "format=shmif" };
 static const struct nic_conf rxq = { .rxq = true };
+static const struct nic_conf rxq_only = { .rxq = true, .readonly = true };
 
 /* A thread that waits for a queue. */
 struct sleeper {
@@ -82,76 +82,56 @@ static void
 test_stop(void **state)
 {
 	const struct nic_conf conf = { .n_rxq = 4, .n_txq = 1, .rxq = true };
-	unsigned int f, i, n;
+	unsigned int i, n;
 	struct pair p;
 	uint16_t q;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		n = f == 0 ? 4 : 1;
-		pair_start(&p, formats[f], f == 0 ? &conf : &rxq);
-		for (i = 0; i < 10; i++) {
-			for (q = 0; q < n; q++)
-				fall_asleep(&sleepers[q], p.b, q);
-			/* The first time it is stopped before, and then while they sleep for sure. */
-			if (i == 1)
-				rte_delay_us_sleep(20000);
-			assert_int_equal(rte_eth_dev_stop(p.b), 0);
-			for (q = 0; q < n; q++)
-				assert_woken(&sleepers[q]);
-			/* It works as before, and its peer has not noticed. */
-			assert_int_equal(rte_eth_dev_start(p.b), 0);
-			fall_asleep(&sleepers[0], p.b, 0);
-			send_frames(p.a, 0, 100, i, 1);
-			assert_woken(&sleepers[0]);
-			expect_frames(p.b, 0, 100, i, 1);
-		}
-		/* Who only sleeps on the other port sleeps on, and is woken when that stops. */
-		fall_asleep(&sleepers[1], p.a, 0);
-		nic_remove(p.b);
-		nic_remove(p.a);
-		assert_woken(&sleepers[1]);
+	n = nic_is_lanes(*state) ? 4 : 1;
+	pair_start(&p, *state, n == 4 ? &conf : &rxq);
+	for (i = 0; i < 10; i++) {
+		for (q = 0; q < n; q++)
+			fall_asleep(&sleepers[q], p.b, q);
+		/* The first time it is stopped before, and then while they sleep for sure. */
+		if (i == 1)
+			rte_delay_us_sleep(20000);
+		assert_int_equal(rte_eth_dev_stop(p.b), 0);
+		for (q = 0; q < n; q++)
+			assert_woken(&sleepers[q]);
+		/* It works as before, and its peer has not noticed. */
+		assert_int_equal(rte_eth_dev_start(p.b), 0);
+		fall_asleep(&sleepers[0], p.b, 0);
+		send_frames(p.a, 0, 100, i, 1);
+		assert_woken(&sleepers[0]);
+		expect_frames(p.b, 0, 100, i, 1);
 	}
+	/* Who only sleeps on the other port sleeps on, and is woken when that stops. */
+	fall_asleep(&sleepers[1], p.a, 0);
+	nic_remove(p.b);
+	nic_remove(p.a);
+	assert_woken(&sleepers[1]);
 }
 
 /* Stopped by a bus that is gone, and closed by its own thread. */
 static void
 test_removed(void **state)
 {
-	unsigned int f;
 	struct pair p;
 	char *path;
 
-	(void)state;
-	for (f = 0; f < RTE_DIM(formats); f++) {
-		path = tmpdir_new_path();
-		p.a = nic_new(path, formats[f]);
-		nic_start(p.a, &rxq);
-		log_begin();
-		fall_asleep(&sleepers[0], p.a, 0);
-		assert_int_equal(truncate(path, 0), 0);
-		assert_int_equal(rte_eth_dev_stop(p.a), 0);
-		assert_woken(&sleepers[0]);
-		log_end();
-		nic_remove(p.a);
-		free(path);
-	}
+	path = tmpdir_new_path();
+	p.a = nic_new(path, *state);
+	nic_start(p.a, &rxq);
+	log_begin();
+	fall_asleep(&sleepers[0], p.a, 0);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(rte_eth_dev_stop(p.a), 0);
+	assert_woken(&sleepers[0]);
+	log_end();
+	nic_remove(p.a);
+	free(path);
 }
 
 /* ---- a port that only looks on */
-
-static void
-start_eye(uint16_t port)
-{
-	struct rte_eth_conf conf;
-
-	memset(&conf, 0, sizeof(conf));
-	conf.intr_conf.rxq = 1;
-	assert_int_equal(rte_eth_dev_configure(port, 1, 0, &conf), 0);
-	assert_int_equal(rte_eth_rx_queue_setup(port, 0, 0, 0, NULL, pool), 0);
-	assert_int_equal(rte_eth_promiscuous_enable(port), 0);
-	assert_int_equal(rte_eth_dev_start(port), 0);
-}
 
 /* In this thread; 1 if it was woken within a time. */
 static int
@@ -210,7 +190,7 @@ look_on(bool ordinary)
 	if (ordinary)
 		assert_int_equal(open(path, O_RDWR), -1);
 	eye = nic_new(path, "readonly=on");
-	start_eye(eye);
+	nic_start(eye, &rxq_only);
 	sleep_and_look(a, eye);
 	fall_asleep(&sleepers[0], eye, 0);
 	assert_int_equal(rte_eth_dev_stop(eye), 0);
@@ -242,8 +222,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_stop),
-		T(test_removed),
+		BOTH_FORMATS(test_stop),
+		BOTH_FORMATS(test_removed),
 		T(test_readonly),
 		T(test_readonly_ordinary),
 	};

@@ -19,7 +19,8 @@
 struct board *board;
 
 void
-board_create(enum stress_format format, const char *path, uint64_t seed)
+board_create(enum stress_format format, const char *path, uint64_t seed, uint64_t lane_size,
+	     bool lossless)
 {
 	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE,
 		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -30,7 +31,9 @@ board_create(enum stress_format format, const char *path, uint64_t seed)
 	snprintf(board->path, sizeof(board->path), "%s", path);
 	board->format = format;
 	board->seed = seed;
-	board->pause_ns = 300 * MS;
+	board->lane_size = lane_size;
+	board->lossless = lossless;
+	board->pause_ns = lossless ? 2 * PATIENCE : 300 * MS;
 	board->started_ns = shmbus_clock_mono_ns();
 }
 

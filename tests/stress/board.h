@@ -39,12 +39,12 @@
 
 enum stress_format { STRESS_LANES, STRESS_SHMIF };
 
-/* What everybody is to do. */
+/* The phase of the run, which all processes follow. */
 enum phase {
-	PHASE_COME,  /* the steady ones come; nobody sends yet */
+	PHASE_COME,  /* the steady ports come; no port sends yet */
 	PHASE_RUN,
 	PHASE_LEAVE, /* mortal ones leave and end */
-	PHASE_QUIET, /* nobody sends any more */
+	PHASE_QUIET, /* no port sends any more */
 	PHASE_DRAIN, /* receivers read what is there, account for it, and end */
 };
 
@@ -70,7 +70,7 @@ enum wrong {
 	WRONG_LOST_WAKEUP,
 	WRONG_LEAK,        /* descriptors, mappings or blocks of the file became more */
 	WRONG_HANG,
-	WRONG_UNREACHED,   /* a step at which nobody could be killed */
+	WRONG_UNREACHED,   /* a step that no port reached to be killed; no overrun, no take-over */
 	WRONG_OTHER,       /* what should have gone well did not */
 	WRONG_COUNT
 };
@@ -89,6 +89,7 @@ struct deeds {
 	bool receives;
 	bool holds;  /* its readers' cursors are active */
 	bool sleeps; /* it sleeps when there is nothing to read */
+	bool naps;   /* now and then it does not read for a moment */
 };
 
 struct member {
@@ -128,6 +129,8 @@ struct board {
 	enum stress_format format;
 	uint64_t seed;
 	uint64_t pause_ns; /* pause_timeout_ms, of the ports */
+	uint64_t lane_size;
+	bool lossless; /* all senders wait, and for longer than any reader stands still */
 	uint64_t started_ns;
 	bool loud; /* every fault is told of, on stderr */
 	shmbus_a32 phase;
@@ -146,7 +149,8 @@ struct board {
 
 extern struct board *board;
 
-void board_create(enum stress_format format, const char *path, uint64_t seed);
+void board_create(enum stress_format format, const char *path, uint64_t seed, uint64_t lane_size,
+		  bool lossless);
 void board_destroy(void);
 
 /* Count what must not happen, and say the first few times what it was. */

@@ -70,7 +70,7 @@ crew_start(uint64_t seed)
 	static const struct deeds steady[STEADY_MAX] = {
 		{ .sends = true },
 		{ .sends = true, .receives = true, .holds = true, .sleeps = true },
-		{ .receives = true },
+		{ .receives = true, .naps = true },
 	};
 	struct member *m;
 	unsigned int i;

@@ -13,10 +13,10 @@
 
 #include "board.h"
 
-/* By chance, for so long. */
+/* By chance, for so long, and until a reader was overrun and a dead port's remains were taken over. */
 void faults_run(uint64_t ns, bool show);
 
-/* Kill somebody at every step of the format; those at which nobody could be are wrong. */
+/* Kills a port at every step of the format; a step that no port reached is a failure. */
 void faults_walk(bool show);
 
 #endif /* STRESS_FAULTS_H */

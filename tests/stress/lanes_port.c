@@ -32,6 +32,8 @@
 #include "shmbus_writer.h"
 #include "stream.h"
 
+/* Not so long that it is taken for a deadlock. */
+#define INSISTS_NS (3 * 1000 * 1000)
 #define PORTS MEMBERS
 #define QUEUES 2u
 #define LANES (PORTS * QUEUES)
@@ -77,6 +79,7 @@ struct lanes_port {
 	bool pause;
 	bool started;
 	int notify_fd[QUEUES]; /* -1: it does not sleep */
+	struct shmbus_pollers pollers;
 	struct mouth mouths[QUEUES];
 	struct ear ears[LANES]; /* but those of its own lanes */
 	uint8_t copy[BATCH][SHMBUS_ALIGN(LONGEST)];
@@ -110,7 +113,7 @@ join(struct lanes_port *p)
 		.path = p->life->path,
 		.ports = PORTS,
 		.queues = QUEUES,
-		.lane_size = SHMBUS_LANE_SIZE_MIN,
+		.lane_size = board->lane_size,
 	};
 	const struct shmbus_port_conf port_conf = {
 		.mac = { 0xb2, 0xa0, 0, 0, 0, 1 }, .name = "stress", .numa_node = -1,
@@ -174,11 +177,12 @@ start_mouth(struct lanes_port *p, uint32_t queue)
 	}
 	shmbus_writer_start(&p->bus, &m->w, p->port.slot, queue, m->stalls, p->pause,
 			    board->pause_ns);
+	m->w.pollers = &p->pollers;
 	shmbus_waker_start(&p->bus, &m->waker, m->w.lane, m->sleepers);
 	memset(&m->holdup, 0, sizeof(m->holdup));
 	m->given_up = 0;
 	m->stream = stream_new(m->w.seq, lane_key(p, m->w.lane));
-	if (p->me->mortal || !p->pause)
+	if ((p->me->mortal && !board->lossless) || !p->pause)
 		shmbus_store(&board->lossy[m->w.lane], 1);
 	if (!p->me->mortal && p->life->path == board->path)
 		shmbus_store(&board->steady[m->w.lane], 1);
@@ -238,7 +242,7 @@ start(struct lanes_port *p)
 	p->n_txq = dice_range(&p->life->dice, 1, QUEUES);
 	p->n_rxq = dice_range(&p->life->dice, 1, QUEUES);
 	/* The steady ones always wait: so something is known to be lossless. */
-	p->pause = !p->me->mortal || dice_range(&p->life->dice, 0, 3) != 0;
+	p->pause = !p->me->mortal || board->lossless || dice_range(&p->life->dice, 0, 3) != 0;
 	for (i = 0; p->does.sends && i < p->n_txq; i++)
 		if (!start_mouth(p, i))
 			return false;
@@ -258,6 +262,15 @@ start(struct lanes_port *p)
 	return true;
 }
 
+/* A reader that holds a cursor misses nothing of a sender that waits for it. */
+static void
+check_held(const struct ear *ear)
+{
+	if (ear->cursor != NULL && ear->r.missed != 0 && shmbus_load(&board->lossy[ear->r.lane]) == 0)
+		board_wrong(WRONG_OVERWRITTEN, "lane %u: %" PRIu64 " frames", ear->r.lane,
+			    ear->r.missed);
+}
+
 static void
 stop(struct lanes_port *p)
 {
@@ -268,8 +281,12 @@ stop(struct lanes_port *p)
 	if (p->started && p->does.sleeps)
 		shmbus_wake_tell(&p->bus, false);
 	for (i = 0; p->started && p->does.receives && i < LANES; i++)
-		if (!is_own(p, i) && p->ears[i].cursor != NULL)
+		if (!is_own(p, i) && p->ears[i].cursor != NULL) {
+			/* Else a sender may give up this reader just now, and say so later. */
+			if (board->lossless)
+				check_held(&p->ears[i]);
 			shmbus_reader_release(p->ears[i].cursor);
+		}
 	if (p->started)
 		shmbus_port_set_queues(&p->port, 0, 0);
 	for (i = 0; i < QUEUES; i++) {
@@ -286,11 +303,13 @@ stop(struct lanes_port *p)
 static void
 tell_given_up(struct lanes_port *p, struct mouth *m)
 {
-	if (m->w.timeouts == m->given_up)
+	const uint64_t given_up = m->w.timeouts + m->w.deadlocks;
+
+	if (given_up == m->given_up)
 		return;
 	shmbus_store(&board->lossy[m->w.lane], 1);
-	add(&p->me->given_up, m->w.timeouts - m->given_up);
-	m->given_up = m->w.timeouts;
+	add(&p->me->given_up, given_up - m->given_up);
+	m->given_up = given_up;
 }
 
 /* As the driver does it, frame by frame in place. Returns frames; *full: there was no room. */
@@ -336,14 +355,21 @@ static void
 send_burst(struct lanes_port *p, struct mouth *m)
 {
 	uint32_t n = dice_range(&p->life->dice, 1, BURST);
+	uint64_t since = 0;
 	bool full = false;
 	uint32_t sent;
 
-	while (n != 0 && !full) {
+	while (n != 0 && (!full || shmbus_clock_mono_ns() - since < INSISTS_NS)) {
 		sent = send_record(p, m, n, &full);
 		n -= sent;
 		if (sent != 0)
 			holdup_accepted(&m->holdup);
+		/* Now and then it tries on without receiving. */
+		if (full && since == 0) {
+			if (dice_range(&p->life->dice, 0, 63) != 0)
+				break;
+			since = shmbus_clock_mono_ns();
+		}
 	}
 	if (full && holdup_refused(&m->holdup, p->me) == HOLDUP_HANGS)
 		board_wrong(WRONG_HANG, "lane %u: no room for a burst", m->w.lane);
@@ -457,6 +483,8 @@ receive_all(struct lanes_port *p)
 	uint32_t got = 0;
 	uint32_t i;
 
+	for (i = 0; i < p->n_rxq; i++)
+		shmbus_pollers_note(&p->pollers, i);
 	for (i = 0; i < LANES; i++)
 		if (!is_own(p, i))
 			got += receive(p, &p->ears[i]);
@@ -541,7 +569,7 @@ check_end(const struct lanes_port *p, uint32_t lane, uint64_t end)
 			    " to %" PRIu64, lane, end, published, attempted);
 }
 
-/* Nobody sends any more: read what is there, and see that it is all there was. */
+/* No port sends any more: reads the rest, and checks that no frame is missing. */
 static void
 account(struct lanes_port *p)
 {
@@ -561,10 +589,7 @@ account(struct lanes_port *p)
 			board_wrong(WRONG_UNACCOUNTED, "lane %u: began with %" PRIu64 ", %" PRIu64
 				    " received and %" PRIu64 " missed, but %" PRIu64 " were sent",
 				    i, ear->start, ear->frames, ear->r.missed, end);
-		if (ear->cursor != NULL && ear->r.missed != 0 &&
-		    shmbus_load(&board->lossy[i]) == 0)
-			board_wrong(WRONG_OVERWRITTEN, "lane %u: %" PRIu64 " frames", i,
-				    ear->r.missed);
+		check_held(ear);
 	}
 }
 
@@ -586,6 +611,8 @@ turn(struct lanes_port *p)
 		got = receive_all(p);
 	if (dice_range(d, 0, 127) == 0)
 		shmbus_port_set_mac(&p->port, (const uint8_t[6]){ 0xb2, 0xa0, 0, 0, 1, 1 });
+	if (p->does.naps && dice_range(d, 0, 63) == 0)
+		usleep(100);
 	if (got != 0)
 		return;
 	if (p->does.sleeps && dice_range(d, 0, 3) == 0)

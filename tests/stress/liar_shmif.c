@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* A liar on a bus of NetBSD's format: header, lock and records are everybody's. */
+/* A liar on a bus of NetBSD's format, where all ports share header, lock and records. */
 
 #include <stdio.h>
 #include <string.h>

@@ -18,7 +18,10 @@
 #include "board.h"
 #include "crew.h"
 #include "faults.h"
+#include "rounds.h"
+#include "scene.h"
 #include "shmbus_clock.h"
+#include "shmbus_format.h"
 #include "steps.h"
 
 struct options {
@@ -26,15 +29,21 @@ struct options {
 	uint64_t seconds;
 	uint64_t seed;
 	bool all_steps;
+	bool lossless;
+	uint64_t lane_size;
 	bool steps; /* list them in the report */
 };
 
 static const char usage[] =
 	"usage: stress [--format lanes|shmif] [--seconds N] [--seed S] [--all-steps] [--report-steps]\n"
+	"              [--lossless] [--lane-size BYTES]\n"
 	"  --format         of the bus (default: lanes)\n"
-	"  --seconds        of faults by chance (default: 5)\n"
+	"  --seconds        of faults by chance (default: 1, with SHMBUS_LONG=1 5)\n"
 	"  --seed           of these chances (default: by the clock)\n"
 	"  --all-steps      before that, kill a port at each step of the protocol\n"
+	"  --lossless       all senders wait for slow readers for as long as it takes: no reader with a\n"
+	"                   cursor misses a frame, also of a sender that is killed (lanes)\n"
+	"  --lane-size      bytes of a ring (lanes; default: the smallest)\n"
 	"  --report-steps   visits and kills of each step\n"
 	"The bus is a file in $SHMBUS_TEST_DIR (default /dev/shm).\n";
 
@@ -59,13 +68,18 @@ parse(int argc, char **argv, struct options *o)
 		{ "seconds", required_argument, NULL, 't' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "all-steps", no_argument, NULL, 'a' },
+		{ "lossless", no_argument, NULL, 'l' },
+		{ "lane-size", required_argument, NULL, 'L' },
 		{ "report-steps", no_argument, NULL, 'r' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	*o = (struct options){ .seconds = 5, .seed = shmbus_clock_real_ns() % 1000000 };
+	*o = (struct options){
+		.seconds = rounds(5, 1, NULL), .seed = shmbus_clock_real_ns() % 1000000,
+		.lane_size = SHMBUS_LANE_SIZE_MIN,
+	};
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'f':
@@ -83,6 +97,12 @@ parse(int argc, char **argv, struct options *o)
 			break;
 		case 'a':
 			o->all_steps = true;
+			break;
+		case 'l':
+			o->lossless = true;
+			break;
+		case 'L':
+			o->lane_size = number("--lane-size", optarg);
 			break;
 		case 'r':
 			o->steps = true;
@@ -174,7 +194,7 @@ main(int argc, char **argv)
 	parse(argc, argv, &o);
 	snprintf(path, sizeof(path), "%s/shmbus-stress.%d", dir != NULL ? dir : "/dev/shm",
 		 (int)getpid());
-	board_create(o.format, path, o.seed);
+	board_create(o.format, path, o.seed, o.lane_size, o.lossless);
 	crew_start(o.seed);
 	if (o.all_steps)
 		faults_walk(show);
@@ -182,6 +202,7 @@ main(int argc, char **argv)
 	faults_run(o.seconds * SECOND, show);
 	crew_look_for_leaks();
 	crew_end();
+	scene_probe(path);
 	unlink(path);
 	report(&o);
 	good = board_wrongs() == 0;

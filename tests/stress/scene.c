@@ -65,6 +65,12 @@ probe(void *arg)
 		shmif_probe(arg, board->seed);
 }
 
+void
+scene_probe(const char *path)
+{
+	crew_wait_pid(port_fork(probe, (void *)(uintptr_t)path));
+}
+
 bool
 scene_end(struct member *m, enum shmbus_step step)
 {
@@ -74,7 +80,7 @@ scene_end(struct member *m, enum shmbus_step step)
 
 	crew_wait(m);
 	died = shmbus_load(&m->fell) == step + 1;
-	crew_wait_pid(port_fork(probe, (void *)(uintptr_t)path));
+	scene_probe(path);
 	if (board_wrongs() != wrongs)
 		fprintf(stderr, "stress: that was after a death at %s\n", step_name(step));
 	unlink(path);

@@ -13,13 +13,13 @@
 
 #include "board.h"
 
-/* The one who makes, uses and removes a bus dies; with a rival two do so at once. */
+/* The process that makes, uses and removes a bus dies; with a rival two do so at once. */
 bool scene_genesis(enum shmbus_step step, uint32_t visit, bool rival);
 
-/* One dies, and then the one who finds what it left; shmif only. */
+/* A port dies, and then the port that finds its remains; shmif only. */
 bool scene_heir(enum shmbus_step step);
 
-/* Something is wrong with the bus, and who finds it dies over it. */
+/* The bus is damaged, and the port that finds the damage dies over it. */
 bool scene_forged(enum shmbus_step step);
 
 /* What they have in common, for scene.c and forged.c: */
@@ -27,6 +27,8 @@ bool scene_forged(enum shmbus_step step);
 /* Start a process in an extra place, with an order to die at a step. */
 void scene_start(struct member *m, void (*body)(void *arg), void *arg, enum shmbus_step step,
 		 uint32_t visit);
+/* Is the bus as good as new? A process that does not die finds out, and removes it. */
+void scene_probe(const char *path);
 /* The bus of scenes, removed. */
 const char *scene_path(void);
 /* Did it die at the step? Then see that its bus is as good as new. */

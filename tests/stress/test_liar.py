@@ -129,7 +129,7 @@ def exchange(bus, count):
 
 
 def test_own(make_bus, counts):
-    """It lies in what is its own to write: the others' frames all arrive, whole and in order."""
+    """The liar writes only its own words: all frames of other ports arrive, whole and in order."""
     bus = make_bus(**LANES)
     with contextlib.ExitStack() as stack:
         honest = Honest(stack, bus)
@@ -179,7 +179,7 @@ def lie_anywhere(bus, seed, fields, counts):
         lies = liar.lies + lie_in_each("any", bus, 10 * seed, fields, honest)
         dump.end()
         honest.end()
-    # Less than what a shmif bus holds: nobody is overrun.
+    # Fewer bytes than a shmif bus holds: no reader is overrun.
     sent, got = exchange(bus, 1000)
     assert sent == got == 1000
     counts(f"{lies} lies anywhere, nobody fell over them")

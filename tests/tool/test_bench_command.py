@@ -65,16 +65,26 @@ def test_latency(fmt):
     assert size["round_trip"]["min_ns"] > size["one_way"]["min_ns"] > 0
 
 
-def test_csv():
-    out, _ = shmbus("bench", *SHORT, "--csv", "--latency", "--size", "64,128")
-    runs, latencies = out.split("\n\n")
-    rows = list(csv.DictReader(io.StringIO(runs)))
+RUN = ["format", "senders", "receivers", "burst", "size", "run", "tx_pps", "rx_pps", "rx_gbps",
+       "sent", "received", "missed"]
+TIMES = ["frames", "min_ns", "p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "max_ns"]
+
+
+@pytest.mark.parametrize("ways", [(), ("one_way", "round_trip")])
+def test_csv(ways):
+    """One table, whatever was measured; the latencies of a size stand with each of its runs."""
+    out, _ = shmbus("bench", *SHORT, "--csv", "--size", "64,128", *(["--latency"] if ways else []))
+    head, *rows = csv.reader(io.StringIO(out))
+    assert head == RUN + [f"{way}_{key}" for way in ways for key in TIMES]
+    assert {len(row) for row in rows} == {len(head)}
+    rows = [dict(zip(head, row)) for row in rows]
     assert [(row["size"], row["run"]) for row in rows] == [
         ("64", "1"), ("64", "2"), ("128", "1"), ("128", "2")]
     assert all(int(row["received"]) + int(row["missed"]) == int(row["sent"]) for row in rows)
-    rows = list(csv.DictReader(io.StringIO(latencies)))
-    assert [(row["size"], row["way"]) for row in rows] == [
-        ("64", "one_way"), ("64", "round_trip"), ("128", "one_way"), ("128", "round_trip")]
+    for first, second in (rows[:2], rows[2:]):
+        for way in ways:
+            keys = [f"{way}_{key}" for key in TIMES]
+            assert [int(first[key]) for key in keys] == [int(second[key]) for key in keys]
 
 
 def test_table():
@@ -86,8 +96,8 @@ def test_table():
 def test_more_processes_than_cpus_is_told():
     cpu = min(os.sched_getaffinity(0))
     _, err = shmbus("bench", *SHORT, "--size", "64", "--cpus", cpu)
-    assert err == ("shmbus bench: 2 processes share 1 CPU: what is measured is also the "
-                   "scheduler\n")
+    assert err == ("shmbus bench: 2 processes share 1 CPU, so the scheduler affects the "
+                   "results\n")
 
 
 def test_path_of_ones_own(folder):

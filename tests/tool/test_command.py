@@ -8,8 +8,10 @@ import shutil
 import subprocess
 
 import eal
+import netns
+import pcaps
 import pytest
-from tool import COMMANDS, help_options, program, shmbus
+from tool import COMMANDS, LIMIT_S, help_options, program, shmbus
 
 SOURCES = os.path.join(eal.ROOT, "app", "shmbus")
 MANUAL = os.path.join(SOURCES, "shmbus.1")
@@ -119,3 +121,65 @@ def test_completion_of_values(command):
             assert set(complete(command, option, "")) == formats, option
         elif value not in ("FILE", "NETNS"):
             assert complete(command, option, "/") == [], option
+
+
+# What prints something on stdout; create does not. {} is the path of a bus.
+PRINTERS = {
+    "--help": ["--help"],
+    "--version": ["--version"],
+    "help of a command": ["create", "--help"],
+    "info": ["info", "{}"],
+    "info --json": ["info", "--json", "{}"],
+    "top": ["top", "-i", "0.01", "{}"],
+    "top --once": ["top", "--once", "-i", "0.01", "{}"],
+    "top --json": ["top", "--json", "-i", "0.01", "{}"],
+    "check": ["check", "{}"],
+    "check --json": ["check", "--json", "{}"],
+    "bench": ["bench", "-t", "0.01", "-r", "1", "-s", "64"],
+    "bench --json": ["bench", "-t", "0.01", "-r", "1", "-s", "64", "--json"],
+    "bench --csv": ["bench", "-t", "0.01", "-r", "1", "-s", "64", "--csv"],
+    "dump": ["dump", "--no-tcpdump", "{}"],
+    "dump -w -": ["dump", "-w", "-", "{}"],
+    "replay": ["replay", "{}", "{}.pcap"],
+}
+
+
+def on_full_disk(bus, *args, wrapper=()):
+    """What it says when stdout is a full disk, for which it fails."""
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([*wrapper, program(), *(arg.format(bus) for arg in args)], stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False, timeout=LIMIT_S)
+    assert done.returncode == 1, (args, done)
+    return done.stderr
+
+
+@pytest.mark.parametrize("what", PRINTERS)
+def test_full_disk(make_bus, what):
+    bus = make_bus().path
+    pcaps.write(f"{bus}.pcap", [bytes(60)] * 3)
+    shmbus("create", bus)
+    shmbus("replay", bus, f"{bus}.pcap")
+    said = on_full_disk(bus, *PRINTERS[what])
+    assert said.count("cannot write to stdout: No space left on device\n") == 1, said
+
+
+def test_full_disk_with_more_than_a_buffer(folder):
+    """Most of the output fails before the end; the exit status tells it all the same."""
+    path = os.path.join(folder, "bus")
+    shmbus("create", path)
+    with open(path, "r+b") as f:
+        f.seek(16448 + 0x4000)
+        f.write(bytes([7]) * 0x1000)
+    out, _ = shmbus("check", "--json", path, status=1)
+    assert len(out) > 8192
+    assert "cannot write to stdout: No space left on device\n" in on_full_disk(path, "check", "--json", path)
+
+
+@pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem()))
+def test_full_disk_under_tap(make_bus):
+    """Scripts wait for its first line: it ends at once when that cannot be written."""
+    bus = make_bus().path
+    with netns.Netns() as ns:
+        assert on_full_disk(bus, "tap", bus, "--netns", ns.name) == (
+            "shmbus tap: cannot write to stdout: No space left on device\n")
+    assert not os.path.exists(bus)

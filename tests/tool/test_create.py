@@ -26,7 +26,7 @@ def test_port_finds_it_as_ordered(path, options, devargs):
     assert out == err == ""
     before = os.stat(path)
     assert stat.S_IMODE(before.st_mode) == 0o600
-    # A port whose arguments contradict the bus is refused.
+    # A port whose arguments contradict such a bus makes a new file.
     vdev = ",".join([f"net_shmbus0,path={path}", *(f"{k}={v}" for k, v in devargs.items())])
     with checker(vdev, receive=True):
         pass
@@ -82,7 +82,9 @@ def test_existing_bus_and_link_stay(path, folder):
 
 
 @pytest.mark.parametrize("options, said", [
-    (["--ports", "0"], "--ports: '0' is not right; expected a number from 1 on"),
+    (["--ports", "0"], "--ports: '0' is not right; expected a number from 1 to 256"),
+    (["--ports", "257"], "--ports: '257' is not right; expected a number from 1 to 256"),
+    (["--queues", "65"], "--queues: '65' is not right; expected a number from 1 to 64"),
     (["--lane-size", "3Q"], "--lane-size: '3Q' is not right; expected a power of two"),
     (["--mode", "888"], "--mode: '888' is not right; expected permission bits in octal"),
     (["--format", "token-ring"], "--format: 'token-ring' is not right; expected lanes or shmif"),
@@ -98,8 +100,7 @@ def test_usage(path, options, said):
 
 @pytest.mark.parametrize("options, said", [
     (["--lane-size", "3M"], "lane_size"),
-    (["--ports", "100000"], "ports=100000"),
-    (["--format", "shmif", "--numa", "0"], "and numa are nothing that a shmif bus has; leave them out"),
+    (["--format", "shmif", "--numa", "0"], "a shmif bus has no ports, queues, lane_size or numa; leave them out"),
 ])
 def test_refused_geometry(path, options, said):
     _, err = shmbus("create", path, *options, status=1)

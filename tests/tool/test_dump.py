@@ -3,11 +3,13 @@
 """shmbus dump: exactly the frames that were sent, and what was missed is told to the last one."""
 
 import contextlib
+import itertools
 import os
 import re
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,12 +19,29 @@ import pcapng
 import pcaps
 import pytest
 from apps import cpu, receives_exactly, scaled, testpmd
-from process import cpu_seconds, open_files, poll
+from busfile import FOREVER
+from process import Timeout, cpu_seconds, open_files, poll
+from rounds import rounds
+from scapy.layers.inet import IP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 from tool import LIMIT_S, on_terminal, program, read_all, read_until, shmbus, start
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
 import shmif_samples  # noqa: E402
+from lanes_file import L_STAMP, P_INCARNATION, Geometry  # noqa: E402
+from lanes_port import Member  # noqa: E402
 from shmif_file import DATA_SIZE, HEADER  # noqa: E402
+
+# Makes the first name one of the second file, then of the third one, and so on.
+SWAP = """
+import os, sys
+name, *files = sys.argv[1:]
+while True:
+    for file in files:
+        os.link(file, name + ".new")
+        os.rename(name + ".new", name)
+"""
 
 NUMBERS = re.compile(r"(\d+) frames captured, (\d+) filtered, (\d+) missed\n$")
 
@@ -33,7 +52,7 @@ def summary(err):
 
 
 def dump(bus, path, *options):
-    """Dump a bus into a pcapng file: what is in it, and the summary."""
+    """Dump a bus into a pcapng file; return the file's content and the summary."""
     out, err = shmbus("dump", bus.path, "-w", path, *options)
     assert out == ""
     return pcapng.read(path), summary(err)
@@ -52,7 +71,7 @@ def following(bus, path, *options):
 
 
 def interrupt(process):
-    """End it as a user does; its summary, and all that it said."""
+    """End it as a user does; return its summary and all of its output."""
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 0, err
@@ -161,7 +180,7 @@ def test_netbsd_that_died_with_the_lock(make_bus, target, field):
         f.write(HEADER.pack(*words))
     _, err = shmbus("dump", bus.path, "-w", target)
     if field == 5:
-        assert "something more on the bus that cannot be read" in err
+        assert "some frames cannot be read, because their sender" in err
         wanted.pop()
     assert pcapng.read(target).data() == wanted
 
@@ -284,6 +303,86 @@ def test_gives_way(bus, counts):
             assert missed > 0 and "gave way to others" in err and "--keep-up" in err
 
 
+def test_claims_beside_traffic(make_bus, frames, target, counts):
+    """A sender claims frames that it never sent, on a bus that is never empty; dump ends anyway.
+
+    And it has all that honest senders had sent before it began.
+    """
+    geometry = {"ports": 4, "queues": 1, "lane_size": 1 << 20}
+    bus = make_bus(**geometry, pause_timeout_ms=FOREVER)
+    with Member(bus.path, Geometry(**geometry), name="honest") as honest, \
+            Member(bus.path, name="liar") as liar:
+        for member in (honest, liar):
+            member.start(n_txq=1, n_rxq=0)
+            for frame in frames:
+                member.lane(0).send([frame])
+        for stamp in (0, 16):
+            word = (liar.geo.lane(liar.slot) + L_STAMP + stamp + 8) // 8
+            liar.bus.u64[word] += 1 << 40
+        with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:
+            rx.set_fwd("rxonly")
+            rx.start_fwd()
+            tx.set_fwd("txonly")
+            tx.start_fwd()
+            tx.wait_port_stat(0, "tx_packets", 100_000)
+            _, err = shmbus("dump", bus.path, "-w", target)
+            tx.stop_fwd()
+    counts(err.replace("shmbus dump: ", "").replace("\n", "; "))
+    capture = pcapng.read(target)
+    by = {port.name: [frame.data for frame in capture.frames if frame.interface == number]
+          for number, port in enumerate(capture.interfaces)}
+    assert by["honest/0"] == frames
+    assert by["liar/1"] == frames
+
+
+SHOWN = [(["-t"], b"> 02:00:00:00:77:77, ethertype 0x0800, length 60\n"), (["-w", "-"], b"seldom")]
+PACES = [[], ["--keep-up"]]
+
+
+@pytest.mark.parametrize("options, seen, keep_up", [
+    (*shown, pace) for shown, pace in rounds(list(itertools.product(SHOWN, PACES)),
+                                             list(zip(SHOWN, PACES)))])
+def test_slower_than_the_bus(bus, folder, options, seen, keep_up):
+    """The few frames that a filter lets pass are shown soon, though there are always more to read.
+
+    Thousands of comparisons for each frame make dump slower than the bus, on any machine.
+    """
+    slow = " and ".join(f"ether[{14 + n % 30}:4] != {0x70000000 + n}" for n in range(3000))
+    source = os.path.join(folder, "source.pcap")
+    seldom = Ether(dst="02:00:00:00:77:77") / IP() / UDP(sport=7, dport=7777) / Raw(b"seldom")
+    pcaps.write(source, [bytes(seldom).ljust(60, b"\0")])
+    cpus = {cpu(0), cpu(1)}
+    with testpmd(bus.vdev(), on=1, name="sink") as rx, testpmd(bus.vdev(), name="flood") as tx:
+        rx.set_fwd("rxonly")
+        rx.start_fwd()
+        tx.set_fwd("txonly")
+        tx.start_fwd()
+        tx.wait_port_stat(0, "tx_packets", 100_000)
+        with subprocess.Popen([program(), "dump", "--new", *options, *keep_up, bus.path,
+                               f"({slow}) and udp port 7777"], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE,
+                              preexec_fn=lambda: os.sched_setaffinity(0, cpus)) as process:
+
+            def shown():
+                """Few frames are sent: any buffer of stdio has room for more."""
+                for _ in range(20):
+                    sent_by_replay(bus, source)
+                    if select.select([process.stdout], [], [], 3)[0]:
+                        out = os.read(process.stdout.fileno(), 1 << 16)
+                        if seen in out:
+                            return True
+                return False
+
+            try:
+                assert shown()
+                # Only now: a filter of this size takes most of a second to compile.
+                os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+                assert shown()
+                assert process.poll() is None
+            finally:
+                process.kill()
+
+
 def test_gaps(make_bus, folder, source, frames, target):
     """A dump that is stopped misses; every frame of it is accounted for, where it is missing."""
     bus = make_bus()
@@ -343,6 +442,62 @@ def test_order_and_new_ports(lanes, folder, frames, target):
     assert times == sorted(times)
     assert sorted(capture.data()) == sorted(frames + frames[0::2])
     assert capture.data()[len(frames):] == frames[0::2]
+
+
+@pytest.mark.parametrize("letter, before", [
+    (letter, n) for letter in "\xe4\u20ac\U0001f6f8" for n in range(len(letter.encode()))])
+def test_long_names_in_a_capture(make_bus, source, target, letter, before):
+    """Texts are UTF-8, and end with a whole character, whichever byte would be the last one."""
+    name = "x" * before + letter * ((255 - before) // len(letter.encode()))
+    for used in (False, True):
+        bus = make_bus(name)
+        shmbus("create", bus.path)
+        if used:
+            sent_by_replay(bus, source)
+        port, = dump(bus, target)[0].interfaces
+        os.unlink(bus.path)
+        text = port.options[pcapng.IF_DESCRIPTION if used else pcapng.IF_NAME].decode()
+        begin = text[text.index("/"):]
+        assert bus.path.startswith(begin) and 250 < len(text.encode()) <= 256
+
+
+def test_name_that_is_no_text(make_bus, source, target):
+    """The path of a bus is bytes; those that are no UTF-8 are question marks in a capture."""
+    bad = [b"\x80", b"\xff", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x9b", b"\xc0\xaf", b"\xe0\x80\xaf",
+           b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80"]
+    bus = make_bus(os.fsdecode(b"-".join(bad) + b"-\xc3\xa4-" + bad[3]))
+    shmbus("create", bus.path)
+    sent_by_replay(bus, source)
+    port, = dump(bus, target)[0].interfaces
+    name = "-".join("?" * len(each) for each in bad) + "-\xe4-??"
+    assert port.options[pcapng.IF_DESCRIPTION].decode().endswith("/" + name)
+
+
+def test_invented_incarnations(make_bus, target):
+    """An owner that pretends to be always another one does not make the list of senders grow."""
+    owners, named = 200, 64
+    bus = make_bus()
+    with Member(bus.path, Geometry(ports=2, queues=1, lane_size=1 << 20), name="liar") as member:
+        member.start(n_txq=1, n_rxq=0)
+        with following(bus, target) as process:
+            for number in range(owners):
+                # dump has looked at the owner when it writes a frame, or a moment before.
+                size = os.path.getsize(target)
+                member.bus.u64[(member.geo.port(member.slot) + P_INCARNATION) // 8] += 1
+                member.lane(0).send([bytes(12) + number.to_bytes(2, "big") + bytes(46)])
+                poll(lambda n=size: os.path.getsize(target) > n, "the frame", interval=0.002)
+            told, _ = interrupt(process)
+    assert told == (owners, 0, 0)
+    capture = pcapng.read(target)
+    assert [int.from_bytes(data[12:14], "big") for data in capture.data()] == list(range(owners))
+    assert [port.name for port in capture.interfaces] == ["liar/0"] * named + ["port/0"]
+    # A frame may count for the owner of the moment before.
+    by = [frame.interface for frame in capture.frames]
+    assert all(after - before in (0, 1) for before, after in zip(by, by[1:]))
+    assert by[0] == 0 and by[-1] == named
+    assert [port.statistics[pcapng.ISB_IFRECV] for port in capture.interfaces] == [
+        by.count(number) for number in range(named + 1)]
+    assert by.count(named) > owners - 2 * named
 
 
 @pytest.mark.parametrize("fmt", ["lanes", "shmif"])
@@ -466,10 +621,87 @@ def test_removed_bus(make_bus, source, target, fmt):
     assert "removed" not in err
 
 
-def test_full_disk_behind_stdout(lanes, source):
-    sent_by_replay(lanes, source)
+@pytest.mark.parametrize("mode, umask, wanted", [
+    (0o600, 0, 0o600), (0o640, 0, 0o640), (0o622, 0, 0o600), (0o666, 0, 0o644),
+    (0o666, 0o77, 0o600)])
+def test_mode_of_a_capture(make_bus, target, mode, umask, wanted):
+    """A new file is as private as the bus; an old one keeps its mode."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--mode", f"{mode:04o}")
+    shmbus("dump", bus.path, "-w", target, umask=umask)
+    assert stat.S_IMODE(os.stat(target).st_mode) == wanted
+    os.chmod(target, 0o664)
+    shmbus("dump", bus.path, "-w", target, umask=umask)
+    assert stat.S_IMODE(os.stat(target).st_mode) == 0o664
+
+
+def test_bus_that_takes_the_name_of_a_file(make_bus, lanes, target):
+    """What is examined is what will be emptied, while a name changes between bus and file."""
+    other = make_bus("other")
+    shmbus("create", other.path, "--lane-size", "64K")
+    bus_file = os.stat(other.path)
+    names = other.path, target + ".old"
+    with open(names[1], "wb") as f:
+        f.write(b"x" * 100)
+    os.link(names[1], target)
+    with subprocess.Popen([sys.executable, "-c", SWAP, target, *names]) as swapper:
+        try:
+            for _ in range(100):
+                done = subprocess.run([program(), "dump", lanes.path, "-w", target], check=False,
+                                      stderr=subprocess.PIPE, timeout=LIMIT_S)
+                assert done.returncode in (0, 1)
+                assert os.stat(other.path).st_size == bus_file.st_size
+        finally:
+            swapper.kill()
+
+
+# Each way in which a dump writes to stdout, and whether tcpdump does it.
+WAYS = [(["-t"], False), (["-w", "-"], False), (["-w", "-", "-F", "pcap"], False), ([], True),
+        (["-x"], True)]
+
+# A capture that stdio's buffer holds to the end, and a longer one: both each way, or in turn.
+WAYS_AND_LOOPS = [(*way, loops) for way, loops in rounds(
+    list(itertools.product(WAYS, (1, 30))), list(zip(WAYS, itertools.cycle((1, 30)))))]
+
+
+def dump_into(stdout, bus, source, options, by_tcpdump, loops):
+    if by_tcpdump and shutil.which("tcpdump") is None:
+        pytest.skip("tcpdump is not installed")
+    shmbus("create", bus.path, "--lane-size", "16M")
+    sent_by_replay(bus, source, "--loop", loops)
+    return subprocess.run([program(), "dump", bus.path, *options], stdout=stdout,
+                          stderr=subprocess.PIPE, text=True, check=False, timeout=LIMIT_S)
+
+
+@pytest.mark.parametrize("options, by_tcpdump, loops", WAYS_AND_LOOPS)
+def test_full_disk_behind_stdout(make_bus, source, options, by_tcpdump, loops):
+    """Noticed while there are frames, and when the last one is written."""
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([program(), "dump", lanes.path, "-t"], stdout=full,
-                              stderr=subprocess.PIPE, text=True, check=False, timeout=LIMIT_S)
+        done = dump_into(full, make_bus(), source, options, by_tcpdump, loops)
     assert done.returncode == 1
-    assert "cannot write to stdout: No space left on device" in done.stderr
+    assert ("shmbus dump: tcpdump ended with status" if by_tcpdump else
+            "shmbus dump: cannot write to stdout: No space left on device") in done.stderr
+
+
+@pytest.mark.parametrize("options, by_tcpdump, loops", WAYS_AND_LOOPS)
+def test_nobody_reads_stdout(make_bus, source, options, by_tcpdump, loops):
+    """Behind "| head" the end comes early, and without a word; but tcpdump has its own manners."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "wb") as pipe:
+        done = dump_into(pipe, make_bus(), source, options, by_tcpdump, loops)
+    assert done.returncode == -signal.SIGPIPE
+    assert "shmbus dump:" not in done.stderr
+
+
+def test_tcpdump_that_dies(make_bus, folder, source):
+    """Whatever it was, dump tells, and does not die of it."""
+    bus = make_bus()
+    shmbus("create", bus.path, "--lane-size", "16M")
+    sent_by_replay(bus, source, "--loop", 30)
+    with open(os.path.join(folder, "tcpdump"), "w", encoding="ascii", opener=lambda path, flags:
+              os.open(path, flags, 0o755)) as script:
+        script.write("#!/bin/sh\nread line\nkill -9 $$\n")
+    env = {**os.environ, "PATH": f"{folder}:/bin:/usr/bin"}
+    _, err = shmbus("dump", bus.path, status=1, env=env)
+    assert "cannot write to tcpdump: Broken pipe" in err and "tcpdump was killed by signal 9" in err

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""The commands that look at a bus, while somebody writes nonsense into it: they end, and well."""
+"""Commands that examine a bus end properly while a process writes nonsense into the bus."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ import pcaps
 import pytest
 from apps import sanitizer_env
 from liar import Liar
+from rounds import rounds
 from tool import LIMIT_S, program, shmbus
 
 LOOKS = [["info"], ["info", "--json"], ["check"], ["check", "--json"], ["top", "--once", "-i", "0.01"],
@@ -24,7 +25,7 @@ def test_looking_at_lies(make_bus, folder, counts, fmt, field):
     shmbus("replay", bus.path, source, "--fast")
     said = {0: 0, 1: 0}
     with Liar("any", bus, 7, field=field) as liar:
-        for look in LOOKS * 6:
+        for look in LOOKS * rounds(6, 2):
             done = subprocess.run([program(), *look, bus.path], stdout=subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, check=False, timeout=LIMIT_S,
                                   env={**os.environ, **sanitizer_env()})

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""shmbus info: of live buses, of those that nobody is on any more, and of NetBSD's."""
+"""shmbus info: of live buses, of buses without ports, and of NetBSD's buses."""
 
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 
 import eal
 import pytest
 from apps import checker
-from tool import program, shmbus
+from rounds import rounds
+from tool import LIMIT_S, program, shmbus
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
+import lanes_file as lf  # noqa: E402
+import shmif_file as sf  # noqa: E402
 import shmif_samples  # noqa: E402
+from lanes_port import Member  # noqa: E402
+
+MOST = (1 << 63) - 1  # the highest number in the JSON
 
 
 def info(path):
@@ -61,12 +68,38 @@ def test_live_bus_and_dead_port(bus):
         assert 0 < lane["held"] <= sent
         assert lane["generation"] == lane["tail"] // lane["size"]
         out, _ = shmbus("info", bus.path)
-        columns = re.search(r"^ .* b2:a0:00:00:00:01 +0/1 +(.*)$", out, re.M).group(1)
-        assert re.fullmatch(rf"up +on +0 +0 bytes +{sent} +[1-9][0-9.]* [KMG]iB +0", columns)
+        slot, columns = re.search(r"^ +(\d+) .* b2:a0:00:00:00:01 +0/1 +(.*)$", out, re.M).groups()
+        assert re.fullmatch("up +on", columns)
+        assert re.search(rf"^ +{slot} +0 +0 bytes +{sent} +[1-9][0-9.]* [KMG]iB +0$", out, re.M)
+        assert max(map(len, out.splitlines()[1:])) <= 80
         rx.kill()
     dead = port_of(info(bus.path), port["pid"])
     assert (dead["state"], dead["alive"]) == ("dead", False)
     assert " dead " in shmbus("info", bus.path)[0]
+
+
+def test_eighty_columns(make_bus):
+    """Also with large numbers, as after weeks of traffic; only a path may be longer."""
+    bus = make_bus(ports=4, queues=1, lane_size="64K")
+    geo = lf.Geometry(4, 1, 1 << 16)
+    with checker(bus.vdev(), receive=True) as rx:
+        with checker(bus.vdev(), send=True, count=1000, id=7) as tx:
+            sent = tx.result()["sent"]
+        rx.wait_until(lambda r: r["received"] == sent, "all frames")
+        lane, = info(bus.path)["lanes"]
+        with open(bus.path, "r+b") as f:
+            # frames, bytes and missed of the receiver's cursor, which only new frames change
+            f.seek(geo.cursor_off + lf.CURSOR_SIZE * (rx_slot(bus, rx) * geo.lanes + lane["lane"]) + 16)
+            f.write(struct.pack("=QQQ", 10**14, 10**16, 10**14))
+        out, _ = shmbus("info", bus.path)
+        assert str(10**14) in out
+        assert max(map(len, out.splitlines()[1:])) <= 80, out
+        out, _ = shmbus("top", "--once", "-i", "0.1", bus.path)
+        assert max(map(len, out.splitlines()[1:])) <= 80, out
+
+
+def rx_slot(bus, process):
+    return port_of(info(bus.path), process.pid)["slot"]
 
 
 @pytest.mark.parametrize("command", ["info", "top", "dump", "check"])
@@ -149,3 +182,100 @@ def test_full_disk(bus):
                               text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "cannot write to stdout: No space left on device" in done.stderr
+
+
+def integers(told):
+    """All integers of a JSON value."""
+    if isinstance(told, dict):
+        told = list(told.values())
+    if isinstance(told, list):
+        return [number for one in told for number in integers(one)]
+    return [told] if isinstance(told, int) and not isinstance(told, bool) else []
+
+
+def top(path):
+    return json.loads(shmbus("top", "--once", "-i", "0.01", "--json", path)[0])
+
+
+@pytest.mark.parametrize("look", [info, top])
+def test_counters_beyond_63_bits(folder, look):
+    """Whoever may write the file may write any 64 bits; the JSON ends at 2^63 - 1, and is never negative."""
+    path = os.path.join(folder, "bus")
+    with Member(path, lf.Geometry(ports=2, queues=1, lane_size=1 << 16)) as one:
+        one.start(1, 1)
+        one.lane(0).send([bytes(60)])
+        geo, slot = one.geo, one.slot
+        for off in (geo.port(slot) + lf.P_INCARNATION, geo.port(slot) + lf.P_ATTACHED,
+                    geo.lane(slot) + lf.L_BYTES, geo.lane(slot) + lf.L_PAUSES,
+                    geo.cursor(slot, 0, 1 - slot) + lf.C_FRAMES,
+                    geo.cursor(slot, 0, 1 - slot) + lf.C_MISSED):
+            one.bus.u64[off // 8] = (1 << 64) - 5
+        told = look(path)
+    port, = told["ports"]
+    lane, = told["lanes"]
+    assert [port[key] for key in ("owners", "attached_ns", "tx_bytes", "tx_pauses", "rx_frames",
+                                  "rx_missed")] + [lane["bytes"], lane["pauses"]] == [MOST] * 8
+    assert min(integers(told)) >= 0
+
+
+@pytest.mark.parametrize("look", [info, top])
+def test_shmif_words_beyond_63_bits(folder, look):
+    path = os.path.join(folder, "bus")
+    shmif_samples.write_sample("wrapped", path)
+    with open(path, "r+b") as f:
+        f.seek(sf.O_GEN)
+        f.write(struct.pack("=Q", (1 << 64) - 1))
+    told = look(path)
+    assert told["gen"] == MOST and min(integers(told)) >= 0
+
+
+@pytest.mark.parametrize("name, told", [
+    (b"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8c", "caf\u00e9 \u20ac \U0001f40c"),
+    (b"\xff\xfe", "\ufffd\ufffd"),
+    (b"caf\xe9", "caf\ufffd"),
+    (b"\xe2\x82", "\ufffd\ufffd"),
+    (b"\xc0\xaf\xe0\x80\xaf\xf0\x80\x80\xaf", "\ufffd" * 9),  # not the shortest form
+    (b"\xed\xa0\x80\xed\x9f\xbf\xf4\x90\x80\x80\xf4\x8f\xbf\xbf", "\ufffd\ufffd\ufffd\ud7ff"
+     "\ufffd\ufffd\ufffd\ufffd\U0010ffff"),
+    (b"\x1b[2J\"\\", "\x1b[2J\"\\"),
+])
+def test_path_of_any_bytes(folder, name, told):
+    """JSON is UTF-8, which a path need not be."""
+    path = os.path.join(os.fsencode(folder), name)
+    shmbus("create", path.decode("utf-8", "surrogateescape"))
+    for command in (["info"], ["check"], ["top", "--once", "-i", "0.01"]):
+        done = subprocess.run([program(), *command, "--json", path], capture_output=True, check=True,
+                              timeout=LIMIT_S)
+        assert json.loads(done.stdout.decode())["path"] == f"{folder}/{told}"
+        assert done.stderr == b"" and b"\x1b" not in done.stdout
+
+
+def test_file_is_replaced(folder):
+    """By a bus of the other format, again and again: each look finds one bus or the other.
+
+    Unless the file is always replaced before the command has looked at it, which is said.
+    """
+    path = os.path.join(folder, "bus")
+    for fmt in ("lanes", "shmif"):
+        shmbus("create", "--format", fmt, f"{path}.{fmt}")
+    os.link(f"{path}.lanes", path)
+    script = (f"import itertools, os\nfor fmt in itertools.cycle(('shmif', 'lanes')):\n"
+              f"    os.link('{path}.' + fmt, '{path}.next')\n"
+              f"    os.replace('{path}.next', '{path}')\n")
+    found = set()
+    with subprocess.Popen([sys.executable, "-c", script]) as other:
+        try:
+            looks = 0
+            while looks < rounds(300, 60) or (len(found) < 2 and looks < 1000):
+                looks += 1
+                done = subprocess.run([program(), "info", "--json", path], text=True, check=False,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                      timeout=LIMIT_S)
+                if done.returncode == 1:
+                    assert done.stderr.endswith("create and remove it too fast; try again\n")
+                else:
+                    assert (done.returncode, done.stderr) == (0, "")
+                    found.add(json.loads(done.stdout)["format"])
+        finally:
+            other.kill()
+    assert found == {"lanes", "shmif"}

@@ -8,12 +8,13 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 
 import netns
 import pytest
 from apps import scaled, testpmd
 from netns import Netns, Tap
-from process import Process
+from process import Process, poll
 from tool import program, shmbus
 
 TRANSFER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tcp_transfer.py")
@@ -73,6 +74,33 @@ def transfer(pair, address, length):
         sent = pair[0].run(*argv, "send", address, length)
         assert receiver.wait_for("^sha256 .*\n", netns.LIMIT_S).group(0) == sent
         receiver.wait()
+
+
+def test_background(make_bus, ns):
+    """The command returns when the device can be used, and goes on; who deletes the device ends it."""
+    bus = make_bus("quiet")
+    # subprocess waits for the end of the output, too: nothing that goes on has it open
+    out, err = shmbus("tap", bus.path, "--background", "--netns", ns.name, "--address", "10.9.0.1/24")
+    assert re.fullmatch(r"tap0 up on .*, MAC .*, MTU 1500\n", out) and err == ""
+    assert "10.9.0.1/24" in ns.ip("-4", "address", "show", "tap0")
+    port, = json.loads(shmbus("info", "--json", bus.path)[0])["ports"]
+    assert port["alive"] and port["state"] == "up"
+    with open(f"/proc/{port['pid']}/stat", encoding="ascii") as f:
+        session = int(f.read().rpartition(")")[2].split()[3])
+    assert session == port["pid"] != os.getsid(0)
+    assert {os.readlink(f"/proc/{port['pid']}/fd/{fd}") for fd in range(3)} == {"/dev/null"}
+    ns.ip("link", "delete", "tap0")
+    poll(lambda: not os.path.exists(f"/proc/{port['pid']}"), "the end of the command")
+    assert "no ports" in shmbus("info", bus.path)[0]
+
+
+def test_background_fails(folder, ns):
+    """What goes wrong before the device is ready is told as in the foreground."""
+    path = os.path.join(folder, "file")
+    with open(path, "wb") as f:
+        f.write(b"no bus at all" * 100)
+    out, err = shmbus("tap", path, "-b", "--netns", ns.name, "--address", "10.9.0.1/24", status=1)
+    assert out == "" and "not a shmbus bus file" in err
 
 
 @pytest.mark.parametrize("fmt, megabytes", [("lanes", 100), ("shmif", 20)])
@@ -188,7 +216,7 @@ def test_stops_when_asked(bus, ns):
 
 
 def test_device_of_somebody_elses_making(bus, ns):
-    """Who may use it needs no privileges."""
+    """A user who owns the device needs no privileges."""
     ns.ip("tuntap", "add", "dev", "wire0", "mode", "tap", "user", "0")
     ns.ip("link", "set", "wire0", "mtu", "1300", "up")
     with Tap(bus.path, "--name", "wire0",
@@ -258,3 +286,42 @@ def test_leaves_no_bus_when_it_fails(folder, ns, options):
 def test_usage(bus, option, value):
     _, err = shmbus("tap", bus.path, f"--{option}={value}", status=2)
     assert f"--{option}: '{value}' is not right; expected " in err
+
+
+def writes_to_stdout(pid):
+    """Is a process in write(2) to its stdout? True only while that blocks."""
+    with open(f"/proc/{pid}/syscall", encoding="ascii") as f:
+        number, *arguments = f.read().split()
+    return number in ("1", "64") and arguments[0] == "0x1"  # x86-64, aarch64
+
+
+@pytest.mark.parametrize("how", [signal.SIGUSR1, signal.SIGTERM])
+def test_signal_at_the_first_line(bus, ns, how):
+    """A script may send a signal as soon as it sees the line. Here the line is just being written."""
+    reader, writer = os.pipe()
+    with contextlib.ExitStack() as stack:
+        stack.callback(os.close, reader)
+        os.set_blocking(writer, False)
+        filled = 0
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filled += os.write(writer, bytes(1 << 12))
+        os.set_blocking(writer, True)
+        tap = subprocess.Popen([program(), "tap", bus.path, "-N", ns.name], stdout=writer,
+                               stderr=subprocess.PIPE)
+        stack.callback(tap.communicate)
+        stack.callback(tap.kill)
+        os.close(writer)
+        poll(lambda: writes_to_stdout(tap.pid), "the first line to be written")
+        tap.send_signal(how)
+        out = b""
+        with open(reader, "rb", closefd=False) as lines:
+            assert lines.read(filled) == bytes(filled)
+            out = lines.readline()
+            assert re.fullmatch(rb"tap\d+ down on .*\n", out)
+            # The counters come at once, for either signal.
+            assert re.fullmatch(rb"tap\d+ to bus: .*\n", lines.readline())
+            assert re.fullmatch(rb"bus to tap\d+: .*\n", lines.readline())
+        if how == signal.SIGUSR1:
+            tap.send_signal(signal.SIGTERM)
+        assert tap.wait(timeout=netns.LIMIT_S) == 0

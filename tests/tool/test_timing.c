@@ -134,6 +134,26 @@ test_speed(void **state)
 	expect(&timing, slow, DIM(slow));
 }
 
+/* Long gaps become short ones, as they are waited for: behind the speed. */
+static void
+test_gap_max(void **state)
+{
+	const int64_t day = (int64_t)(DAY / MS);
+	const struct frame frames[] = {
+		{ 0, 0 }, { 100, 100 }, { 100 + day, 600 }, { 150 + day, 650 }, { 0, 650 },
+		{ 650 + day, 1150 }, { 1151 + day, 1650 },
+	};
+	const struct frame fast[] = { { 0, 0 }, { 1000, 250 }, { 3000, 750 }, { 6000, 1250 } };
+	struct timing timing = as_recorded(1);
+
+	(void)state;
+	timing.gap_max_s = 0.5;
+	expect(&timing, frames, DIM(frames));
+	timing = as_recorded(4);
+	timing.gap_max_s = 0.5;
+	expect(&timing, fast, DIM(fast));
+}
+
 /* By a rate, the recorded times do not matter. */
 static void
 test_rates(void **state)
@@ -201,6 +221,7 @@ main(void)
 		cmocka_unit_test(test_clock_set_back),
 		cmocka_unit_test(test_looped),
 		cmocka_unit_test(test_speed),
+		cmocka_unit_test(test_gap_max),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_what_is_a_rate),

@@ -5,11 +5,13 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 
 import pytest
 from apps import checker
+from process import poll
 from tool import LIMIT_S, program, read_until, shmbus, start
 
 
@@ -33,7 +35,12 @@ def test_rates_are_what_the_port_counts(bus):
         assert receiver["rx_pps"] > 0 and receiver["rx_bps"] > 0
         assert sender["rx_pps"] == receiver["tx_pps"] == receiver["missed_pps"] == 0
         out, _ = shmbus("top", "--once", "-i", "0.2", bus.path)
-        assert "lanes, 2 ports" in out and "pps" in out
+        assert "lanes, 2 ports" in out
+        heading, *rows = out.splitlines()[2:]
+        assert heading.split() == "port name pid state tx pps bit/s rx pps bit/s missed".split()
+        row, = [row for row in rows if f" {tx.pid} " in row]
+        assert re.search(r" (up|dead) +[1-9][0-9.]*( [kMG])? +[1-9][0-9.]*( [kMG])? +0 +0 +0$", row)
+        assert max(map(len, [heading, *rows])) <= 80
         assert "\x1b" not in out
         tx.stop()
 
@@ -62,6 +69,22 @@ def test_ends_when_asked(bus, how):
         running.send_signal(how)
         _, err = running.communicate(timeout=LIMIT_S)
         assert (running.returncode, err) == (0, b"")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_once_is_stopped(bus, how):
+    """It has printed nothing, and so has failed."""
+    shmbus("create", bus.path)
+    with start("top", "--once", "--interval", "3600", bus.path) as running:
+        def catches():
+            with open(f"/proc/{running.pid}/status", encoding="ascii") as f:
+                caught = int(re.search(r"^SigCgt:\s*(\S+)$", f.read(), re.M).group(1), 16)
+            return caught >> (how - 1) & 1
+        poll(catches, "the signal's handler")
+        running.send_signal(how)
+        out, err = running.communicate(timeout=LIMIT_S)
+    assert (running.returncode, out) == (1, b"")
+    assert b"stopped before the end of the interval" in err
 
 
 @pytest.mark.parametrize("fmt", ["lanes", "shmif"])

@@ -8,8 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <sys/types.h>
 #include <sys/vfs.h>
 
@@ -51,7 +53,7 @@ fault_is_due(const char *name, int err)
 	return true;
 }
 
-/* What the linker calls the real one, and what is called instead of it. */
+/* The linker's names of the real function and of its replacement. */
 #define WRAP(type, name, params, args, err, failure) \
 	type __real_##name params; \
 	type __wrap_##name params; \
@@ -77,6 +79,9 @@ WRAP(ssize_t, getrandom, (void *to, size_t len, unsigned int flags), (to, len, f
 WRAP(int, inotify_init1, (int flags), (flags), EMFILE, -1)
 WRAP(int, inotify_add_watch, (int fd, const char *path, uint32_t mask), (fd, path, mask), ENOSPC,
      -1)
+WRAP(int, epoll_create1, (int flags), (flags), EMFILE, -1)
+WRAP(int, epoll_ctl, (int ep, int op, int fd, struct epoll_event *ev), (ep, op, fd, ev), ENOSPC, -1)
+WRAP(int, timerfd_create, (int id, int flags), (id, flags), EMFILE, -1)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), ENOMEM, NULL)
 WRAP(void *, malloc, (size_t size), (size), ENOMEM, NULL)
 

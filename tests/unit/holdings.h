@@ -23,7 +23,7 @@ void holdings_count(struct holdings *h);
 /* No more than before, or the test fails and says after what that was. */
 void holdings_assert_same(const struct holdings *before, const char *what);
 
-/* Does anybody else than the opening that is made for it hold a lock on the file? */
+/* Does any open file description but the one made for the test hold a lock on the file? */
 bool holdings_locked(const char *path);
 
 #endif /* TEST_HOLDINGS_H */

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What a user may do to a bus by the permissions of its file, and what nobody can by its name. */
+/* What the file's permissions allow a user, and what no user can do by the file's name. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -76,7 +76,7 @@ make_device(const char *path)
 		make_fifo(path); /* only root makes devices */
 }
 
-/* Opening a FIFO wakes whoever waits at its other end, and opening a device may do anything. */
+/* Opening a FIFO wakes a process at its other end, and opening a device may trigger it. */
 static void
 test_special_files_are_not_opened(void **state)
 {
@@ -366,8 +366,8 @@ is_mapped_readonly(const void *at)
 }
 
 /*
- * Who may only read the file: nothing that it has of it can be written or be
- * made so, and no lock of an owner's can be had.
+ * A process that may only read the file cannot write through its descriptor or
+ * mapping, cannot make them writable, and cannot take an owner's lock.
  */
 static int
 only_read(struct child *c, void *arg)

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "holdings.h"
+#include "rounds.h"
 #include "shmbus_bus_open.h"
 #include "shmbus_wake.h"
 #include "shmif_side.h"
@@ -23,9 +24,7 @@
 static unsigned int
 cycles(void)
 {
-	const char *text = getenv("SHMBUS_CYCLES");
-
-	return text != NULL ? (unsigned int)strtoul(text, NULL, 10) : 10000;
+	return rounds(10000, 2000, "SHMBUS_CYCLES");
 }
 
 /* One port, which now and then also sends to itself. */

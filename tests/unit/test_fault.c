@@ -29,7 +29,7 @@
 struct got {
 	struct station st;
 	struct shmbus_shmif shmif;
-	int fd; /* what the owner gave, for those who open by it */
+	int fd; /* the owner's descriptor, for ports that open the bus by it */
 };
 
 struct scenario {
@@ -364,7 +364,7 @@ test_other_ways(void **state)
 	shmbus_wake_tell(&st.bus, true);
 	assert_string_equal(fault_disarm(), "syscall");
 	assert_int_equal(shmbus_load(&shmbus_bus_bell(&st.bus)->changes), 1);
-	/* Who cannot be asked about counts as alive. */
+	/* A port whose lock cannot be tested counts as alive. */
 	fault_arm(1);
 	assert_true(shmbus_port_alive(&st.bus, 1));
 	assert_string_equal(fault_disarm(), "fcntl64");

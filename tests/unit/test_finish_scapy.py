@@ -11,12 +11,13 @@ import subprocess
 
 import eal
 import pytest
+from rounds import rounds
 from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
 from scapy.packet import Raw
+from tcp_segments import tcp_segments
 
 IP_CKSUM, L4_CKSUM, SEGMENT = 1, 2, 4
-FIN, PSH, CWR = 0x01, 0x08, 0x80
 IPV6_LEN = 40
 FRAME_MAX = 65535
 
@@ -196,18 +197,8 @@ class Packet:
 
     def segments(self, segment):
         """The segments that scapy makes of it, put together by hand."""
-        chunks = [self.payload[i:i + segment]
-                  for i in range(0, len(self.payload), segment)] or [b""]
-        for i, chunk in enumerate(chunks):
-            ip, tcp = self.ip.copy(), self.l4.copy()
-            if not self.v6:
-                ip.id = (ip.id + i) & 0xffff
-            tcp.seq = (tcp.seq + i * segment) & 0xffffffff
-            if i != 0:
-                tcp.flags = int(tcp.flags) & ~CWR
-            if i != len(chunks) - 1:
-                tcp.flags = int(tcp.flags) & ~(FIN | PSH)
-            yield self.prefix + bytes(ip / tcp / Raw(chunk))
+        for packet in tcp_segments(self.ip, self.l4, self.payload, segment):
+            yield self.prefix + bytes(packet)
 
 
 def to_be_segmented(rng, v6, length, segment):
@@ -225,7 +216,7 @@ def to_be_segmented(rng, v6, length, segment):
 @pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
 def test_checksums(finisher, rng, v6, tcp):
     """Each kind alone and both; odd lengths, options, extension headers, and what pads a frame."""
-    for i in range(120):
+    for i in range(rounds(120, 60)):
         length = i if i < 40 else rng.choice((rng.randrange(200), rng.randrange(200), 1501, 60000))
         payload = rng.randbytes(length)
         packet = Packet(rng, v6, tcp, payload)
@@ -276,7 +267,7 @@ def test_udp_in_longer_ip(finisher, rng, v6):
 @pytest.mark.parametrize("v6", [False, True], ids=["ipv4", "ipv6"])
 def test_segments(finisher, rng, v6, way):
     """Every segment, with its checksum of TCP and without."""
-    for i in range(60):
+    for i in range(rounds(60, 20)):
         segment = rng.choice((1, 7, 536, 1448, 9000, 65535))
         length = rng.choice((0, 1, segment - 1, segment, segment + 1, 2 * segment,
                              rng.randrange(12 * segment + 1)))
@@ -292,7 +283,7 @@ def test_segments(finisher, rng, v6, way):
 @pytest.mark.parametrize("v6", [False, True], ids=["ipv4", "ipv6"])
 def test_whole(finisher, rng, v6):
     """A packet that is not cut gets the lengths of the frame it came in."""
-    for i in range(60):
+    for i in range(rounds(60, 20)):
         packet, frame, request = to_be_segmented(rng, v6, rng.choice((0, 1, 3000, 60000)), 1448)
         expected = packet.right()
         if i % 3 == 0:

@@ -160,14 +160,14 @@ test_read_back(void **state)
 	(void)state;
 	assert_int_equal(make(&geo, 5, 3, 1 << 17, &e), 0);
 	header = header_of(&geo);
-	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, &any, PAGE, &e), 0);
+	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, any.path, PAGE, &e), 0);
 	assert_memory_equal(&read, &geo, sizeof(geo));
 	/* A longer file does no harm. */
-	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size + 1, &any, PAGE, &e), 0);
+	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size + 1, any.path, PAGE, &e), 0);
 	/* Lanes that begin later: made where pages are larger. */
 	header.data_off += 2 << 20;
 	header.file_size += 2 << 20;
-	assert_int_equal(shmbus_geometry_read(&read, &header, header.file_size, &any, PAGE, &e), 0);
+	assert_int_equal(shmbus_geometry_read(&read, &header, header.file_size, any.path, PAGE, &e), 0);
 	assert_int_equal(read.data_off, geo.data_off + (2 << 20));
 }
 
@@ -198,7 +198,7 @@ test_damaged(void **state)
 			memcpy(&word, (char *)&header + words[i], sizeof(word));
 			word ^= UINT64_C(1) << bit;
 			memcpy((char *)&header + words[i], &word, sizeof(word));
-			assert_int_equal(shmbus_geometry_read(&read, &header, UINT64_MAX / 2, &any,
+			assert_int_equal(shmbus_geometry_read(&read, &header, UINT64_MAX / 2, any.path,
 							      PAGE, &e), -EMEDIUMTYPE);
 			assert_in_text(e.text, "damaged");
 		}
@@ -216,7 +216,7 @@ test_pages_that_do_not_fit(void **state)
 	(void)state;
 	assert_int_equal(make(&geo, 5, 3, 1 << 17, &e), 0);
 	header = header_of(&geo);
-	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, &any, 2 << 20, &e),
+	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, any.path, 2 << 20, &e),
 			 -EINVAL);
 	assert_in_text(e.text, "lane_size=131072");
 }

@@ -70,7 +70,7 @@ assert_killed(int status)
 		fail_msg("the process ended with 0x%x, not by SIGBUS", (unsigned int)status);
 }
 
-/* Somebody else's mapping that has nothing behind it. */
+/* A mapping that belongs to no bus and has no memory behind it. */
 static volatile char *
 foreign(void)
 {
@@ -425,7 +425,7 @@ test_handler_before(void **state)
 	assert_fine(run(body_plain_before));
 }
 
-/* The application's, which calls us for what is not its own. */
+/* The application's handler, which calls ours for faults that are not its own. */
 static void
 body_handler_after(const char *path)
 {
@@ -463,7 +463,7 @@ body_handler_after(const char *path)
 	assert_handled_by((const void *)(uintptr_t)on_info);
 }
 
-/* One that does not call us is the application's decision, too; nobody at all is not. */
+/* A handler that does not call ours is the application's decision; no handler is not. */
 static void
 body_replaced(const char *path)
 {

@@ -36,7 +36,7 @@ test_missed_exactly(void **state)
 	assert_true(w->rx.r.overruns > 20);
 }
 
-/* One that begins with the oldest frame gets all that the ring holds, whatever is lost already. */
+/* A reader that begins with the oldest frame gets all frames that the ring holds. */
 static void
 test_from_the_oldest(void **state)
 {

@@ -170,7 +170,7 @@ test_lossless(void **state)
 static void
 test_lossless_short(void **state)
 {
-	play(*state, 1 << 16, true, 1, 130, 10 * MB);
+	play(*state, 1 << 16, true, 14, 130, 10 * MB);
 	play(*state, 1 << 20, true, 60, 60, 10 * MB);
 }
 
@@ -193,7 +193,7 @@ test_lossy(void **state)
 static void
 test_lossy_short(void **state)
 {
-	play(*state, 1 << 16, false, 1, 130, 10 * MB);
+	play(*state, 1 << 16, false, 14, 130, 10 * MB);
 	play(*state, 1 << 18, false, 60, 60, 10 * MB);
 }
 

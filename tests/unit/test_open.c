@@ -165,23 +165,95 @@ test_damaged_header(void **state)
 	}
 }
 
+static const struct shmbus_bus_conf contradictions[] = {
+	{ .ports = 3 }, { .ports = 100000 /* which no bus can have */ },
+	{ .ports = 2, .queues = 2 }, { .ports = 2, .queues = 1, .lane_size = LANE * 2 },
+};
+static const char * const contradiction_words[] = {
+	"ports=3 contradicts", "ports=100000 contradicts", "queues=2 contradicts",
+	"lane_size=131072 contradicts",
+};
+
+/* Each contradiction is refused, for the reason that the text also gives. */
+static void
+assert_kept(struct shmbus_bus_conf base, const char *reason)
+{
+	struct shmbus_bus_conf conf;
+	unsigned int i;
+
+	for (i = 0; i < DIM(contradictions); i++) {
+		conf = contradictions[i];
+		conf.path = base.path;
+		conf.want = base.want;
+		conf.readonly = base.readonly;
+		assert_file_refused(&conf, -EEXIST, contradiction_words[i]);
+		assert_file_refused(&conf, -EEXIST, reason);
+	}
+}
+
+/* A bus that has carried a frame, on any of its lanes, and one with a living port. */
 static void
 test_contradiction(void **state)
 {
 	char *path = new_bus();
-	struct shmbus_bus_conf conf = { .path = path };
+	struct transmitter tx;
+	struct station first, st;
 
 	(void)state;
-	conf.ports = 3;
-	assert_file_refused(&conf, -EEXIST, "ports=3 contradicts");
-	conf.ports = 100000; /* which no bus can have */
-	assert_file_refused(&conf, -EEXIST, "ports=100000 contradicts");
-	conf.ports = 2;
-	conf.queues = 2;
-	assert_file_refused(&conf, -EEXIST, "queues=2 contradicts");
-	conf.queues = 1;
-	conf.lane_size = LANE * 2;
-	assert_file_refused(&conf, -EEXIST, "lane_size=131072 contradicts");
+	assert_kept((struct shmbus_bus_conf){ .path = path, .readonly = true }, "no port is alive on it");
+	assert_kept((struct shmbus_bus_conf){ .path = path, .want = SHMBUS_FILE_OLD },
+		    "no port is alive on it");
+	station_join(&first, path, 0, 0, 0);
+	assert_kept((struct shmbus_bus_conf){ .path = path }, "1 port is alive on it");
+	station_join(&st, path, 0, 0, 0);
+	assert_kept((struct shmbus_bus_conf){ .path = path }, "2 ports are alive on it");
+	station_leave(&first, false);
+	assert_kept((struct shmbus_bus_conf){ .path = path }, "1 port is alive on it");
+	/* The last lane, of a port that has died. */
+	transmitter_start(&tx, &st, 0, false, 0);
+	assert_true(transmitter_send_one(&tx, 60));
+	transmitter_stop(&tx);
+	station_die(&st);
+	assert_kept((struct shmbus_bus_conf){ .path = path },
+		    "it has carried frames: remove it if they are not wanted any more");
+	finish(path);
+}
+
+/* In a process of another user, who may write the file. */
+static int
+replace_as_nobody(struct child *c, void *arg)
+{
+	const struct shmbus_bus_conf conf = { .path = arg, .queues = 3 };
+	struct shmbus_error e = { .text = "" };
+	struct station st;
+
+	(void)c;
+	if (geteuid() != 0 || setgid(65534) != 0 || setuid(65534) != 0)
+		return CHILD_SKIP;
+	if (station_try(&st, &conf, &e) != -EEXIST)
+		return 1;
+	return strstr(e.text, "its owner may remove it") != NULL ? 0 : 2;
+}
+
+static void
+test_contradiction_for_others(void **state)
+{
+	char *path = new_bus();
+	struct snapshot snap;
+	struct child c;
+	int ret;
+
+	(void)state;
+	assert_int_equal(chmod(path, 0666), 0);
+	assert_int_equal(chmod(tmpdir(), 0755), 0);
+	snapshot_take(&snap, path);
+	child_start(&c, replace_as_nobody, path);
+	ret = child_wait(&c);
+	if (ret == CHILD_SKIP)
+		skip_because("this process cannot become another user");
+	assert_int_equal(ret, 0);
+	snapshot_assert_same(&snap);
+	snapshot_free(&snap);
 	finish(path);
 }
 
@@ -269,7 +341,7 @@ test_no_permission_for_the_file(void **state)
 	finish(path);
 }
 
-/* A user who may read the file, and not write it, may look on and no more. */
+/* A user who may read but not write the file can open a monitor only. */
 static int
 look_on_as_nobody(struct child *c, void *arg)
 {
@@ -362,7 +434,11 @@ static void
 test_want(void **state)
 {
 	char *path = tmpdir_new_path();
-	struct shmbus_bus_conf conf = { .path = path, .want = SHMBUS_FILE_OLD };
+	struct shmbus_bus_conf conf = {
+		.path = path, .want = SHMBUS_FILE_OLD,
+		/* small: the snapshots are of all of it */
+		.ports = 2, .queues = 1, .lane_size = SHMBUS_LANE_SIZE_MIN,
+	};
 	struct snapshot snap;
 	struct shmbus_error e;
 	struct shmbus_bus bus;
@@ -494,6 +570,7 @@ main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_damaged_header),
 		cmocka_unit_test(test_contradiction),
+		cmocka_unit_test(test_contradiction_for_others),
 		cmocka_unit_test(test_out_of_range),
 		cmocka_unit_test(test_no_free_slot),
 		cmocka_unit_test(test_no_permission_for_the_file),

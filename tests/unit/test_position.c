@@ -30,7 +30,7 @@ traffic(struct wire *w, uint64_t pos, uint64_t seq, bool hold)
 	while (w->tx.w.tail - pos < 2 * LAPS * LANE) {
 		n = dice_range(&dice, 1, DIM(lens));
 		for (i = 0; i < n; i++)
-			lens[i] = dice_range(&dice, 1, 700);
+			lens[i] = dice_range(&dice, 14, 700);
 		if (transmitter_send(&w->tx, lens, n))
 			sent += n;
 		else

@@ -4,10 +4,10 @@
 
 /*
  * A port that repairs the ring of a shmif bus dies at each step. The next port
- * understands what is left, and NetBSD's kernels take the ring it makes of it.
+ * finishes the repair, and NetBSD's kernels accept the ring.
  *
- * The port does not die here. At each step the file is copied, and each of the
- * copies becomes the bus later on, with a dead port in place of the first one.
+ * The port does not really die. At each step the file is copied, and each copy
+ * becomes the bus later, with a dead port in place of the first port.
  */
 
 #include <stdlib.h>

@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "rounds.h"
 #include "shmbus_clock.h"
 #include "shmbus_shmif_monitor.h"
 #include "shmbus_shmif_open.h"
@@ -180,12 +181,8 @@ fetch_stuck(struct side *s)
 static void
 long_watched(struct side *s)
 {
-	const struct shmbus_shmif_header *h = shmbus_shmif_header(&s->bus);
-
 	s->r.lock_wait.since_ns = 1;
-	s->r.lock_wait.gen = shmbus_load(&h->gen);
-	s->r.lock_wait.last = shmbus_load(&h->last);
-	s->r.lock_wait.first = shmbus_load(&h->first);
+	s->r.lock_wait.ring = shmbus_shmif_words(&s->bus);
 }
 
 /*
@@ -416,7 +413,7 @@ watch_flood(struct fixture *f, bool as_netbsd, uint64_t frames)
 static void
 test_flood(void **state)
 {
-	watch_flood(*state, false, 1000000);
+	watch_flood(*state, false, rounds(1000000, 200000, NULL));
 }
 
 static void

@@ -66,7 +66,7 @@ bus_start(struct bus *b, uint32_t end)
 	assert_int_equal(netbsd_receive(&b->kernel), 1);
 }
 
-/* A bus to which nobody has written yet. */
+/* A bus to which no port has written yet. */
 static void
 bus_start_new(struct bus *b)
 {
@@ -158,7 +158,7 @@ receive_tail(struct side *s, struct side *tx)
 	return got;
 }
 
-/* Broken by who knows where the ring ended: nothing is lost, and nothing comes twice. */
+/* The port that breaks the lock knows where the ring ended: no frame is lost or comes twice. */
 static void
 known_at(uint32_t end)
 {
@@ -218,8 +218,9 @@ test_known_near_the_end(void **state)
 }
 
 /*
- * Broken by a writer that knows nothing, and sends at once. Who had read all,
- * and who had not, find their place; the newest frame is lost if it must be.
+ * A writer that does not know where the ring ended breaks the lock and sends at
+ * once. Readers that had read all frames, and readers that had not, continue at
+ * the right place; at most the newest frame is lost.
  */
 static void
 test_unknown(void **state)
@@ -400,7 +401,7 @@ test_anew_is_new(void **state)
 	}
 }
 
-/* gen is nonsense: no kernel can go on, but those that come up can. */
+/* gen is nonsense: running kernels cannot go on, but new ones can. */
 static void
 test_anew_without_gen(void **state)
 {
@@ -519,7 +520,7 @@ test_two_records(void **state)
 	}
 }
 
-/* Records of all lengths in doubt: who had read it, and who had not, both find what comes next. */
+/* The record in doubt has any length: readers before and after it both find the next record. */
 static void
 test_doubt_of_all_lengths(void **state)
 {

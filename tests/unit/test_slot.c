@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* Slots: who has one, who is alive, and who comes after the dead. */
+/* Slots: owners, living and dead ports, and successors of dead ports. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -103,7 +103,7 @@ test_lies(void **state)
 	assert_int_equal(peer.n_txq, 2);
 	assert_int_equal(peer.n_rxq, 2);
 	assert_int_equal(strlen(peer.name), 63);
-	/* It says that it is there, but nobody holds the lock. */
+	/* The entry says that a port is there, but no process holds the lock. */
 	assert_false(shmbus_port_alive(&a.bus, 3));
 	assert_int_equal(shmbus_port_count_peers(&a.port), 0);
 	station_leave(&a, false);
@@ -127,6 +127,35 @@ test_alive(void **state)
 	station_die(&b);
 	assert_false(shmbus_port_alive(&a.bus, 1));
 	assert_int_equal(shmbus_port_count_peers(&a.port), 0);
+	station_leave(&a, false);
+}
+
+/* Each of the three bits is needed, others do not matter, and a dead owner's bits do not count. */
+static void
+test_partner(void **state)
+{
+	const uint32_t all = SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
+	struct station a, b, c;
+	uint32_t bits;
+
+	(void)state;
+	station_join(&a, path, 4, 1, LANE);
+	assert_false(shmbus_port_has_partner(&a.port));
+	shmbus_port_set_state(&a.port, all); /* its own state is not another's */
+	assert_false(shmbus_port_has_partner(&a.port));
+	station_join(&b, path, 4, 1, LANE);
+	station_join(&c, path, 4, 1, LANE);
+	for (bits = 0; bits < 64; bits++) {
+		shmbus_port_set_state(&c.port, bits);
+		assert_int_equal(shmbus_port_has_partner(&a.port), (bits & all) == all);
+	}
+	shmbus_port_set_state(&c.port, UINT32_MAX);
+	assert_true(shmbus_port_has_partner(&a.port));
+	assert_true(shmbus_port_has_partner(&b.port));
+	station_die(&c);
+	assert_false(shmbus_port_has_partner(&a.port));
+	assert_true(shmbus_port_has_partner(&b.port));
+	station_leave(&b, false);
 	station_leave(&a, false);
 }
 
@@ -177,13 +206,62 @@ test_take_over_after_kill(void **state)
 		assert_int_equal(peer.incarnation, i * 2);
 		assert_int_equal(peer.state, SHMBUS_PORT_ATTACHED);
 		assert_int_equal(peer.n_rxq, 0);
-		/* Nobody waits for the dead one's cursors. */
+		/* No writer waits for the dead port's cursors. */
 		assert_int_equal(shmbus_load(&cursor->state), 0);
 		if (i & 1)
 			station_leave(&b, false);
 		else
 			station_die(&b);
 	}
+	station_leave(&a, false);
+}
+
+static void
+assert_zeros(shmbus_a64 *words, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size / sizeof(*words); i++)
+		assert_int_equal(shmbus_load(&words[i]), 0);
+}
+
+/* The owner of slot 1 left nonsense everywhere; the next owner clears its own, and no other. */
+static void
+test_reserved(void **state)
+{
+	uint8_t nonsense[13 * sizeof(struct shmbus_cursor)];
+	struct shmbus_port_entry *entry;
+	struct shmbus_lane_entry *lane;
+	struct shmbus_cursor *cursor;
+	struct station a, b;
+	unsigned int i;
+
+	(void)state;
+	memset(nonsense, 0x5a, sizeof(nonsense));
+	station_join(&a, path, 3, 2, LANE);
+	entry = shmbus_bus_port(&a.bus, 1);
+	lane = shmbus_bus_lane(&a.bus, 2);
+	cursor = shmbus_bus_cursor(&a.bus, 1, 0, 0);
+	memcpy(entry, nonsense, 2 * sizeof(*entry));
+	memcpy(lane, nonsense, 3 * sizeof(*lane));
+	memcpy(cursor, nonsense, sizeof(nonsense));
+	station_join(&b, path, 3, 2, LANE);
+	assert_int_equal(b.port.slot, 1);
+	assert_zeros(entry->reserved0, sizeof(entry->reserved0));
+	assert_zeros(entry->reserved1, sizeof(entry->reserved1));
+	for (i = 0; i < 2; i++) {
+		assert_zeros(lane[i].reserved0, sizeof(lane[i].reserved0));
+		assert_zeros(lane[i].reserved1, sizeof(lane[i].reserved1));
+	}
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(shmbus_load(&cursor[i].state), 0);
+		assert_int_equal(shmbus_load(&cursor[i].reserved0), 0);
+		assert_zeros(cursor[i].reserved1, sizeof(cursor[i].reserved1));
+	}
+	assert_memory_equal(&entry[1], nonsense, sizeof(*entry));
+	assert_memory_equal(&lane[2], nonsense, sizeof(*lane));
+	assert_memory_equal(&cursor[12], nonsense, sizeof(*cursor));
+	station_leave(&b, false);
 	station_leave(&a, false);
 }
 
@@ -340,7 +418,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_entry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_alive, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_partner, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_take_over_after_kill, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stopped_is_alive, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared_descriptor, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_descriptor_of_no_bus, setup, teardown),

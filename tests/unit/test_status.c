@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* What can become of the file of a bus, and what is said of it. */
+/* Changes of the file of a bus, and the file status that follows. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ end(struct station *st, char *path)
 	free(path);
 }
 
-/* Nothing of this matters to who has it open. */
+/* None of these changes affects a port that has the file open. */
 static void
 test_well(void **state)
 {

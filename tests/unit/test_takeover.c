@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* A lane whose writer died at some instant, or lied, and the one who goes on. */
+/* A lane whose writer died at some instant, or wrote nonsense, and the writer's successor. */
 
 #include <stdlib.h>
 
@@ -210,7 +210,7 @@ test_marks(void **state)
 	assert_int_equal(shmbus_load(&entry->mark[6]), 5 * LANE + 6 * CHUNK + 64);
 }
 
-/* What no honest owner leaves. Whoever goes on brings the lane in order. */
+/* States that no honest owner leaves. The successor repairs the lane. */
 struct lie {
 	const char *what;
 	uint64_t tail, head, stamp_pos, seq;

@@ -3,9 +3,9 @@
  */
 
 /*
- * A writer that waits for nobody, and readers that it laps: frames are copied
- * while they are being overwritten, on purpose, and then thrown away. These
- * copies race (races.h); nothing else may.
+ * A writer that waits for no reader laps its readers: on purpose they copy frames
+ * while the writer overwrites them, and then discard the copies. These copies may
+ * race (races.h); no other access may.
  */
 
 #include <sched.h>

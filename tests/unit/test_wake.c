@@ -3,8 +3,8 @@
  */
 
 /*
- * Sleeping readers: who is rung for, how often, and that no sleeper is missed.
- * $SHMBUS_SLEEPS: sleeps of the long test, if they are to be more.
+ * Sleeping readers: which of them senders ring for, how often, and that no
+ * sleeper is missed. $SHMBUS_SLEEPS: number of sleeps in the long test.
  */
 
 #include <poll.h>
@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "child.h"
+#include "rounds.h"
 #include "shmbus_clock.h"
 #include "shmbus_wake.h"
 #include "tmpdir.h"
@@ -227,7 +228,7 @@ changes(struct pair *p)
 	return shmbus_load(&shmbus_bus_bell(&p->w.a.bus)->changes);
 }
 
-/* Does the sender find out that nobody uses interrupts, in time? Nothing is rung for. */
+/* Does the sender notice in time that no port uses interrupts any more? It does not ring. */
 static void
 assert_gets_quiet(struct pair *p)
 {
@@ -336,7 +337,7 @@ test_heir_counts_no_change(void **state)
 	pair_stop(&p);
 }
 
-/* Who lives is not forgotten, nor that it was rung for; not even the sender's own port. */
+/* The sender forgets neither living ports, its own included, nor that it has rung for them. */
 static void
 test_living_user_is_not_forgotten(void **state)
 {
@@ -612,8 +613,7 @@ compare(const void *a, const void *b)
 static void
 test_many_sleeps(void **state)
 {
-	const char *text = getenv("SHMBUS_SLEEPS");
-	const uint64_t want = text != NULL ? strtoull(text, NULL, 10) : 60000;
+	const uint64_t want = rounds(60000, 3000, "SHMBUS_SLEEPS");
 	uint64_t *latency = malloc(want * sizeof(*latency));
 	struct sleeper s;
 	uint64_t rings, ns, frames;
@@ -640,7 +640,7 @@ test_many_sleeps(void **state)
 	free(latency);
 }
 
-/* Ports that begin to use interrupts while others, who know nothing of it, send. */
+/* Ports begin to use interrupts while other ports, unaware of it, send. */
 static void
 test_begin_and_end(void **state)
 {

@@ -25,7 +25,7 @@ char *tmpdir_new_path(void);
 /* Files in it. */
 unsigned int tmpdir_count(void);
 
-/* All there is to see of a file, to find out later whether anybody touched it. */
+/* All attributes of a file, to find out later whether any process touched it. */
 struct snapshot {
 	char *path;
 	uint8_t *bytes;

@@ -5,9 +5,9 @@
 /*
  * Checks that every receiver has received or missed each frame that was sent.
  *
- * On lanes a station counts the frames that it missed exactly. On shmif a station
- * only knows whether it was overrun. A station that was overrun has missed what it
- * did not receive; a station that was not must have received everything.
+ * On lanes a station counts exactly how many frames it missed. On shmif a station
+ * only knows whether it was overrun. A station that was overrun has missed all frames
+ * that it did not receive. A station that was not overrun must have received all.
  */
 
 #include "bench.h"

@@ -17,10 +17,12 @@
 
 #include <shmbus.h>
 
-#include "histogram.h"
+/* Of the example that measures round trips, which is complete in its own folder. */
+#include "../../../examples/pingpong/histogram.h"
 
 #define BENCH_WORKERS_MAX 64
 #define BENCH_BURST_MAX 256
+#define BENCH_RUNS_MAX 100
 
 struct bench_conf {
 	uint32_t senders;
@@ -69,7 +71,7 @@ struct bench_seat {
 	_Atomic uint64_t bytes;
 	_Atomic uint64_t missed; /* receivers */
 	_Atomic uint64_t overruns; /* receivers */
-	_Atomic uint64_t bad;	 /* receivers, with check */
+	_Atomic uint64_t bad; /* receivers, with check */
 	_Atomic bool ready;
 	_Atomic bool idle; /* receivers: no frame has come for a while */
 	char error[256];   /* written before the worker exits with 1 */
@@ -116,8 +118,9 @@ struct bench_latency {
 };
 
 /*
- * Measure once each. path must not exist before, and does not exist afterwards.
- * Return 0, or -errno after a message; -EINTR, without a message: a signal came.
+ * Each of these functions makes one measurement. path must not exist before, and does
+ * not exist afterwards. They return 0, or -errno after a message; -EINTR, without a
+ * message: a signal came.
  */
 int bench_throughput(const struct bench_conf *conf, const char *path, uint32_t size,
 		     struct bench_result *result);

@@ -24,19 +24,8 @@
 #define FRAME_MIN 30
 #define FRAME_MAX 65535
 
-#define RUNS_MAX 100
-
-static int
-take_senders(const char *value, void *conf)
-{
-	return options_u32(value, 1, BENCH_WORKERS_MAX / 2, &((struct bench_conf *)conf)->senders);
-}
-
-static int
-take_receivers(const char *value, void *conf)
-{
-	return options_u32(value, 1, BENCH_WORKERS_MAX / 2, &((struct bench_conf *)conf)->receivers);
-}
+/* Most senders, and most receivers. */
+#define SIDE_MAX (BENCH_WORKERS_MAX / 2)
 
 /* Parses "1,2,3" into at most max numbers of a range. */
 static int
@@ -81,64 +70,26 @@ take_cpus(const char *value, void *c)
 	return 0;
 }
 
-static int
-take_burst(const char *value, void *conf)
-{
-	return options_u32(value, 1, BENCH_BURST_MAX, &((struct bench_conf *)conf)->burst);
-}
-
-static int
-take_seconds(const char *value, void *conf)
-{
-	return options_seconds(value, 0.01, 86400, &((struct bench_conf *)conf)->seconds);
-}
-
-static int
-take_runs(const char *value, void *conf)
-{
-	return options_u32(value, 1, RUNS_MAX, &((struct bench_conf *)conf)->runs);
-}
-
-static int
-take_format(const char *value, void *conf)
-{
-	return options_format(value, &((struct bench_conf *)conf)->format);
-}
-
-static int
-take_lane_size(const char *value, void *conf)
-{
-	return options_size(value, 1, UINT64_MAX, &((struct bench_conf *)conf)->lane_size);
-}
-
-static int
-take_numa(const char *value, void *conf)
-{
-	return options_numa(value, &((struct bench_conf *)conf)->numa);
-}
-
 static const struct option_entry options[] = {
 	{ "senders", 'n', "N", "processes that send (default 1)",
-	  .take = take_senders, .expects = "1 to 32" },
+	  OPTION_U32(struct bench_conf, senders, 1, SIDE_MAX), .expects = "1 to 32" },
 	{ "receivers", 'm', "M", "processes that receive (default 1)",
-	  .take = take_receivers, .expects = "1 to 32" },
+	  OPTION_U32(struct bench_conf, receivers, 1, SIDE_MAX), .expects = "1 to 32" },
 	{ "size", 's', "LIST", "bytes of a frame (default 64,512,1518; shmif: 1514)",
-	  .take = take_sizes,
-	  .expects = "numbers from 30 to 65535, with commas between, 16 at most" },
+	  .take = take_sizes, .expects = "numbers from 30 to 65535, with commas between, 16 at most" },
 	{ "burst", 'b', "N", "frames sent or received at a time (default 32)",
-	  .take = take_burst, .expects = "1 to 256" },
-	{ "seconds", 't', "SECONDS", "length of a run (default 1)", .take = take_seconds,
+	  OPTION_U32(struct bench_conf, burst, 1, BENCH_BURST_MAX), .expects = "1 to 256" },
+	{ "seconds", 't', "SECONDS", "length of a run (default 1)",
+	  OPTION_SECONDS(struct bench_conf, seconds, 0.01, 86400),
 	  .expects = "seconds from 0.01 to 86400" },
 	{ "runs", 'r', "N", "runs with each size; the median counts (default 3)",
-	  .take = take_runs,
-	  .expects = "1 to 100" },
+	  OPTION_U32(struct bench_conf, runs, 1, BENCH_RUNS_MAX), .expects = "1 to 100" },
 	{ "format", 'f', "FORMAT", "lanes (default), or shmif",
-	  .take = take_format, .expects = "lanes or shmif" },
+	  OPTION_FORMAT(struct bench_conf, format) },
 	{ "lane-size", 0, "BYTES", "lanes: size of a sender's ring (default 4M)",
-	  .take = take_lane_size,
-	  .expects = "a power of two of bytes, which may end in K, M or G" },
+	  OPTION_SIZE(struct bench_conf, lane_size) },
 	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the bus",
-	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	  OPTION_NUMA(struct bench_conf, numa) },
 	{ "cpus", 'c', "LIST", "CPUs for senders, then receivers, in turn", .take = take_cpus,
 	  .expects = "CPUs that this process may use, with commas between" },
 	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",
@@ -156,7 +107,7 @@ static const struct option_entry options[] = {
 	{ .name = NULL },
 };
 
-/* Warns if there are fewer CPUs than processes: then the scheduler is measured, too. */
+/* Warns if there are fewer CPUs than processes: the results then depend on the scheduler. */
 static void
 warn_of_cpus(const struct bench_conf *conf)
 {
@@ -167,8 +118,8 @@ warn_of_cpus(const struct bench_conf *conf)
 	if (cpus == 0 && sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
 		cpus = (uint32_t)CPU_COUNT(&allowed);
 	if (processes > cpus)
-		say("%" PRIu32 " processes share %" PRIu32 " CPU%s: what is measured is also the "
-		    "scheduler", processes, cpus, cpus == 1 ? "" : "s");
+		say("%" PRIu32 " processes share %" PRIu32 " CPU%s, so the scheduler affects the results",
+		    processes, cpus, cpus == 1 ? "" : "s");
 }
 
 static const struct bench_conf *
@@ -237,17 +188,14 @@ run(int n, char **operands, const void *c)
 		    "choose another name", operands[0]);
 		return CMD_FAILED;
 	}
-	ret = stop_catch();
-	if (ret < 0) {
-		say("cannot catch signals: %s", strerror(-ret));
+	if (stop_catch() < 0)
 		return CMD_FAILED;
-	}
 	warn_of_cpus(conf);
 	results = calloc((size_t)conf->n_sizes * conf->runs, sizeof(*results));
 	if (conf->latency)
 		latencies = calloc(conf->n_sizes, sizeof(*latencies));
 	if (results == NULL || (conf->latency && latencies == NULL)) {
-		say("out of memory");
+		say_no_memory();
 		goto out;
 	}
 	ret = measure(conf, n == 1 ? operands[0] : path, results, latencies);
@@ -256,7 +204,7 @@ run(int n, char **operands, const void *c)
 	else if (ret == 0 && bench_report(conf, results, latencies))
 		status = CMD_DONE;
 	else if (ret == 0)
-		say("out of memory");
+		say_no_memory();
 out:
 	free(latencies);
 	free(results);

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "bench.h"
+#include "json.h"
 
 static const double percents[] = { 50, 90, 99, 99.9 };
 
@@ -26,39 +27,27 @@ compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Returns the median of the receivers' rates in the runs with one size. */
-static double
-median_rx(const struct bench_conf *conf, const struct bench_result *runs)
+/* What each receiver got, in the runs with one size. */
+struct rates {
+	double lowest_pps;
+	double median_pps;
+	double highest_pps;
+};
+
+static struct rates
+rates_of(const struct bench_conf *conf, const struct bench_result *runs)
 {
-	double rates[100];
+	double pps[BENCH_RUNS_MAX];
 	uint32_t i;
 
 	for (i = 0; i < conf->runs; i++)
-		rates[i] = runs[i].rx_pps;
-	qsort(rates, conf->runs, sizeof(rates[0]), compare);
-	return (rates[(conf->runs - 1) / 2] + rates[conf->runs / 2]) / 2;
-}
-
-static double
-lowest_rx(const struct bench_conf *conf, const struct bench_result *runs)
-{
-	double lowest = runs[0].rx_pps;
-	uint32_t i;
-
-	for (i = 1; i < conf->runs; i++)
-		lowest = runs[i].rx_pps < lowest ? runs[i].rx_pps : lowest;
-	return lowest;
-}
-
-static double
-highest_rx(const struct bench_conf *conf, const struct bench_result *runs)
-{
-	double highest = runs[0].rx_pps;
-	uint32_t i;
-
-	for (i = 1; i < conf->runs; i++)
-		highest = runs[i].rx_pps > highest ? runs[i].rx_pps : highest;
-	return highest;
+		pps[i] = runs[i].rx_pps;
+	qsort(pps, conf->runs, sizeof(pps[0]), compare);
+	return (struct rates){
+		.lowest_pps = pps[0],
+		.median_pps = (pps[(conf->runs - 1) / 2] + pps[conf->runs / 2]) / 2,
+		.highest_pps = pps[conf->runs - 1],
+	};
 }
 
 static double
@@ -86,6 +75,7 @@ print_table(const struct bench_conf *conf, const struct bench_result *results,
 {
 	const struct bench_result *runs;
 	uint64_t missed, sent;
+	struct rates rx;
 	uint32_t s, i;
 
 	printf("%s, %" PRIu32 " sender%s, %" PRIu32 " receiver%s, bursts of %" PRIu32
@@ -97,13 +87,14 @@ print_table(const struct bench_conf *conf, const struct bench_result *results,
 	printf("bytes  each receiver gets                Gbit/s        missed\n");
 	for (s = 0; s < conf->n_sizes; s++) {
 		runs = &results[s * conf->runs];
+		rx = rates_of(conf, runs);
 		for (i = 0, sent = 0, missed = 0; i < conf->runs; i++) {
 			sent += runs[i].sent * conf->receivers;
 			missed += runs[i].missed;
 		}
 		printf("%5" PRIu32 "  %7.3f Mpps  (%7.3f .. %7.3f) %9.2f  %11.4f %%\n", runs[0].size,
-		       median_rx(conf, runs) / 1e6, lowest_rx(conf, runs) / 1e6,
-		       highest_rx(conf, runs) / 1e6, gbps(median_rx(conf, runs), runs[0].size),
+		       rx.median_pps / 1e6, rx.lowest_pps / 1e6, rx.highest_pps / 1e6,
+		       gbps(rx.median_pps, runs[0].size),
 		       sent == 0 ? 0 : 100 * (double)missed / (double)sent);
 	}
 	for (s = 0; latencies != NULL && s < conf->n_sizes; s++) {
@@ -114,37 +105,53 @@ print_table(const struct bench_conf *conf, const struct bench_result *results,
 	}
 }
 
-/* ---- CSV */
+/* ---- CSV: one table. The latencies of a size stand in the row of each run with this size. */
+
+static void
+print_csv_latency_names(const char *way)
+{
+	printf(",%s_frames,%s_min_ns,%s_p50_ns,%s_p90_ns,%s_p99_ns,%s_p99.9_ns,%s_max_ns", way, way, way,
+	       way, way, way, way);
+}
+
+static void
+print_csv_latency(const struct histogram *h)
+{
+	unsigned int i;
+
+	printf(",%" PRIu64 ",%" PRIu64, h->n, h->min);
+	for (i = 0; i < N_PERCENTS; i++)
+		printf(",%" PRIu64, histogram_percentile(h, percents[i]));
+	printf(",%" PRIu64, h->max);
+}
 
 static void
 print_csv(const struct bench_conf *conf, const struct bench_result *results,
 	  const struct bench_latency *latencies)
 {
+	const struct bench_latency *latency;
 	const struct bench_result *r;
-	const struct histogram *h;
-	uint32_t i, p, way;
+	uint32_t i;
 
-	printf("format,senders,receivers,burst,size,run,tx_pps,rx_pps,rx_gbps,sent,received,missed\n");
+	printf("format,senders,receivers,burst,size,run,tx_pps,rx_pps,rx_gbps,sent,received,missed");
+	if (latencies != NULL) {
+		print_csv_latency_names("one_way");
+		print_csv_latency_names("round_trip");
+	}
+	putchar('\n');
 	for (i = 0; i < conf->n_sizes * conf->runs; i++) {
 		r = &results[i];
 		printf("%s,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.0f,%.0f,%.6f,%"
-		       PRIu64 ",%" PRIu64 ",%" PRIu64 "\n",
+		       PRIu64 ",%" PRIu64 ",%" PRIu64,
 		       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
 		       conf->receivers, conf->burst, r->size, i % conf->runs + 1, r->tx_pps, r->rx_pps,
 		       gbps(r->rx_pps, r->size), r->sent, r->received, r->missed);
-	}
-	if (latencies == NULL)
-		return;
-	printf("\nsize,way,frames,min_ns,p50_ns,p90_ns,p99_ns,p99.9_ns,max_ns\n");
-	for (i = 0; i < conf->n_sizes; i++) {
-		for (way = 0; way < 2; way++) {
-			h = way == 0 ? &latencies[i].one_way : &latencies[i].round_trip;
-			printf("%" PRIu32 ",%s,%" PRIu64 ",%" PRIu64, latencies[i].size,
-			       way == 0 ? "one_way" : "round_trip", h->n, h->min);
-			for (p = 0; p < N_PERCENTS; p++)
-				printf(",%" PRIu64, histogram_percentile(h, percents[p]));
-			printf(",%" PRIu64 "\n", h->max);
+		if (latencies != NULL) {
+			latency = &latencies[i / conf->runs];
+			print_csv_latency(&latency->one_way);
+			print_csv_latency(&latency->round_trip);
 		}
+		putchar('\n');
 	}
 }
 
@@ -154,13 +161,13 @@ static json_t *
 latency_json(const struct histogram *h)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"frames", (json_int_t)h->n,
-		"min_ns", (json_int_t)h->min,
-		"p50_ns", (json_int_t)histogram_percentile(h, 50),
-		"p90_ns", (json_int_t)histogram_percentile(h, 90),
-		"p99_ns", (json_int_t)histogram_percentile(h, 99),
-		"p99.9_ns", (json_int_t)histogram_percentile(h, 99.9),
-		"max_ns", (json_int_t)h->max);
+		"frames", json_number(h->n),
+		"min_ns", json_number(h->min),
+		"p50_ns", json_number(histogram_percentile(h, 50)),
+		"p90_ns", json_number(histogram_percentile(h, 90)),
+		"p99_ns", json_number(histogram_percentile(h, 99)),
+		"p99.9_ns", json_number(histogram_percentile(h, 99.9)),
+		"max_ns", json_number(h->max));
 }
 
 static json_t *
@@ -169,16 +176,16 @@ run_json(const struct bench_result *r)
 	return json_pack("{s:f, s:f, s:I, s:I, s:I}",
 		"tx_pps", r->tx_pps,
 		"rx_pps", r->rx_pps,
-		"sent", (json_int_t)r->sent,
-		"received", (json_int_t)r->received,
-		"missed", (json_int_t)r->missed);
+		"sent", json_number(r->sent),
+		"received", json_number(r->received),
+		"missed", json_number(r->missed));
 }
 
 static json_t *
 size_json(const struct bench_conf *conf, const struct bench_result *runs,
 	  const struct bench_latency *latency)
 {
-	const double median = median_rx(conf, runs);
+	const double median = rates_of(conf, runs).median_pps;
 	json_t *array = json_array();
 	json_t *size;
 	uint32_t i;
@@ -224,10 +231,8 @@ print_json(const struct bench_conf *conf, const struct bench_result *results,
 	for (s = 0; ok && s < conf->n_sizes; s++)
 		ok = json_array_append_new(sizes, size_json(conf, &results[s * conf->runs],
 			latencies != NULL ? &latencies[s] : NULL)) == 0;
-	if (ok) {
-		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
-		putchar('\n');
-	}
+	if (ok)
+		json_print(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	json_decref(all);
 	return ok;
 }

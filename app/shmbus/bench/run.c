@@ -200,15 +200,12 @@ begin(struct run *run, const struct bench_conf *conf, const char *path, uint32_t
 	run->size = size;
 	run->board = mmap(NULL, sizeof(*run->board), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (run->board == MAP_FAILED) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (run->board == MAP_FAILED)
+		return say_no_memory();
 	ret = shmbus_create(path, &bus);
 	if (ret != 0) {
-		say("%s", shmbus_error_text());
 		munmap(run->board, sizeof(*run->board));
-		return ret;
+		return say_library_error(ret);
 	}
 	for (i = 0; ret == 0 && i < n_first; i++)
 		ret = start(run, path, first);
@@ -347,8 +344,8 @@ bench_latency(const struct bench_conf *conf, const char *path, uint32_t size,
 			ret = nap(&run);
 	if (ret == 0) {
 		result->size = size;
-		histogram_merge(&result->round_trip, &run.board->seats[0].latency);
-		histogram_merge(&result->one_way, &run.board->seats[1].latency);
+		result->round_trip = run.board->seats[0].latency;
+		result->one_way = run.board->seats[1].latency;
 	}
 	end(&run, ret != 0);
 	return ret;

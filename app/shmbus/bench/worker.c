@@ -16,10 +16,10 @@
 /* After this many polls in vain a worker yields its CPU: there may be fewer CPUs than workers. */
 #define SPINS 256
 
-/* A receiver that gets no frame for this long has received all that there is. */
+/* A receiver that gets no frame for this long has received all frames. */
 #define IDLE_NS (50 * 1000 * 1000)
 
-/* Of the frames: IEEE's EtherType for experiments. */
+/* IEEE's EtherType for experiments. */
 #define ETHER_TYPE_HI 0x88
 #define ETHER_TYPE_LO 0xb5
 #define HEADER_LEN 14
@@ -62,6 +62,17 @@ pass(struct worker *w)
 {
 	if (++w->vain % SPINS == 0)
 		sched_yield();
+}
+
+/* Evaluates n, the result of a call of the library: ends the worker after an error. Returns n. */
+static unsigned int
+polled(struct worker *w, int n)
+{
+	if (n < 0)
+		fail(w, shmbus_error_text());
+	if (n == 0)
+		pass(w);
+	return (unsigned int)n;
 }
 
 static void
@@ -107,8 +118,7 @@ run_sender(struct worker *w)
 	struct shmbus_tx frames[BENCH_BURST_MAX];
 	const unsigned int n = w->conf->burst;
 	uint64_t number = 0;
-	unsigned int i;
-	int sent;
+	unsigned int i, sent;
 
 	make_frames(w, n);
 	for (i = 0; i < n; i++)
@@ -116,13 +126,9 @@ run_sender(struct worker *w)
 	while (phase(w) == BENCH_GO) {
 		for (i = 0; w->conf->check && i < n; i++)
 			put_number(w, w->bytes + (size_t)i * w->size, number + i);
-		sent = shmbus_send(w->station, frames, n);
-		if (sent < 0)
-			fail(w, shmbus_error_text());
-		if (sent == 0)
-			pass(w);
-		number += (uint64_t)sent;
-		add(&w->seat->frames, (uint64_t)sent);
+		sent = polled(w, shmbus_send(w->station, frames, n));
+		number += sent;
+		add(&w->seat->frames, sent);
 	}
 }
 
@@ -186,20 +192,15 @@ run_receiver(struct worker *w)
 {
 	uint64_t quiet_ns = 0;
 	uint64_t busy = 0;
-	int n;
+	unsigned int n;
 
 	make_frames(w, w->conf->burst);
 	while (phase(w) != BENCH_END) {
-		n = w->conf->zero_copy ? receive_views(w) : receive_copies(w);
-		if (n < 0)
-			fail(w, shmbus_error_text());
-		if (n > 0) {
-			add(&w->seat->frames, (uint64_t)n);
+		n = polled(w, w->conf->zero_copy ? receive_views(w) : receive_copies(w));
+		add(&w->seat->frames, n);
+		if (n != 0)
 			quiet_ns = 0;
-			continue;
-		}
-		pass(w);
-		if (phase(w) == BENCH_DRAIN)
+		else if (phase(w) == BENCH_DRAIN)
 			tell_if_quiet(w, &quiet_ns, &busy);
 	}
 }
@@ -210,15 +211,9 @@ static void
 send_one(struct worker *w)
 {
 	const struct shmbus_tx frame = { .data = w->bytes, .len = w->size };
-	int sent;
 
-	do {
-		sent = shmbus_send(w->station, &frame, 1);
-		if (sent < 0)
-			fail(w, shmbus_error_text());
-		if (sent == 0)
-			pass(w);
-	} while (sent == 0 && phase(w) == BENCH_GO);
+	while (polled(w, shmbus_send(w->station, &frame, 1)) == 0 && phase(w) == BENCH_GO)
+		;
 }
 
 /* Receives one frame. *began: the sending time in the frame. False: the run is over. */
@@ -226,15 +221,11 @@ static bool
 receive_one(struct worker *w, uint64_t *began)
 {
 	struct shmbus_rx frame = { .data = w->bytes, .room = w->size };
-	int n;
+	unsigned int n;
 
-	do {
-		n = shmbus_receive(w->station, &frame, 1);
-		if (n < 0)
-			fail(w, shmbus_error_text());
-		if (n == 0)
-			pass(w);
-	} while (n == 0 && phase(w) == BENCH_GO);
+	do
+		n = polled(w, shmbus_receive(w->station, &frame, 1));
+	while (n == 0 && phase(w) == BENCH_GO);
 	memcpy(began, w->bytes + HEADER_LEN, sizeof(*began));
 	return n == 1;
 }

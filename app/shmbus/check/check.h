@@ -6,8 +6,7 @@
 #define CHECK_H
 
 /*
- * Compares a bus with its format, and repairs it. Each format has a function that
- * looks and one that mends.
+ * Compares a bus with its format, and repairs a bus of format shmif.
  *
  * Theory of operation
  *
@@ -16,10 +15,13 @@
  * change and take the word for wrong. Only a finding that several looks in a row
  * have in common is reported (cmd.c).
  *
- * Mending holds the attach lock, so that no port joins or leaves meanwhile. What
- * belongs to a slot is mended under the lock of the slot, which the next owner of
- * the slot would take, too. A word that a living port may write is therefore
- * never written.
+ * All ports of a shmif bus write one ring, so damage stays until somebody mends
+ * the ring under its lock. On a lanes bus each word has one owner, and the next
+ * owner of a slot puts the slot in order (shmbus_port.c, shmbus_writer.c). Only
+ * damage outside the slots stays, and a new bus is the remedy for it.
+ *
+ * The mappings have a guard: if another process truncates the file meanwhile, check
+ * reads and writes private zeros, and reports the truncation.
  */
 
 #include "findings.h"
@@ -35,11 +37,11 @@ int check_lanes_look(const char *path, struct findings *f, struct shmbus_error *
 int check_shmif_look(const char *path, bool again, struct findings *f, struct shmbus_error *e);
 
 /*
- * Mends what is wrong, and clears what dead ports have left. Returns 0 also if a
- * fault could not be mended, so look again afterwards; or -errno with a text.
+ * Mends a shmif bus. Returns 0 also if a fault could not be mended, so look again
+ * afterwards; or -errno with a text.
+ *
+ * break_ns: the time without movement after which a lock with an unknown holder is broken.
  */
-int check_lanes_mend(const char *path, struct shmbus_error *e);
-/* break_ns: the time without movement after which a lock with an unknown holder is broken. */
 int check_shmif_mend(const char *path, uint64_t break_ns, struct shmbus_error *e);
 
 /*
@@ -48,16 +50,18 @@ int check_shmif_mend(const char *path, uint64_t break_ns, struct shmbus_error *e
  * -errno with a text.
  */
 int check_header_look(const char *path, struct findings *f, bool *usable, struct shmbus_error *e);
-int check_header_mend(const char *path, struct shmbus_error *e);
+
+/*
+ * Returns 0, or -ENODEV with a text if an access to a mapping found a part of the file
+ * missing. In that case all bytes that check has read are worthless, and all bytes that it
+ * has written are lost.
+ */
+int check_whole(const struct shmbus_guard *guard, const char *path, struct shmbus_error *e);
 
 /* Looks at one lane. */
 void check_lane_look(struct shmbus_bus *bus, uint32_t lane, struct findings *f);
-/* Mends one lane. The caller holds the lock of the lane's slot. */
-void check_lane_mend(struct shmbus_bus *bus, uint32_t lane);
 
 /* Looks at all cursors. */
 void check_cursors_look(struct shmbus_bus *bus, struct findings *f);
-/* Deactivates all cursors of a slot. The caller holds the lock of the slot. */
-void check_cursors_clear(struct shmbus_bus *bus, uint32_t slot);
 
 #endif /* CHECK_H */

@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* shmbus check: compares a bus with its format, and mends what is wrong. */
+/* shmbus check: compares a bus with its format, and mends a bus of format shmif. */
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "cmd.h"
+#include "json.h"
 #include "options.h"
 #include "say.h"
 #include "shmbus_shmif_open.h"
@@ -41,7 +42,7 @@ take_break(const char *value, void *conf)
 }
 
 static const struct option_entry options[] = {
-	{ "repair", 'r', NULL, "mend what does not belong to a living port",
+	{ "repair", 'r', NULL, "shmif: mend the file's size, the lock and the ring",
 	  .flag = offsetof(struct conf, repair) },
 	{ "lock-break", 'b', "SECONDS",
 	  "shmif: break a lock of NetBSD's after this time without movement (default 5)",
@@ -52,7 +53,7 @@ static const struct option_entry options[] = {
 	{ .name = NULL },
 };
 
-/* Finds what is wrong: the findings of the first look that all later looks confirm. */
+/* Collects the findings of the first look that all later looks confirm. */
 static int
 look(const char *path, bool shmif, struct findings *f)
 {
@@ -84,16 +85,37 @@ look(const char *path, bool shmif, struct findings *f)
 }
 
 static int
-mend(const char *path, bool shmif, const struct conf *conf)
+mend(const char *path, const struct conf *conf)
 {
 	struct shmbus_error e;
 	int ret;
 
-	ret = shmif ? check_shmif_mend(path, (uint64_t)(conf->break_s * 1e9), &e) :
-		      check_lanes_mend(path, &e);
+	ret = check_shmif_mend(path, (uint64_t)(conf->break_s * 1e9), &e);
 	if (ret != 0)
 		say("%s", e.text);
 	return ret;
+}
+
+static void
+refuse_repair(const char *path)
+{
+	say("path=%s: --repair is for format shmif, and this is a lanes bus, which was not changed; "
+	    "the next port that takes over a damaged slot puts the slot in order, and for other "
+	    "damage stop all ports, move the file away, and make a new bus with shmbus create", path);
+}
+
+/* Prints what ends the damage of a lanes bus. */
+static void
+print_remedy(const struct findings *f)
+{
+	unsigned int i = 0;
+
+	while (i < f->n && f->list[i].slot != FINDINGS_NOBODY)
+		i++;
+	puts(i == f->n ?
+	     "The next port that takes over a damaged slot puts the slot in order as it sends." :
+	     "Not all of this belongs to a slot: stop all ports, move the file away, and make a "
+	     "new bus with shmbus create.");
 }
 
 static void
@@ -105,7 +127,8 @@ print_value(uint64_t value)
 }
 
 static void
-print(const char *path, const struct findings *f, unsigned int wrong, const struct conf *conf)
+print(const char *path, bool shmif, const struct findings *f, unsigned int wrong,
+      const struct conf *conf)
 {
 	const struct finding *found;
 	unsigned int i;
@@ -127,6 +150,8 @@ print(const char *path, const struct findings *f, unsigned int wrong, const stru
 		printf("%s: %u wrong, %u mended\n", path, f->n, f->n - wrong);
 	else
 		printf("%s: %u wrong\n", path, f->n);
+	if (f->n != 0 && !shmif)
+		print_remedy(f);
 }
 
 static enum cmd_status
@@ -138,16 +163,16 @@ print_json(const char *path, bool shmif, const struct findings *f, unsigned int 
 	char value[24];
 	unsigned int i;
 
-	top = json_pack("{s:s, s:s, s:I, s:b, s:o}", "path", path, "format",
+	top = json_pack("{s:o, s:s, s:I, s:b, s:o}", "path", json_text(path), "format",
 			shmif ? "shmif" : "lanes", "wrong", (json_int_t)wrong, "more", f->more,
 			"findings", list);
 	if (top == NULL)
 		goto err;
 	for (i = 0; i < f->n; i++) {
 		found = &f->list[i];
-		/* As text: the integers of jansson end at 2^63. */
+		/* As text: it may need all 64 bits, and json_number() has fewer. */
 		snprintf(value, sizeof(value), "%" PRIu64, found->value);
-		entry = json_pack("{s:I, s:s, s:s, s:s, s:b}", "offset", (json_int_t)found->off,
+		entry = json_pack("{s:I, s:s, s:s, s:s, s:b}", "offset", json_number(found->off),
 				  "what", found->what, "value", value, "right", found->right,
 				  "mended", found->mended);
 		if (entry != NULL && found->slot != FINDINGS_NOBODY &&
@@ -156,8 +181,7 @@ print_json(const char *path, bool shmif, const struct findings *f, unsigned int 
 		if (json_array_append_new(list, entry) != 0)
 			goto err;
 	}
-	json_dumpf(top, stdout, JSON_INDENT(2));
-	putchar('\n');
+	json_print(top, JSON_INDENT(2));
 	json_decref(top);
 	return CMD_DONE;
 
@@ -193,12 +217,18 @@ run(int n, char **operands, const void *c)
 	bool failed = false;
 
 	(void)n;
+	/* Before --repair is refused: this finds out whether the file is a bus at all. */
 	if (look(path, shmif, &f) != 0)
 		return CMD_FAILED;
+	if (conf->repair && !shmif) {
+		refuse_repair(path);
+		findings_free(&f);
+		return CMD_USAGE;
+	}
 	wrong = f.n;
-	/* Also if nothing is wrong: what dead ports have left is no finding, but is cleared. */
+	/* Also if nothing is wrong: a look skips the records if the writers are too fast. */
 	if (conf->repair)
-		failed = mend(path, shmif, conf) != 0;
+		failed = mend(path, conf) != 0;
 	if (conf->repair && !failed) {
 		if (look(path, shmif, &after) != 0) {
 			findings_free(&f);
@@ -217,7 +247,7 @@ run(int n, char **operands, const void *c)
 		if (print_json(path, shmif, &f, wrong) != CMD_DONE)
 			status = CMD_FAILED;
 	} else {
-		print(path, &f, wrong, conf);
+		print(path, shmif, &f, wrong, conf);
 	}
 	findings_free(&f);
 	return status;
@@ -226,11 +256,11 @@ run(int n, char **operands, const void *c)
 const struct cmd cmd_check = {
 	.name = "check",
 	.operands = "PATH",
-	.summary = "check a bus for damage, and repair it",
+	.summary = "check a bus for damage",
 	.about = "Compares the bus PATH with its format. Each deviation is printed with its offset in\n"
 		 "the file, the value found there, and what would be right. The bus may be in use.\n"
-		 "Without --repair nothing is changed. With --repair nothing is written that a living\n"
-		 "port may write.\n",
+		 "Without --repair nothing is changed. A bus of format lanes needs no repair: the next\n"
+		 "port that takes over a damaged slot puts the slot in order.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

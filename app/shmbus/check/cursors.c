@@ -15,6 +15,8 @@
 
 #include "check.h"
 
+#define FIELD(name) offsetof(struct shmbus_cursor, name)
+
 #define BLOCK 256 /* cursors that are read at a time */
 
 /* Returns the offset of the next data at or behind off; end if there is none before end. */
@@ -37,34 +39,6 @@ is_zero(const struct shmbus_cursor *c)
 	return memcmp(c, zero, sizeof(*c)) == 0;
 }
 
-typedef void each_fn(struct shmbus_bus *bus, uint32_t number, struct findings *f);
-
-/* Calls each() for every cursor from..to-1 that is not all zeros. */
-static void
-for_each(struct shmbus_bus *bus, uint64_t from, uint64_t to, each_fn *each, struct findings *f)
-{
-	const uint64_t size = sizeof(struct shmbus_cursor);
-	const uint64_t start = bus->geo.cursor_off;
-	struct shmbus_cursor block[BLOCK];
-	uint64_t off;
-	uint32_t n, i;
-
-	while (from < to) {
-		off = next_data(bus, start + from * size, start + to * size);
-		from = (off - start) / size;
-		if (from >= to)
-			return;
-		n = to - from < BLOCK ? (uint32_t)(to - from) : BLOCK;
-		if (pread(bus->file.fd, block, n * size, (off_t)(start + from * size)) !=
-		    (ssize_t)(n * size))
-			return;
-		for (i = 0; i < n; i++)
-			if (!is_zero(&block[i]))
-				each(bus, (uint32_t)from + i, f);
-		from += n;
-	}
-}
-
 static void
 look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 {
@@ -80,48 +54,46 @@ look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 	place.off = geo->cursor_off + number * sizeof(*c);
 	snprintf(place.name, sizeof(place.name), "cursor of port %u, queue %u, in lane %u", slot,
 		 number / geo->lanes % geo->queues, lane);
-	findings_add_reserved(f, &place, offsetof(struct shmbus_cursor, reserved0), &c->reserved0,
-			      sizeof(c->reserved0));
-	findings_add_reserved(f, &place, offsetof(struct shmbus_cursor, reserved1), c->reserved1,
-			      sizeof(c->reserved1));
+	FINDINGS_RESERVED(f, &place, c, reserved0);
+	FINDINGS_RESERVED(f, &place, c, reserved1);
 	if (state & ~SHMBUS_CURSOR_ACTIVE)
-		findings_add(f, &place, offsetof(struct shmbus_cursor, state), "state", state,
+		findings_add(f, &place, FIELD(state), "state", state,
 			     "0 or %u", SHMBUS_CURSOR_ACTIVE);
 	if (!(state & SHMBUS_CURSOR_ACTIVE))
 		return;
 	if (shmbus_load(&shmbus_bus_port(bus, slot)->state) == 0)
-		findings_add(f, &place, offsetof(struct shmbus_cursor, state), "state of nobody's",
+		findings_add(f, &place, FIELD(state), "state of nobody's",
 			     state, "0, as nobody owns the slot");
 	tail = shmbus_load(&shmbus_bus_lane(bus, lane)->tail);
 	if (pos % SHMBUS_LINE != 0)
-		findings_add(f, &place, offsetof(struct shmbus_cursor, pos), "pos", pos,
+		findings_add(f, &place, FIELD(pos), "pos", pos,
 			     "a multiple of %d", SHMBUS_LINE);
 	else if ((int64_t)(pos - tail) > 0)
-		findings_add(f, &place, offsetof(struct shmbus_cursor, pos), "pos", pos,
+		findings_add(f, &place, FIELD(pos), "pos", pos,
 			     "not above the lane's tail, %" PRIu64, tail);
 }
 
 void
 check_cursors_look(struct shmbus_bus *bus, struct findings *f)
 {
-	for_each(bus, 0, (uint64_t)bus->geo.lanes * bus->geo.lanes, look, f);
-}
+	const uint64_t size = sizeof(struct shmbus_cursor);
+	const uint64_t start = bus->geo.cursor_off;
+	const uint64_t count = (uint64_t)bus->geo.lanes * bus->geo.lanes;
+	struct shmbus_cursor block[BLOCK];
+	uint64_t next = 0;
+	uint32_t n, i;
 
-static void
-clear(struct shmbus_bus *bus, uint32_t number, struct findings *f)
-{
-	struct shmbus_cursor *c = shmbus_bus_cursor(bus, 0, 0, 0) + number;
-
-	(void)f;
-	shmbus_store(&c->state, 0);
-	c->reserved0 = 0;
-	memset(c->reserved1, 0, sizeof(c->reserved1));
-}
-
-void
-check_cursors_clear(struct shmbus_bus *bus, uint32_t slot)
-{
-	const uint64_t row = (uint64_t)bus->geo.queues * bus->geo.lanes;
-
-	for_each(bus, slot * row, (slot + 1) * row, clear, NULL);
+	for (;;) {
+		next = (next_data(bus, start + next * size, start + count * size) - start) / size;
+		if (next >= count)
+			return;
+		n = count - next < BLOCK ? (uint32_t)(count - next) : BLOCK;
+		if (pread(bus->file.fd, block, n * size, (off_t)(start + next * size)) !=
+		    (ssize_t)(n * size))
+			return;
+		for (i = 0; i < n; i++)
+			if (!is_zero(&block[i]))
+				look(bus, (uint32_t)next + i, f);
+		next += n;
+	}
 }

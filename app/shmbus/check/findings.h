@@ -44,9 +44,14 @@ void findings_add(struct findings *f, const struct place *place, uint64_t field_
 		  const char *field, uint64_t value, const char *format, ...)
 	__attribute__((format(printf, 6, 7)));
 
-/* Adds a finding if one of these reserved bytes is not 0. */
+/* Adds a finding if one of these reserved bytes is not 0. Called as FINDINGS_RESERVED. */
 void findings_add_reserved(struct findings *f, const struct place *place, uint64_t field_off,
 			   const void *bytes, unsigned int len);
+
+/* The same for a reserved field of the struct at place; p points to the struct or a copy. */
+#define FINDINGS_RESERVED(f, place, p, field) \
+	findings_add_reserved(f, place, (uintptr_t)&(p)->field - (uintptr_t)(p), &(p)->field, \
+			      sizeof((p)->field))
 
 /* Returns whether the list has a finding for the same field at the same offset. */
 bool findings_have(const struct findings *f, const struct finding *wanted);

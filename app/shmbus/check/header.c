@@ -5,20 +5,17 @@
 /*
  * The header of a lanes bus, the bell behind it, and the size of the file.
  *
- * No port writes the header of a bus that exists. All fields of the header follow
- * from three numbers in it: ports, queues and lane_size. If these are right, the
- * header can be mended, which is done only while no port is on the bus.
+ * No port writes the header of a bus that exists. All other fields of the header
+ * follow from three numbers in it: ports, queues and lane_size.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "shmbus_geometry.h"
-#include "shmbus_lock.h"
 
 #define START (SHMBUS_BELL_OFF + sizeof(struct shmbus_bell))
 
@@ -112,10 +109,8 @@ look_at_header(const struct start *s, uint64_t size, struct findings *f)
 		findings_add(f, &place, offsetof(struct shmbus_header, version), "version",
 			     h->version, "%d", SHMBUS_VERSION);
 	look_at_numbers(s, &place, f);
-	findings_add_reserved(f, &place, offsetof(struct shmbus_header, reserved0), &h->reserved0,
-			      sizeof(h->reserved0));
-	findings_add_reserved(f, &place, offsetof(struct shmbus_header, reserved1), h->reserved1,
-			      sizeof(h->reserved1));
+	FINDINGS_RESERVED(f, &place, h, reserved0);
+	FINDINGS_RESERVED(f, &place, h, reserved1);
 	if (!s->measured)
 		return;
 	OFFSET(roster_off);
@@ -136,12 +131,19 @@ look_at_bell(const struct shmbus_bell *bell, struct findings *f)
 	const struct place place = { .off = SHMBUS_BELL_OFF, .slot = FINDINGS_NOBODY,
 				     .name = "bell" };
 
-	findings_add_reserved(f, &place, offsetof(struct shmbus_bell, reserved0), bell->reserved0,
-			      sizeof(bell->reserved0));
+	FINDINGS_RESERVED(f, &place, bell, reserved0);
 	if (bell->rung != 0)
 		findings_add(f, &place, offsetof(struct shmbus_bell, rung), "rung", bell->rung, "0");
-	findings_add_reserved(f, &place, offsetof(struct shmbus_bell, reserved1), bell->reserved1,
-			      sizeof(bell->reserved1));
+	FINDINGS_RESERVED(f, &place, bell, reserved1);
+}
+
+int
+check_whole(const struct shmbus_guard *guard, const char *path, struct shmbus_error *e)
+{
+	if (!shmbus_guard_struck(guard))
+		return 0;
+	return shmbus_error_set(e, -ENODEV, "path=%s: another process truncated the file during the "
+				"check; run the check again when the file is no longer changed", path);
 }
 
 int
@@ -154,7 +156,7 @@ check_header_look(const char *path, struct findings *f, bool *usable, struct shm
 	uint64_t size;
 	int ret;
 
-	ret = shmbus_file_open_readonly(&file, path, &size, e);
+	ret = shmbus_file_open(&file, path, SHMBUS_FILE_READ, &size, e);
 	if (ret != 0)
 		return ret;
 	ret = read_start(&file, &s, e);
@@ -164,93 +166,7 @@ check_header_look(const char *path, struct findings *f, bool *usable, struct shm
 	}
 	/* For a file that is not a bus, shmbus_bus_open has the better message. */
 	*usable = !s.lanes ||
-		  shmbus_geometry_read(&geo, &s.header, size, &conf, file.page_size, NULL) == 0;
-	shmbus_file_close(&file);
-	return ret;
-}
-
-/*
- * Returns whether no port is on the bus: the locks of all slots are free. The
- * caller holds the attach lock, so that no port can join afterwards.
- */
-static bool
-nobody_there(const struct shmbus_file *file, const struct shmbus_geometry *geo)
-{
-	uint32_t slot;
-
-	for (slot = 0; slot < geo->ports; slot++)
-		if (shmbus_lock_try(file->fd, shmbus_slot_lock_off(geo, slot)) != 0)
-			return false;
-	return true;
-}
-
-static void
-write_start(uint8_t *map, struct start *s)
-{
-	struct shmbus_header *h = &s->header;
-	struct shmbus_bell *bell = &s->bell;
-
-	h->reserved0 = 0;
-	memset(h->reserved1, 0, sizeof(h->reserved1));
-	h->roster_off = s->geo.roster_off;
-	h->port_off = s->geo.port_off;
-	h->lane_off = s->geo.lane_off;
-	h->cursor_off = s->geo.cursor_off;
-	h->data_off = s->geo.data_off;
-	h->file_size = s->geo.file_size;
-	memset(bell->reserved0, 0, sizeof(bell->reserved0));
-	bell->rung = 0;
-	memset(bell->reserved1, 0, sizeof(bell->reserved1));
-	if (memcmp(map, h, sizeof(*h)) != 0)
-		memcpy(map, h, sizeof(*h));
-	if (memcmp(map + SHMBUS_BELL_OFF, bell, sizeof(*bell)) != 0)
-		memcpy(map + SHMBUS_BELL_OFF, bell, sizeof(*bell));
-}
-
-static int
-mend(const struct shmbus_file *file, struct start *s, uint64_t size, struct shmbus_error *e)
-{
-	void *map;
-	int ret;
-
-	if (!s->measured || s->header.version != SHMBUS_VERSION || !nobody_there(file, &s->geo))
-		return 0;
-	/*
-	 * Three numbers that are valid, but not those of this bus, would ruin everything
-	 * else. Two fields must confirm them: the size in the header or that of the file.
-	 */
-	if (s->header.file_size != s->geo.file_size && size != s->geo.file_size)
-		return 0;
-	if (size < s->geo.file_size && ftruncate(file->fd, (off_t)s->geo.file_size) != 0)
-		return shmbus_error_set(e, -errno, "path=%s: cannot make it %" PRIu64
-			" bytes long: %s", file->path, s->geo.file_size, strerror(errno));
-	ret = shmbus_file_allocate(file, 0, s->geo.cursor_off);
-	if (ret != 0)
-		return shmbus_error_set(e, ret, "path=%s: no space for its tables: %s", file->path,
-					strerror(-ret));
-	map = mmap(NULL, file->page_size, PROT_READ | PROT_WRITE, MAP_SHARED, file->fd, 0);
-	if (map == MAP_FAILED)
-		return shmbus_error_set(e, -errno, "path=%s: cannot map its header: %s", file->path,
-					strerror(errno));
-	write_start(map, s);
-	munmap(map, file->page_size);
-	return 0;
-}
-
-int
-check_header_mend(const char *path, struct shmbus_error *e)
-{
-	struct shmbus_file file;
-	struct start s;
-	uint64_t size;
-	int ret;
-
-	ret = shmbus_file_open(&file, path, SHMBUS_FILE_OLD, &size, e);
-	if (ret != 0)
-		return ret;
-	ret = read_start(&file, &s, e);
-	if (ret == 0)
-		ret = mend(&file, &s, size, e);
+		  shmbus_geometry_read(&geo, &s.header, size, conf.path, file.page_size, NULL) == 0;
 	shmbus_file_close(&file);
 	return ret;
 }

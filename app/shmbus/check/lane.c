@@ -10,8 +10,10 @@
 
 #include "lane.h"
 
-void
-check_lane_begin(struct lane *l, struct shmbus_bus *bus, uint32_t number, struct findings *f)
+#define FIELD(name) offsetof(struct shmbus_lane_entry, name)
+
+static void
+begin(struct lane *l, struct shmbus_bus *bus, uint32_t number, struct findings *f)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
 
@@ -28,8 +30,9 @@ check_lane_begin(struct lane *l, struct shmbus_bus *bus, uint32_t number, struct
 		 l->place.slot, number % geo->queues);
 }
 
-bool
-check_lane_load_positions(struct lane *l)
+/* Loads head and tail of one moment. False: the writer is too fast. */
+static bool
+load_positions(struct lane *l)
 {
 	unsigned int i;
 
@@ -44,8 +47,8 @@ check_lane_load_positions(struct lane *l)
 	return false;
 }
 
-bool
-check_lane_positions_fit(const struct lane *l)
+static bool
+positions_fit(const struct lane *l)
 {
 	return l->tail % SHMBUS_LINE == 0 && l->head % l->chunk == 0 &&
 	       l->tail - l->head <= l->size;
@@ -55,20 +58,31 @@ static void
 look_at_positions(const struct lane *l)
 {
 	if (l->tail % SHMBUS_LINE != 0)
-		findings_add(l->f, &l->place, offsetof(struct shmbus_lane_entry, tail), "tail", l->tail,
-			     "a multiple of %d", SHMBUS_LINE);
+		findings_add(l->f, &l->place, FIELD(tail), "tail", l->tail, "a multiple of %d",
+			     SHMBUS_LINE);
 	if (l->head % l->chunk != 0)
-		findings_add(l->f, &l->place, offsetof(struct shmbus_lane_entry, head), "head", l->head,
-			     "a multiple of %" PRIu64, l->chunk);
+		findings_add(l->f, &l->place, FIELD(head), "head", l->head, "a multiple of %" PRIu64,
+			     l->chunk);
 	else if (l->tail - l->head > l->size)
-		findings_add(l->f, &l->place, offsetof(struct shmbus_lane_entry, head), "head", l->head,
+		findings_add(l->f, &l->place, FIELD(head), "head", l->head,
 			     "at or below the tail, %" PRIu64 ", and not by more than %" PRIu64,
 			     l->tail, l->size);
 }
 
-/* Returns what would be right for mark i of a lane with this tail; NULL if the mark is right. */
+/* What the writer waits for; a lane of nobody's may still say it. */
+static void
+look_at_waits(const struct lane *l, const struct shmbus_geometry *geo)
+{
+	const uint64_t waits = shmbus_load(&l->entry->waits);
+
+	if (waits != 0 && ((waits & 0xffff) - 1 >= geo->ports || (waits >> 16 & 0xffff) >= geo->queues))
+		findings_add(l->f, &l->place, FIELD(waits), "waits", waits,
+			     "0, or a slot plus 1 and an Rx queue of this bus");
+}
+
+/* Returns what would be right for mark i; NULL if the mark is right. */
 static const char *
-mark_problem(const struct lane *l, unsigned int i, uint64_t tail)
+mark_problem(const struct lane *l, unsigned int i)
 {
 	const uint64_t mark = l->mark[i];
 
@@ -76,101 +90,88 @@ mark_problem(const struct lane *l, unsigned int i, uint64_t tail)
 		return "a multiple of 64";
 	if (mark != 0 && (mark & (l->size - 1)) / l->chunk != i)
 		return "a position in this chunk of the ring";
-	if (mark != 0 && (int64_t)(mark - tail) > 0)
+	/* The tail as it is now: the writer may have gone on since l->tail was loaded. */
+	if (mark != 0 && (int64_t)(mark - shmbus_load(&l->entry->tail)) > 0)
 		return "not above the tail";
 	return NULL;
 }
 
-void
-check_lane_look_at_marks(struct lane *l)
+/* Loads the marks, and adds a finding for each that is wrong. */
+static void
+look_at_marks(struct lane *l)
 {
 	const char *right;
 	unsigned int i;
 
 	for (i = 0; i < SHMBUS_CHUNKS; i++) {
 		l->mark[i] = shmbus_load_acquire(&l->entry->mark[i]);
-		right = mark_problem(l, i, shmbus_load(&l->entry->tail));
+		right = mark_problem(l, i);
 		if (right == NULL)
 			continue;
 		l->bad_marks |= 1u << i;
-		findings_add(l->f, &l->place, offsetof(struct shmbus_lane_entry, mark) + 8 * i, "mark",
-			     l->mark[i], "%s", right);
+		findings_add(l->f, &l->place, FIELD(mark) + 8 * i, "mark", l->mark[i], "%s",
+			     right);
 	}
 }
 
-void
-check_lane_judge_marks(struct lane *l)
-{
-	unsigned int i;
-
-	l->bad_marks = 0;
-	for (i = 0; i < SHMBUS_CHUNKS; i++)
-		if (mark_problem(l, i, l->tail) != NULL)
-			l->bad_marks |= 1u << i;
-}
-
-bool
-check_lane_load_stamps(const struct lane *l, uint64_t tail, uint64_t *seq, unsigned int *match)
+/*
+ * Finds the stamp for l->tail. *match: its index, and *seq its number; or 2 if no
+ * stamp has this tail. False: the writer is too fast.
+ */
+static bool
+load_stamps(const struct lane *l, uint64_t *seq, unsigned int *match)
 {
 	struct shmbus_stamp *stamp = l->entry->stamp;
 	unsigned int s;
 
 	*match = 2;
 	for (s = 0; s < 2 && *match == 2; s++) {
-		if (shmbus_load(&stamp[s].pos) != tail)
+		if (shmbus_load(&stamp[s].pos) != l->tail)
 			continue;
 		*match = s;
 		*seq = shmbus_load(&stamp[s].seq);
 	}
 	/* S2: with S1 in the writer */
 	shmbus_fence_acquire();
-	return shmbus_load(&l->entry->tail) == tail;
+	return shmbus_load(&l->entry->tail) == l->tail;
 }
 
-/* seen: the result of the walk up to l->tail. */
+/* reached: the walk along the records ended at l->tail, before the frame number next. */
 static void
-look_at_stamps(const struct lane *l, const struct walk *seen)
+look_at_stamps(const struct lane *l, bool reached, uint64_t next)
 {
-	const unsigned int off = offsetof(struct shmbus_lane_entry, stamp);
+	const unsigned int off = FIELD(stamp);
 	unsigned int match;
 	uint64_t seq = 0;
 
-	if (!check_lane_load_stamps(l, l->tail, &seq, &match))
+	if (!load_stamps(l, &seq, &match))
 		return;
 	if (match == 2)
 		findings_add(l->f, &l->place, off, "stamp[0].pos, as stamp[1].pos,",
 			     shmbus_load(&l->entry->stamp[0].pos), "the tail, %" PRIu64, l->tail);
-	else if (seen->reached && seq != seen->seq)
+	else if (reached && seq != next)
 		findings_add(l->f, &l->place, off + match * sizeof(struct shmbus_stamp) + 8,
 			     match == 0 ? "stamp[0].seq" : "stamp[1].seq", seq,
-			     "%" PRIu64 ", as the last record has it", seen->seq);
-}
-
-static void
-look_at_reserved(const struct lane *l)
-{
-	const struct shmbus_lane_entry *e = l->entry;
-
-	findings_add_reserved(l->f, &l->place, offsetof(struct shmbus_lane_entry, reserved0),
-			      e->reserved0, sizeof(e->reserved0));
-	findings_add_reserved(l->f, &l->place, offsetof(struct shmbus_lane_entry, reserved1),
-			      e->reserved1, sizeof(e->reserved1));
+			     "%" PRIu64 ", as the last record has it", next);
 }
 
 void
 check_lane_look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 {
 	struct lane l;
-	struct walk w;
+	uint64_t next = 0;
+	bool reached;
 
-	check_lane_begin(&l, bus, number, f);
-	look_at_reserved(&l);
-	if (!check_lane_load_positions(&l))
+	begin(&l, bus, number, f);
+	FINDINGS_RESERVED(f, &l.place, l.entry, reserved0);
+	FINDINGS_RESERVED(f, &l.place, l.entry, reserved1);
+	look_at_waits(&l, &bus->geo);
+	if (!load_positions(&l))
 		return;
 	look_at_positions(&l);
-	check_lane_look_at_marks(&l);
-	if (!check_lane_positions_fit(&l))
+	look_at_marks(&l);
+	if (!positions_fit(&l))
 		return;
-	w = check_records_walk(&l);
-	look_at_stamps(&l, &w);
+	reached = check_records_walk(&l, &next);
+	look_at_stamps(&l, reached, next);
 }

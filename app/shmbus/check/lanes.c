@@ -12,7 +12,6 @@
 
 #include "check.h"
 #include "shmbus_bus_open.h"
-#include "shmbus_lock.h"
 #include "shmbus_port.h"
 
 #define STATES (SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP | \
@@ -64,16 +63,8 @@ look_at_port(const struct shmbus_bus *bus, uint32_t slot, struct findings *f)
 		if (byte > 1)
 			findings_add(f, &place, FIELD(sleeping) + i, "sleeping", byte, "0 or 1");
 	}
-	findings_add_reserved(f, &place, FIELD(reserved0), entry->reserved0,
-			      sizeof(entry->reserved0));
-	findings_add_reserved(f, &place, FIELD(reserved1), entry->reserved1,
-			      sizeof(entry->reserved1));
-}
-
-static uint64_t
-cursors_size(const struct shmbus_geometry *geo)
-{
-	return (uint64_t)geo->queues * geo->lanes * sizeof(struct shmbus_cursor);
+	FINDINGS_RESERVED(f, &place, entry, reserved0);
+	FINDINGS_RESERVED(f, &place, entry, reserved1);
 }
 
 /* Returns the number of lanes that a port has memory for: at least the first. */
@@ -89,6 +80,7 @@ look_at_memory(const struct shmbus_bus *bus, struct findings *f)
 {
 	const struct place place = { .slot = FINDINGS_NOBODY, .name = "file" };
 	const struct shmbus_geometry *geo = &bus->geo;
+	const uint64_t cursors = (uint64_t)geo->queues * geo->lanes * sizeof(struct shmbus_cursor);
 	uint64_t needed = geo->cursor_off;
 	struct shmbus_peer peer;
 	struct stat st;
@@ -96,26 +88,19 @@ look_at_memory(const struct shmbus_bus *bus, struct findings *f)
 
 	for (slot = 0; slot < geo->ports; slot++)
 		if (shmbus_port_peer(bus, slot, &peer) && shmbus_port_alive(bus, slot))
-			needed += cursors_size(geo) + lanes_of(&peer) * geo->lane_size;
+			needed += cursors + lanes_of(&peer) * geo->lane_size;
 	if (fstat(bus->file.fd, &st) == 0 && (uint64_t)st.st_blocks * 512 < needed)
 		findings_add(f, &place, 0, "memory that it has", (uint64_t)st.st_blocks * 512,
 			     "%" PRIu64 " bytes or more for ports; a copy that is only read needs "
 			     "no more", needed);
 }
 
-static int
-open_bus(struct shmbus_bus *bus, const char *path, bool readonly, struct shmbus_error *e)
-{
-	const struct shmbus_bus_conf conf = {
-		.path = path, .want = SHMBUS_FILE_OLD, .readonly = readonly,
-	};
-
-	return shmbus_bus_open(bus, &conf, e);
-}
-
 int
 check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e)
 {
+	const struct shmbus_bus_conf conf = {
+		.path = path, .want = SHMBUS_FILE_OLD, .readonly = true,
+	};
 	struct shmbus_bus bus;
 	bool usable = false;
 	uint32_t i;
@@ -124,7 +109,7 @@ check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e)
 	ret = check_header_look(path, f, &usable, e);
 	if (ret != 0 || !usable)
 		return ret;
-	ret = open_bus(&bus, path, true, e);
+	ret = shmbus_bus_open(&bus, &conf, e);
 	if (ret != 0)
 		return ret;
 	shmbus_file_unlock(&bus.file);
@@ -134,91 +119,7 @@ check_lanes_look(const char *path, struct findings *f, struct shmbus_error *e)
 	for (i = 0; i < bus.geo.lanes; i++)
 		check_lane_look(&bus, i, f);
 	check_cursors_look(&bus, f);
-	shmbus_bus_close(&bus);
-	return 0;
-}
-
-/* Frees a slot, as if its owner had left. The caller holds the lock of the slot. */
-static void
-mend_port(struct shmbus_bus *bus, uint32_t slot)
-{
-	struct shmbus_port_entry *entry = shmbus_bus_port(bus, slot);
-	shmbus_a32 *change = &shmbus_bus_roster(bus)[slot];
-	struct shmbus_port_entry was;
-	unsigned int i;
-
-	memcpy(&was, entry, sizeof(was));
-	if (shmbus_load(&entry->n_txq) > bus->geo.queues)
-		shmbus_store(&entry->n_txq, 0);
-	if (shmbus_load(&entry->n_rxq) > bus->geo.queues)
-		shmbus_store(&entry->n_rxq, 0);
-	shmbus_store(&entry->mac, shmbus_load(&entry->mac) & UINT64_C(0xffffffffffff));
-	shmbus_store(&entry->name[sizeof(entry->name) - 1], 0);
-	for (i = 0; i < sizeof(entry->sleeping); i++)
-		shmbus_store(&entry->sleeping[i], 0);
-	memset(entry->reserved0, 0, sizeof(entry->reserved0));
-	memset(entry->reserved1, 0, sizeof(entry->reserved1));
-	shmbus_store(&entry->state, 0);
-	if (memcmp(&was, entry, sizeof(was)) != 0)
-		shmbus_store_release(change, shmbus_load(change) + 1); /* P1 */
-}
-
-static void
-mend_slot(struct shmbus_bus *bus, uint32_t slot)
-{
-	uint32_t q;
-
-	check_cursors_clear(bus, slot);
-	for (q = 0; q < bus->geo.queues; q++)
-		check_lane_mend(bus, slot * bus->geo.queues + q);
-	mend_port(bus, slot);
-}
-
-/* Allocates the memory that ports need. The contents of the file do not change. */
-static int
-give_memory(const struct shmbus_bus *bus)
-{
-	const struct shmbus_geometry *geo = &bus->geo;
-	struct shmbus_peer peer;
-	uint32_t slot;
-	int ret;
-
-	ret = shmbus_bus_allocate(bus, 0, geo->cursor_off);
-	for (slot = 0; slot < geo->ports && ret == 0; slot++) {
-		if (!shmbus_port_peer(bus, slot, &peer) || !shmbus_port_alive(bus, slot))
-			continue;
-		ret = shmbus_bus_allocate(bus, geo->cursor_off + slot * cursors_size(geo),
-					  cursors_size(geo));
-		if (ret == 0)
-			ret = shmbus_bus_allocate(bus, shmbus_lane_off(geo, slot * geo->queues),
-						  lanes_of(&peer) * geo->lane_size);
-	}
-	return ret;
-}
-
-int
-check_lanes_mend(const char *path, struct shmbus_error *e)
-{
-	struct shmbus_bus bus;
-	uint32_t slot;
-	off_t lock;
-	int ret;
-
-	ret = check_header_mend(path, e);
-	if (ret == 0)
-		ret = open_bus(&bus, path, false, e);
-	if (ret != 0)
-		return ret;
-	ret = give_memory(&bus);
-	if (ret != 0)
-		shmbus_error_set(e, ret, "path=%s: no space for its memory: %s", path, strerror(-ret));
-	for (slot = 0; slot < bus.geo.ports && ret == 0; slot++) {
-		lock = shmbus_slot_lock_off(&bus.geo, slot);
-		if (shmbus_lock_try(bus.file.fd, lock) != 0)
-			continue;
-		mend_slot(&bus, slot);
-		shmbus_lock_drop(bus.file.fd, lock);
-	}
+	ret = check_whole(bus.guard, path, e);
 	shmbus_bus_close(&bus);
 	return ret;
 }

@@ -47,8 +47,6 @@ enum verdict {
 static bool
 overtaken(const struct lane *l, uint64_t pos)
 {
-	if (l->still)
-		return false;
 	/* H2: with H1 in the writer */
 	shmbus_fence_acquire();
 	return (int64_t)(shmbus_load(&l->entry->head) - pos) > 0;
@@ -135,10 +133,10 @@ look_at_frames(const struct lane *l, const struct record *r)
 			findings_add(l->f, &r->place, desc_off, "flags of a frame", desc >> 24, "0 or 1");
 			return WRONG;
 		}
-		if (len == 0 || len > max || extent > r->len - off) {
+		if (len < SHMBUS_FRAME_MIN || len > max || extent > r->len - off) {
 			findings_add(l->f, &r->place, desc_off, "length of a frame", len,
-				     "1 to %u, and not more than the record has left, %" PRIu64, max,
-				     r->len - off);
+				     "%u to %u, and not more than the record has left, %" PRIu64,
+				     SHMBUS_FRAME_MIN, max, r->len - off);
 			return WRONG;
 		}
 		off += extent;
@@ -157,7 +155,7 @@ look_at_record(struct lane *l, struct record *r, uint64_t pos)
 {
 	uint64_t len = l->tail - pos;
 	enum verdict verdict = WRONG;
-	unsigned int before = l->f != NULL ? l->f->n : 0;
+	const unsigned int before = l->f->n;
 
 	if (len > sizeof(r->bytes))
 		len = sizeof(r->bytes);
@@ -173,8 +171,7 @@ look_at_record(struct lane *l, struct record *r, uint64_t pos)
 		verdict = look_at_frames(l, r);
 	if (!overtaken(l, pos))
 		return verdict;
-	if (l->f != NULL && l->f->n > before)
-		l->f->n = before;
+	l->f->n = before;
 	return OVERTAKEN;
 }
 
@@ -221,47 +218,32 @@ skip_overwritten(struct lane *l)
 	return (int64_t)(l->tail - from) > 0 ? next_mark(l, from) : l->tail;
 }
 
-struct walk
-check_records_walk(struct lane *l)
+bool
+check_records_walk(struct lane *l, uint64_t *seq)
 {
-	struct walk w = { .any = false };
-	bool follows = false; /* w.seq is known, from the record before this one */
+	bool follows = false; /* *seq is known, from the record before this one */
 	struct record r;
 	unsigned int skips = 0;
 	enum verdict verdict;
-	uint64_t pos;
+	uint64_t pos = next_mark(l, l->head);
 
-	pos = next_mark(l, l->head);
-	w.whole_from = pos;
-	w.any = pos != l->tail;
 	while (pos != l->tail) {
 		verdict = look_at_record(l, &r, pos);
-		if (verdict == OVERTAKEN) {
-			follows = false;
-			pos = skip_overwritten(l);
-			if (pos == l->tail || ++skips > CHECK_LANE_TRIES)
-				return w;
-			continue;
-		}
-		if (verdict == FINE && follows && r.seq != w.seq) {
+		if (verdict == FINE && follows && r.seq != *seq) {
 			findings_add(l->f, &r.place, offsetof(struct shmbus_burst, seq), "seq", r.seq,
-				     "%" PRIu64 ", as the record before has it", w.seq);
+				     "%" PRIu64 ", as the record before has it", *seq);
 			verdict = WRONG;
 		}
-		if (verdict == WRONG) {
-			w.bad = true;
-			follows = false;
-			pos = next_mark(l, pos + SHMBUS_LINE);
-			w.whole_from = pos;
-			if (pos == l->tail)
-				return w;
+		follows = verdict == FINE;
+		if (follows) {
+			look_for_marks_in(l, &r);
+			*seq = r.seq + r.count;
+			pos += r.len;
 			continue;
 		}
-		look_for_marks_in(l, &r);
-		w.seq = r.seq + r.count;
-		follows = true;
-		pos += r.len;
+		if (verdict == OVERTAKEN && ++skips > CHECK_LANE_TRIES)
+			return false;
+		pos = verdict == OVERTAKEN ? skip_overwritten(l) : next_mark(l, pos + SHMBUS_LINE);
 	}
-	w.reached = w.any;
-	return w;
+	return follows;
 }

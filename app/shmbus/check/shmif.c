@@ -9,9 +9,8 @@
  *
  * The holder of the lock may change everything. The ring is therefore read as
  * shmbus_shmif_monitor.h does: it is copied between two moments at which the lock
- * is free, and the records of the copy that first has not passed meanwhile count.
- * If there are no such moments, or the writers are too fast, the records are not
- * looked at.
+ * is free. Records of the copy that first has passed meanwhile do not count. If
+ * there are no such moments, or the writers are too fast, the records are skipped.
  *
  * A lock is stuck if it is held or claimed, and no word of the header has changed
  * for a while. A stuck lock is wrong unless the port that holds it is alive.
@@ -39,7 +38,7 @@
 #define STUCK_OURS_NS (300 * 1000 * 1000)
 #define STUCK_FOREIGN_NS (1000 * 1000 * 1000)
 #define TRIES 50
-/* How much longer than the time to break a lock a repair waits for the lock. */
+/* A repair waits for the lock so much longer than the time after which a lock is broken. */
 #define LOCK_WAIT_NS (UINT64_C(10) * 1000 * 1000 * 1000)
 
 #define ID 0xffu
@@ -72,12 +71,6 @@ see(const struct shmbus_shmif *bus)
 	return s;
 }
 
-static bool
-same_words(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *b)
-{
-	return a->gen == b->gen && a->last == b->last && a->first == b->first;
-}
-
 /* Reads the words of the header for for_ns. Returns whether none of them has changed. */
 static bool
 stuck(const struct shmbus_shmif *bus, const struct seen *first, uint64_t for_ns)
@@ -89,13 +82,13 @@ stuck(const struct shmbus_shmif *bus, const struct seen *first, uint64_t for_ns)
 		nap();
 		now = see(bus);
 		if (now.lock != first->lock || now.spare != first->spare ||
-		    !same_words(&now.words, &first->words))
+		    !shmbus_shmif_same_words(&now.words, &first->words))
 			return false;
 	}
 	return true;
 }
 
-/* Returns false if the ring cannot be read: a port that may be dead is changing it. */
+/* Returns false if the ring cannot be read, because a port that may be dead is changing it. */
 static bool
 look_at_lock(const struct shmbus_shmif *bus, bool again, struct findings *f)
 {
@@ -151,7 +144,7 @@ see_free(const struct shmbus_shmif *bus, struct shmbus_shmif_words *w)
 		if (shmbus_load_acquire(&shmbus_shmif_header(bus)->lock) != 0)
 			continue;
 		again = shmbus_shmif_words(bus); /* N2 */
-		if (same_words(w, &again))
+		if (shmbus_shmif_same_words(w, &again))
 			return 0;
 	}
 	return -EBUSY;
@@ -217,7 +210,10 @@ explain(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w, stru
 			     "where a record begins, not within the newest, at %u", w->last % DATA);
 }
 
-/* copy has room for DATA bytes. -EBUSY: writers were too fast for a consistent copy. */
+/*
+ * Looks at the records of a copy of the ring. copy has room for DATA bytes.
+ * -EBUSY: writers were too fast for a consistent copy.
+ */
 static int
 look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 {
@@ -238,17 +234,18 @@ look_at_ring(const struct shmbus_shmif *bus, uint8_t *copy, struct findings *f)
 		if (see_free(bus, &again) != 0)
 			return -EBUSY;
 		if (ret != 0) {
-			if (!same_words(&w, &again))
+			if (!shmbus_shmif_same_words(&w, &again))
 				continue;
 			explain(bus, &w, f);
 			return 0;
 		}
 		/* On a bus without a fault first never goes back. */
-		if (!same_words(&w, &again) &&
+		if (!shmbus_shmif_same_words(&w, &again) &&
 		    (shmbus_shmif_work_out(bus, &again, &now) != 0 || now.first < s.first ||
 		     now.first > s.last))
 			continue;
-		look_at_records(bus, copy, &s, same_words(&w, &again) ? s.first : now.first, f);
+		look_at_records(bus, copy, &s,
+				shmbus_shmif_same_words(&w, &again) ? s.first : now.first, f);
 		return 0;
 	}
 	return -EBUSY;
@@ -265,7 +262,7 @@ look_at_file(const char *path, struct findings *f, bool *usable, struct shmbus_e
 	ssize_t n;
 	int ret;
 
-	ret = shmbus_file_open_readonly(&file, path, &size, e);
+	ret = shmbus_file_open(&file, path, SHMBUS_FILE_READ, &size, e);
 	if (ret != 0)
 		return ret;
 	n = pread(file.fd, word, sizeof(word), 0);
@@ -300,6 +297,7 @@ check_shmif_look(const char *path, bool again, struct findings *f, struct shmbus
 		/* While the lock is stuck, the ring is not looked at: breaking the lock repairs it. */
 		if (look_at_lock(&bus, again, f))
 			look_at_ring(&bus, copy, f);
+		ret = check_whole(bus.guard, path, e);
 		shmbus_shmif_close(&bus);
 	}
 	free(copy);
@@ -367,7 +365,7 @@ lock(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *watch, struc
 	while (!shmbus_shmif_lock(bus, watch)) {
 		if (shmbus_clock_mono_ns() - since > watch->break_ns + LOCK_WAIT_NS)
 			return shmbus_error_set(e, -EBUSY,
-				"path=%s: its lock is not to be had; a port that lives keeps it (is it stopped?)",
+				"path=%s: cannot take the lock: a living port holds it (is it stopped?)",
 				bus->file.path);
 		nap();
 	}
@@ -394,6 +392,7 @@ check_shmif_mend(const char *path, uint64_t break_ns, struct shmbus_error *e)
 		if (ret == 0) {
 			mend_ring(&bus, copy);
 			shmbus_shmif_unlock(&bus, &watch, 0);
+			ret = check_whole(bus.guard, path, e);
 		}
 		shmbus_shmif_close(&bus);
 	}

@@ -17,13 +17,6 @@
 #define SNAPLEN_MAX 262144
 
 static int
-take_write(const char *value, void *conf)
-{
-	((struct dump_conf *)conf)->file = value;
-	return *value != '\0' ? 0 : -EINVAL;
-}
-
-static int
 take_format(const char *value, void *conf)
 {
 	struct dump_conf *c = conf;
@@ -33,62 +26,40 @@ take_format(const char *value, void *conf)
 }
 
 static int
-take_follow(const char *value, void *conf)
-{
-	(void)value;
-	((struct dump_conf *)conf)->follow = true;
-	return 0;
-}
-
-static int
 take_new(const char *value, void *conf)
 {
-	((struct dump_conf *)conf)->only_new = true;
-	return take_follow(value, conf);
-}
+	struct dump_conf *c = conf;
 
-static int
-take_count(const char *value, void *conf)
-{
-	uint32_t count;
-
-	if (options_u32(value, 1, UINT32_MAX, &count) != 0)
-		return -EINVAL;
-	((struct dump_conf *)conf)->count = count;
+	(void)value;
+	c->follow = c->only_new = true;
 	return 0;
-}
-
-static int
-take_snaplen(const char *value, void *conf)
-{
-	return options_u32(value, 1, SNAPLEN_MAX, &((struct dump_conf *)conf)->snaplen);
 }
 
 static const struct option_entry options[] = {
-	{ "write", 'w', "FILE", "write a capture to FILE, - for stdout (default: print)",
-	  .take = take_write,
-	  .expects = "the name of a file, or -" },
+	{ "write", 'w', "FILE", "write a capture to FILE (pcapng; FILE.pcap: pcap), - for stdout",
+	  OPTION_TEXT(struct dump_conf, recorder.file), .expects = "the name of a file, or -" },
 	{ "format", 'F', "FORMAT", "format of the capture: pcapng (default), or pcap (also FILE.pcap)",
 	  .take = take_format, .expects = "pcapng or pcap" },
-	{ "follow", 'f', NULL, "continue with new frames, until a signal", .take = take_follow },
+	{ "follow", 'f', NULL, "continue with new frames, until a signal",
+	  .flag = offsetof(struct dump_conf, follow) },
 	{ "new", 'n', NULL, "show new frames only, until a signal", .take = take_new },
 	{ "keep-up", 'k', NULL, "take CPU time from other processes rather than miss frames",
 	  .flag = offsetof(struct dump_conf, keep_up) },
 	{ "count", 'c', "N", "end after N frames",
-	  .take = take_count, .expects = "a number from 1 on" },
+	  OPTION_U32(struct dump_conf, count, 1, UINT32_MAX), .expects = "a number, 1 or more" },
 	{ "snaplen", 's', "BYTES", "write or print at most this much of a frame",
-	  .take = take_snaplen,
+	  OPTION_U32(struct dump_conf, recorder.snaplen, 1, SNAPLEN_MAX),
 	  .expects = "bytes, from 1 to 262144" },
 	{ "no-tcpdump", 't', NULL, "print one line per frame, with the port's name, without tcpdump",
 	  .flag = offsetof(struct dump_conf, no_tcpdump) },
 	{ "ethernet", 'e', NULL, "as in tcpdump: print the Ethernet header, too",
-	  .flag = offsetof(struct dump_conf, ethernet) },
+	  .flag = offsetof(struct dump_conf, recorder.ethernet) },
 	{ "verbose", 'v', NULL, "as in tcpdump: print more about each frame",
-	  .flag = offsetof(struct dump_conf, verbose) },
+	  .flag = offsetof(struct dump_conf, recorder.verbose) },
 	{ "hex", 'x', NULL, "as in tcpdump: print the bytes, too",
-	  .flag = offsetof(struct dump_conf, hex) },
+	  .flag = offsetof(struct dump_conf, recorder.hex) },
 	{ "hex-ascii", 'X', NULL, "as in tcpdump: print the bytes, also as characters",
-	  .flag = offsetof(struct dump_conf, hex_ascii) },
+	  .flag = offsetof(struct dump_conf, recorder.hex_ascii) },
 	{ .name = NULL },
 };
 
@@ -99,7 +70,7 @@ run(int n, char **operands, const void *c)
 	struct filter filter;
 	int ret;
 
-	if (conf->format != DUMP_BY_NAME && conf->file == NULL) {
+	if (conf->format != DUMP_BY_NAME && conf->recorder.file == NULL) {
 		say("--format chooses the format of a capture; expected --write FILE with it");
 		return CMD_USAGE;
 	}
@@ -124,6 +95,6 @@ const struct cmd cmd_dump = {
 	.operands_min = 1,
 	.operands_max = -1,
 	.run = run,
-	.defaults = &(const struct dump_conf){ .snaplen = SNAPLEN_MAX },
+	.defaults = &(const struct dump_conf){ .recorder.snaplen = SNAPLEN_MAX },
 	.conf_size = sizeof(struct dump_conf),
 };

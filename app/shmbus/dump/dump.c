@@ -19,7 +19,6 @@
 #include <shmbus.h>
 
 #include "dump.h"
-#include "recorder.h"
 #include "say.h"
 #include "senders.h"
 #include "shmbus_clock.h"
@@ -36,16 +35,15 @@
 #define WAIT_MS 200
 
 /*
- * How long to wait for a frame of the snapshot that the bus has, but does not
- * deliver: the lock of a shmif bus may be stuck.
+ * The longest wait for a frame of the snapshot: so much time, and so many polls. Each lane
+ * has had its turn by then, even if dump was not scheduled for a while. The frame does not
+ * come if the lock of a shmif bus is stuck, or if a sender claims frames that it never sent.
  */
 #define STALL_NS UINT64_C(2000000000)
+#define STALL_POLLS 1000
 
-/*
- * How many bursts without a frame of the snapshot to read while ports go on sending.
- * Each lane has had its turn by then. A sender may claim frames that it never sent.
- */
-#define STALL_BURSTS 1000
+/* The longest time that a frame is in a buffer while there are more frames to read. */
+#define FLUSH_NS UINT64_C(100000000)
 
 /* The time between two messages about missed frames. */
 #define TELL_NS UINT64_C(1000000000)
@@ -60,24 +58,26 @@ struct dump {
 	struct throttle throttle;
 	struct shmbus_rx rx[BURST];
 	uint8_t *room;
+	uint32_t mode;       /* the bus's permission bits */
 	uint64_t captured;
 	uint64_t filtered;
 	uint64_t missed;
 	uint64_t missed_all; /* before all frames, also those outside the snapshot */
+	uint64_t flushed_ns; /* the time of the last flush */
 	uint64_t told_ns;    /* the time of the last message about missed frames */
-	uint64_t stall_ns;   /* the beginning of a stall: no frame of the snapshot since then */
-	unsigned int stalls; /* polls without a frame of the snapshot since then */
+	uint64_t stall_ns;   /* the time of the first poll without a frame of the snapshot */
+	unsigned int stalls; /* polls without a frame of the snapshot in a row */
 	unsigned int bursts;
-	bool removed; /* the file has no name any more, and the user knows */
+	bool removed; /* the file has no name any more, and the user was told */
 	bool done;
 };
 
 /* ---- frames */
 
 /*
- * Counts a frame, and the frames missed before it, for the frame's sender. A frame
- * that is not wanted is not counted, but the missed ones are. Returns the number
- * of the sender, or -errno.
+ * Counts a frame, and the frames missed before it, for the frame's sender. If the
+ * frame is not wanted, only the missed frames are counted. Returns the number of the
+ * sender, or -errno after a message.
  */
 static int
 count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wanted)
@@ -86,10 +86,8 @@ count_frame(struct dump *d, const struct shmbus_rx *rx, uint64_t missed, bool wa
 	int number;
 
 	number = senders_find(d->senders, &rx->meta);
-	if (number < 0) {
-		say("out of memory");
-		return number;
-	}
+	if (number < 0)
+		return say_no_memory();
 	sender = senders_get(d->senders, (unsigned int)number);
 	sender->missed += missed;
 	sender->missed_since += missed;
@@ -123,13 +121,14 @@ take_frame(struct dump *d, const struct shmbus_rx *rx)
 		return number;
 	if (!wanted)
 		return 0;
-	if (!filter_match(d->filter, rx->data, rx->len)) {
+	if (!filter_match(d->filter, rx->data, rx->room, rx->len)) {
 		d->filtered++;
 		return 0;
 	}
 	ret = recorder_frame(d->recorder, d->senders, (unsigned int)number,
 			     &(const struct recorder_frame){
 		.data = rx->data,
+		.room = rx->room,
 		.len = rx->len,
 		.queue = rx->meta.queue,
 		.tstamp_ns = rx->meta.tstamp_ns,
@@ -183,7 +182,7 @@ look_around(struct dump *d)
 	look_at_file(d);
 	if (shmbus_clock_mono_ns() - d->told_ns >= TELL_NS)
 		tell_missed(d);
-	if (d->conf->file != NULL)
+	if (d->conf->recorder.file != NULL)
 		say_progress("%" PRIu64 " frames captured, %" PRIu64 " filtered, %" PRIu64 " missed",
 			     d->captured, d->filtered, d->missed);
 }
@@ -196,26 +195,36 @@ wait_ms(struct dump *d, int ms)
 
 	if (ret == -EINTR)
 		return 0;
-	if (ret < 0)
-		say("%s", shmbus_error_text());
-	return ret;
+	return ret < 0 ? say_library_error(ret) : ret;
 }
 
-/*
- * Counts a poll that delivered no frame of the snapshot, although the snapshot is not
- * complete. Ends the dump if it is stalled: after more than max such polls and STALL_NS.
- */
+/* Called after each poll. Ends the dump if frames of the snapshot do not come. */
 static void
-give_up_if_stalled(struct dump *d, unsigned int max)
+give_up_if_stalled(struct dump *d)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
+	if (d->done || !snapshot_is_taken(d->snapshot) || snapshot_is_complete(d->snapshot))
+		return;
 	if (d->stalls++ == 0)
 		d->stall_ns = now;
-	d->done = d->stalls > max && now - d->stall_ns >= STALL_NS;
+	d->done = d->stalls > STALL_POLLS && now - d->stall_ns >= STALL_NS;
 	if (d->done)
-		say("there is something more on the bus that cannot be read, because its writer has not "
-		    "finished it");
+		say("some frames cannot be read, because their sender has not finished writing them");
+}
+
+static int
+flush(struct dump *d)
+{
+	d->flushed_ns = shmbus_clock_mono_ns();
+	return recorder_flush(d->recorder);
+}
+
+/* Called after each burst: dump may never be idle on a fast bus, and a filter lets little pass. */
+static int
+flush_if_due(struct dump *d)
+{
+	return shmbus_clock_mono_ns() - d->flushed_ns < FLUSH_NS ? 0 : flush(d);
 }
 
 /* Called when there is nothing to read now. */
@@ -227,7 +236,7 @@ idle(struct dump *d)
 
 	look_around(d);
 	if (!snapshot_is_taken(d->snapshot)) {
-		ret = recorder_flush(d->recorder);
+		ret = flush(d);
 		if (ret != 0)
 			return ret;
 		ret = wait_ms(d, WAIT_MS);
@@ -238,9 +247,7 @@ idle(struct dump *d)
 	if (d->done)
 		return ret;
 	/* A frame that cannot be read now: its writer is still at work, or has died. */
-	give_up_if_stalled(d, 1);
-	if (!d->done)
-		nanosleep(&nap, NULL);
+	nanosleep(&nap, NULL);
 	return 0;
 }
 
@@ -250,10 +257,8 @@ burst(struct dump *d)
 	int i, n, ret;
 
 	n = shmbus_receive(d->st, d->rx, BURST);
-	if (n < 0) {
-		say("%s", shmbus_error_text());
-		return n;
-	}
+	if (n < 0)
+		return say_library_error(n);
 	if (n == 0)
 		return idle(d);
 	for (i = 0; i < n; i++) {
@@ -261,14 +266,15 @@ burst(struct dump *d)
 		if (ret != 0)
 			return ret;
 	}
-	if (snapshot_is_taken(d->snapshot) && !snapshot_is_complete(d->snapshot) && !d->done)
-		give_up_if_stalled(d, STALL_BURSTS);
 	if (++d->bursts % LOOK_EVERY == 0)
 		look_around(d);
 	/* A snapshot is finite, so dump is not throttled while it reads one. */
-	if (!d->conf->keep_up && !snapshot_is_taken(d->snapshot))
-		throttle_poll(&d->throttle);
-	return 0;
+	if (d->conf->keep_up || snapshot_is_taken(d->snapshot) || !throttle_poll(&d->throttle))
+		return flush_if_due(d);
+	ret = flush(d);
+	if (ret == 0)
+		throttle_rest(&d->throttle);
+	return ret;
 }
 
 static int
@@ -276,9 +282,7 @@ take_snapshot(struct dump *d)
 {
 	const int ret = snapshot_take(d->snapshot, shmbus_station_bus(d->st));
 
-	if (ret != 0)
-		say("%s", shmbus_error_text());
-	return ret;
+	return ret == 0 ? 0 : say_library_error(ret);
 }
 
 static int
@@ -297,6 +301,8 @@ dump_all(struct dump *d)
 			ret = take_snapshot(d);
 		if (ret == 0)
 			ret = burst(d);
+		if (ret == 0)
+			give_up_if_stalled(d);
 	}
 	throttle_end(&d->throttle);
 	return ret;
@@ -311,10 +317,8 @@ begin(struct dump *d)
 	struct shmbus_info info;
 	unsigned int i;
 
-	if (shmbus_get_info(bus, &info) != 0) {
-		say("%s", shmbus_error_text());
-		return -EIO;
-	}
+	if (shmbus_get_info(bus, &info) != 0)
+		return say_library_error(-EIO);
 	if (info.format == SHMBUS_FORMAT_SHMIF) {
 		/*
 		 * Times count from the start of the sender, and are no times of day. So no time
@@ -323,21 +327,18 @@ begin(struct dump *d)
 		setenv("TZ", "UTC0", 1);
 		tzset();
 	}
+	d->mode = info.mode;
 	d->senders = senders_new(bus, &info);
 	d->snapshot = snapshot_new(&info);
 	d->room = malloc((size_t)BURST * info.frame_max);
-	if (d->senders == NULL || d->snapshot == NULL || d->room == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (d->senders == NULL || d->snapshot == NULL || d->room == NULL)
+		return say_no_memory();
 	for (i = 0; i < BURST; i++) {
 		d->rx[i].data = d->room + (size_t)i * info.frame_max;
 		d->rx[i].room = info.frame_max;
 	}
-	if (d->conf->only_new && snapshot_skip(d->snapshot, bus) != 0) {
-		say("%s", shmbus_error_text());
-		return -EIO;
-	}
+	if (d->conf->only_new && snapshot_skip(d->snapshot, bus) != 0)
+		return say_library_error(-EIO);
 	return 0;
 }
 
@@ -345,21 +346,15 @@ static int
 open_recorder(struct dump *d, const char *path)
 {
 	const struct dump_conf *conf = d->conf;
-	struct recorder_conf rec = {
-		.file = conf->file,
-		.bus = path,
-		.snaplen = conf->snaplen,
-		.ethernet = conf->ethernet,
-		.verbose = conf->verbose,
-		.hex = conf->hex,
-		.hex_ascii = conf->hex_ascii,
-	};
+	struct recorder_conf rec = conf->recorder;
 	const char *end;
 
-	if (conf->file == NULL) {
+	rec.bus = path;
+	rec.mode = d->mode;
+	if (rec.file == NULL) {
 		rec.kind = conf->no_tcpdump ? RECORDER_TEXT : RECORDER_TCPDUMP;
 	} else {
-		end = strrchr(conf->file, '.');
+		end = strrchr(rec.file, '.');
 		rec.kind = conf->format == DUMP_PCAP ||
 			   (conf->format == DUMP_BY_NAME && end != NULL && strcmp(end, ".pcap") == 0) ?
 			   RECORDER_PCAP : RECORDER_PCAPNG;
@@ -404,16 +399,12 @@ run(struct dump *d, const char *path)
 	int ret, ended;
 
 	ret = stop_catch();
-	if (ret < 0) {
-		say("cannot catch signals: %s", strerror(-ret));
+	if (ret < 0)
 		return ret;
-	}
 	stop_finish_writes();
 	ret = shmbus_monitor(&d->st, path, &monitor);
-	if (ret != 0) {
-		say("%s", shmbus_error_text());
-		return ret;
-	}
+	if (ret != 0)
+		return say_library_error(ret);
 	ret = begin(d);
 	if (ret == 0)
 		ret = open_recorder(d, path);
@@ -436,10 +427,8 @@ dump(const char *path, const struct dump_conf *conf, const struct filter *filter
 	struct dump *d = calloc(1, sizeof(*d));
 	int ret;
 
-	if (d == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (d == NULL)
+		return say_no_memory();
 	d->conf = conf;
 	d->filter = filter;
 	ret = run(d, path);

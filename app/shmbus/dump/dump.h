@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "filter.h"
+#include "recorder.h"
 
 enum dump_format {
 	DUMP_BY_NAME, /* pcap if the name of the file ends in .pcap, else pcapng */
@@ -19,15 +20,13 @@ enum dump_format {
 };
 
 struct dump_conf {
-	const char *file; /* NULL: print */
+	struct recorder_conf recorder; /* without kind and bus; file: NULL: print */
 	enum dump_format format;
 	bool follow;
 	bool only_new;
 	bool keep_up; /* see throttle.h */
 	bool no_tcpdump;
-	uint64_t count; /* 0: all */
-	uint32_t snaplen;
-	bool ethernet, verbose, hex, hex_ascii;
+	uint32_t count; /* 0: all */
 };
 
 /*

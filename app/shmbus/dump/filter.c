@@ -50,8 +50,7 @@ filter_compile(struct filter *filter, int n, char **words)
 	text = join(n, words);
 	pcap = pcap_open_dead(DLT_EN10MB, SNAPLEN);
 	if (text == NULL || pcap == NULL) {
-		say("out of memory");
-		ret = -ENOMEM;
+		ret = say_no_memory();
 	} else if (pcap_compile(pcap, &filter->program, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
 		say("filter '%s': %s; expected an expression of pcap-filter(7)", text,
 		    pcap_geterr(pcap));
@@ -71,9 +70,9 @@ filter_free(struct filter *filter)
 }
 
 bool
-filter_match(const struct filter *filter, const uint8_t *frame, uint32_t len)
+filter_match(const struct filter *filter, const uint8_t *frame, uint32_t room, uint32_t len)
 {
-	const struct pcap_pkthdr header = { .caplen = len, .len = len };
+	const struct pcap_pkthdr header = { .caplen = len < room ? len : room, .len = len };
 
 	return filter->all || pcap_offline_filter(&filter->program, &header, frame) != 0;
 }

@@ -24,6 +24,7 @@ struct filter {
 int filter_compile(struct filter *filter, int n, char **words);
 void filter_free(struct filter *filter);
 
-bool filter_match(const struct filter *filter, const uint8_t *frame, uint32_t len);
+/* Returns whether a frame of len bytes, of which room are there or more, matches the filter. */
+bool filter_match(const struct filter *filter, const uint8_t *frame, uint32_t room, uint32_t len);
 
 #endif /* FILTER_H */

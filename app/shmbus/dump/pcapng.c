@@ -2,42 +2,14 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/*
- * A block consists of its type, its length, fixed fields, options, and its length
- * again. An option consists of a u16 code, a u16 length and a value. Values and
- * data are padded to 4 bytes. Numbers are in the byte order of the machine, which
- * the section header records.
- */
-
 #include <errno.h>
 #include <string.h>
 
 #include "pcapng.h"
+#include "pcapng_format.h"
+#include "utf8.h"
 
-#define BLOCK_SECTION 0x0a0d0d0au
-#define BLOCK_INTERFACE 1u
-#define BLOCK_STATISTICS 5u
-#define BLOCK_PACKET 6u
-
-#define BYTE_ORDER_MAGIC 0x1a2b3c4du
-#define LINK_ETHERNET 1u
-
-#define OPT_END 0u
-#define OPT_COMMENT 1u
-#define SHB_USERAPPL 4u
-#define IF_NAME 2u
-#define IF_DESCRIPTION 3u
-#define IF_MACADDR 6u
-#define IF_TSRESOL 9u
-#define EPB_DROPCOUNT 4u
-#define EPB_QUEUE 6u
-#define ISB_STARTTIME 2u
-#define ISB_ENDTIME 3u
-#define ISB_IFRECV 4u
-#define ISB_IFDROP 5u
-#define ISB_FILTERACCEPT 6u
-
-/* Room for the fields, or the options, of a block. Longer texts are truncated. */
+/* Room for the fields, or the options, of a block. A longer text is cut behind a character. */
 #define FIELDS_MAX 1024u
 #define TEXT_MAX 256u
 
@@ -47,18 +19,12 @@ struct fields {
 	uint32_t len;
 };
 
-static uint32_t
-padded(uint32_t len)
-{
-	return (len + 3) & ~3u;
-}
-
 static void
 put(struct fields *f, const void *value, uint32_t len)
 {
 	memcpy(f->bytes + f->len, value, len);
-	memset(f->bytes + f->len + len, 0, padded(len) - len);
-	f->len += padded(len);
+	memset(f->bytes + f->len + len, 0, pcapng_padded(len) - len);
+	f->len += pcapng_padded(len);
 }
 
 static void
@@ -90,10 +56,13 @@ option(struct fields *f, uint32_t code, const void *value, uint32_t len)
 	put(f, value, len);
 }
 
+/* Adds a text. pcapng demands UTF-8, so each invalid byte becomes a question mark. */
 static void
 option_text(struct fields *f, uint32_t code, const char *text)
 {
-	option(f, code, text, (uint32_t)strnlen(text, TEXT_MAX));
+	char clean[TEXT_MAX];
+
+	option(f, code, clean, (uint32_t)utf8_copy(clean, sizeof(clean), text, "?"));
 }
 
 static void
@@ -123,8 +92,8 @@ write_block(FILE *out, uint32_t type, const struct fields *fields, const void *d
 	    uint32_t data_len, const struct fields *options)
 {
 	static const uint8_t zeros[4];
-	const uint32_t pad = padded(data_len) - data_len;
-	const uint32_t total = 12 + fields->len + padded(data_len) + options->len;
+	const uint32_t pad = pcapng_padded(data_len) - data_len;
+	const uint32_t total = 12 + fields->len + pcapng_padded(data_len) + options->len;
 	const uint32_t head[2] = { type, total };
 	int ret;
 

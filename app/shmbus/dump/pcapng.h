@@ -39,6 +39,7 @@ struct pcapng_packet {
 	uint32_t len;      /* of the whole packet */
 };
 
+/* Adds a packet of an interface. */
 int pcapng_packet(FILE *out, const struct pcapng_packet *packet);
 
 struct pcapng_statistics {
@@ -51,6 +52,7 @@ struct pcapng_statistics {
 	const char *comment; /* or NULL */
 };
 
+/* Adds the final counters of an interface. */
 int pcapng_statistics(FILE *out, const struct pcapng_statistics *statistics);
 
 #endif /* PCAPNG_H */

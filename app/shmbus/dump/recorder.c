@@ -43,17 +43,23 @@ struct recorder {
 static int
 failed(const struct recorder *r, int err)
 {
+	if (r->kind == RECORDER_TCPDUMP && err == -EPIPE)
+		tcpdump_end_quietly(&r->tcpdump);
 	say("cannot write to %s: %s", r->name, strerror(-err));
 	return err;
 }
 
 /* ---- begin */
 
-/* Returns 1 if the file is a bus of any format, damaged or not; 0 if not; or -errno. */
+/*
+ * Returns 1 if the file is a bus of any format, damaged or not; 0 if not; or -errno.
+ * -ESTALE: the name has come to lead to another file than opened.
+ */
 static int
-is_bus(const char *file)
+is_bus(const char *file, const struct stat *opened)
 {
 	uint64_t lanes = 0;
+	struct stat st;
 	uint32_t shmif;
 	int fd, ret;
 
@@ -61,7 +67,9 @@ is_bus(const char *file)
 	if (fd < 0)
 		return -errno;
 	/* A shorter file is not a bus. */
-	ret = pread(fd, &lanes, sizeof(lanes), 0) < 0 ? -errno : 0;
+	ret = fstat(fd, &st) != 0 || pread(fd, &lanes, sizeof(lanes), 0) < 0 ? -errno : 0;
+	if (ret == 0 && (st.st_dev != opened->st_dev || st.st_ino != opened->st_ino))
+		ret = -ESTALE;
 	close(fd);
 	if (ret != 0)
 		return ret;
@@ -71,16 +79,18 @@ is_bus(const char *file)
 }
 
 /*
- * Opens the file for a capture, and empties it. A file that is a bus is refused,
- * this bus or another: ports may be using it.
+ * Opens the file for a capture, and empties it. Nobody can read the frames in a new file
+ * that cannot read them on the bus. A file that is a bus is refused, this bus or another:
+ * ports may be using it.
  */
 static int
-open_file(const char *file)
+open_file(const char *file, uint32_t bus_mode)
 {
+	const mode_t mode = S_IRUSR | S_IWUSR | (bus_mode & (S_IRGRP | S_IROTH));
 	struct stat st;
 	int fd, err;
 
-	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666);
+	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, mode);
 	if (fd < 0) {
 		err = -errno;
 		say("cannot write to %s: %s", file, strerror(-err));
@@ -93,7 +103,7 @@ open_file(const char *file)
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return fd;
-	err = is_bus(file);
+	err = is_bus(file, &st);
 	if (err < 0) {
 		say("cannot tell whether %s is a bus: %s; write to another file", file, strerror(-err));
 		goto err_close;
@@ -131,7 +141,7 @@ open_out(struct recorder *r, const struct recorder_conf *conf)
 		if (fd < 0)
 			return failed(r, -errno);
 	} else {
-		fd = open_file(conf->file);
+		fd = open_file(conf->file, conf->mode);
 		if (fd < 0)
 			return fd;
 	}
@@ -209,10 +219,8 @@ recorder_open(struct recorder **recorder, const struct recorder_conf *conf)
 	struct recorder *r = calloc(1, sizeof(*r));
 	int ret;
 
-	if (r == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (r == NULL)
+		return say_no_memory();
 	r->kind = conf->kind;
 	r->bus = conf->bus;
 	r->snaplen = conf->snaplen;
@@ -234,6 +242,15 @@ recorder_process(const struct recorder *r)
 }
 
 /* ---- frames */
+
+/* Returns how many bytes of a frame are recorded. */
+static uint32_t
+recorded(const struct recorder *r, const struct recorder_frame *frame)
+{
+	const uint32_t room = frame->room < r->snaplen ? frame->room : r->snaplen;
+
+	return frame->len < room ? frame->len : room;
+}
 
 static int
 pcapng_interfaces(struct recorder *r, struct senders *senders)
@@ -271,7 +288,7 @@ frame_pcapng(struct recorder *r, struct senders *senders, unsigned int number,
 		.tstamp_ns = frame->tstamp_ns,
 		.dropped = senders_get(senders, number)->missed_since,
 		.data = frame->data,
-		.captured = frame->len < r->snaplen ? frame->len : r->snaplen,
+		.captured = recorded(r, frame),
 		.len = frame->len,
 	});
 }
@@ -283,7 +300,7 @@ frame_pcap(struct recorder *r, const struct recorder_frame *frame)
 		/* tv_usec holds nanoseconds, because the dumper has that precision */
 		.ts = { .tv_sec = (time_t)(frame->tstamp_ns / 1000000000),
 			.tv_usec = (suseconds_t)(frame->tstamp_ns % 1000000000) },
-		.caplen = frame->len < r->snaplen ? frame->len : r->snaplen,
+		.caplen = recorded(r, frame),
 		.len = frame->len,
 	};
 
@@ -299,15 +316,17 @@ frame_text(struct recorder *r, const struct sender *sender, const struct recorde
 {
 	const time_t seconds = (time_t)(frame->tstamp_ns / 1000000000);
 	char when[32] = "?", src[18], dst[18];
+	uint8_t header[14] = { 0 };
 	struct tm tm;
 
 	if (localtime_r(&seconds, &tm) != NULL)
 		strftime(when, sizeof(when), "%H:%M:%S", &tm);
+	memcpy(header, frame->data, frame->len < sizeof(header) ? frame->len : sizeof(header));
 	errno = 0;
 	if (fprintf(r->out, "%s.%09" PRIu64 " %s %s > %s, ethertype 0x%02x%02x, length %" PRIu32 "\n",
 		    when, frame->tstamp_ns % 1000000000, sender->name,
-		    bus_state_mac(frame->data + 6, src), bus_state_mac(frame->data, dst),
-		    frame->data[12], frame->data[13], frame->len) < 0)
+		    bus_state_mac(header + 6, src), bus_state_mac(header, dst),
+		    header[12], header[13], frame->len) < 0)
 		return errno != 0 ? -errno : -EIO;
 	return 0;
 }

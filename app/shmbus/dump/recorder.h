@@ -27,6 +27,7 @@ struct recorder_conf {
 	enum recorder_kind kind;
 	const char *file; /* pcapng and pcap: "-" is stdout */
 	const char *bus;  /* its path */
+	uint32_t mode;    /* its permission bits: a new capture gets no more */
 	uint32_t snaplen;
 	/* options of tcpdump */
 	bool ethernet;
@@ -44,6 +45,7 @@ pid_t recorder_process(const struct recorder *r);
 
 struct recorder_frame {
 	const uint8_t *data;
+	uint32_t room; /* the bytes of data that may be read, even if the frame is longer */
 	uint32_t len;
 	uint32_t queue;
 	uint64_t tstamp_ns;

@@ -2,7 +2,6 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +13,12 @@
 /* A frame carries the time at which its burst began, which may be before its owner attached. */
 #define SLACK_NS (1000 * 1000)
 
-/* The most senders of a shmif bus with an entry of their own: any process may invent numbers. */
+/*
+ * The most senders with an entry of their own, on a shmif bus and in a slot of lanes. A
+ * process may invent numbers of senders, and an owner incarnations of its slot.
+ */
 #define SHMIF_MAX 256
+#define SLOT_MAX 64
 
 #define NOBODY -1
 
@@ -28,7 +31,8 @@ struct owner {
 struct slot {
 	struct owner now;
 	struct owner before;
-	int unknown; /* the sender that stands for all owners whose name is lost */
+	unsigned int named; /* owners that are senders of their own, at most SLOT_MAX */
+	int others;         /* the sender that stands for all other owners */
 };
 
 struct senders {
@@ -60,7 +64,7 @@ senders_new(struct shmbus *bus, const struct shmbus_info *info)
 		return NULL;
 	}
 	for (i = 0; i < s->ports; i++)
-		s->slots[i].now.sender = s->slots[i].before.sender = s->slots[i].unknown = NOBODY;
+		s->slots[i].now.sender = s->slots[i].before.sender = s->slots[i].others = NOBODY;
 	senders_refresh(s);
 	return s;
 }
@@ -95,7 +99,7 @@ senders_refresh(struct senders *s)
 	}
 }
 
-/* Adds a sender without a name, and returns its number, or -ENOMEM. */
+/* Adds a sender without a name. Returns its number; NOBODY: out of memory. */
 static int
 add(struct senders *s, uint64_t id)
 {
@@ -105,7 +109,7 @@ add(struct senders *s, uint64_t id)
 	if (s->n == s->room) {
 		list = realloc(s->list, room * sizeof(*list));
 		if (list == NULL)
-			return -ENOMEM;
+			return NOBODY;
 		s->list = list;
 		s->room = room;
 	}
@@ -117,46 +121,44 @@ add(struct senders *s, uint64_t id)
 /* ---- lanes */
 
 static int
-sender_of(struct senders *s, struct owner *owner)
+sender_others(struct senders *s, struct slot *slot, uint32_t number)
 {
-	char name[BUS_STATE_NAME_LEN];
+	struct sender *sender;
+
+	if (slot->others != NOBODY)
+		return slot->others;
+	slot->others = add(s, 0);
+	if (slot->others == NOBODY)
+		return NOBODY;
+	sender = &s->list[slot->others];
+	snprintf(sender->name, sizeof(sender->name), "port/%" PRIu32, number);
+	snprintf(sender->description, sizeof(sender->description), "other owners of port %" PRIu32
+		 ", on the bus %.400s", number, s->path);
+	return slot->others;
+}
+
+static int
+sender_of(struct senders *s, struct slot *slot, struct owner *owner)
+{
 	struct sender *sender;
 
 	if (owner->sender != NOBODY)
 		return owner->sender;
+	if (slot->named == SLOT_MAX)
+		return sender_others(s, slot, owner->info.slot);
 	owner->sender = add(s, owner->info.incarnation);
-	if (owner->sender < 0) {
-		owner->sender = NOBODY;
-		return -ENOMEM;
-	}
+	if (owner->sender == NOBODY)
+		return NOBODY;
+	slot->named++;
 	sender = &s->list[owner->sender];
 	/* Many ports are called net_shmbus0; the number of the port makes the names unique. */
 	snprintf(sender->name, sizeof(sender->name), "%s/%" PRIu32,
-		 bus_state_name(&owner->info, name), owner->info.slot);
+		 owner->info.name, owner->info.slot);
 	snprintf(sender->description, sizeof(sender->description), "port %" PRIu32
-		 ", pid %" PRIu32 ", on the bus %.100s", owner->info.slot, owner->info.pid, s->path);
+		 ", pid %" PRIu32 ", on the bus %.400s", owner->info.slot, owner->info.pid, s->path);
 	sender->has_mac = true;
 	memcpy(sender->mac, owner->info.mac, sizeof(sender->mac));
 	return owner->sender;
-}
-
-static int
-sender_unknown(struct senders *s, struct slot *slot, uint32_t number)
-{
-	struct sender *sender;
-
-	if (slot->unknown != NOBODY)
-		return slot->unknown;
-	slot->unknown = add(s, 0);
-	if (slot->unknown < 0) {
-		slot->unknown = NOBODY;
-		return -ENOMEM;
-	}
-	sender = &s->list[slot->unknown];
-	snprintf(sender->name, sizeof(sender->name), "port/%" PRIu32, number);
-	snprintf(sender->description, sizeof(sender->description), "former owners of port %" PRIu32
-		 ", on the bus %.100s", number, s->path);
-	return slot->unknown;
 }
 
 /* Returns whether a frame with this time can be the owner's. */
@@ -172,15 +174,15 @@ find_lanes(struct senders *s, const struct shmbus_meta *meta)
 	struct slot *slot;
 
 	if (meta->slot >= s->ports)
-		return -EINVAL;
+		return NOBODY;
 	slot = &s->slots[meta->slot];
 	if (!slot->now.known)
 		senders_refresh(s);
 	if (can_be(&slot->now, meta->tstamp_ns))
-		return sender_of(s, &slot->now);
+		return sender_of(s, slot, &slot->now);
 	if (can_be(&slot->before, meta->tstamp_ns))
-		return sender_of(s, &slot->before);
-	return sender_unknown(s, slot, meta->slot);
+		return sender_of(s, slot, &slot->before);
+	return sender_others(s, slot, meta->slot);
 }
 
 /* ---- shmif */
@@ -196,14 +198,14 @@ find_shmif(struct senders *s, const struct shmbus_meta *meta)
 		if (s->list[i].id == meta->sender || i + 1 == SHMIF_MAX)
 			return (int)i;
 	number = add(s, meta->sender);
-	if (number < 0)
-		return number;
+	if (number == NOBODY)
+		return NOBODY;
 	sender = &s->list[number];
 	if (number + 1 == SHMIF_MAX)
 		snprintf(sender->name, sizeof(sender->name), "others");
 	else
 		snprintf(sender->name, sizeof(sender->name), "shmif-%016" PRIx64, meta->sender);
-	snprintf(sender->description, sizeof(sender->description), "on the bus %.100s", s->path);
+	snprintf(sender->description, sizeof(sender->description), "on the bus %.400s", s->path);
 	return number;
 }
 

@@ -6,7 +6,7 @@
 #define SENDERS_H
 
 /*
- * Finds out which port sent a frame. A sender is a port from the time it attaches
+ * Determines which port sent a frame. A sender is a port from the time it attaches
  * to the time it leaves. On lanes a slot has one owner after another, and the time
  * of a frame tells the owner. On shmif each frame carries the number of its sender.
  */
@@ -18,7 +18,7 @@
 
 struct sender {
 	char name[96];
-	char description[160];
+	char description[512]; /* longer than the recorder writes */
 	bool has_mac;
 	uint8_t mac[6];
 	uint64_t id;           /* shmif: the number in its frames; lanes: the slot's incarnation */
@@ -34,19 +34,19 @@ struct sender {
 
 struct senders;
 
-/* NULL: out of memory. */
+/* Prepares a list of senders, which is empty. NULL: out of memory. */
 struct senders *senders_new(struct shmbus *bus, const struct shmbus_info *info);
 void senders_free(struct senders *senders);
 
 /* Reads the current owners of all slots. */
 void senders_refresh(struct senders *senders);
 
-/* Returns the number of the sender of a frame, in the order of first frames; or -errno. */
+/* Returns the number of the sender of a frame, in the order of first frames. -1: out of memory. */
 int senders_find(struct senders *senders, const struct shmbus_meta *meta);
 
 unsigned int senders_count(const struct senders *senders);
 
-/* The pointer is valid until the next call of senders_find. */
+/* Returns a sender. The pointer is valid until the next call of senders_find. */
 struct sender *senders_get(struct senders *senders, unsigned int number);
 
 #endif /* SENDERS_H */

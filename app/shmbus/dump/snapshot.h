@@ -23,7 +23,7 @@ struct snapshot *snapshot_new(const struct shmbus_info *info);
 void snapshot_free(struct snapshot *s);
 
 /*
- * Leaves out the frames that the bus holds already: the caller does not read them.
+ * Excludes the frames that the bus holds already: the caller does not read them.
  * Returns 0, or -errno with shmbus_error_text().
  */
 int snapshot_skip(struct snapshot *s, struct shmbus *bus);
@@ -34,9 +34,9 @@ bool snapshot_is_taken(const struct snapshot *s);
 
 /*
  * Passes the next frame that was read. Returns whether the frame is in the
- * snapshot. *missed is the number of frames missed right before it, and becomes
- * the number of those that are in the snapshot. Before the snapshot is taken,
- * everything is in it.
+ * snapshot. *missed is the number of frames missed right before this frame, and
+ * becomes the number of missed frames that are in the snapshot. Until the snapshot is
+ * taken, it contains all frames.
  */
 bool snapshot_pass(struct snapshot *s, const struct shmbus_meta *meta, uint32_t len,
 		   uint64_t *missed);

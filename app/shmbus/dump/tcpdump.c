@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -75,13 +76,26 @@ tcpdump_start(struct tcpdump *t, const struct recorder_conf *conf, FILE **out)
 		goto err_close;
 	}
 	*out = fdopen(ends[1], "wb");
-	if (*out != NULL)
+	if (*out != NULL) {
+		t->quiet = signal(SIGPIPE, SIG_IGN) == SIG_DFL;
 		return 0;
-	ret = -ENOMEM;
-	say("out of memory");
+	}
+	ret = say_no_memory();
 err_close:
 	close(ends[1]);
 	return ret;
+}
+
+void
+tcpdump_end_quietly(const struct tcpdump *t)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	/* POLLERR: stdout is a pipe, and its other end is closed. */
+	if (!t->quiet || poll(&out, 1, 0) != 1 || !(out.revents & POLLERR))
+		return;
+	signal(SIGPIPE, SIG_DFL);
+	raise(SIGPIPE);
 }
 
 int
@@ -98,6 +112,7 @@ tcpdump_end(struct tcpdump *t)
 			return -errno;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
+	tcpdump_end_quietly(t);
 	if (WIFSIGNALED(status))
 		say("tcpdump was killed by signal %d", WTERMSIG(status));
 	else

@@ -114,9 +114,9 @@ end_window(struct throttle *th, uint64_t now)
 	begin_window(th, now, idle);
 }
 
-/* Sleeps for the work done. Work of the fed process during the sleep counts the next time. */
-static void
-rest(struct throttle *th)
+/* Work of the fed process during the sleep counts the next time. */
+void
+throttle_rest(struct throttle *th)
 {
 	const uint64_t worked = cpu_ns(th) - th->work_cpu;
 	const struct timespec nap = {
@@ -124,23 +124,22 @@ rest(struct throttle *th)
 		.tv_nsec = (long)(worked * RESTS % 1000000000),
 	};
 
-	if (worked < WORK_NS)
-		return;
 	nanosleep(&nap, NULL); /* a signal ends it */
 	th->work_cpu += worked;
 	th->window_ns = 0;
 	th->throttled = true;
 }
 
-void
+bool
 throttle_poll(struct throttle *th)
 {
 	const uint64_t now = shmbus_clock_mono_ns();
 
 	if (now < th->until_ns)
-		rest(th);
-	else if (th->window_ns == 0)
+		return cpu_ns(th) - th->work_cpu >= WORK_NS;
+	if (th->window_ns == 0)
 		begin_window(th, now, idle_ns(th));
 	else if (now - th->window_ns >= WINDOW_NS)
 		end_window(th, now);
+	return false;
 }

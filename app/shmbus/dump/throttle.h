@@ -19,6 +19,11 @@
  * measures again. A monitor that needs less than a fiftieth of a CPU is never
  * throttled.
  *
+ * A low priority is no substitute. The scheduler divides a CPU between sessions
+ * (autogroups) or control groups first, and by priority only within each of them.
+ * With SCHED_IDLE in another session than the ports, a monitor takes a fifth of a
+ * CPU, and a pair of ports at full speed keeps 0.75 of its rate.
+ *
  * The work of the process that the monitor feeds counts as work of the monitor: a
  * burst may cost tcpdump ten times as much.
  */
@@ -41,11 +46,17 @@ struct throttle {
 	uint64_t work_cpu;    /* CPU time up to which sleep has paid for the work */
 };
 
-/* fed: the id of the fed process; 0: there is none. */
+/* Begins the first measurement. fed: the id of the fed process; 0: there is none. */
 void throttle_begin(struct throttle *th, pid_t fed);
 void throttle_end(struct throttle *th);
 
-/* Measures, and sleeps if others need the CPU. Call it often while working. */
-void throttle_poll(struct throttle *th);
+/*
+ * Measures. Returns whether others need the CPU: then throttle_rest() is due. Call it often
+ * while working.
+ */
+bool throttle_poll(struct throttle *th);
+
+/* Sleeps. Write out buffers before. */
+void throttle_rest(struct throttle *th);
 
 #endif /* THROTTLE_H */

@@ -3,19 +3,30 @@
  */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <pcap/pcap.h>
 
 #include "capture.h"
+#include "pcapng_format.h"
+#include "pcapng_reader.h"
 #include "say.h"
 #include "stop.h"
+#include "stream.h"
+
+#define NS UINT64_C(1000000000)
 
 struct capture {
+	struct capture_conf conf;
 	const char *name;
+	FILE *in;
+	/* One of the two reads the stream. */
 	pcap_t *pcap;
-	bool again;
+	struct pcapng_reader *pcapng;
+	bool idle_failed;
+	uint64_t others;
 	bool whole;    /* the whole capture is in memory */
 	uint8_t *kept; /* for each frame its head and its bytes */
 	size_t len;
@@ -30,40 +41,110 @@ struct head {
 	uint32_t len;
 };
 
-int
-capture_open(struct capture **capture, const char *file, bool again)
+static int
+idle(void *arg)
+{
+	struct capture *c = arg;
+
+	c->idle_failed = c->conf.idle(c->conf.arg) != 0;
+	return c->idle_failed ? -1 : 0;
+}
+
+/* Returns -errno for a stream that failed, after a message. err: its errno. */
+static int
+say_failed(const struct capture *c, int err)
+{
+	if (c->idle_failed)
+		return -ECANCELED;
+	if (stop_wanted())
+		return -EINTR;
+	say("%s: %s", c->name, strerror(err));
+	return -EIO;
+}
+
+/* The same for an error of the reader of pcapng. what: what the user can do. */
+static int
+say_pcapng_failed(const struct capture *c, int ret, const char *why, const char *what)
+{
+	if (ret == -EIO)
+		return say_failed(c, errno);
+	if (ret == -ENOMEM)
+		return say_no_memory();
+	say("%s: %s%s", c->name, why, what);
+	return ret;
+}
+
+static int
+open_pcapng(struct capture *c)
+{
+	const char *why = NULL;
+	int ret;
+
+	c->pcapng = pcapng_reader_new(c->in);
+	if (c->pcapng == NULL)
+		return say_no_memory();
+	ret = pcapng_reader_begin(c->pcapng, &why);
+	return ret == 1 ? 0 : say_pcapng_failed(c, ret, why, "; expected pcap or pcapng");
+}
+
+static int
+open_pcap(struct capture *c)
 {
 	char why[PCAP_ERRBUF_SIZE];
-	struct capture *c;
+	const char *name;
 	int link;
 
-	c = calloc(1, sizeof(*c));
-	if (c == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
-	c->name = strcmp(file, "-") == 0 ? "stdin" : file;
-	c->again = again;
-	c->pcap = pcap_open_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
+	c->pcap = pcap_fopen_offline_with_tstamp_precision(c->in, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (c->pcap == NULL) {
-		/* If the file cannot be opened, the text of libpcap begins with its name. */
-		if (strncmp(why, file, strlen(file)) == 0)
-			say("%s", why);
-		else
-			say("%s: %s; expected pcap or pcapng", c->name, why);
-		free(c);
+		if (c->idle_failed || stop_wanted())
+			return say_failed(c, 0);
+		say("%s: %s; expected pcap or pcapng", c->name, why);
 		return -EINVAL;
 	}
+	c->in = NULL; /* closed by libpcap */
 	link = pcap_datalink(c->pcap);
-	if (link != DLT_EN10MB) {
-		say("%s: link type %s; expected Ethernet (EN10MB)", c->name,
-		    pcap_datalink_val_to_name(link) != NULL ? pcap_datalink_val_to_name(link) :
-		    "unknown");
-		capture_close(c);
+	if (link == DLT_EN10MB)
+		return 0;
+	name = pcap_datalink_val_to_name(link);
+	say("%s: link type %s; expected Ethernet (EN10MB)", c->name, name != NULL ? name : "unknown");
+	return -EINVAL;
+}
+
+static int
+open_stream(struct capture *c, const char *file)
+{
+	const struct stream_conf conf = { .stop = c->conf.stop, .idle = idle, .arg = c };
+	int first;
+
+	c->in = stream_open(file, &conf);
+	if (c->in == NULL) {
+		say("%s: %s", c->name, strerror(errno));
 		return -EINVAL;
 	}
-	*capture = c;
-	return 0;
+	/* No pcap begins as pcapng. */
+	first = getc(c->in);
+	if (first != EOF)
+		ungetc(first, c->in);
+	return first == (BLOCK_SECTION & 0xff) ? open_pcapng(c) : open_pcap(c);
+}
+
+int
+capture_open(struct capture **capture, const char *file, const struct capture_conf *conf)
+{
+	struct capture *c;
+	int ret;
+
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		return say_no_memory();
+	c->conf = *conf;
+	c->name = strcmp(file, "-") == 0 ? "stdin" : file;
+	ret = open_stream(c, file);
+	if (ret == 0)
+		*capture = c;
+	else
+		capture_close(c);
+	return ret;
 }
 
 void
@@ -73,8 +154,17 @@ capture_close(struct capture *c)
 		return;
 	if (c->pcap != NULL)
 		pcap_close(c->pcap);
+	pcapng_reader_free(c->pcapng);
+	if (c->in != NULL)
+		fclose(c->in);
 	free(c->kept);
 	free(c);
+}
+
+uint64_t
+capture_others(const struct capture *c)
+{
+	return c->others;
 }
 
 static int
@@ -118,23 +208,30 @@ next_kept(struct capture *c, struct capture_frame *frame)
 	return 1;
 }
 
-int
-capture_next(struct capture *c, struct capture_frame *frame)
+/*
+ * The seconds of pcap are unsigned, but libpcap takes them for signed ones. A file may also have
+ * any number of nanoseconds, which are never a whole second.
+ */
+static uint64_t
+time_of(const struct timeval *ts)
+{
+	const uint64_t ns = (uint32_t)ts->tv_usec; /* because of the precision of the capture */
+
+	return (uint64_t)(uint32_t)ts->tv_sec * NS + (ns < NS ? ns : NS - 1);
+}
+
+static int
+next_pcap(struct capture *c, struct capture_frame *frame)
 {
 	struct pcap_pkthdr *header;
 	const u_char *data;
 	int ret;
 
-	if (c->whole)
-		return next_kept(c, frame);
 	ret = pcap_next_ex(c->pcap, &header, &data);
-	if (ret == PCAP_ERROR_BREAK) {
-		c->whole = c->again;
-		c->at = c->len;
+	if (ret == PCAP_ERROR_BREAK)
 		return 0;
-	}
-	if (ret != 1 && stop_wanted())
-		return 0; /* the signal interrupted a read */
+	if (ret != 1 && (c->idle_failed || stop_wanted()))
+		return say_failed(c, 0);
 	if (ret != 1) {
 		say("%s: %s", c->name, pcap_geterr(c->pcap));
 		return -EIO;
@@ -142,10 +239,41 @@ capture_next(struct capture *c, struct capture_frame *frame)
 	frame->data = data;
 	frame->captured = header->caplen;
 	frame->len = header->len;
-	/* tv_usec holds nanoseconds, because the capture was opened with that precision */
-	frame->tstamp_ns = (uint64_t)header->ts.tv_sec * 1000000000 + (uint64_t)header->ts.tv_usec;
-	ret = c->again ? keep(c, frame) : 0;
-	return ret == 0 ? 1 : ret;
+	frame->tstamp_ns = time_of(&header->ts);
+	return 1;
+}
+
+static int
+next_pcapng(struct capture *c, struct capture_frame *frame)
+{
+	const char *why = NULL;
+	int ret;
+
+	for (;;) {
+		ret = pcapng_reader_next(c->pcapng, frame, &why);
+		if (ret < 0)
+			return say_pcapng_failed(c, ret, why, "");
+		if (ret == 0 || pcapng_reader_link_type(c->pcapng) == LINK_ETHERNET)
+			return ret;
+		c->others++;
+	}
+}
+
+int
+capture_next(struct capture *c, struct capture_frame *frame)
+{
+	int ret;
+
+	if (c->whole)
+		return next_kept(c, frame);
+	ret = c->pcap != NULL ? next_pcap(c, frame) : next_pcapng(c, frame);
+	if (ret == 0) {
+		c->whole = c->conf.again;
+		c->at = c->len;
+	}
+	if (ret == 1 && c->conf.again && keep(c, frame) != 0)
+		return -ENOMEM;
+	return ret;
 }
 
 void

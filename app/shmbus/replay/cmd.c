@@ -13,7 +13,7 @@
 
 struct conf {
 	struct replay_conf replay;
-	/* the options that choose the timing: */
+	/* whether these options, which exclude each other, were given */
 	bool rated;
 	bool fast;
 	bool sped;
@@ -37,40 +37,23 @@ take_speed(const char *value, void *conf)
 	return options_seconds(value, 1e-6, 1e6, &c->replay.timing.rate);
 }
 
-static int
-take_loop(const char *value, void *conf)
-{
-	return options_u32(value, 0, UINT32_MAX, &((struct conf *)conf)->replay.loops);
-}
-
-static int
-take_wait_peers(const char *value, void *conf)
-{
-	return options_u32(value, 1, UINT32_MAX, &((struct conf *)conf)->replay.peers);
-}
-
-static int
-take_numa(const char *value, void *conf)
-{
-	return options_numa(value, &((struct conf *)conf)->replay.numa);
-}
-
 static const struct option_entry options[] = {
 	{ "rate", 'r', "RATE", "send at 1000pps, 2.5Mpps, 100Mbps, ... (default: as recorded)",
-	  .take = take_rate,
-	  .expects = "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
+	  .take = take_rate, .expects = "a number with pps, kpps, Mpps, Gpps, bps, kbps, Mbps or Gbps" },
 	{ "fast", 'f', NULL, "send as fast as possible", .flag = offsetof(struct conf, fast) },
 	{ "speed", 's', "X", "send X times as fast as recorded", .take = take_speed,
 	  .expects = "a number from 0.000001 to 1000000" },
+	{ "max-gap", 'g', "SECONDS", "wait no longer than this for the next frame, as recorded",
+	  OPTION_SECONDS(struct conf, replay.timing.gap_max_s, 1e-6, 1e9),
+	  .expects = "a number of seconds from 0.000001 to 1000000000" },
 	{ "loop", 'l', "N", "send the capture N times, 0: until a signal (default 1)",
-	  .take = take_loop, .expects = "a number from 0 on" },
+	  OPTION_U32(struct conf, replay.loops, 0, UINT32_MAX), .expects = "a number, 0 or more" },
 	{ "wait-peers", 'w', "N", "begin when N other ports are on the bus",
-	  .take = take_wait_peers,
-	  .expects = "a number from 1 on" },
+	  OPTION_U32(struct conf, replay.peers, 1, UINT32_MAX), .expects = "a number, 1 or more" },
 	{ "no-pause", 'n', NULL, "lanes: do not wait for slow receivers, which then lose frames",
 	  .flag = offsetof(struct conf, replay.no_pause) },
-	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that it writes",
-	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that replay writes",
+	  OPTION_NUMA(struct conf, replay.numa) },
 	{ .name = NULL },
 };
 
@@ -82,7 +65,11 @@ run(int n, char **operands, const void *c)
 
 	(void)n;
 	if (conf->sped && (conf->rated || conf->fast)) {
-		say("--speed scales the recorded timing; expected it without --rate and --fast");
+		say("--speed scales the recorded timing; give it without --rate and --fast");
+		return CMD_USAGE;
+	}
+	if (conf->replay.timing.gap_max_s != 0 && (conf->rated || conf->fast)) {
+		say("--max-gap shortens the recorded gaps; give it without --rate and --fast");
 		return CMD_USAGE;
 	}
 	if (conf->rated && conf->fast) {

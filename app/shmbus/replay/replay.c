@@ -6,8 +6,9 @@
  * Sends the frames of a capture as a port of its own.
  *
  * Frames that are due are collected in a burst. The burst is sent when it is full,
- * or when the next frame is not due yet. A slow receiver delays the burst; frames
- * that have become late meanwhile are sent at once.
+ * when the next frame is not due yet, or before replay waits for more of the capture.
+ * A slow receiver delays the burst; frames that have become late meanwhile are sent
+ * at once.
  */
 
 #include <errno.h>
@@ -36,6 +37,9 @@
 /* The time between two looks at the ports, while replay waits for peers. */
 #define LOOK_MS 10
 
+/* A wait that is longer than this, and longer than those before, is announced. */
+#define LONG_NS UINT64_C(10000000000)
+
 /* The precision of sleeps. The kernel's default is 50 us. */
 #define TIMER_SLACK_NS 1000
 
@@ -53,9 +57,12 @@ struct replay {
 	uint64_t begin_ns;
 	uint64_t frames;
 	uint64_t bytes;
+	uint64_t longest_ns; /* of the waits that were announced */
+	bool stopped; /* a signal came before all was sent */
 	/* frames of the capture that are not sent, or not as they were */
 	uint64_t too_long;
 	uint64_t too_short;
+	uint64_t wrong;
 	uint64_t cut;
 };
 
@@ -97,17 +104,17 @@ send_burst(struct replay *r)
 
 	while (done < r->n && !stop_wanted()) {
 		ret = shmbus_send_all(r->st, r->tx + done, r->n - done, STUCK_MS);
-		if (ret < 0) {
-			say_progress_clear();
-			say("%s", shmbus_error_text());
-			return ret;
-		}
+		if (ret == -EINTR)
+			ret = 0;
+		if (ret < 0)
+			return say_library_error(ret);
 		for (i = done; i < done + (unsigned int)ret; i++)
 			r->bytes += r->tx[i].len;
 		done += (unsigned int)ret;
 		r->frames += (unsigned int)ret;
 		show(r);
 	}
+	r->stopped |= done < r->n;
 	r->n = 0;
 	return 0;
 }
@@ -119,6 +126,10 @@ add(struct replay *r, const struct capture_frame *frame)
 	uint8_t *data = r->room + (size_t)r->n * r->self.frame_max;
 
 	r->cut += frame->captured < frame->len;
+	if (frame->captured > frame->len) {
+		r->wrong++;
+		return 0;
+	}
 	if (frame->captured > r->self.frame_max) {
 		r->too_long++;
 		return 0;
@@ -132,6 +143,28 @@ add(struct replay *r, const struct capture_frame *frame)
 	return r->n == BURST ? send_burst(r) : 0;
 }
 
+/* No wait of minutes or days is silent. */
+static void
+announce(struct replay *r, uint64_t wait_ns)
+{
+	char text[UNITS_LEN];
+
+	if (wait_ns < LONG_NS || wait_ns <= r->longest_ns)
+		return;
+	r->longest_ns = wait_ns;
+	say("%s: the next frame is due in %s%s", r->file, units_duration((wait_ns + 999999999) / 1000000000, text),
+	    r->timing.kind == TIMING_RECORDED ? "; --max-gap SECONDS shortens such gaps" : "");
+}
+
+/* Called before replay waits for more of the capture, for as long as it may take. */
+static int
+before_waiting(void *replay)
+{
+	struct replay *r = replay;
+
+	return r->n != 0 ? send_burst(r) : 0;
+}
+
 /* Waits until the next frame is due. The burst, whose frames are due now, is sent first. */
 static int
 wait_until(struct replay *r, uint64_t due_ns)
@@ -143,6 +176,7 @@ wait_until(struct replay *r, uint64_t due_ns)
 	if (passed >= due_ns)
 		return 0;
 	ret = send_burst(r);
+	announce(r, due_ns - passed);
 	while (ret == 0 && !stop_wanted()) {
 		passed = shmbus_clock_mono_ns() - r->begin_ns;
 		if (passed >= due_ns)
@@ -165,6 +199,7 @@ pass(struct replay *r)
 	timing_again(&r->timing);
 	for (;;) {
 		ret = capture_next(r->capture, &frame);
+		r->stopped |= ret == -EINTR || (ret > 0 && stop_wanted());
 		if (ret <= 0 || stop_wanted())
 			break;
 		due_ns = timing_next(&r->timing, frame.tstamp_ns, frame.captured);
@@ -174,7 +209,7 @@ pass(struct replay *r)
 		if (ret != 0)
 			break;
 	}
-	if (ret > 0)
+	if (ret > 0 || ret == -EINTR)
 		ret = 0;
 	/* The frames read before an error in the capture are sent, too. */
 	return send_burst(r) != 0 && ret == 0 ? -EIO : ret;
@@ -188,8 +223,9 @@ replay_all(struct replay *r)
 	int ret = 0;
 
 	r->begin_ns = shmbus_clock_mono_ns();
-	for (loop = 0; ret == 0 && !stop_wanted(); loop++) {
-		if (r->conf->loops != 0 && loop == r->conf->loops)
+	for (loop = 0; ret == 0 && (r->conf->loops == 0 || loop < r->conf->loops); loop++) {
+		r->stopped |= stop_wanted();
+		if (r->stopped)
 			break;
 		capture_rewind(r->capture);
 		before = r->frames;
@@ -213,10 +249,8 @@ wait_peers(struct replay *r)
 	int i, n, ret;
 
 	ret = shmbus_get_info(bus, &info);
-	if (ret != 0) {
-		say("%s", shmbus_error_text());
-		return ret;
-	}
+	if (ret != 0)
+		return say_library_error(ret);
 	if (r->conf->peers >= info.ports) {
 		say("wait-peers=%" PRIu32 ": the bus has places for %" PRIu32 " ports, so %" PRIu32
 		    " others at most", r->conf->peers, info.ports, info.ports - 1);
@@ -224,10 +258,8 @@ wait_peers(struct replay *r)
 	}
 	wanted = info.format == SHMBUS_FORMAT_LANES ? up : SHMBUS_PEER_ALIVE;
 	peers = calloc(info.ports, sizeof(*peers));
-	if (peers == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (peers == NULL)
+		return say_no_memory();
 	while (!stop_wanted()) {
 		n = shmbus_get_peers(bus, peers, info.ports);
 		there = 0;
@@ -253,17 +285,11 @@ attach(struct replay *r, const char *path)
 	int ret;
 
 	ret = shmbus_attach(&r->st, path, &conf);
-	if (ret != 0) {
-		say("%s", shmbus_error_text());
-		return ret;
-	}
+	if (ret != 0)
+		return say_library_error(ret);
 	shmbus_get_self(r->st, &r->self);
 	r->room = malloc((size_t)BURST * r->self.frame_max);
-	if (r->room == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
-	return 0;
+	return r->room != NULL ? 0 : say_no_memory();
 }
 
 static void
@@ -279,9 +305,18 @@ tell(const struct replay *r)
 	if (r->too_long != 0)
 		say("%s: %" PRIu64 " frames were not sent, because they are longer than the %" PRIu32
 		    " bytes that the bus takes", r->file, r->too_long, r->self.frame_max);
+	if (r->wrong != 0)
+		say("%s: %" PRIu64 " frames were not sent, because their records say that more bytes were "
+		    "captured than the frame has", r->file, r->wrong);
+	if (capture_others(r->capture) != 0)
+		say("%s: %" PRIu64 " frames were not sent, because their link type is not Ethernet (EN10MB)",
+		    r->file, capture_others(r->capture));
 	if (r->too_short != 0)
 		say("%s: %" PRIu64 " frames were not sent, because they are shorter than %" PRIu32
 		    " bytes", r->file, r->too_short, r->self.frame_min);
+	/* A replay without an end is ended by a signal. */
+	if (r->stopped && r->conf->loops != 0)
+		say("%s: stopped by a signal after %" PRIu64 " frames, before the end", r->file, r->frames);
 	printf("%" PRIu64 " frames, %" PRIu64 " bytes in %.3f s: %s, %s\n", r->frames, r->bytes,
 	       seconds, units_rate((double)r->frames / seconds, "pps", pps),
 	       units_rate(8 * (double)r->bytes / seconds, "bit/s", bps));
@@ -290,15 +325,17 @@ tell(const struct replay *r)
 static int
 run(struct replay *r, const char *path)
 {
+	struct capture_conf capture = {
+		.again = r->conf->loops != 1, .idle = before_waiting, .arg = r,
+	};
 	int ret;
 
 	r->stop = stop_catch();
-	if (r->stop < 0) {
-		say("cannot catch signals: %s", strerror(-r->stop));
+	if (r->stop < 0)
 		return r->stop;
-	}
+	capture.stop = r->stop;
 	prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS);
-	ret = capture_open(&r->capture, r->file, r->conf->loops != 1);
+	ret = capture_open(&r->capture, r->file, &capture);
 	if (ret != 0)
 		return ret;
 	ret = attach(r, path);
@@ -307,6 +344,8 @@ run(struct replay *r, const char *path)
 	if (ret == 0) {
 		ret = replay_all(r);
 		tell(r);
+		if (ret == 0 && r->stopped && r->conf->loops != 0)
+			ret = -EINTR;
 	}
 	shmbus_detach(r->st);
 	free(r->room);
@@ -320,10 +359,8 @@ replay(const char *path, const char *file, const struct replay_conf *conf)
 	struct replay *r = calloc(1, sizeof(*r));
 	int ret;
 
-	if (r == NULL) {
-		say("out of memory");
-		return -ENOMEM;
-	}
+	if (r == NULL)
+		return say_no_memory();
 	r->conf = conf;
 	r->file = file;
 	r->timing = conf->timing;

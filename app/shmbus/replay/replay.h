@@ -22,7 +22,7 @@ struct replay_conf {
 
 /*
  * Replays until everything is sent, a signal comes (stop.h), or an error occurs.
- * Returns 0, or -errno after a message.
+ * Returns 0, or -errno after a message; -EINTR: a signal came before everything was sent.
  */
 int replay(const char *path, const char *file, const struct replay_conf *conf);
 

@@ -56,17 +56,17 @@ is_far_below(uint64_t tstamp_ns, uint64_t latest_ns)
 /*
  * Returns when a frame is due by its recorded time.
  *
- * The frames of a capture need not be in the order of their times. A frame that
- * follows a later one is due together with that one, so that no gap is waited for
- * twice. If the clock was set back during the recording, the gaps count on from
- * the new time. Two frames in a row must show that: a single frame may just have a
- * wrong time.
+ * The frames of a capture need not be in the order of their times. If a frame is
+ * older than a frame before it, both are due together: no gap is waited for twice. If
+ * the clock was set back during the recording, the gaps continue from the new time.
+ * Two frames in a row must show this: a single frame may just have a wrong time.
  */
 static double
 due_as_recorded(struct timing *timing, uint64_t tstamp_ns)
 {
 	const uint64_t before_ns = timing->last_ns;
 	double due_ns = timing->due_ns;
+	double gap_ns;
 
 	timing->last_ns = tstamp_ns;
 	if (!timing->has_last) {
@@ -77,7 +77,10 @@ due_as_recorded(struct timing *timing, uint64_t tstamp_ns)
 	if (is_far_below(before_ns, timing->latest_ns) && is_far_below(tstamp_ns, timing->latest_ns))
 		timing->latest_ns = before_ns;
 	if (tstamp_ns > timing->latest_ns) {
-		due_ns += (double)(tstamp_ns - timing->latest_ns) / timing->rate;
+		gap_ns = (double)(tstamp_ns - timing->latest_ns) / timing->rate;
+		if (timing->gap_max_s != 0 && gap_ns > timing->gap_max_s * NS)
+			gap_ns = timing->gap_max_s * NS;
+		due_ns += gap_ns;
 		timing->latest_ns = tstamp_ns;
 	}
 	return due_ns;

@@ -20,6 +20,7 @@ enum timing_kind {
 struct timing {
 	enum timing_kind kind;
 	double rate; /* RECORDED: the speed, 1 is as recorded; PPS, BPS: per second */
+	double gap_max_s; /* RECORDED: a longer gap becomes this; 0: no limit */
 	uint64_t frames;
 	uint64_t bytes;
 	double due_ns;

@@ -9,11 +9,10 @@
  * from the bus to the device. If both are empty, the thread arms the bus for a
  * wake-up, and sleeps until the bus or the device has frames.
  *
- * A bus with a slow receiver takes no frames for a while. Then the frames already
- * read wait here, and the device is not read. Its queue in the kernel fills up,
- * and the kernel's senders slow down, as with any NIC. The other direction
- * continues meanwhile: otherwise two taps that wait for each other would wait for
- * ever.
+ * A bus with a slow receiver takes no frames for a while. Meanwhile the frames that
+ * were read stay in the burst, and the device is not read. Its queue in the kernel
+ * fills up, and the kernel's senders slow down, as with any NIC. The other direction
+ * continues: otherwise two taps that wait for each other would wait for ever.
  */
 
 #include <errno.h>
@@ -34,10 +33,14 @@
 
 #define BURST 64
 
-/* The time until frames that the bus did not take are offered again. */
-#define RETRY_NS (100 * 1000)
+/*
+ * The time until frames that the bus did not take are offered again. It doubles with
+ * each attempt that fails.
+ */
+#define RETRY_MIN_NS (100 * 1000)
+#define RETRY_MAX_NS (10 * 1000 * 1000)
 
-/* The longest sleep: device and bus are looked at this often, even without a wake-up. */
+/* The longest sleep: device and bus are polled at this interval, even without a wake-up. */
 #define LOOK_S 1
 
 struct tap_bridge {
@@ -51,6 +54,7 @@ struct tap_bridge {
 	struct shmbus_tx tx[BURST];
 	unsigned int n_tx;
 	unsigned int sent;
+	long retry_ns;
 
 	/* From the bus. In front of each frame is a virtio header of zeros. */
 	uint8_t *rx_bytes;
@@ -61,7 +65,7 @@ struct tap_bridge {
 	uint64_t to_bus_dropped; /* packets that could not be made into frames of the bus */
 	uint64_t to_dev_bytes;
 	uint64_t to_dev_frames;
-	uint64_t to_dev_dropped; /* refused by the kernel: the device is down, or no memory */
+	uint64_t to_dev_dropped; /* most refused by the kernel: the device is down, or no memory */
 };
 
 static volatile sig_atomic_t print_wanted;
@@ -79,6 +83,7 @@ tap_bridge_new(struct tap_device *dev, struct shmbus_station *st)
 	b->dev = dev;
 	b->st = st;
 	b->room = self.frame_max;
+	b->retry_ns = RETRY_MIN_NS;
 	b->tx_bytes = calloc(BURST, b->room);
 	b->rx_bytes = calloc(BURST, TAP_DEVICE_HDR_LEN + b->room);
 	if (b->tx_bytes == NULL || b->rx_bytes == NULL) {
@@ -113,7 +118,6 @@ tap_bridge_print(const struct tap_bridge *b)
 	printf("bus to %s: %" PRIu64 " frames, %" PRIu64 " bytes, %" PRIu64 " dropped, %" PRIu64
 	       " missed\n", b->dev->name, b->to_dev_frames, b->to_dev_bytes, b->to_dev_dropped,
 	       stats.rx_missed);
-	fflush(stdout);
 }
 
 /* ---- to the bus */
@@ -168,8 +172,7 @@ to_bus(struct tap_bridge *b)
 		b->to_bus_dropped++;
 		b->sent++;
 	} else if (ret < 0) {
-		say("%s", shmbus_error_text());
-		return ret;
+		return say_library_error(ret);
 	}
 	for (i = b->sent, end = b->sent + (unsigned int)(ret > 0 ? ret : 0); i < end; i++) {
 		b->to_bus_frames++;
@@ -178,6 +181,8 @@ to_bus(struct tap_bridge *b)
 	b->sent = end;
 	if (b->sent == b->n_tx)
 		b->sent = b->n_tx = 0;
+	if (ret != 0)
+		b->retry_ns = RETRY_MIN_NS;
 	return ret == -EMSGSIZE ? 1 : ret;
 }
 
@@ -187,18 +192,22 @@ static int
 to_device(struct tap_bridge *b)
 {
 	uint8_t *frame;
+	uint32_t len;
 	int n, i;
 
 	n = shmbus_receive(b->st, b->rx, BURST);
-	if (n < 0) {
-		say("%s", shmbus_error_text());
-		return n;
-	}
+	if (n < 0)
+		return say_library_error(n);
 	for (i = 0; i < n; i++) {
+		if (b->rx[i].len > b->rx[i].room) { /* behind room the bytes of other frames begin */
+			b->to_dev_dropped++;
+			continue;
+		}
 		frame = (uint8_t *)b->rx[i].data - TAP_DEVICE_HDR_LEN;
-		if (write(b->dev->fd, frame, TAP_DEVICE_HDR_LEN + b->rx[i].len) >= 0) {
+		len = b->rx[i].len;
+		if (write(b->dev->fd, frame, TAP_DEVICE_HDR_LEN + len) >= 0) {
 			b->to_dev_frames++;
-			b->to_dev_bytes += b->rx[i].len;
+			b->to_dev_bytes += len;
 		} else if (errno == EBADFD) {
 			return device_failed(b, EBADFD);
 		} else {
@@ -216,7 +225,7 @@ sleep_until_needed(struct tap_bridge *b, int stop)
 	const bool waiting = b->n_tx != 0; /* for the bus to take the frames of the burst */
 	const struct timespec limit = {
 		.tv_sec = waiting ? 0 : LOOK_S,
-		.tv_nsec = waiting ? RETRY_NS : 0,
+		.tv_nsec = waiting ? b->retry_ns : 0,
 	};
 	struct pollfd on[3] = {
 		{ .fd = stop, .events = POLLIN },
@@ -226,13 +235,13 @@ sleep_until_needed(struct tap_bridge *b, int stop)
 	int ret;
 
 	ret = shmbus_arm(b->st);
-	if (ret < 0) {
-		say("%s", shmbus_error_text());
-		return ret;
-	}
+	if (ret < 0)
+		return say_library_error(ret);
 	if (ret == 0)
 		ppoll(on, 3, &limit, NULL);
 	shmbus_disarm(b->st);
+	if (waiting)
+		b->retry_ns = b->retry_ns < RETRY_MAX_NS / 2 ? 2 * b->retry_ns : RETRY_MAX_NS;
 	return 0;
 }
 
@@ -243,17 +252,26 @@ on_print(int signal)
 	print_wanted = 1;
 }
 
+void
+tap_bridge_catch(void)
+{
+	/* The signal ends a sleep even so, but no write of a line to stdout. */
+	const struct sigaction action = { .sa_handler = on_print, .sa_flags = SA_RESTART };
+
+	sigaction(SIGUSR1, &action, NULL);
+}
+
 int
 tap_bridge_run(struct tap_bridge *b, int stop)
 {
-	const struct sigaction action = { .sa_handler = on_print };
 	int out, in, ret;
 
-	sigaction(SIGUSR1, &action, NULL);
 	while (!stop_wanted()) {
 		if (print_wanted) {
 			print_wanted = 0;
 			tap_bridge_print(b);
+			if (say_flush() != 0)
+				return -EIO;
 		}
 		out = to_bus(b);
 		if (out < 0)

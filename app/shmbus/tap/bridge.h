@@ -15,9 +15,15 @@
 
 struct tap_bridge;
 
-/* NULL: out of memory. The caller remains the owner of the device and the station. */
+/* Returns a bridge; NULL: out of memory. The caller remains the owner of device and station. */
 struct tap_bridge *tap_bridge_new(struct tap_device *dev, struct shmbus_station *st);
 void tap_bridge_free(struct tap_bridge *bridge);
+
+/*
+ * Prints the counters at each SIGUSR1 that comes from now on, as soon as the bridge
+ * runs. Call it before anybody is told that the bridge is ready.
+ */
+void tap_bridge_catch(void);
 
 /*
  * Carries frames until the descriptor stop becomes readable. Returns 0, or -errno

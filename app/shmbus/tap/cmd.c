@@ -16,6 +16,7 @@
 
 #include <shmbus.h>
 
+#include "background.h"
 #include "bridge.h"
 #include "cmd.h"
 #include "device.h"
@@ -40,23 +41,10 @@ struct conf {
 	uint8_t mac[6];
 	bool mac_given;
 	bool up;
+	bool background;
 	unsigned int n_addresses;
 	struct tap_address addresses[ADDRESSES_MAX];
 };
-
-static int
-take_name(const char *value, void *conf)
-{
-	((struct conf *)conf)->name = value;
-	return *value != '\0' ? 0 : -EINVAL;
-}
-
-static int
-take_netns(const char *value, void *conf)
-{
-	((struct conf *)conf)->netns = value;
-	return *value != '\0' ? 0 : -EINVAL;
-}
 
 static int
 take_address(const char *value, void *c)
@@ -84,12 +72,6 @@ take_address(const char *value, void *c)
 }
 
 static int
-take_mtu(const char *value, void *conf)
-{
-	return options_u32(value, MTU_MIN, UINT16_MAX, &((struct conf *)conf)->mtu);
-}
-
-static int
 take_mac(const char *value, void *c)
 {
 	static const uint8_t none[6];
@@ -108,38 +90,28 @@ take_mac(const char *value, void *c)
 	return 0;
 }
 
-static int
-take_format(const char *value, void *conf)
-{
-	return options_format(value, &((struct conf *)conf)->format);
-}
-
-static int
-take_numa(const char *value, void *conf)
-{
-	return options_numa(value, &((struct conf *)conf)->numa);
-}
-
 static const struct option_entry options[] = {
-	{ "name", 'n', "NAME", "the name of the device (default: tap0, tap1, ...)", .take = take_name,
-	  .expects = "a name" },
-	{ "netns", 'N', "NETNS", "make it in this network namespace: a name, or a path",
-	  .take = take_netns, .expects = "a name of ip-netns, or a path" },
-	{ "address", 'a', "ADDR/LEN", "give it an IPv4 or IPv6 address, and bring it up; may be "
+	{ "name", 'n', "NAME", "the name of the device (default: tap0, tap1, ...)",
+	  OPTION_TEXT(struct conf, name), .expects = "a name" },
+	{ "netns", 'N', "NETNS", "network namespace of the device: a name, or a path",
+	  OPTION_TEXT(struct conf, netns), .expects = "a name of ip-netns, or a path" },
+	{ "address", 'a', "ADDR/LEN", "add an IPv4 or IPv6 address, and bring the device up; may be "
 	  "repeated",
 	  .take = take_address,
 	  .expects = "an address with the length of its prefix, as 10.0.0.1/24 or fd00::1/64, "
 	  "and 16 of them at most" },
-	{ "mtu", 'm', "BYTES", "its MTU (default 1500, or what the bus takes)", .take = take_mtu,
+	{ "mtu", 'm', "BYTES", "MTU of the device (default 1500, or what the bus takes)",
+	  OPTION_U32(struct conf, mtu, MTU_MIN, UINT16_MAX),
 	  .expects = "bytes from 68 to what the bus takes" },
-	{ "mac", 'M', "MAC", "its MAC address (default: random)", .take = take_mac,
+	{ "mac", 'M', "MAC", "MAC address of the device (default: random)", .take = take_mac,
 	  .expects = "a unicast address as 02:00:00:00:00:01" },
-	{ "up", 'u', NULL, "bring it up",
-	  .flag = offsetof(struct conf, up) },
+	{ "up", 'u', NULL, "bring the device up", .flag = offsetof(struct conf, up) },
+	{ "background", 'b', NULL, "go on in the background once the device is ready",
+	  .flag = offsetof(struct conf, background) },
 	{ "format", 'f', "FORMAT", "format of a new bus: lanes (default) or shmif",
-	  .take = take_format, .expects = "lanes or shmif" },
-	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that it writes",
-	  .take = take_numa, .expects = OPTIONS_NUMA_EXPECTS },
+	  OPTION_FORMAT(struct conf, format) },
+	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that tap writes",
+	  OPTION_NUMA(struct conf, numa) },
 	{ .name = NULL },
 };
 
@@ -182,8 +154,8 @@ check_addresses(const struct conf *conf, uint32_t mtu)
 }
 
 /*
- * Configures the device. What the device has already is not set again: a device
- * that an administrator has prepared then needs no privileges.
+ * Configures the device. A property that has the right value already is not set
+ * again: a device that an administrator has prepared then needs no privileges.
  */
 static int
 configure(const struct conf *conf, const char *name, struct shmbus_station *st, uint32_t *mtu)
@@ -211,29 +183,25 @@ configure(const struct conf *conf, const char *name, struct shmbus_station *st, 
 	return ret;
 }
 
-/* Scripts wait for this line. */
-static void
+/*
+ * Scripts wait for this line, and may send signals at once. Returns 0, or -errno after a
+ * message.
+ */
+static int
 print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
 	    const char *path, uint32_t mtu)
 {
 	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
 	       conf->up ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
-	fflush(stdout);
+	return say_flush();
 }
 
 static enum cmd_status
-carry(struct tap_device *dev, struct shmbus_station *st, int stop)
+carry(struct tap_bridge *bridge, int stop)
 {
-	struct tap_bridge *bridge = tap_bridge_new(dev, st);
-	int ret;
+	const int ret = tap_bridge_run(bridge, stop);
 
-	if (bridge == NULL) {
-		say("out of memory");
-		return CMD_FAILED;
-	}
-	ret = tap_bridge_run(bridge, stop);
 	tap_bridge_print(bridge);
-	tap_bridge_free(bridge);
 	return ret == 0 ? CMD_DONE : CMD_FAILED;
 }
 
@@ -246,7 +214,7 @@ give_up(struct shmbus_station *st, const char *path, bool was_there)
 	shmbus_get_self(st, &self);
 	shmbus_detach(st);
 	if ((self.flags & SHMBUS_SELF_CREATED) && !was_there)
-		shmbus_remove(path);
+		shmbus_remove(path, NULL);
 }
 
 static enum cmd_status
@@ -255,23 +223,30 @@ run(int n, char **operands, const void *c)
 	struct shmbus_conf bus = { .flags = 0 };
 	enum cmd_status status = CMD_FAILED;
 	const struct conf *conf = c;
+	struct tap_bridge *bridge;
 	struct shmbus_station *st;
 	struct tap_device dev;
+	int ready = -1;
 	bool was_there;
 	uint32_t mtu;
 	int stop;
 
 	(void)n;
-	stop = stop_catch();
-	if (stop < 0) {
-		say("cannot catch signals: %s", strerror(-stop));
-		return CMD_FAILED;
+	/* Before the station exists: its slot names the process. */
+	if (conf->background) {
+		ready = background_begin();
+		if (ready < 0)
+			return CMD_FAILED;
 	}
+	stop = stop_catch();
+	if (stop < 0)
+		return CMD_FAILED;
+	stop_finish_writes();
 	if (conf->netns != NULL && tap_device_enter_netns(conf->netns) != 0)
 		return CMD_FAILED;
 	if (tap_device_open(&dev, conf->name) != 0)
 		return CMD_FAILED;
-	/* The device and the port have the same address, so that others on the bus know it. */
+	/* The device and the port have the same address, so that the port's entry on the bus is right. */
 	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
 	bus.name = dev.name;
 	bus.format = conf->format;
@@ -287,10 +262,22 @@ run(int n, char **operands, const void *c)
 	}
 	if (configure(conf, dev.name, st, &mtu) != 0)
 		goto err_give_up;
-	print_ready(conf, &dev, bus.mac, operands[0], mtu);
-	status = carry(&dev, st, stop);
+	bridge = tap_bridge_new(&dev, st);
+	if (bridge == NULL) {
+		say_no_memory();
+		goto err_give_up;
+	}
+	tap_bridge_catch();
+	if (print_ready(conf, &dev, bus.mac, operands[0], mtu) != 0)
+		goto err_free;
+	if (ready >= 0)
+		background_ready(ready);
+	status = carry(bridge, stop);
+	tap_bridge_free(bridge);
 	shmbus_detach(st);
 	goto out_close;
+err_free:
+	tap_bridge_free(bridge);
 err_give_up:
 	give_up(st, operands[0], was_there);
 out_close:
@@ -305,7 +292,8 @@ const struct cmd cmd_tap = {
 	.about = "Makes a tap device and joins it to the bus PATH, so that programs on this host, such\n"
 		 "as ping or curl, reach the ports on the bus. The bus is created if it does not exist.\n"
 		 "One line on stdout says that the device is ready. The counters are printed at the\n"
-		 "end, and on SIGUSR1. The device is deleted at the end. Needs CAP_NET_ADMIN.\n",
+		 "end, and on SIGUSR1. The device is deleted at the end; deleting it ends the command, too.\n"
+		 "Needs CAP_NET_ADMIN.\n",
 	.options = options,
 	.operands_min = 1,
 	.operands_max = 1,

@@ -35,7 +35,7 @@ tap_device_enter_netns(const char *netns)
 	}
 	if (setns(fd, CLONE_NEWNET) != 0) {
 		ret = -errno;
-		say("netns=%s: cannot enter it: %s%s", netns, strerror(-ret),
+		say("netns=%s: cannot enter the namespace: %s%s", netns, strerror(-ret),
 		    ret == -EPERM ? "; this needs CAP_SYS_ADMIN" : "");
 	}
 	close(fd);
@@ -49,10 +49,10 @@ tell_no_tun(int err)
 		say(TUN_PATH ": %s; load the kernel module tun, or make the device visible in the container",
 		    strerror(err));
 	else
-		say(TUN_PATH ": cannot open it for reading and writing: %s", strerror(err));
+		say(TUN_PATH ": cannot open for reading and writing: %s", strerror(err));
 }
 
-/* name is NULL if the kernel was to choose the name. */
+/* Reports that no device can be had. name: NULL if the kernel chooses the name. */
 static void
 tell_no_device(const char *name, int err)
 {

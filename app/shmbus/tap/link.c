@@ -49,7 +49,7 @@ err_close:
 	errno = -ret;
 err:
 	ret = -errno;
-	say("name=%s: cannot reach it over netlink: %s", name, strerror(-ret));
+	say("name=%s: cannot reach the device over netlink: %s", name, strerror(-ret));
 	return ret;
 }
 
@@ -59,7 +59,7 @@ tap_link_close(struct tap_link *link)
 	mnl_socket_close(link->nl);
 }
 
-/* Sends a request, and waits for the kernel's answer. */
+/* Sends a request, and waits for the kernel's answer. Returns 0 or -errno. */
 static int
 ask(struct tap_link *link, struct nlmsghdr *nlh)
 {
@@ -92,10 +92,16 @@ begin_link(const struct tap_link *link, char *message)
 	return nlh;
 }
 
-static const char *
-hint(int err)
+/* Does the same. what: the request in words, for the message after an error. */
+static int
+ask_for(struct tap_link *link, struct nlmsghdr *nlh, const char *what)
 {
-	return err == EPERM ? "; this needs CAP_NET_ADMIN" : "";
+	const int ret = ask(link, nlh);
+
+	if (ret != 0)
+		say("name=%s: cannot %s: %s%s", link->name, what, strerror(-ret),
+		    ret == -EPERM ? "; this needs CAP_NET_ADMIN" : "");
+	return ret;
 }
 
 int
@@ -103,14 +109,9 @@ tap_link_set_mac(struct tap_link *link, const uint8_t mac[6])
 {
 	char message[MESSAGE_MAX];
 	struct nlmsghdr *nlh = begin_link(link, message);
-	int ret;
 
 	mnl_attr_put(nlh, IFLA_ADDRESS, 6, mac);
-	ret = ask(link, nlh);
-	if (ret != 0)
-		say("name=%s: cannot set its MAC address: %s%s", link->name, strerror(-ret),
-		    hint(-ret));
-	return ret;
+	return ask_for(link, nlh, "set the MAC address");
 }
 
 int
@@ -118,14 +119,11 @@ tap_link_set_mtu(struct tap_link *link, uint32_t mtu)
 {
 	char message[MESSAGE_MAX];
 	struct nlmsghdr *nlh = begin_link(link, message);
-	int ret;
+	char what[32];
 
 	mnl_attr_put_u32(nlh, IFLA_MTU, mtu);
-	ret = ask(link, nlh);
-	if (ret != 0)
-		say("name=%s: cannot set mtu=%" PRIu32 ": %s%s", link->name, mtu, strerror(-ret),
-		    hint(-ret));
-	return ret;
+	snprintf(what, sizeof(what), "set mtu=%" PRIu32, mtu);
+	return ask_for(link, nlh, what);
 }
 
 void
@@ -144,14 +142,10 @@ tap_link_set_up(struct tap_link *link)
 	char message[MESSAGE_MAX];
 	struct nlmsghdr *nlh = begin_link(link, message);
 	struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
-	int ret;
 
 	info->ifi_flags = IFF_UP;
 	info->ifi_change = IFF_UP;
-	ret = ask(link, nlh);
-	if (ret != 0)
-		say("name=%s: cannot bring it up: %s%s", link->name, strerror(-ret), hint(-ret));
-	return ret;
+	return ask_for(link, nlh, "bring the device up");
 }
 
 int
@@ -162,7 +156,7 @@ tap_link_add_address(struct tap_link *link, const struct tap_address *address)
 	const bool v6 = address->family == AF_INET6;
 	const size_t len = v6 ? sizeof(address->v6) : sizeof(address->v4);
 	struct ifaddrmsg *ifa;
-	int ret;
+	char what[128];
 
 	nlh->nlmsg_type = RTM_NEWADDR;
 	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE;
@@ -177,9 +171,6 @@ tap_link_add_address(struct tap_link *link, const struct tap_address *address)
 	if (!v6 && address->prefix < 31)
 		mnl_attr_put_u32(nlh, IFA_BROADCAST,
 				 address->v4.s_addr | htonl(UINT32_MAX >> address->prefix));
-	ret = ask(link, nlh);
-	if (ret != 0)
-		say("name=%s: cannot give it the address %s: %s%s", link->name, address->text,
-		    strerror(-ret), hint(-ret));
-	return ret;
+	snprintf(what, sizeof(what), "add the address %s", address->text);
+	return ask_for(link, nlh, what);
 }

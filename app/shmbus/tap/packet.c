@@ -38,7 +38,7 @@ find_ip(const struct tap_packet *p)
 
 /*
  * Completes a checksum. The kernel has stored the sum of the pseudo header in the
- * place of the checksum, so the sum from csum_start on is all that is left to do.
+ * checksum field, so only the sum from csum_start on is missing.
  */
 static int
 finish_checksum(struct tap_packet *p)
@@ -76,7 +76,7 @@ plan_segments(struct tap_packet *p)
 	return p->offload.l3_off == 0 ? -EINVAL : 0;
 }
 
-/* Finds out what is left to do for a packet, and completes its checksum. */
+/* Determines the offload of a packet. Completes the checksum if there is nothing else to do. */
 static int
 plan(struct tap_packet *p)
 {

@@ -29,14 +29,14 @@ extern "C" {
 /**
  * Moves a stopped port to another bus.
  *
- * The file at path is a bus of the port's format, or does not exist or is empty:
- * then the function creates a bus in it. The bus must have at least the queues
- * that the port has been set up with.
+ * The file at path is a bus of the port's format. If the file does not exist or
+ * is empty, the function creates a bus in it. The bus must have at least the
+ * queues that the port has been set up with.
  *
- * If the new bus cannot be joined, the port stays on its bus. If the new bus
- * lacks queues or memory for them, the port is on no bus. A port whose bus is
- * gone, or that is given the path of its own bus, leaves first: if it cannot
- * join it is on no bus.
+ * If the port cannot join the new bus, it stays on its bus. If the new bus lacks
+ * queues or memory for them, the port is on no bus. If the old bus is gone, or
+ * path is the path of the old bus, the port leaves first: if it cannot join then,
+ * it is on no bus.
  *
  * @param port_id
  *   A port of net_shmbus, of any format.
@@ -63,9 +63,9 @@ int rte_pmd_shmbus_linkstr_set(uint16_t port_id, const char *path);
  * @param port_id
  *   A port of net_shmbus, of any format.
  * @param path
- *   Where the path is written, with a terminating zero; "" if the port has none.
- *   A port whose bus is gone, or that could not join its new bus after it had
- *   left the old one, has the path that the next start of the port joins.
+ *   The buffer for the path with its terminating zero; "" if the port has no path.
+ *   If the bus is gone, or the port has left its bus and could not join the next
+ *   one, this is the path of the bus that the next start of the port joins.
  * @param size
  *   The size of path in bytes.
  * @return

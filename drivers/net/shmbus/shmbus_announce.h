@@ -20,7 +20,10 @@
 /* Writes the state: started or not, link up or down, whether senders wait for the port. */
 void shmbus_announce_state(struct rte_eth_dev *dev);
 
-/* The same. Senders that are to wait for this port wait for all that they send after the return. */
+/*
+ * As shmbus_announce_state(). A sender that must wait for this port does so for every frame
+ * that it sends after the return.
+ */
 void shmbus_announce_state_now(struct rte_eth_dev *dev);
 
 /* Writes the number of queues before the port starts; the queues have no cursors yet. */
@@ -32,8 +35,8 @@ void shmbus_announce_stop(struct rte_eth_dev *dev);
 void shmbus_announce_mac(struct rte_eth_dev *dev, const uint8_t *mac);
 
 /*
- * Tells senders that the port uses interrupts from now on (begins), or no longer. The
- * state has been written before. Takes milliseconds.
+ * Tells senders that the port begins to use interrupts, or no longer uses them. The
+ * caller has written the state. Takes milliseconds.
  */
 void shmbus_announce_intr(struct rte_eth_dev *dev, bool begins);
 

@@ -3,11 +3,12 @@
  */
 
 /*
- * Device arguments: a parser for each kind of value, and one table with all keys. A
+ * Device arguments: one table with all keys, and a parser for each kind of value. A
  * new key is a new line of the table. A parser only refuses a bad value; the message
  * takes the valid values from the table.
  */
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
@@ -21,23 +22,33 @@
 #include "shmbus_args.h"
 #include "shmbus_log.h"
 
+/* Kinds of ports. */
+#define LANES (1u << 0)
+#define SHMIF (1u << 1)
+#define READONLY (1u << 2)
+#define ALL (LANES | SHMIF | READONLY)
+
 struct key {
 	const char *name;
-	int (*parse)(const char *value, struct shmbus_args *args);
+	unsigned int kinds; /* the ports for which the key has a meaning */
+	int (*parse)(const struct key *key, const char *value, void *field);
+	size_t field; /* offset in struct shmbus_args */
+	const char *const *words; /* the valid values, up to NULL; or NULL */
 	const char *expects;
-	enum shmbus_wire_format only; /* the format that has it; SHMBUS_WIRE_AUTO: all */
 };
 
-/* Parses a decimal number up to max. Text behind it is an error if rest is NULL. */
+/* ---- parsers */
+
+/* Parses a number up to max. Text behind it is an error if rest is NULL. */
 static int
-parse_number(const char *value, uint64_t max, uint64_t *number, const char **rest)
+parse_number(const char *value, int base, uint64_t max, uint64_t *number, const char **rest)
 {
 	char *end;
 
 	if (value[0] < '0' || value[0] > '9')
 		return -EINVAL;
 	errno = 0;
-	*number = strtoull(value, &end, 10);
+	*number = strtoull(value, &end, base);
 	if (errno != 0 || *number > max)
 		return -EINVAL;
 	if (rest != NULL)
@@ -48,79 +59,113 @@ parse_number(const char *value, uint64_t max, uint64_t *number, const char **res
 }
 
 static int
-parse_u32(const char *value, uint32_t *number)
+parse_u32(const struct key *key, const char *value, void *field)
 {
+	uint32_t *number = field;
 	uint64_t wide;
 
-	if (parse_number(value, UINT32_MAX, &wide, NULL) != 0)
+	RTE_SET_USED(key);
+	if (parse_number(value, 10, UINT32_MAX, &wide, NULL) != 0)
 		return -EINVAL;
 	*number = (uint32_t)wide;
 	return 0;
 }
 
+/* Parses a number that must not be 0. */
 static int
-parse_switch(const char *value, bool *on)
+parse_count(const struct key *key, const char *value, void *field)
 {
-	if (strcmp(value, "on") == 0 || strcmp(value, "1") == 0)
-		*on = true;
-	else if (strcmp(value, "off") == 0 || strcmp(value, "0") == 0)
-		*on = false;
+	const uint32_t *number = field;
+
+	return parse_u32(key, value, field) != 0 || *number == 0 ? -EINVAL : 0;
+}
+
+/* Returns the index of value among the words of the key, or -EINVAL. */
+static int
+find_word(const struct key *key, const char *value)
+{
+	int i;
+
+	for (i = 0; key->words[i] != NULL; i++)
+		if (strcmp(key->words[i], value) == 0)
+			return i;
+	return -EINVAL;
+}
+
+/* The words of a flag mean false and true by turns. */
+static int
+parse_flag(const struct key *key, const char *value, void *field)
+{
+	const int word = find_word(key, value);
+	bool *flag = field;
+
+	if (word < 0)
+		return word;
+	*flag = word % 2 != 0;
+	return 0;
+}
+
+static_assert(sizeof(enum shmbus_wire_format) == sizeof(unsigned int) &&
+	      sizeof(enum shmbus_carrier) == sizeof(unsigned int),
+	      "parse_enum stores an unsigned int");
+
+/* The words of an enum stand in the order of its values. */
+static int
+parse_enum(const struct key *key, const char *value, void *field)
+{
+	const int word = find_word(key, value);
+	unsigned int *number = field;
+
+	if (word < 0)
+		return word;
+	*number = (unsigned int)word;
+	return 0;
+}
+
+static int
+parse_numa(const struct key *key, const char *value, void *field)
+{
+	const int word = find_word(key, value);
+	int *numa = field;
+	uint64_t node;
+
+	if (word >= 0)
+		*numa = SHMBUS_NUMA_AUTO + word;
+	else if (parse_number(value, 10, RTE_MAX_NUMA_NODES - 1, &node, NULL) == 0)
+		*numa = (int)node;
 	else
 		return -EINVAL;
 	return 0;
 }
 
 static int
-parse_path(const char *value, struct shmbus_args *args)
+parse_path(const struct key *key, const char *value, void *field)
 {
-	return rte_strscpy(args->path, value, sizeof(args->path)) < 0 ? -ENAMETOOLONG : 0;
+	RTE_SET_USED(key);
+	return rte_strscpy(field, value, PATH_MAX) < 0 ? -ENAMETOOLONG : 0;
 }
 
 static int
-parse_format(const char *value, struct shmbus_args *args)
+parse_mac(const struct key *key, const char *value, void *field)
 {
-	if (strcmp(value, "auto") == 0)
-		args->format = SHMBUS_WIRE_AUTO;
-	else if (strcmp(value, "lanes") == 0)
-		args->format = SHMBUS_WIRE_LANES;
-	else if (strcmp(value, "shmif") == 0)
-		args->format = SHMBUS_WIRE_SHMIF;
-	else
-		return -EINVAL;
-	return 0;
+	struct rte_ether_addr *mac = field;
+
+	RTE_SET_USED(key);
+	return rte_ether_unformat_addr(value, mac) != 0 ||
+	       !rte_is_valid_assigned_ether_addr(mac) ? -EINVAL : 0;
 }
 
 static int
-parse_mac(const char *value, struct shmbus_args *args)
-{
-	if (rte_ether_unformat_addr(value, &args->mac) != 0 ||
-	    !rte_is_valid_assigned_ether_addr(&args->mac))
-		return -EINVAL;
-	args->mac_given = true;
-	return 0;
-}
-
-static int
-parse_ports(const char *value, struct shmbus_args *args)
-{
-	return parse_u32(value, &args->ports) != 0 || args->ports == 0 ? -EINVAL : 0;
-}
-
-static int
-parse_queues(const char *value, struct shmbus_args *args)
-{
-	return parse_u32(value, &args->queues) != 0 || args->queues == 0 ? -EINVAL : 0;
-}
-
-static int
-parse_lane_size(const char *value, struct shmbus_args *args)
+parse_lane_size(const struct key *key, const char *value, void *field)
 {
 	const char *units = "KMG";
+	uint64_t *size = field;
 	const char *unit;
 	const char *rest;
 	unsigned int shift = 0;
 
-	if (parse_number(value, UINT64_MAX, &args->lane_size, &rest) != 0)
+	RTE_SET_USED(key);
+	if (parse_number(value, 10, UINT64_MAX, size, &rest) != 0)
 		return -EINVAL;
 	if (*rest != '\0') {
 		unit = strchr(units, toupper((unsigned char)*rest));
@@ -128,131 +173,61 @@ parse_lane_size(const char *value, struct shmbus_args *args)
 			return -EINVAL;
 		shift = 10 * (unsigned int)(unit - units + 1);
 	}
-	if (args->lane_size == 0 || args->lane_size > UINT64_MAX >> shift)
+	if (*size == 0 || *size > UINT64_MAX >> shift)
 		return -EINVAL;
-	args->lane_size <<= shift;
+	*size <<= shift;
 	return 0;
 }
 
 static int
-parse_mode(const char *value, struct shmbus_args *args)
+parse_mode(const struct key *key, const char *value, void *field)
 {
-	unsigned long mode;
-	char *end;
+	uint32_t *mode = field;
+	uint64_t bits;
 
-	if (value[0] < '0' || value[0] > '7')
-		return -EINVAL;
-	mode = strtoul(value, &end, 8);
+	RTE_SET_USED(key);
 	/* The owner needs read and write permission to use the file. */
-	if (*end != '\0' || mode > 0777 || (mode & 0600) != 0600)
+	if (parse_number(value, 8, 0777, &bits, NULL) != 0 || (bits & 0600) != 0600)
 		return -EINVAL;
-	args->mode = (uint32_t)mode;
+	*mode = (uint32_t)bits;
 	return 0;
 }
 
-static int
-parse_pause(const char *value, struct shmbus_args *args)
-{
-	return parse_switch(value, &args->pause);
-}
+/* ---- keys */
 
-static int
-parse_pause_timeout(const char *value, struct shmbus_args *args)
-{
-	return parse_u32(value, &args->pause_timeout_ms);
-}
+static const char *const switches[] = { "off", "on", "0", "1", NULL };
+static const char *const formats[] = { "auto", "lanes", "shmif", NULL };
+static const char *const carriers[] = { "bus", "peer", NULL };
+static const char *const nodes[] = { "auto", "none", NULL };
+static const char *const ptypes[] = { "asked", "always", NULL };
+static const char *const wakes[] = { "always", "never", NULL };
 
-static int
-parse_carrier(const char *value, struct shmbus_args *args)
-{
-	if (strcmp(value, "bus") == 0)
-		args->carrier = SHMBUS_CARRIER_BUS;
-	else if (strcmp(value, "peer") == 0)
-		args->carrier = SHMBUS_CARRIER_PEER;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int
-parse_numa(const char *value, struct shmbus_args *args)
-{
-	uint64_t node;
-
-	if (strcmp(value, "auto") == 0)
-		args->numa = SHMBUS_NUMA_AUTO;
-	else if (strcmp(value, "none") == 0)
-		args->numa = SHMBUS_NUMA_NONE;
-	else if (parse_number(value, RTE_MAX_NUMA_NODES - 1, &node, NULL) == 0)
-		args->numa = (int)node;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int
-parse_unlink(const char *value, struct shmbus_args *args)
-{
-	return parse_switch(value, &args->unlink);
-}
-
-static int
-parse_readonly(const char *value, struct shmbus_args *args)
-{
-	return parse_switch(value, &args->readonly);
-}
-
-static int
-parse_wake(const char *value, struct shmbus_args *args)
-{
-	if (strcmp(value, "always") == 0)
-		args->quiet = false;
-	else if (strcmp(value, "never") == 0)
-		args->quiet = true;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int
-parse_ptypes(const char *value, struct shmbus_args *args)
-{
-	if (strcmp(value, "asked") == 0)
-		args->ptypes_always = false;
-	else if (strcmp(value, "always") == 0)
-		args->ptypes_always = true;
-	else
-		return -EINVAL;
-	return 0;
-}
-
-static int
-parse_lock_break(const char *value, struct shmbus_args *args)
-{
-	return parse_u32(value, &args->lock_break_ms);
-}
-
-#define ANY SHMBUS_WIRE_AUTO
-#define LANES SHMBUS_WIRE_LANES
-#define SHMIF SHMBUS_WIRE_SHMIF
+#define FIELD(name) offsetof(struct shmbus_args, name)
 
 static const struct key keys[] = {
-	{ "path", parse_path, "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes", ANY },
-	{ "format", parse_format, "auto, lanes or shmif", ANY },
-	{ "mac", parse_mac, "a unicast address such as b2:a0:00:00:00:01", ANY },
-	{ "ports", parse_ports, "a number of slots from 1 to 256", LANES },
-	{ "queues", parse_queues, "a number of queues from 1 to 64", LANES },
-	{ "lane_size", parse_lane_size, "a power of two in bytes, such as 65536, 256K or 4M", LANES },
-	{ "mode", parse_mode, "octal permission bits with 0600 among them, such as 0660", ANY },
-	{ "pause", parse_pause, "on or off", LANES },
-	{ "pause_timeout_ms", parse_pause_timeout, "a number of milliseconds", LANES },
-	{ "carrier", parse_carrier, "bus or peer", LANES },
-	{ "numa", parse_numa, "auto, none or the number of a node", LANES },
-	{ "unlink", parse_unlink, "on or off", ANY },
-	{ "readonly", parse_readonly, "on or off", ANY },
-	{ "ptypes", parse_ptypes, "asked or always", ANY },
-	{ "wake", parse_wake, "always or never", SHMIF },
-	{ "lock_break_ms", parse_lock_break, "a number of milliseconds, 0 for never", SHMIF },
+	{ "path", ALL, parse_path, FIELD(path), NULL,
+	  "the name of a file, of less than " RTE_STR(PATH_MAX) " bytes" },
+	{ "format", ALL, parse_enum, FIELD(format), formats, "auto, lanes or shmif" },
+	{ "mac", ALL, parse_mac, FIELD(mac), NULL, "a unicast address such as b2:a0:00:00:00:01" },
+	{ "ports", LANES | READONLY, parse_count, FIELD(ports), NULL,
+	  "a number of slots from 1 to 256" },
+	{ "queues", LANES | READONLY, parse_count, FIELD(queues), NULL,
+	  "a number of queues from 1 to 64" },
+	{ "lane_size", LANES | READONLY, parse_lane_size, FIELD(lane_size), NULL,
+	  "a power of two in bytes, such as 65536, 256K or 4M" },
+	{ "mode", LANES | SHMIF, parse_mode, FIELD(mode), NULL,
+	  "octal permission bits with 0600 among them, such as 0660" },
+	{ "pause", LANES, parse_flag, FIELD(pause), switches, "on or off" },
+	{ "pause_timeout_ms", LANES, parse_u32, FIELD(pause_timeout_ms), NULL,
+	  "a number of milliseconds" },
+	{ "carrier", LANES | READONLY, parse_enum, FIELD(carrier), carriers, "bus or peer" },
+	{ "numa", LANES, parse_numa, FIELD(numa), nodes, "auto, none or the number of a node" },
+	{ "unlink", LANES | SHMIF, parse_flag, FIELD(unlink), switches, "on or off" },
+	{ "readonly", ALL, parse_flag, FIELD(readonly), switches, "on or off" },
+	{ "ptypes", ALL, parse_flag, FIELD(ptypes_always), ptypes, "asked or always" },
+	{ "wake", SHMIF, parse_flag, FIELD(quiet), wakes, "always or never" },
+	{ "lock_break_ms", SHMIF, parse_u32, FIELD(lock_break_ms), NULL,
+	  "a number of milliseconds, 0 for never" },
 };
 
 static const struct key *
@@ -299,30 +274,34 @@ take_one(const char *name, const char *value, void *opaque)
 		return -EINVAL;
 	}
 	args->given |= bit;
-	ret = key->parse(value, args);
+	ret = key->parse(key, value, (uint8_t *)args + key->field);
 	if (ret != 0)
 		SHMBUS_LOG(ERR, "%s=%.128s: not understood; the value is %s", name, value, key->expects);
 	return ret;
+}
+
+/* Returns the first given key without a meaning for ports of this kind, or NULL. */
+static const struct key *
+find_meaningless(const struct shmbus_args *args, unsigned int kind)
+{
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(keys); i++)
+		if ((args->given & UINT32_C(1) << i) && (keys[i].kinds & kind) == 0)
+			return &keys[i];
+	return NULL;
 }
 
 /* Refuses keys that a readonly port has no use for: it creates no file and sends nothing. */
 static int
 check_readonly(const struct shmbus_args *args)
 {
-	static const char *const others[] = { "mode", "pause", "pause_timeout_ms", "numa", "unlink",
-					      "wake", "lock_break_ms" };
-	unsigned int i;
+	const struct key *key = args->readonly ? find_meaningless(args, READONLY) : NULL;
 
-	if (!args->readonly)
+	if (key == NULL)
 		return 0;
-	for (i = 0; i < RTE_DIM(others); i++) {
-		if (!(args->given & UINT32_C(1) << (find_key(others[i]) - keys)))
-			continue;
-		SHMBUS_LOG(ERR, "readonly=on: %s= has no meaning for such a port; leave it out",
-			   others[i]);
-		return -EINVAL;
-	}
-	return 0;
+	SHMBUS_LOG(ERR, "readonly=on: %s= has no meaning for such a port; leave it out", key->name);
+	return -EINVAL;
 }
 
 int
@@ -349,7 +328,7 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 		ret = take_one(list->pairs[i].key, list->pairs[i].value, args);
 	rte_kvargs_free(list);
 	if (ret == 0 && args->path[0] == '\0' && args->format != SHMBUS_WIRE_SHMIF) {
-		SHMBUS_LOG(ERR, "path=: only a port with format=shmif can be without a bus; give a path");
+		SHMBUS_LOG(ERR, "path= is empty (a shell variable that is not set?): give the path of a bus file, or leave path= out for " SHMBUS_PATH_DEFAULT);
 		ret = -EINVAL;
 	}
 	return ret == 0 ? check_readonly(args) : ret;
@@ -358,15 +337,12 @@ shmbus_args_parse(struct shmbus_args *args, const char *params)
 int
 shmbus_args_suit(const struct shmbus_args *args, enum shmbus_wire_format format)
 {
-	unsigned int i;
+	const bool shmif = format == SHMBUS_WIRE_SHMIF;
+	const struct key *key = find_meaningless(args, shmif ? SHMIF : LANES);
 
-	for (i = 0; i < RTE_DIM(keys); i++) {
-		if (!(args->given & UINT32_C(1) << i) || keys[i].only == ANY ||
-		    keys[i].only == format)
-			continue;
-		SHMBUS_LOG(ERR, "path=%s: %s= has no meaning on a %s bus; leave it out", args->path,
-			   keys[i].name, format == SHMIF ? "shmif" : "lanes");
-		return -EINVAL;
-	}
-	return 0;
+	if (key == NULL)
+		return 0;
+	SHMBUS_LOG(ERR, "path=%s: %s= has no meaning on a %s bus; leave it out", args->path,
+		   key->name, shmif ? "shmif" : "lanes");
+	return -EINVAL;
 }

@@ -30,8 +30,7 @@ enum shmbus_carrier {
 struct shmbus_args {
 	char path[PATH_MAX]; /* "": on no bus; as a device argument for shmif only */
 	enum shmbus_wire_format format;
-	struct rte_ether_addr mac;
-	bool mac_given;
+	struct rte_ether_addr mac; /* zero: not given */
 	uint32_t ports; /* 0: not given; the same for the next two */
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */

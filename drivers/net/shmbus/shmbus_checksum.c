@@ -88,7 +88,7 @@ shmbus_checksum_kinds(const struct shmbus_rxq *q, const struct shmbus_request *r
 	return kinds;
 }
 
-/* Flags the checksum that the queue does not compute. */
+/* Sets the mbuf's flag for a checksum that the queue does not compute. */
 static void
 tell_kinds(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
 {
@@ -124,25 +124,18 @@ shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 	return finish(rte_pktmbuf_mtod(m, uint8_t *), m->pkt_len, req, kinds);
 }
 
-int
-shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
-		      const struct shmbus_request *req, struct rte_mbuf **m)
+bool
+shmbus_checksum_accept_held(struct shmbus_held *h)
 {
-	const uint8_t kinds = shmbus_checksum_kinds(q, req);
+	const struct shmbus_request *req = &h->tso.req;
+	const uint8_t *tcp = h->bytes + req->l4_off;
+	struct shmbus_ip ip;
 
-	if (shmbus_fill_stash(q, 1) == 0)
-		return -ENOMEM;
-	/* Before the copy into mbufs. Without mbufs the next poll repeats it, to no effect. */
-	if (!finish(bytes, len, req, kinds))
-		return -EINVAL;
-	*m = q->stash[--q->n_stash];
-	shmbus_init_mbuf(q, *m, 0);
-	if (!shmbus_append(q, *m, bytes, len)) {
-		shmbus_put_back(q, m, 1);
-		return -ENOMEM;
-	}
-	tell_whole(*m, req, kinds);
-	return 0;
+	if (!h->segments)
+		return finish(h->bytes, h->len, req, h->tso.kinds);
+	return shmbus_ip_read(&ip, h->bytes + req->l3_off, (uint32_t)req->data_off - req->l3_off) &&
+	       shmbus_ip_suits(&ip, req) &&
+	       (tcp[12] >> 4) * 4u == (uint32_t)req->data_off - req->l4_off;
 }
 
 /* Makes a segment that does not fit one mbuf. */
@@ -157,7 +150,6 @@ segment_in_chain(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf *
 	len = shmbus_tso_head(tso, head, sizeof(head), &payload);
 	if (len <= 0)
 		return -EINVAL;
-	shmbus_init_mbuf(q, m, 0);
 	if (shmbus_append(q, m, head, tso->req.data_off) &&
 	    shmbus_append(q, m, payload, (uint32_t)len - tso->req.data_off))
 		return 0;
@@ -165,27 +157,40 @@ segment_in_chain(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf *
 	return -ENOMEM;
 }
 
-int
-shmbus_checksum_segment(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf **m)
+static int
+segment_in_mbuf(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf *m)
 {
+	const int len = shmbus_tso_next(tso, rte_pktmbuf_mtod(m, uint8_t *), q->room);
+
+	if (len <= 0)
+		return -EINVAL;
+	m->pkt_len = (uint32_t)len;
+	m->data_len = (uint16_t)len;
+	return 0;
+}
+
+int
+shmbus_checksum_deliver(struct shmbus_rxq *q, struct shmbus_held *h, struct rte_mbuf **m)
+{
+	struct shmbus_tso *tso = &h->tso;
 	int ret;
 
 	if (shmbus_fill_stash(q, 1) == 0)
 		return -ENOMEM;
 	*m = q->stash[--q->n_stash];
-	if (shmbus_tso_len(tso) <= q->room) {
-		shmbus_init_mbuf(q, *m, 0);
-		ret = shmbus_tso_next(tso, rte_pktmbuf_mtod(*m, uint8_t *), q->room);
-		(*m)->pkt_len = (uint32_t)ret;
-		(*m)->data_len = (uint16_t)ret;
-		ret = ret > 0 ? 0 : -EINVAL;
-	} else {
+	shmbus_init_mbuf(q, *m, 0);
+	if (!h->segments)
+		ret = shmbus_append(q, *m, h->bytes, h->len) ? 0 : -ENOMEM;
+	else if (shmbus_tso_len(tso) <= q->room)
+		ret = segment_in_mbuf(q, tso, *m);
+	else
 		ret = segment_in_chain(q, tso, *m);
-	}
 	if (ret != 0)
 		shmbus_put_back(q, m, 1);
-	else
+	else if (h->segments)
 		tell_kinds(*m, &tso->req, tso->kinds);
+	else
+		tell_whole(*m, &tso->req, tso->kinds);
 	return ret;
 }
 
@@ -243,7 +248,7 @@ shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m)
 
 /* ---- frames to be sent */
 
-/* Writes the request that the flags of an mbuf and the queue's offloads make. */
+/* Writes the request that follows from the mbuf's flags and the queue's offloads. */
 static void
 read_wishes(uint64_t offloads, const struct rte_mbuf *m, struct shmbus_request *req)
 {
@@ -350,12 +355,12 @@ check_wishes(const struct shmbus_txq *q, const struct rte_mbuf *m)
 		need |= RTE_ETH_TX_OFFLOAD_VLAN_INSERT;
 	if (need & ~q->offloads)
 		return ENOTSUP;
-	if (growth != 0 && m->pkt_len < RTE_ETHER_HDR_LEN)
+	if (m->pkt_len < SHMBUS_FRAME_MIN)
 		return EINVAL;
 	if (!shmbus_checksum_request(q, m, growth, &req))
 		return EINVAL;
 	max = req.flags & SHMBUS_REQUEST_SEGMENT ? q->max_whole : q->max_len;
-	return m->pkt_len == 0 || m->pkt_len > max - growth ? EINVAL : 0;
+	return m->pkt_len > max - growth ? EINVAL : 0;
 }
 
 uint16_t

@@ -11,7 +11,7 @@
  *
  * Theory of operation
  *
- * A checksum protects a frame on its way, and this way does not damage frames.
+ * A checksum protects a frame in transit, and shared memory does not damage frames.
  * So a sender with the Tx offload computes no checksum: a request travels with
  * the frame (base/lanes/shmbus_request.h). A receiver with the Rx offload gets
  * RTE_MBUF_F_RX_L4_CKSUM_NONE: the content is right. A receiver with
@@ -64,17 +64,16 @@ bool shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 			    const struct shmbus_request *req);
 
 /*
- * Carries out the request on flat bytes and copies them into a chain of mbufs. Returns 0,
- * -ENOMEM without mbufs, or -EINVAL if the frame does not fit its request.
+ * Carries out the request of a held frame that is delivered whole, or checks the request of one
+ * that is delivered in segments. Returns false if the frame does not fit its request.
  */
-int shmbus_checksum_whole(struct shmbus_rxq *q, uint8_t *bytes, uint32_t len,
-			  const struct shmbus_request *req, struct rte_mbuf **m);
+bool shmbus_checksum_accept_held(struct shmbus_held *h);
 
 /*
- * Makes the next segment of a packet, as mbufs. Returns 0, -ENOMEM without mbufs (tso is
- * unchanged), or -EINVAL if the packet does not fit its request.
+ * Writes an accepted held frame, or its next segment, into mbufs. Returns 0, -ENOMEM without
+ * mbufs (h is unchanged), or -EINVAL if a segment cannot be made.
  */
-int shmbus_checksum_segment(struct shmbus_rxq *q, struct shmbus_tso *tso, struct rte_mbuf **m);
+int shmbus_checksum_deliver(struct shmbus_rxq *q, struct shmbus_held *h, struct rte_mbuf **m);
 
 /* Sets the mbuf's flags GOOD or BAD for the checksums that have no flag yet. */
 void shmbus_checksum_verify(const struct shmbus_rxq *q, struct rte_mbuf *m);

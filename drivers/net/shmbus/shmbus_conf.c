@@ -21,7 +21,7 @@ check_speed(const struct rte_eth_dev *dev)
 	const uint32_t speeds = dev->data->dev_conf.link_speeds;
 	const uint32_t only = RTE_ETH_LINK_SPEED_FIXED | SHMBUS_SPEED_CAPA;
 
-	/* Without FIXED it is a list for autonegotiation, and there is no link partner. */
+	/* Without FIXED the speeds are a list for autonegotiation, but there is no link partner. */
 	if ((speeds & RTE_ETH_LINK_SPEED_FIXED) == 0 || speeds == only)
 		return 0;
 	SHMBUS_LOG(ERR, "port %u: link_speeds %#x: the only fixed speed is 100G (%#x)",
@@ -131,7 +131,7 @@ shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 		return ret;
 	pause = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_RX_PAUSE;
 	priv->args.pause = pause;
-	/* 0 keeps the time. So does 65535 for a longer time, which flow_ctrl_get cannot return. */
+	/* 0 keeps the time. 65535 keeps a longer time, which flow_ctrl_get returns as 65535. */
 	if (pause && conf->pause_time != 0 &&
 	    conf->pause_time != RTE_MIN(priv->args.pause_timeout_ms, (uint32_t)UINT16_MAX))
 		priv->args.pause_timeout_ms = conf->pause_time;

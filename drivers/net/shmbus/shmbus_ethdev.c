@@ -33,6 +33,7 @@
 #include "shmbus_flags.h"
 #include "shmbus_link.h"
 #include "shmbus_mp.h"
+#include "shmbus_node.h"
 #include "shmbus_ops.h"
 #include "shmbus_ptype.h"
 #include "shmbus_queue.h"
@@ -97,15 +98,10 @@ shmbus_dev_stop(struct rte_eth_dev *dev)
 static void
 close_primary(struct rte_eth_dev *dev)
 {
-	uint16_t i;
-
 	if (dev->data->dev_started)
 		shmbus_dev_stop(dev);
-	shmbus_link_close(dev);
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		shmbus_rx_queue_release(dev, i);
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		shmbus_tx_queue_release(dev, i);
+	shmbus_link_end_poll(dev);
+	shmbus_queues_release(dev);
 	shmbus_steer_close(dev);
 	shmbus_wire_leave(shmbus_wire(dev), shmbus_priv(dev)->args.unlink);
 	shmbus_mp_unserve(dev);
@@ -147,7 +143,7 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->min_mtu = RTE_ETHER_MIN_MTU;
 	info->max_mtu = (uint16_t)(priv->max_frame - priv->overhead);
 	info->max_rx_queues = (uint16_t)shmbus_wire_max_queues(wire);
-	info->max_tx_queues = priv->args.readonly ? 0 : info->max_rx_queues;
+	info->max_tx_queues = info->max_rx_queues;
 	info->rx_offload_capa = RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_RSS_HASH |
 				SHMBUS_RX_CHECKSUMS | SHMBUS_VLAN_RX_OFFLOADS;
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE |
@@ -159,20 +155,21 @@ shmbus_dev_infos_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->dev_capa |= RTE_ETH_DEV_CAPA_RUNTIME_RX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_RUNTIME_TX_QUEUE_SETUP |
 			  RTE_ETH_DEV_CAPA_FLOW_RULE_KEEP;
-	/* A shmif bus has no long frames, and its times are of unknown clocks. */
+	/* A shmif bus has no long frames, and its timestamps come from unknown clocks. */
 	if (priv->format == SHMBUS_WIRE_LANES) {
 		info->rx_offload_capa |= RTE_ETH_RX_OFFLOAD_TIMESTAMP | RTE_ETH_RX_OFFLOAD_TCP_LRO;
 		info->max_lro_pkt_size = priv->max_frame;
 	}
 	info->speed_capa = SHMBUS_SPEED_CAPA;
+	/* A queue has no ring (shmbus_info.c), so any number suits. */
+	info->rx_desc_lim.nb_min = 1;
+	info->tx_desc_lim.nb_min = 1;
 	info->default_rxportconf = (struct rte_eth_dev_portconf){
 		.burst_size = SHMBUS_BURST_DEFAULT,
 		.ring_size = SHMBUS_DESC_DEFAULT,
 		.nb_queues = 1,
 	};
 	info->default_txportconf = info->default_rxportconf;
-	if (priv->args.readonly)
-		info->default_txportconf.nb_queues = 0;
 	return 0;
 }
 
@@ -188,7 +185,7 @@ shmbus_mtu_set(struct rte_eth_dev *dev, uint16_t mtu)
 	return 0;
 }
 
-/* The clock of the Rx timestamps. */
+/* Reads the clock of the Rx timestamps. */
 static int
 shmbus_read_clock(struct rte_eth_dev *dev, uint64_t *clock)
 {
@@ -286,14 +283,6 @@ random_mac(struct rte_ether_addr *mac)
 	mac->addr_bytes[1] = 0xa0;
 }
 
-static int
-choose_numa_node(const struct shmbus_args *args, const struct rte_vdev_device *vdev)
-{
-	if (args->numa != SHMBUS_NUMA_AUTO)
-		return args->numa;
-	return vdev->device.numa_node >= 0 ? vdev->device.numa_node : (int)rte_socket_id();
-}
-
 static void
 init_priv(struct shmbus_priv *priv, const struct shmbus_args *args,
 	  enum shmbus_wire_format format, const struct rte_vdev_device *vdev)
@@ -304,14 +293,14 @@ init_priv(struct shmbus_priv *priv, const struct shmbus_args *args,
 		priv->shmif.sender = rte_rand();
 	else
 		priv->lanes.holds = !args->readonly;
-	priv->numa_node = choose_numa_node(args, vdev);
-	shmbus_link_init(priv);
+	priv->numa_node = shmbus_node_of_lanes(args, vdev->device.numa_node);
+	rte_spinlock_init(&priv->link.lock);
 	rte_spinlock_init(&priv->queues_lock);
 	rte_spinlock_init(&priv->steer.lock);
-	if (args->mac_given)
-		priv->macs[0] = args->mac;
-	else
+	if (rte_is_zero_ether_addr(&args->mac))
 		random_mac(&priv->macs[0]);
+	else
+		priv->macs[0] = args->mac;
 	shmbus_filter_init(priv);
 	shmbus_ptypes_init(priv);
 }
@@ -355,6 +344,9 @@ probe_primary(struct rte_vdev_device *vdev)
 	/* Not RTE_ETH_DEV_AUTOFILL_QUEUE_XSTATS, which is limited to 16 queues. */
 	dev->data->dev_flags |= RTE_ETH_DEV_INTR_LSC | RTE_ETH_DEV_INTR_RMV;
 	dev->data->promiscuous = 0;
+	/* After the allocation of the port, which may have its memory on any node. */
+	dev->data->numa_node = shmbus_node_of_port(shmbus_priv(dev)->numa_node);
+	vdev->device.numa_node = dev->data->numa_node;
 	dev->dev_ops = &primary_ops;
 	shmbus_set_fast_path(dev);
 	rte_eth_dev_probing_finish(dev);

@@ -10,11 +10,8 @@
 void
 shmbus_set_fast_path(struct rte_eth_dev *dev)
 {
-	const struct shmbus_ops *ops = shmbus_ops(dev);
-
-	dev->rx_pkt_burst = ops->rx_burst;
-	dev->tx_pkt_burst = shmbus_priv(dev)->args.readonly ? rte_eth_pkt_burst_dummy :
-							       ops->tx_burst;
+	dev->rx_pkt_burst = shmbus_ops(dev)->rx_burst;
+	dev->tx_pkt_burst = shmbus_tx_ops(dev)->burst;
 	dev->tx_pkt_prepare = shmbus_tx_prepare;
 	dev->rx_queue_count = shmbus_rx_queue_count;
 	dev->rx_descriptor_status = shmbus_rx_descriptor_status;

@@ -48,8 +48,6 @@ shmbus_filter_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint3
 
 	if (dev->data->promiscuous)
 		return true;
-	if (len < RTE_ETHER_HDR_LEN)
-		return false;
 	memcpy(&dst, frame, sizeof(dst));
 	if (!rte_is_multicast_ether_addr(&dst))
 		mine = find(f->unicast, shmbus_load(&f->n_unicast), key_of(frame)) >= 0;

@@ -3,8 +3,8 @@
  */
 
 /*
- * What the data path is to do: the flags and limits of the queues, worked out
- * from all that the application has configured.
+ * The flags and limits of the queues, which tell the data path its work. They are
+ * computed from the configuration and the state of the port.
  */
 
 #include "shmbus_checksum.h"
@@ -30,7 +30,7 @@ rx_flags(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, bool down)
 	    (q->offloads & (SHMBUS_RX_CHECKSUMS | RTE_ETH_RX_OFFLOAD_TIMESTAMP)) ||
 	    priv->ptypes != 0 || priv->steer.marks || q->hash_wanted)
 		flags |= SHMBUS_RX_COMPLETE;
-	if (priv->steer.active)
+	if (priv->steer.active || priv->steer.closing)
 		flags |= SHMBUS_RX_STEER;
 	if (priv->steer.spread)
 		flags |= SHMBUS_RX_SHARED;

@@ -19,27 +19,24 @@
 /* The items. parse_extra() parses the fields of an item behind the hdr_len bytes of its header. */
 static const struct item_info {
 	enum rte_flow_item_type type;
-	enum shmbus_flow_layer layer;
+	enum shmbus_pattern_layer layer;
 	uint8_t hdr_len;
 	size_t size;
 	const void *default_mask;
 	uint32_t l3;
 	uint32_t l4;
 } item_table[] = {
-	{ RTE_FLOW_ITEM_TYPE_ETH, SHMBUS_FLOW_ETH, sizeof(struct rte_ether_hdr),
-	  sizeof(struct rte_flow_item_eth), &rte_flow_item_eth_mask, 0, 0 },
-	{ RTE_FLOW_ITEM_TYPE_VLAN, SHMBUS_FLOW_VLAN, sizeof(struct rte_vlan_hdr),
-	  sizeof(struct rte_flow_item_vlan), &rte_flow_item_vlan_mask, 0, 0 },
-	{ RTE_FLOW_ITEM_TYPE_IPV4, SHMBUS_FLOW_L3, sizeof(struct rte_ipv4_hdr),
-	  sizeof(struct rte_flow_item_ipv4), &rte_flow_item_ipv4_mask, RTE_PTYPE_L3_IPV4, 0 },
-	{ RTE_FLOW_ITEM_TYPE_IPV6, SHMBUS_FLOW_L3, sizeof(struct rte_ipv6_hdr),
-	  sizeof(struct rte_flow_item_ipv6), &rte_flow_item_ipv6_mask, RTE_PTYPE_L3_IPV6, 0 },
-	{ RTE_FLOW_ITEM_TYPE_TCP, SHMBUS_FLOW_L4, sizeof(struct rte_tcp_hdr),
-	  sizeof(struct rte_flow_item_tcp), &rte_flow_item_tcp_mask, 0, RTE_PTYPE_L4_TCP },
-	{ RTE_FLOW_ITEM_TYPE_UDP, SHMBUS_FLOW_L4, sizeof(struct rte_udp_hdr),
-	  sizeof(struct rte_flow_item_udp), &rte_flow_item_udp_mask, 0, RTE_PTYPE_L4_UDP },
-	{ RTE_FLOW_ITEM_TYPE_SCTP, SHMBUS_FLOW_L4, sizeof(struct rte_sctp_hdr),
-	  sizeof(struct rte_flow_item_sctp), &rte_flow_item_sctp_mask, 0, RTE_PTYPE_L4_SCTP },
+#define ITEM(NAME, name, hdr, layer, l3, l4) \
+	{ RTE_FLOW_ITEM_TYPE_##NAME, layer, sizeof(struct hdr), \
+	  sizeof(struct rte_flow_item_##name), &rte_flow_item_##name##_mask, l3, l4 }
+	ITEM(ETH, eth, rte_ether_hdr, SHMBUS_PATTERN_ETH, 0, 0),
+	ITEM(VLAN, vlan, rte_vlan_hdr, SHMBUS_PATTERN_VLAN, 0, 0),
+	ITEM(IPV4, ipv4, rte_ipv4_hdr, SHMBUS_PATTERN_L3, RTE_PTYPE_L3_IPV4, 0),
+	ITEM(IPV6, ipv6, rte_ipv6_hdr, SHMBUS_PATTERN_L3, RTE_PTYPE_L3_IPV6, 0),
+	ITEM(TCP, tcp, rte_tcp_hdr, SHMBUS_PATTERN_L4, 0, RTE_PTYPE_L4_TCP),
+	ITEM(UDP, udp, rte_udp_hdr, SHMBUS_PATTERN_L4, 0, RTE_PTYPE_L4_UDP),
+	ITEM(SCTP, sctp, rte_sctp_hdr, SHMBUS_PATTERN_L4, 0, RTE_PTYPE_L4_SCTP),
+#undef ITEM
 };
 
 static int
@@ -68,7 +65,7 @@ find_item(enum rte_flow_item_type type)
 
 /* Sets bytes and mask of a header. Fields with two names in an older DPDK are the same bytes. */
 static void
-set_part(struct shmbus_flow_part *part, const uint8_t *spec, const uint8_t *mask, uint8_t len)
+set_part(struct shmbus_pattern_part *part, const uint8_t *spec, const uint8_t *mask, uint8_t len)
 {
 	uint8_t i;
 
@@ -82,17 +79,17 @@ set_part(struct shmbus_flow_part *part, const uint8_t *spec, const uint8_t *mask
 
 /* Requires, or excludes, tags behind the first n. Returns false if that would be too many tags. */
 static bool
-set_more_vlans(struct shmbus_flow_match *match, uint8_t n, bool more)
+set_more_vlans(struct shmbus_pattern *pattern, uint8_t n, bool more)
 {
 	if (more)
-		match->min_vlan = n + 1;
+		pattern->min_vlan = n + 1;
 	else
-		match->max_vlan = n;
-	return match->min_vlan <= SHMBUS_VLANS;
+		pattern->max_vlan = n;
+	return pattern->min_vlan <= SHMBUS_VLANS;
 }
 
 static int
-parse_extra(struct shmbus_flow_match *match, const struct rte_flow_item *item, const void *spec,
+parse_extra(struct shmbus_pattern *pattern, const struct rte_flow_item *item, const void *spec,
 	    const void *mask, uint8_t n_vlan, struct rte_flow_error *error)
 {
 	const struct rte_flow_item_vlan *vlan_spec = spec, *vlan_mask = mask;
@@ -102,11 +99,11 @@ parse_extra(struct shmbus_flow_match *match, const struct rte_flow_item *item, c
 	switch (item->type) {
 	case RTE_FLOW_ITEM_TYPE_ETH:
 		if (eth_mask->has_vlan)
-			set_more_vlans(match, 0, eth_spec->has_vlan);
+			set_more_vlans(pattern, 0, eth_spec->has_vlan);
 		return 0;
 	case RTE_FLOW_ITEM_TYPE_VLAN:
 		if (vlan_mask->has_more_vlan &&
-		    !set_more_vlans(match, n_vlan, vlan_spec->has_more_vlan))
+		    !set_more_vlans(pattern, n_vlan, vlan_spec->has_more_vlan))
 			return refuse_item(error, item, "at most two VLAN tags are supported");
 		return 0;
 	case RTE_FLOW_ITEM_TYPE_IPV6:
@@ -131,7 +128,7 @@ is_range(const struct rte_flow_item *item, const struct item_info *info)
 }
 
 static int
-parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, int *layer,
+parse_item(struct shmbus_pattern *pattern, const struct rte_flow_item *item, int *layer,
 	   uint8_t *n_vlan, struct rte_flow_error *error)
 {
 	const struct item_info *info = find_item(item->type);
@@ -147,13 +144,13 @@ parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, in
 		if (*n_vlan == SHMBUS_VLANS)
 			return refuse_item(error, item, "at most two VLAN tags are supported");
 		(*n_vlan)++;
-		match->min_vlan = RTE_MAX(match->min_vlan, *n_vlan);
+		pattern->min_vlan = RTE_MAX(pattern->min_vlan, *n_vlan);
 	}
 	if (now <= *layer)
 		return refuse_item(error, item, "items must follow each other as headers do");
 	*layer = now;
-	match->l3 |= info->l3;
-	match->l4 |= info->l4;
+	pattern->l3 |= info->l3;
+	pattern->l4 |= info->l4;
 	if (item->spec == NULL) {
 		if (item->mask != NULL || item->last != NULL)
 			return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ITEM_SPEC,
@@ -164,23 +161,23 @@ parse_item(struct shmbus_flow_match *match, const struct rte_flow_item *item, in
 		return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM_LAST, item,
 					  "ranges are not supported");
 	mask = item->mask != NULL ? item->mask : info->default_mask;
-	set_part(&match->parts[now], item->spec, mask, info->hdr_len);
-	return parse_extra(match, item, item->spec, mask, *n_vlan, error);
+	set_part(&pattern->parts[now], item->spec, mask, info->hdr_len);
+	return parse_extra(pattern, item, item->spec, mask, *n_vlan, error);
 }
 
 static int
-parse_items(struct shmbus_flow_match *match, const struct rte_flow_item *items,
+parse_items(struct shmbus_pattern *pattern, const struct rte_flow_item *items,
 	    struct rte_flow_error *error)
 {
 	int layer = -1;
 	uint8_t n_vlan = 0;
 	int ret;
 
-	match->max_vlan = SHMBUS_VLANS;
+	pattern->max_vlan = SHMBUS_VLANS;
 	for (; items->type != RTE_FLOW_ITEM_TYPE_END; items++) {
 		if (items->type == RTE_FLOW_ITEM_TYPE_VOID)
 			continue;
-		ret = parse_item(match, items, &layer, &n_vlan, error);
+		ret = parse_item(pattern, items, &layer, &n_vlan, error);
 		if (ret != 0)
 			return ret;
 	}
@@ -189,7 +186,7 @@ parse_items(struct shmbus_flow_match *match, const struct rte_flow_item *items,
 
 static int
 parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
-	  struct rte_flow *flow, struct rte_flow_error *error)
+	  struct shmbus_flow_request *request, struct rte_flow_error *error)
 {
 	const struct shmbus_toeplitz *of_port = &shmbus_priv(dev)->rss.toeplitz;
 	const struct rte_flow_action_rss *rss = action->conf;
@@ -216,82 +213,79 @@ parse_rss(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
 		if (rss->queue[i] >= dev->data->nb_rx_queues)
 			return refuse_action(error, EINVAL, action,
 					     "RSS: the port does not have one of the queues");
-		flow->queues[i] = rss->queue[i];
+		request->rss.queues[i] = rss->queue[i];
 	}
-	flow->n_queues = (uint16_t)rss->queue_num;
+	request->rss.n_queues = (uint16_t)rss->queue_num;
 	types = rss->types != 0 ? rss->types : of_port->types;
-	shmbus_toeplitz_set(&flow->toeplitz, types != 0 ? types : SHMBUS_RSS_TYPES,
+	shmbus_toeplitz_set(&request->rss.toeplitz, types != 0 ? types : SHMBUS_RSS_TYPES,
 			    rss->key_len != 0 ? rss->key : of_port->key);
 	return 0;
 }
 
 static int
 parse_queue(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
-	    struct rte_flow *flow, struct rte_flow_error *error)
+	    struct shmbus_flow_request *request, struct rte_flow_error *error)
 {
 	const struct rte_flow_action_queue *queue = action->conf;
 
 	if (queue->index >= dev->data->nb_rx_queues)
 		return refuse_action(error, EINVAL, action, "the port does not have this queue");
-	flow->queues[0] = queue->index;
-	flow->n_queues = 1;
+	request->action.queue = queue->index;
 	return 0;
 }
 
-/* Returns the fate that an action gives to a frame; SHMBUS_FLOW_DEFAULT: none. */
-static enum shmbus_flow_fate
-fate_of(enum rte_flow_action_type type)
+static int
+parse_mark(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+	   struct shmbus_flow_request *request, struct rte_flow_error *error)
 {
-	switch (type) {
-	case RTE_FLOW_ACTION_TYPE_PASSTHRU:
-		return SHMBUS_FLOW_PASSTHRU;
-	case RTE_FLOW_ACTION_TYPE_DROP:
-		return SHMBUS_FLOW_DROP;
-	case RTE_FLOW_ACTION_TYPE_QUEUE:
-		return SHMBUS_FLOW_QUEUE;
-	case RTE_FLOW_ACTION_TYPE_RSS:
-		return SHMBUS_FLOW_RSS;
-	default:
-		return SHMBUS_FLOW_DEFAULT;
-	}
+	const struct rte_flow_action_mark *mark = action->conf;
+
+	RTE_SET_USED(dev);
+	RTE_SET_USED(error);
+	request->action.mark = mark->id;
+	return 0;
 }
+
+/* The actions. parse is called for an action that needs a conf. */
+static const struct action_info {
+	enum rte_flow_action_type type;
+	enum shmbus_flow_fate fate; /* SHMBUS_FLOW_DEFAULT: none */
+	uint8_t found;
+	bool count;
+	int (*parse)(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
+		     struct shmbus_flow_request *request, struct rte_flow_error *error);
+} action_table[] = {
+	{ .type = RTE_FLOW_ACTION_TYPE_QUEUE, .fate = SHMBUS_FLOW_QUEUE, .parse = parse_queue },
+	{ .type = RTE_FLOW_ACTION_TYPE_RSS, .fate = SHMBUS_FLOW_RSS, .parse = parse_rss },
+	{ .type = RTE_FLOW_ACTION_TYPE_DROP, .fate = SHMBUS_FLOW_DROP },
+	{ .type = RTE_FLOW_ACTION_TYPE_PASSTHRU, .fate = SHMBUS_FLOW_PASSTHRU },
+	{ .type = RTE_FLOW_ACTION_TYPE_MARK, .found = SHMBUS_FRAME_MARK, .parse = parse_mark },
+	{ .type = RTE_FLOW_ACTION_TYPE_FLAG, .found = SHMBUS_FRAME_FLAG },
+	{ .type = RTE_FLOW_ACTION_TYPE_COUNT, .count = true },
+};
 
 static int
 parse_action(const struct rte_eth_dev *dev, const struct rte_flow_action *action,
-	     struct rte_flow *flow, struct rte_flow_error *error)
+	     struct shmbus_flow_request *request, struct rte_flow_error *error)
 {
-	const enum shmbus_flow_fate fate = fate_of(action->type);
-	const struct rte_flow_action_mark *mark = action->conf;
+	const struct action_info *info = action_table;
 
-	if (fate != SHMBUS_FLOW_DEFAULT && flow->fate != SHMBUS_FLOW_DEFAULT)
+	while (info->type != action->type)
+		if (++info == &action_table[RTE_DIM(action_table)])
+			return refuse_action(error, ENOTSUP, action, "only QUEUE, RSS, DROP, "
+					     "PASSTHRU, MARK, FLAG, COUNT, VOID are supported");
+	if (info->fate != SHMBUS_FLOW_DEFAULT && request->action.fate != SHMBUS_FLOW_DEFAULT)
 		return refuse_action(error, EINVAL, action,
 				     "a rule has only one of QUEUE, RSS, DROP, PASSTHRU");
-	if (fate != SHMBUS_FLOW_DEFAULT)
-		flow->fate = fate;
-	if (action->conf == NULL && (fate == SHMBUS_FLOW_QUEUE || fate == SHMBUS_FLOW_RSS ||
-				     action->type == RTE_FLOW_ACTION_TYPE_MARK))
+	if (info->fate != SHMBUS_FLOW_DEFAULT)
+		request->action.fate = info->fate;
+	request->action.found |= info->found;
+	request->action.count |= info->count;
+	if (info->parse == NULL)
+		return 0;
+	if (action->conf == NULL)
 		return refuse_action(error, EINVAL, action, "the action needs a conf");
-	if (fate == SHMBUS_FLOW_QUEUE)
-		return parse_queue(dev, action, flow, error);
-	if (fate == SHMBUS_FLOW_RSS)
-		return parse_rss(dev, action, flow, error);
-	switch (action->type) {
-	case RTE_FLOW_ACTION_TYPE_MARK:
-		flow->mark = mark->id;
-		flow->found |= SHMBUS_FRAME_MARK;
-		return 0;
-	case RTE_FLOW_ACTION_TYPE_FLAG:
-		flow->found |= SHMBUS_FRAME_FLAG;
-		return 0;
-	case RTE_FLOW_ACTION_TYPE_COUNT:
-		flow->count = true;
-		return 0;
-	default:
-		if (fate != SHMBUS_FLOW_DEFAULT)
-			return 0;
-		return refuse_action(error, ENOTSUP, action, "only QUEUE, RSS, DROP, "
-				     "PASSTHRU, MARK, FLAG, COUNT, VOID are supported");
-	}
+	return info->parse(dev, action, request, error);
 }
 
 static int
@@ -315,7 +309,7 @@ parse_attr(const struct rte_flow_attr *attr, struct rte_flow_error *error)
 int
 shmbus_flow_parse(const struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 		  const struct rte_flow_item *items, const struct rte_flow_action *actions,
-		  struct rte_flow *flow, struct rte_flow_error *error)
+		  struct shmbus_flow_request *request, struct rte_flow_error *error)
 {
 	int ret;
 
@@ -325,10 +319,10 @@ shmbus_flow_parse(const struct rte_eth_dev *dev, const struct rte_flow_attr *att
 	ret = parse_attr(attr, error);
 	if (ret != 0)
 		return ret;
-	flow->priority = attr->priority;
-	ret = parse_items(&flow->match, items, error);
+	request->priority = attr->priority;
+	ret = parse_items(&request->pattern, items, error);
 	for (; ret == 0 && actions->type != RTE_FLOW_ACTION_TYPE_END; actions++)
 		if (actions->type != RTE_FLOW_ACTION_TYPE_VOID)
-			ret = parse_action(dev, actions, flow, error);
+			ret = parse_action(dev, actions, request, error);
 	return ret;
 }

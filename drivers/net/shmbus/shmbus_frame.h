@@ -27,7 +27,9 @@
 
 #include "base/lanes/shmbus_request.h"
 
+struct rte_flow;
 struct rte_mbuf;
+struct shmbus_held;
 struct shmbus_rxq;
 
 /* Bytes of a frame in which headers are looked for. */
@@ -54,21 +56,22 @@ struct shmbus_frame {
 	uint32_t lane;
 	uint32_t hash;
 	uint32_t mark;
-	uint32_t n_asked;   /* flow rules that were compared; 0 if none counts */
+	uint32_t n_matched; /* flow rules that have been applied */
+	const struct rte_flow *last; /* of these, the last one; NULL if none counts */
 	enum shmbus_verdict verdict;
 	uint8_t found; /* SHMBUS_FRAME_HASH, _FLAG, _MARK: which of them the frame has */
 };
 
 /* Writes the verdict, by the first bytes of a frame, which lie in the queue's own memory. */
 void shmbus_frame_decide(const struct shmbus_rxq *q, const uint8_t *head, uint32_t head_len,
-			 struct shmbus_frame *frame);
+			 uint32_t flags, struct shmbus_frame *frame);
 
 /*
- * Writes the verdict after the commit, for a frame of len bytes that is held. Returns
- * false, and has counted the frame, if the application does not get it.
+ * Decides on a held frame, after the commit, and checks its request. Adds the frame, with all
+ * its segments, to the counts of COUNT rules. Returns false if the application does not get
+ * the frame, which is counted then.
  */
-bool shmbus_frame_accept(struct shmbus_rxq *q, const uint8_t *bytes, uint32_t len,
-			 struct shmbus_frame *frame);
+bool shmbus_frame_accept(struct shmbus_rxq *q, struct shmbus_held *h, uint32_t flags);
 
 /*
  * Runs the second loop. frames[i * step] belongs to pkts[i]; with step 0 all frames

@@ -13,26 +13,16 @@
 
 #include "shmbus_headers.h"
 
-#define TYPE_OFF (2 * RTE_ETHER_ADDR_LEN)
-
-#define LAYERS (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
-
-static uint16_t
-get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 /* Returns the number of tags, without a tag that is cut off by the end of the frame. */
 static uint8_t
 count_vlans(const uint8_t *bytes, uint32_t len)
 {
-	uint32_t off = TYPE_OFF;
+	uint32_t off = SHMBUS_TYPE_OFF;
 	uint8_t n = 0;
-	uint16_t tpid;
+	uint32_t tpid;
 
-	while (n < SHMBUS_VLANS && len >= off + sizeof(tpid) + sizeof(struct rte_vlan_hdr)) {
-		tpid = get16(bytes + off);
+	while (n < SHMBUS_VLANS && len >= off + sizeof(uint16_t) + sizeof(struct rte_vlan_hdr)) {
+		tpid = shmbus_ip_get16(bytes + off);
 		if (tpid != RTE_ETHER_TYPE_VLAN && tpid != RTE_ETHER_TYPE_QINQ &&
 		    tpid != RTE_ETHER_TYPE_QINQ1)
 			break;
@@ -43,8 +33,9 @@ count_vlans(const uint8_t *bytes, uint32_t len)
 }
 
 /*
- * Returns the packet type behind the tags. The bytes that begin the length of the tags
- * later have the form of an Ethernet header; its addresses are wrong, but not used.
+ * Returns the packet type behind the tags. A frame without as many bytes at its front as
+ * its tags have still has the form of an Ethernet header. The addresses in that header are
+ * wrong; the parser does not use them.
  */
 static uint32_t
 ptype_behind(const struct rte_mbuf *m, uint16_t tags, struct rte_net_hdr_lens *lens)
@@ -57,10 +48,10 @@ ptype_behind(const struct rte_mbuf *m, uint16_t tags, struct rte_net_hdr_lens *l
 		.nb_segs = m->nb_segs,
 		.next = m->next,
 	};
-	const uint16_t tpid = get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, TYPE_OFF));
+	const uint32_t tpid = shmbus_ip_get16(rte_pktmbuf_mtod_offset(m, const uint8_t *, SHMBUS_TYPE_OFF));
 	const uint32_t l2 = tpid == RTE_ETHER_TYPE_VLAN ? RTE_PTYPE_L2_ETHER_VLAN :
 			    RTE_PTYPE_L2_ETHER_QINQ;
-	const uint32_t ptype = rte_net_get_ptype(&untagged, lens, LAYERS);
+	const uint32_t ptype = rte_net_get_ptype(&untagged, lens, SHMBUS_PTYPE_LAYERS);
 
 	lens->l2_len += (uint8_t)tags;
 	/* A further tag: the layers behind it are not parsed. */
@@ -69,16 +60,37 @@ ptype_behind(const struct rte_mbuf *m, uint16_t tags, struct rte_net_hdr_lens *l
 	return l2 | (ptype & ~RTE_PTYPE_L2_MASK);
 }
 
-void
-shmbus_headers_parse(struct shmbus_headers *h, const struct rte_mbuf *m)
+static void
+parse_any(struct shmbus_headers *h, const struct rte_mbuf *m)
 {
 	struct rte_net_hdr_lens lens = { .l2_len = 0 };
 
-	h->bytes = rte_pktmbuf_mtod(m, const uint8_t *);
-	h->len = m->data_len;
 	h->n_vlan = count_vlans(h->bytes, h->len);
-	h->ptype = h->n_vlan == 0 ? rte_net_get_ptype(m, &lens, LAYERS) :
+	h->ptype = h->n_vlan == 0 ? rte_net_get_ptype(m, &lens, SHMBUS_PTYPE_LAYERS) :
 		   ptype_behind(m, h->n_vlan * sizeof(struct rte_vlan_hdr), &lens);
 	h->l3_off = lens.l2_len;
 	h->l4_off = h->l3_off + lens.l3_len;
+}
+
+void
+shmbus_headers_parse(struct shmbus_headers *h, const struct rte_mbuf *m)
+{
+	h->bytes = rte_pktmbuf_mtod(m, const uint8_t *);
+	h->len = m->data_len;
+	if (!shmbus_headers_parse_frequent(h))
+		parse_any(h, m);
+}
+
+void
+shmbus_headers_parse_any(struct shmbus_headers *h)
+{
+	/* DPDK's parser needs an mbuf. */
+	const struct rte_mbuf m = {
+		.buf_addr = (void *)(uintptr_t)h->bytes,
+		.data_len = (uint16_t)h->len,
+		.pkt_len = h->len,
+		.nb_segs = 1,
+	};
+
+	parse_any(h, &m);
 }

@@ -67,6 +67,7 @@ shmbus_tx_burst_mode_get(struct rte_eth_dev *dev, uint16_t id, struct rte_eth_bu
 	if (q == NULL)
 		return -EINVAL;
 	snprintf(mode->info, sizeof(mode->info), "%s, %s", shmbus_ops(dev)->name,
+		 shmbus_priv(dev)->args.readonly ? "all frames dropped" :
 		 shmbus_load(&q->flags) & SHMBUS_TX_FAST_FREE ? "fast free" : "plain");
 	return 0;
 }
@@ -78,7 +79,7 @@ shmbus_fw_version_get(struct rte_eth_dev *dev, char *text, size_t size)
 	int len;
 
 	len = snprintf(text, size, "%s %u", shmbus_ops(dev)->name, shmbus_wire_version(wire)) + 1;
-	/* As ethdev wants it: the size that is needed, if this one is too small. */
+	/* ethdev expects the size that is needed if size is too small, otherwise 0. */
 	return (size_t)len > size ? len : 0;
 }
 
@@ -165,12 +166,13 @@ shmbus_priv_dump(struct rte_eth_dev *dev, FILE *file)
 }
 
 /*
- * A queue has no ring of descriptors. For the application's questions an Rx queue
- * has a ring of the configured length, filled from its beginning with the frames
- * that wait on the bus. The ring of a Tx queue is empty: a frame that was taken is
- * on the bus and its mbuf is free.
+ * A queue has no ring of descriptors. These functions answer as if an Rx queue had a
+ * ring of the configured length, filled from its beginning with the frames that wait
+ * on the bus; further frames do not count. The ring of a Tx queue is always empty: a frame that the queue has
+ * taken is on the bus and its mbuf is free.
  *
- * ethdev asks here, too, for a queue that could not be set up: NULL.
+ * ethdev also calls these functions for a queue that could not be set up. The queue
+ * is NULL then.
  */
 
 static int
@@ -182,7 +184,7 @@ count_waiting(const struct shmbus_rxq *q)
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return 0;
 	waiting = shmbus_ops(dev)->rxq_waiting(dev, q);
-	return (int)RTE_MIN(waiting, (uint64_t)INT_MAX);
+	return (int)RTE_MIN(waiting, (uint64_t)q->nb_desc);
 }
 
 int
@@ -223,7 +225,7 @@ shmbus_tx_done_cleanup(void *queue, uint32_t free_cnt)
 }
 
 /*
- * A core can wait at one address: the tail of the lane that the queue reads. So the
+ * A core can monitor one address: the tail of the lane that the queue reads. So the
  * queue must have exactly one active lane.
  */
 

@@ -18,11 +18,15 @@
  * A readonly port has interrupts on a shmif bus, where queues do not announce
  * their sleep. On lanes it has none: it cannot write the announcement.
  *
- * EAL polls the descriptors edge-triggered: a queue wakes once for each
- * rte_eth_dev_rx_intr_enable().
+ * EAL polls the descriptors edge-triggered and reads nothing from them: a queue wakes
+ * once for each rte_eth_dev_rx_intr_enable(). An application may also wait for the
+ * descriptor in a loop of its own, level-triggered. It cannot read the 8 bytes that it
+ * would read from an eventfd: the read fails with EINVAL. So both the enable and the
+ * disable of the interrupt drain the descriptor, and no application needs to read it.
  *
  * Each process has its own handle with descriptors. A secondary process opens
- * them when it attaches, as no function of it is called when the port starts.
+ * them when it attaches, because its driver is not called when the primary starts
+ * the port.
  */
 
 #include <unistd.h>
@@ -169,20 +173,30 @@ shmbus_intr_close(struct rte_eth_dev *dev)
 	rte_intr_instance_free(handle);
 }
 
-/* Returns whether the queue has to wake at once. It has announced its sleep before. */
+/* Returns whether the queue must wake at once. The caller has announced its sleep. */
 static bool
-is_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+is_pending(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
+	bool pending;
+
 	/* A queue that is down receives nothing. shmbus_set_link_up() wakes it. */
 	if (shmbus_load(&q->flags) & SHMBUS_RX_DOWN)
 		return false;
-	return shmbus_ops(dev)->rxq_pending(dev, q);
+	/* A change of the rules may be giving other lanes to the queue: it looks again. */
+	if (rte_spinlock_trylock(&q->steer_lock) == 0)
+		return true;
+	/* The sender that wakes the queue may be new: the next poll must read the roster. */
+	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
+		q->lanes.idle = 0;
+	pending = shmbus_ops(dev)->rxq_pending(dev, q);
+	rte_spinlock_unlock(&q->steer_lock);
+	return pending;
 }
 
 /*
- * Returns whether the queue has a descriptor that may be used. A handle alone does
- * not tell: a secondary process keeps the handle of its attachment although the port
- * may have been configured anew, and a stopped port keeps its descriptors for
+ * Returns whether the queue has a descriptor that may be used. To have a handle is
+ * not enough: a secondary process keeps the handle of its attachment although the
+ * port may have been configured again, and a stopped port keeps its descriptors for
  * threads that are about to wake.
  */
 static bool
@@ -192,6 +206,14 @@ has_descriptor(const struct rte_eth_dev *dev, uint16_t id)
 	       id < rte_intr_nb_efd_get(dev->intr_handle);
 }
 
+/* Makes the queue's descriptor unreadable until the next event. */
+static void
+drain(const struct rte_eth_dev *dev, uint16_t id)
+{
+	if (dev->intr_handle != NULL && id < rte_intr_nb_efd_get(dev->intr_handle))
+		shmbus_notify_drain(rte_intr_efds_index_get(dev->intr_handle, id));
+}
+
 int
 shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 {
@@ -199,11 +221,8 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 
 	if (!has_descriptor(dev, id) || q == NULL)
 		return -ENOTSUP;
-	shmbus_notify_drain(rte_intr_efds_index_get(dev->intr_handle, id));
+	drain(dev, id);
 	shmbus_announce_sleep(dev, id, true);
-	/* The sender that wakes the queue may be new: the next poll must read the roster. */
-	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
-		q->lanes.idle = 0;
 	if (is_pending(dev, q))
 		wake_self(dev, id);
 	return 0;
@@ -212,6 +231,8 @@ shmbus_rx_queue_intr_enable(struct rte_eth_dev *dev, uint16_t id)
 int
 shmbus_rx_queue_intr_disable(struct rte_eth_dev *dev, uint16_t id)
 {
+	/* Also after the stop of the port, which has woken the thread. */
+	drain(dev, id);
 	if (!has_descriptor(dev, id))
 		return -ENOTSUP;
 	shmbus_announce_sleep(dev, id, false);

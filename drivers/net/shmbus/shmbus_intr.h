@@ -10,13 +10,13 @@
 #include <ethdev_driver.h>
 
 /*
- * Opens this process's descriptors if the port is configured with interrupts, and closes
- * them. Returns 0, or -errno, logged.
+ * Open and close this process's descriptors. A port that is configured without interrupts
+ * has none. Return 0, or -errno, logged.
  */
 int shmbus_intr_open(struct rte_eth_dev *dev);
 void shmbus_intr_close(struct rte_eth_dev *dev);
 
-/* Ends the sleep of all queues and wakes the threads that sleep. The port stops. */
+/* Ends the sleep of all queues and wakes the threads that sleep. Called by the stop of the port. */
 void shmbus_intr_stop(struct rte_eth_dev *dev);
 
 /* Tells senders whether the port uses interrupts. Called after the state was announced. */

@@ -39,7 +39,7 @@ shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pk
 	int64_t debt;
 	uint16_t n;
 
-	/* A difference, with a bound: a counter that was set back pays every debt, not none. */
+	/* If the TSC was set back, passed is very large and pays every debt. */
 	if (passed >= (uint64_t)(limit->debt + depth))
 		limit->debt = -depth;
 	else
@@ -49,4 +49,19 @@ shmbus_limit_allows(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pk
 	for (n = 0; n < nb_pkts && debt <= 0; n++)
 		debt += (int64_t)(pkts[n]->pkt_len * cost >> SHMBUS_LIMIT_SHIFT);
 	return n;
+}
+
+uint16_t
+shmbus_limit_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags,
+		   shmbus_limit_tx_t tx)
+{
+	const uint16_t allowed = shmbus_limit_allows(q, pkts, nb_pkts);
+	const uint64_t bytes = q->stats.bytes;
+	uint16_t sent;
+
+	if (allowed == 0)
+		return 0;
+	sent = tx(q, pkts, allowed, flags);
+	shmbus_limit_pay(q, q->stats.bytes - bytes);
+	return sent;
 }

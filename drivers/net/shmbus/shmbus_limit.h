@@ -40,4 +40,11 @@ shmbus_limit_pay(struct shmbus_txq *q, uint64_t bytes)
 	q->limit.debt += (int64_t)(bytes * shmbus_load(&q->limit.cost) >> SHMBUS_LIMIT_SHIFT);
 }
 
+typedef uint16_t (*shmbus_limit_tx_t)(struct shmbus_txq *q, struct rte_mbuf **pkts,
+				      uint16_t nb_pkts, uint32_t flags);
+
+/* Sends as many of the frames as the limit allows, by tx. Returns their number. */
+uint16_t shmbus_limit_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts,
+			    uint32_t flags, shmbus_limit_tx_t tx);
+
 #endif /* SHMBUS_LIMIT_H */

@@ -8,10 +8,12 @@
  * Theory of operation
  *
  * The link is up while the port is started, the link is not set down, the bus
- * exists and, with carrier=peer, another live port is on the bus. The kernel
- * knows the state of the bus file and which ports live. It is asked when the
- * application asks for the link, and every POLL_US by the link poll, which runs
- * in EAL's interrupt thread.
+ * exists and, with carrier=peer, another live port is started and its link is not
+ * set down. The state of a port in its slot says what its owner has done, not
+ * whether the owner has a carrier: two such ports do not wait for each other. Only the
+ * kernel knows the state of the bus file and which ports live. The driver asks the kernel
+ * when the application asks for the link, and every POLL_US in the link poll,
+ * which runs in EAL's interrupt thread.
  *
  *   bus file   noticed by             consequences
  *   nameless   the link poll, or a    a line in the log; the port goes on
@@ -26,7 +28,8 @@
  * the callback, so nothing that was read before a callback is used after it.
  * Calls that change the link (link up and down, start and stop) let the poll run
  * at once. After a stop the poll runs once more for each event that is due, and
- * ends.
+ * ends. A callback asks for the link as a rule, and so looks at the bus file: a
+ * port moves to another bus while no callback runs.
  */
 
 #include <rte_alarm.h>
@@ -50,7 +53,7 @@ has_carrier(const struct rte_eth_dev *dev)
 
 	if (!shmbus_wire_is_open(wire) || shmbus_load(&priv->link.status) == SHMBUS_STATUS_GONE)
 		return false;
-	return priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_wire_count_peers(wire) != 0;
+	return priv->args.carrier == SHMBUS_CARRIER_BUS || shmbus_wire_has_partner(wire);
 }
 
 /*
@@ -82,7 +85,7 @@ refresh(struct rte_eth_dev *dev)
 
 /* Stores a worse status. Returns true for the first thread that noticed it. */
 static bool
-take_note(struct shmbus_link *l, uint32_t status)
+store_worse(struct shmbus_link *l, uint32_t status)
 {
 	bool news;
 
@@ -109,8 +112,8 @@ shmbus_link_is_gone(struct rte_eth_dev *dev)
 	if (!shmbus_wire_is_open(wire)) /* the port is on no bus */
 		return false;
 	status = shmbus_wire_status(wire, &why);
-	/* What a secondary process sees of the file, in a container say, need not be so here. */
-	if (shmbus_is_primary() && take_note(&priv->link, status)) {
+	/* A secondary process may see the file differently, in a container for example. */
+	if (shmbus_is_primary() && store_worse(&priv->link, status)) {
 		if (status == SHMBUS_STATUS_GONE)
 			SHMBUS_LOG(ERR, "%s: path=%s: %s; stop and start the port", dev->data->name,
 				   priv->args.path, why.text);
@@ -135,7 +138,7 @@ shmbus_link_set_status(struct rte_eth_dev *dev, uint32_t status)
 
 /* ---- events */
 
-/* Takes the next event that is due. Returns false if none is. */
+/* Takes the next event that is due. Returns false if no event is due. */
 static bool
 take_event(struct rte_eth_dev *dev, enum rte_eth_event_type *event)
 {
@@ -156,7 +159,7 @@ take_event(struct rte_eth_dev *dev, enum rte_eth_event_type *event)
 }
 
 static void
-have_poll(struct rte_eth_dev *dev, rte_eal_alarm_callback poll, uint64_t us)
+schedule_poll(struct rte_eth_dev *dev, rte_eal_alarm_callback poll, uint64_t us)
 {
 	const int ret = rte_eal_alarm_set(us, poll, dev);
 
@@ -177,7 +180,7 @@ poll_once(void *arg)
 	if (!take_event(dev, &event))
 		return;
 	/* Before the callback, which may stop the port or even close it. */
-	have_poll(dev, poll_once, AT_ONCE_US);
+	schedule_poll(dev, poll_once, AT_ONCE_US);
 	rte_eth_dev_callback_process(dev, event, NULL);
 }
 
@@ -187,17 +190,30 @@ poll_link(void *arg)
 	struct rte_eth_dev *dev = arg;
 
 	if (shmbus_priv(dev)->link.polls)
-		have_poll(dev, poll_link, POLL_US);
+		schedule_poll(dev, poll_link, POLL_US);
 	poll_once(dev);
 }
 
-/* Ends the polls. Waits for a run of a poll, unless a callback of that run is the caller. */
-static void
-end_polls(struct rte_eth_dev *dev)
+/* Waits for a run of a poll, unless a callback of that run is the caller. */
+void
+shmbus_link_end_poll(struct rte_eth_dev *dev)
 {
 	shmbus_priv(dev)->link.polls = false;
 	rte_eal_alarm_cancel(poll_link, dev);
 	rte_eal_alarm_cancel(poll_once, dev);
+}
+
+/* Waits as shmbus_link_end_poll(). A stopped port has no other poll. */
+bool
+shmbus_link_hold_events(struct rte_eth_dev *dev)
+{
+	return rte_eal_alarm_cancel(poll_once, dev) > 0;
+}
+
+void
+shmbus_link_resume_events(struct rte_eth_dev *dev)
+{
+	schedule_poll(dev, poll_once, AT_ONCE_US);
 }
 
 /* ---- operations */
@@ -206,7 +222,7 @@ int
 shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete)
 {
 	RTE_SET_USED(wait_to_complete);
-	/* In a secondary process the link is as the primary's poll has found it. */
+	/* A secondary process reports the link that the primary's poll has found. */
 	if (!shmbus_is_primary())
 		return 0;
 	shmbus_link_is_gone(dev);
@@ -223,10 +239,10 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 	if (!priv->link.set_down)
 		return 0;
 	priv->link.set_down = false;
-	/* First the state: senders read cursors only of a port whose state says that it has some,
-	 * and would otherwise overwrite frames that were sent in between. Then the cursors, at the
-	 * current end of the bus: frames sent while the link was down are not received. Then the
-	 * queues.
+	/* First the state: senders read the cursors of a port only if its state says that the port
+	 * has cursors. With the cursors first, senders could overwrite frames that were sent in
+	 * between. Then the cursors, at the current end of the bus: frames sent while the link was
+	 * down are not received. Then the queues.
 	 */
 	shmbus_announce_state_now(dev);
 	shmbus_queues_restart(dev);
@@ -235,7 +251,7 @@ shmbus_set_link_up(struct rte_eth_dev *dev)
 	shmbus_intr_wake(dev);
 	refresh(dev);
 	if (dev->data->dev_started)
-		have_poll(dev, poll_once, AT_ONCE_US);
+		schedule_poll(dev, poll_once, AT_ONCE_US);
 	return 0;
 }
 
@@ -249,14 +265,8 @@ shmbus_set_link_down(struct rte_eth_dev *dev)
 	shmbus_announce_state(dev);
 	refresh(dev);
 	if (dev->data->dev_started)
-		have_poll(dev, poll_once, AT_ONCE_US);
+		schedule_poll(dev, poll_once, AT_ONCE_US);
 	return 0;
-}
-
-void
-shmbus_link_init(struct shmbus_priv *priv)
-{
-	rte_spinlock_init(&priv->link.lock);
 }
 
 void
@@ -266,22 +276,16 @@ shmbus_link_start(struct rte_eth_dev *dev)
 	shmbus_announce_state(dev);
 	refresh(dev);
 	shmbus_priv(dev)->link.polls = true;
-	have_poll(dev, poll_link, AT_ONCE_US);
+	schedule_poll(dev, poll_link, AT_ONCE_US);
 }
 
 void
 shmbus_link_stop(struct rte_eth_dev *dev)
 {
-	end_polls(dev);
+	shmbus_link_end_poll(dev);
 	shmbus_priv(dev)->link.removal_due = false;
 	dev->data->dev_started = 0;
 	shmbus_announce_state(dev);
 	refresh(dev);
-	have_poll(dev, poll_once, AT_ONCE_US);
-}
-
-void
-shmbus_link_close(struct rte_eth_dev *dev)
-{
-	end_polls(dev);
+	schedule_poll(dev, poll_once, AT_ONCE_US);
 }

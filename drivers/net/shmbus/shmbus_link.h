@@ -9,17 +9,22 @@
 
 #include <ethdev_driver.h>
 
-struct shmbus_priv;
-
 int shmbus_link_update(struct rte_eth_dev *dev, int wait_to_complete);
 int shmbus_set_link_up(struct rte_eth_dev *dev);
 int shmbus_set_link_down(struct rte_eth_dev *dev);
 
-void shmbus_link_init(struct shmbus_priv *priv);
 void shmbus_link_start(struct rte_eth_dev *dev);
 void shmbus_link_stop(struct rte_eth_dev *dev);
 /* Ends the link poll; no event comes after the return. */
-void shmbus_link_close(struct rte_eth_dev *dev);
+void shmbus_link_end_poll(struct rte_eth_dev *dev);
+
+/*
+ * Holds back the events of a stopped port, whose callbacks may look at the bus file.
+ * Returns whether an event is due, for which shmbus_link_resume_events() is to be called.
+ * The caller holds no lock that a callback may want.
+ */
+bool shmbus_link_hold_events(struct rte_eth_dev *dev);
+void shmbus_link_resume_events(struct rte_eth_dev *dev);
 
 /* Checks the bus file, logs a change once, and returns whether the bus is gone. */
 bool shmbus_link_is_gone(struct rte_eth_dev *dev);

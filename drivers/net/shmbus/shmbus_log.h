@@ -12,7 +12,7 @@ extern int shmbus_logtype;
 
 #define SHMBUS_LOG(level, ...) RTE_LOG_LINE(level, SHMBUS, __VA_ARGS__)
 
-/* The last log line about broken locks, to limit their rate: shmbus_rxtx_shmif.c. */
+/* The rate limit of log lines about broken locks: shmbus_rxtx_shmif.c. */
 struct shmbus_shmif_told {
 	uint64_t since_ns;
 	uint64_t broken;

@@ -52,7 +52,7 @@ shmbus_init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
 	m->vlan_tci = 0;
 }
 
-/* Returns n mbufs or chains that were not delivered to the stash, or to the pool. */
+/* Puts n undelivered mbufs or chains back into the stash, or into the pool if it is full. */
 void shmbus_put_back(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n);
 
 /*
@@ -68,9 +68,9 @@ bool shmbus_copy_chain(uint8_t *dst, const struct rte_mbuf *m);
 bool shmbus_chain_read(const struct rte_mbuf *m, uint32_t off, void *dst, uint32_t len);
 
 /*
- * Returns where bytes at an offset of a chain lie in one piece: in the first
- * mbuf, or in buf, which gets a copy. NULL: the chain is too short. Unlike
- * rte_pktmbuf_read() it does not trust pkt_len.
+ * Returns a pointer to len bytes in one piece from an offset of a chain: into the
+ * first mbuf, or to a copy in buf. Returns NULL if the chain is too short. Unlike
+ * rte_pktmbuf_read() this function does not trust pkt_len.
  */
 static inline const uint8_t *
 shmbus_chain_peek(const struct rte_mbuf *m, uint32_t off, uint8_t *buf, uint32_t len)

@@ -91,15 +91,6 @@ has_secondaries(const struct rte_eth_dev *dev)
 	return presence >= 0 && shmbus_lock_shared_by_other(presence, 0);
 }
 
-/* Logs that a secondary process has the port, and what to do about it. */
-static void
-tell_shared(const struct rte_eth_dev *dev)
-{
-	SHMBUS_LOG(ERR, "%s: a secondary process has this port, so the port stays on its bus; end the"
-		   " secondary process, or, if the bus is gone, close the port and probe it again",
-		   dev->data->name);
-}
-
 int
 shmbus_mp_lock_wire(const struct rte_eth_dev *dev)
 {
@@ -107,7 +98,9 @@ shmbus_mp_lock_wire(const struct rte_eth_dev *dev)
 	if (!has_secondaries(dev))
 		return 0;
 	shmbus_mp_unlock_ports();
-	tell_shared(dev);
+	SHMBUS_LOG(ERR, "%s: a secondary process has this port, so the port stays on its bus; end the"
+		   " secondary process, or, if the bus is gone, close the port and probe it again",
+		   dev->data->name);
 	return -EBUSY;
 }
 
@@ -174,7 +167,7 @@ shmbus_mp_serve(struct rte_eth_dev *dev)
 	else
 		served++;
 	pthread_mutex_unlock(&served_mutex);
-	/* If this fails secondary processes get the answer that the port does not exist. */
+	/* Without a presence file, the answer to secondary processes is that there is no port. */
 	local->presence = ret == 0 ? memfd_create("shmbus-presence", MFD_CLOEXEC) : -1;
 	return ret;
 }
@@ -222,7 +215,7 @@ ask(const char *name, enum question question)
 
 /* Opens the presence file again and locks it. Closes given. Returns a descriptor or -errno. */
 static int
-be_present(int given)
+lock_presence(int given)
 {
 	char name[32];
 	int fd, ret;
@@ -246,7 +239,7 @@ shmbus_mp_get_bus(const char *name, int *fd, int *presence)
 
 	ret = ask(name, ASK_PRESENCE);
 	if (ret >= 0)
-		ret = be_present(ret);
+		ret = lock_presence(ret);
 	if (ret < 0)
 		return ret;
 	*presence = ret;

@@ -13,8 +13,8 @@ struct rte_vdev_device;
 struct shmbus_wire;
 
 /*
- * In the primary: begins and ends to answer questions of secondary processes about the
- * port. Returns 0 or -errno.
+ * In the primary: begin and end the answers to secondary processes that ask for the
+ * port. Return 0 or -errno.
  */
 int shmbus_mp_serve(struct rte_eth_dev *dev);
 void shmbus_mp_unserve(struct rte_eth_dev *dev);
@@ -28,11 +28,11 @@ void shmbus_mp_unserve(struct rte_eth_dev *dev);
 int shmbus_mp_lock_wire(const struct rte_eth_dev *dev);
 void shmbus_mp_unlock_wire(void);
 
-/* Keeps the ports and their wires as they are while a thread of EAL reads them. May sleep. */
+/* Lock the ports and their wires against changes while a thread of EAL reads them. May sleep. */
 void shmbus_mp_lock_ports(void);
 void shmbus_mp_unlock_ports(void);
 
-/* In a secondary process: shmbus_secondary.c */
+/* In a secondary process: probes the port, with the operations ops. shmbus_secondary.c */
 int shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *ops);
 
 /*

@@ -33,7 +33,7 @@ rxq_use(struct shmbus_rxq *q, const struct shmbus_wire *wire, void *memory)
 static void
 rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
-	const struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_priv *priv = shmbus_priv(dev);
 	const struct shmbus_lanes_rx_conf conf = {
 		.slot = priv->slot,
 		.queue = q->queue_id,
@@ -41,6 +41,7 @@ rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 		.shared = priv->steer.spread,
 		.loopback = dev->data->dev_conf.lpbk_mode != 0,
 		.backoff_ticks = (uint32_t)(rte_get_tsc_hz() / 1000000 * SHMBUS_BACKOFF_US),
+		.pollers = &priv->lanes.pollers,
 	};
 
 	shmbus_lanes_rx_start(&shmbus_wire(dev)->lanes, &q->lanes, &conf);
@@ -65,7 +66,7 @@ rxq_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 }
 
 static bool
-rxq_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+rxq_pending(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	return q->held.len != 0 || shmbus_lanes_rx_restarts(&q->lanes) ||
 	       shmbus_lanes_rx_pending(&shmbus_wire(dev)->lanes, &q->lanes);
@@ -108,11 +109,11 @@ txq_use(struct shmbus_txq *q, struct shmbus_wire *wire, void *memory)
 static void
 txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 {
-	const struct shmbus_args *args = &shmbus_priv(dev)->args;
+	const struct shmbus_priv *priv = shmbus_priv(dev);
 
-	shmbus_lanes_tx_start(&shmbus_wire(dev)->lanes, &q->lanes, shmbus_priv(dev)->slot,
-			      q->queue_id, args->pause,
-			      (uint64_t)args->pause_timeout_ms * 1000 * 1000);
+	shmbus_lanes_tx_start(&shmbus_wire(dev)->lanes, &q->lanes, priv->slot, q->queue_id,
+			      &priv->lanes.pollers, priv->args.pause,
+			      (uint64_t)priv->args.pause_timeout_ms * 1000 * 1000);
 }
 
 static void
@@ -124,12 +125,20 @@ txq_count(const struct shmbus_txq *q, struct shmbus_counts *counts)
 	counts->paused += sum.pauses;
 	counts->pause_timeouts += sum.timeouts;
 	counts->pause_dead += sum.dead;
+	counts->pause_deadlocks += sum.deadlocks;
 }
+
+static const struct shmbus_tx_ops tx_ops = {
+	.burst = shmbus_tx_lanes_burst,
+	.size = txq_size,
+	.use = txq_use,
+	.start = txq_start,
+	.count = txq_count,
+};
 
 const struct shmbus_ops shmbus_ops_lanes = {
 	.name = "lanes",
 	.rx_burst = shmbus_rx_lanes_burst,
-	.tx_burst = shmbus_tx_lanes_burst,
 	.rxq_size = rxq_size,
 	.rxq_use = rxq_use,
 	.rxq_start = rxq_start,
@@ -138,8 +147,5 @@ const struct shmbus_ops shmbus_ops_lanes = {
 	.rxq_waiting = rxq_waiting,
 	.rxq_pending = rxq_pending,
 	.rxq_count = rxq_count,
-	.txq_size = txq_size,
-	.txq_use = txq_use,
-	.txq_start = txq_start,
-	.txq_count = txq_count,
+	.tx = &tx_ops,
 };

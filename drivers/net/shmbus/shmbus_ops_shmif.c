@@ -65,7 +65,7 @@ rxq_waiting(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 }
 
 static bool
-rxq_pending(const struct rte_eth_dev *dev, const struct shmbus_rxq *q)
+rxq_pending(const struct rte_eth_dev *dev, struct shmbus_rxq *q)
 {
 	return shmbus_shmif_rx_restarts(&q->shmif) ||
 	       shmbus_shmif_rx_pending(&shmbus_wire(dev)->shmif, &q->shmif);
@@ -120,10 +120,17 @@ txq_count(const struct shmbus_txq *q, struct shmbus_counts *counts)
 	count_lock(&q->shmif.lock_wait, counts);
 }
 
+static const struct shmbus_tx_ops tx_ops = {
+	.burst = shmbus_tx_shmif_burst,
+	.size = txq_size,
+	.use = txq_use,
+	.start = txq_start,
+	.count = txq_count,
+};
+
 const struct shmbus_ops shmbus_ops_shmif = {
 	.name = "shmif",
 	.rx_burst = shmbus_rx_shmif_burst,
-	.tx_burst = shmbus_tx_shmif_burst,
 	.rxq_size = rxq_size,
 	.rxq_use = rxq_use,
 	.rxq_start = rxq_start,
@@ -132,8 +139,5 @@ const struct shmbus_ops shmbus_ops_shmif = {
 	.rxq_waiting = rxq_waiting,
 	.rxq_pending = rxq_pending,
 	.rxq_count = rxq_count,
-	.txq_size = txq_size,
-	.txq_use = txq_use,
-	.txq_start = txq_start,
-	.txq_count = txq_count,
+	.tx = &tx_ops,
 };

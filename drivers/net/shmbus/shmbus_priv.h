@@ -25,6 +25,7 @@
 #include <dev_driver.h>
 #include <ethdev_driver.h>
 
+#include "base/lanes/shmbus_pollers.h"
 #include "base/station/shmbus_wire.h"
 #include "shmbus_args.h"
 #include "shmbus_log.h"
@@ -53,24 +54,13 @@ struct shmbus_counts {
 	uint64_t paused;
 	uint64_t pause_timeouts;
 	uint64_t pause_dead;
+	uint64_t pause_deadlocks;
 	/* shmif */
 	uint64_t missed_bytes;
 	uint64_t tx_corrupt;
 	uint64_t lock_busy;
 	uint64_t lock_broken_ours;
 	uint64_t lock_broken_foreign;
-};
-
-/* Counters of one queue. */
-struct shmbus_rxq_counts {
-	uint64_t packets;
-	uint64_t bytes;
-	uint64_t errors;
-};
-
-struct shmbus_txq_counts {
-	uint64_t packets;
-	uint64_t bytes;
 };
 
 /* The addresses of the receive filter, see shmbus_filter.c. The control thread writes them. */
@@ -82,17 +72,17 @@ struct shmbus_filter {
 };
 
 struct shmbus_steer_table;
-struct rte_flow;
 
 /* The choice among the Rx queues of a port, see shmbus_steer.h. */
 struct shmbus_steer {
 	rte_spinlock_t lock;
-	bool spread; /* every queue reads every lane; fixed from one start to the next */
+	bool spread; /* every queue reads every lane, from then on until the next start */
 	bool active; /* the queues use the table */
+	bool closing; /* the queues are to use the table, as the port begins to spread */
 	bool marks;  /* some rule has MARK or FLAG */
-	bool isolated;
-	struct shmbus_steer_table *table;
-	struct rte_flow *flows; /* by priority, then by age */
+	struct shmbus_steer_table *table; /* in force; it holds the rules */
+	/* For each lane the position from which all queues read it. NULL: since the start. */
+	uint64_t *shared_from;
 };
 
 /* The link, see shmbus_link.c. */
@@ -117,6 +107,7 @@ struct shmbus_priv {
 	union {
 		struct {
 			bool holds; /* senders wait for this port */
+			struct shmbus_pollers pollers;
 		} lanes;
 		struct {
 			uint64_t sender; /* the number that marks frames as this port's */
@@ -131,10 +122,6 @@ struct shmbus_priv {
 	struct shmbus_counts retired;  /* counters of queues that were released */
 	struct shmbus_counts reset_at; /* counters at stats_reset, which stats_get subtracts */
 	struct shmbus_counts xreset_at;
-	struct {
-		struct shmbus_rxq_counts rx;
-		struct shmbus_txq_counts tx;
-	} reset_queue_at[SHMBUS_QUEUES_MAX];
 };
 
 /* A process's own part of a port. */

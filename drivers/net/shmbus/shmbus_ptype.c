@@ -3,10 +3,9 @@
  */
 
 /*
- * Packet types. They cost time, so mbufs have them only if the application wants
- * them: it has chosen some types, or has asked for the supported types and will
- * rely on them. ptypes=always is for applications that rely on packet types without
- * asking.
+ * Packet types cost time. Mbufs get them only if the application has chosen some types,
+ * or has asked for the supported types, as an application that asks relies on them.
+ * ptypes=always is for applications that rely on packet types without asking.
  */
 
 #include "shmbus_flags.h"
@@ -29,13 +28,10 @@ static const uint32_t supported[] = {
 	RTE_PTYPE_L4_SCTP,
 };
 
-/* The layers of the supported types. */
-#define LAYERS (RTE_PTYPE_L2_MASK | RTE_PTYPE_L3_MASK | RTE_PTYPE_L4_MASK)
-
 static void
 use_ptypes(struct rte_eth_dev *dev, uint32_t mask)
 {
-	shmbus_priv(dev)->ptypes = mask & LAYERS;
+	shmbus_priv(dev)->ptypes = mask & SHMBUS_PTYPE_LAYERS;
 	shmbus_queues_update(dev);
 }
 
@@ -44,7 +40,7 @@ shmbus_supported_ptypes_get(struct rte_eth_dev *dev, size_t *n)
 {
 	/* A secondary process changes nothing of the port, so its question has no effect. */
 	if (!shmbus_priv(dev)->ptypes_set && shmbus_is_primary())
-		use_ptypes(dev, LAYERS);
+		use_ptypes(dev, SHMBUS_PTYPE_LAYERS);
 	*n = RTE_DIM(supported);
 	return supported;
 }
@@ -63,14 +59,5 @@ void
 shmbus_ptypes_init(struct shmbus_priv *priv)
 {
 	if (priv->args.ptypes_always)
-		priv->ptypes = LAYERS;
-}
-
-uint32_t
-shmbus_ptype_of(const struct rte_mbuf *m)
-{
-	struct shmbus_headers h;
-
-	shmbus_headers_parse(&h, m);
-	return h.ptype;
+		priv->ptypes = SHMBUS_PTYPE_LAYERS;
 }

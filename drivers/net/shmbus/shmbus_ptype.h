@@ -17,7 +17,4 @@ int shmbus_ptypes_set(struct rte_eth_dev *dev, uint32_t mask);
 /* Sets the types of ptypes=always. The port has no queues yet. */
 void shmbus_ptypes_init(struct shmbus_priv *priv);
 
-/* Returns the packet type of all layers. */
-uint32_t shmbus_ptype_of(const struct rte_mbuf *m);
-
 #endif /* SHMBUS_PTYPE_H */

@@ -47,9 +47,40 @@ has_bus(const struct rte_eth_dev *dev)
 }
 
 static void *
-queue_memory(size_t size, int socket)
+get_memory(size_t size, int socket)
 {
 	return rte_zmalloc_socket("shmbus_queue", size, RTE_CACHE_LINE_SIZE, socket);
+}
+
+/* Gives the queue the memory that it needs on the bus of wire. Returns 0 or -ENOMEM. */
+static int
+fit_rxq(const struct rte_eth_dev *dev, struct shmbus_rxq *q, const struct shmbus_wire *wire)
+{
+	void *memory = get_memory(shmbus_ops(dev)->rxq_size(wire), q->socket);
+
+	if (memory == NULL)
+		return -ENOMEM;
+	shmbus_ops(dev)->rxq_use(q, wire, memory);
+	rte_free(q->memory);
+	q->memory = memory;
+	return 0;
+}
+
+/* The same for a Tx queue. Returns 0, or -errno if the memory or the bus has no room. */
+static int
+fit_txq(const struct rte_eth_dev *dev, struct shmbus_txq *q, struct shmbus_wire *wire)
+{
+	void *memory = get_memory(shmbus_tx_ops(dev)->size(wire), q->socket);
+	int ret;
+
+	ret = memory != NULL ? shmbus_tx_ops(dev)->use(q, wire, memory) : -ENOMEM;
+	if (ret != 0) {
+		rte_free(memory);
+		return ret;
+	}
+	rte_free(q->memory);
+	q->memory = memory;
+	return 0;
 }
 
 int
@@ -62,9 +93,8 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		.port = dev->data->port_id,
 		.refcnt = 1,
 	};
-	const struct shmbus_ops *ops = shmbus_ops(dev);
 	struct shmbus_rxq *q;
-	int ret = -ENOMEM;
+	int ret;
 
 	if (!has_bus(dev))
 		return no_bus(dev, "Rx", id);
@@ -73,6 +103,7 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return -ENOMEM;
 	q->port_id = dev->data->port_id;
 	q->queue_id = id;
+	q->socket = (int)socket;
 	q->pool = pool;
 	q->room = rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM;
 	q->offloads = conf->offloads | dev->data->dev_conf.rxmode.offloads;
@@ -90,10 +121,9 @@ shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 			   dev->data->port_id, rte_strerror(rte_errno));
 		goto err_free;
 	}
-	q->memory = queue_memory(ops->rxq_size(shmbus_wire(dev)), (int)socket);
-	if (q->memory == NULL)
+	ret = fit_rxq(dev, q, shmbus_wire(dev));
+	if (ret != 0)
 		goto err_free;
-	ops->rxq_use(q, shmbus_wire(dev), q->memory);
 	dev->data->rx_queues[id] = q;
 	shmbus_queues_update(dev);
 	if (dev->data->dev_started)
@@ -109,7 +139,6 @@ int
 shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, unsigned int socket,
 		      const struct rte_eth_txconf *conf)
 {
-	const struct shmbus_ops *ops = shmbus_ops(dev);
 	struct shmbus_txq *q;
 	int ret;
 
@@ -121,13 +150,12 @@ shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc, un
 		return -ENOMEM;
 	q->port_id = dev->data->port_id;
 	q->queue_id = id;
+	q->socket = (int)socket;
 	q->offloads = conf->offloads | dev->data->dev_conf.txmode.offloads;
 	q->nb_desc = nb_desc;
 	q->deferred = conf->tx_deferred_start != 0;
-	q->memory = queue_memory(ops->txq_size(shmbus_wire(dev)), (int)socket);
-	ret = q->memory != NULL ? ops->txq_use(q, shmbus_wire(dev), q->memory) : -ENOMEM;
+	ret = fit_txq(dev, q, shmbus_wire(dev));
 	if (ret != 0) {
-		rte_free(q->memory);
 		rte_free(q);
 		return ret;
 	}
@@ -177,91 +205,45 @@ shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id)
 	rte_free(q);
 }
 
-/* ---- another bus */
-
-/* Allocates memory for a queue on the new bus; NULL for a queue that does not exist. */
-static int
-get_memory(const void *queue, size_t size, int socket, void **memory)
+void
+shmbus_queues_release(struct rte_eth_dev *dev)
 {
-	*memory = queue != NULL ? queue_memory(size, socket) : NULL;
-	return queue != NULL && *memory == NULL ? -ENOMEM : 0;
-}
-
-static void
-free_memory(void **memory, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		rte_free(memory[i]);
-}
-
-static void
-use_memory(struct rte_eth_dev *dev, struct shmbus_wire *wire, void **rx)
-{
-	struct shmbus_rxq *q;
 	uint16_t i;
 
-	for (i = 0; i < dev->data->nb_rx_queues; i++) {
-		q = dev->data->rx_queues[i];
-		if (q == NULL)
-			continue;
-		rte_free(q->memory);
-		q->memory = rx[i];
-		shmbus_ops(dev)->rxq_use(q, wire, q->memory);
-	}
+	for (i = 0; i < dev->data->nb_rx_queues; i++)
+		shmbus_rx_queue_release(dev, i);
+	for (i = 0; i < dev->data->nb_tx_queues; i++)
+		shmbus_tx_queue_release(dev, i);
 }
+
+/* ---- another bus */
 
 int
 shmbus_queues_fit(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 {
-	const struct shmbus_ops *ops = shmbus_ops(dev);
-	const int socket = dev->data->numa_node;
-	const uint16_t n_rx = dev->data->nb_rx_queues;
-	const uint16_t n_tx = dev->data->nb_tx_queues;
-	void *rx[SHMBUS_QUEUES_MAX] = { NULL };
-	void *tx[SHMBUS_QUEUES_MAX] = { NULL };
-	struct shmbus_txq *q;
+	const struct rte_eth_dev_data *data = dev->data;
 	uint16_t i;
 	int ret = 0;
 
-	for (i = 0; i < n_rx && ret == 0; i++)
-		ret = get_memory(dev->data->rx_queues[i], ops->rxq_size(wire), socket, &rx[i]);
-	for (i = 0; i < n_tx && ret == 0; i++)
-		ret = get_memory(dev->data->tx_queues[i], ops->txq_size(wire), socket, &tx[i]);
-	for (i = 0; i < n_tx && ret == 0; i++) {
-		q = dev->data->tx_queues[i];
-		if (q == NULL)
-			continue;
-		ret = ops->txq_use(q, wire, tx[i]);
-		if (ret != 0)
-			break;
-		rte_free(q->memory);
-		q->memory = tx[i];
-		tx[i] = NULL;
-	}
-	if (ret != 0) {
-		free_memory(rx, n_rx);
-		free_memory(tx, n_tx);
-		return ret;
-	}
-	use_memory(dev, wire, rx);
-	return 0;
+	for (i = 0; i < data->nb_rx_queues && ret == 0; i++)
+		if (data->rx_queues[i] != NULL)
+			ret = fit_rxq(dev, data->rx_queues[i], wire);
+	for (i = 0; i < data->nb_tx_queues && ret == 0; i++)
+		if (data->tx_queues[i] != NULL)
+			ret = fit_txq(dev, data->tx_queues[i], wire);
+	return ret;
 }
 
 /* ---- start and stop */
 
-/* Returns whether every configured queue has been set up, which ethdev does not check. */
+/* Returns whether all n queues have been set up, which ethdev does not check. */
 static bool
-queues_complete(const struct rte_eth_dev_data *data)
+is_complete(void *const *queues, uint16_t n)
 {
 	uint16_t i;
 
-	for (i = 0; i < data->nb_rx_queues; i++)
-		if (data->rx_queues[i] == NULL)
-			return false;
-	for (i = 0; i < data->nb_tx_queues; i++)
-		if (data->tx_queues[i] == NULL)
+	for (i = 0; i < n; i++)
+		if (queues[i] == NULL)
 			return false;
 	return true;
 }
@@ -281,7 +263,7 @@ static void
 start_txq(struct rte_eth_dev *dev, uint16_t id)
 {
 	if (shmbus_wire_is_open(shmbus_wire(dev)))
-		shmbus_ops(dev)->txq_start(dev, dev->data->tx_queues[id]);
+		shmbus_tx_ops(dev)->start(dev, dev->data->tx_queues[id]);
 	dev->data->tx_queue_state[id] = RTE_ETH_QUEUE_STATE_STARTED;
 }
 
@@ -305,7 +287,8 @@ shmbus_queues_start(struct rte_eth_dev *dev)
 	uint16_t i;
 	int ret;
 
-	if (!queues_complete(data)) {
+	if (!is_complete(data->rx_queues, data->nb_rx_queues) ||
+	    !is_complete(data->tx_queues, data->nb_tx_queues)) {
 		SHMBUS_LOG(ERR, "port %u: cannot start: not every queue has been set up", data->port_id);
 		return -EINVAL;
 	}
@@ -359,8 +342,8 @@ shmbus_queues_restart(struct rte_eth_dev *dev)
 
 /*
  * A queue that is not started is down, as all queues are when the link is down. A
- * stopped Rx queue keeps its lanes: other queues do not get their frames. Senders
- * do not wait for it.
+ * stopped Rx queue keeps its lanes: other queues do not receive the frames of these
+ * lanes. Senders do not wait for a stopped queue.
  */
 
 int

@@ -14,8 +14,11 @@ int shmbus_rx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc
 			  struct rte_mempool *pool);
 int shmbus_tx_queue_setup(struct rte_eth_dev *dev, uint16_t id, uint16_t nb_desc,
 			  unsigned int socket, const struct rte_eth_txconf *conf);
+
+/* Release one queue, and all queues. */
 void shmbus_rx_queue_release(struct rte_eth_dev *dev, uint16_t id);
 void shmbus_tx_queue_release(struct rte_eth_dev *dev, uint16_t id);
+void shmbus_queues_release(struct rte_eth_dev *dev);
 
 /*
  * Start all queues but the deferred ones, and stop all queues. Called by the start and the

@@ -15,13 +15,13 @@
  *   a bus, gone      leave, join        leave, join        leave
  *   no bus           join               -                  -
  *
- * The port leaves a bus that is gone first, as the new bus may be in the same
- * file, emptied and made anew. Otherwise it joins first: if that fails nothing
- * has changed. The port is on no bus if it has left and cannot join, or if the
- * new bus lacks queues: its wire is closed, its queues are down.
+ * The port first leaves a bus that is gone, because the new bus may be in the same
+ * file, emptied and created again. Otherwise the port joins first, so that nothing
+ * has changed if the join fails. The port is on no bus if it has left and cannot
+ * join, or if the new bus lacks queues: its wire is closed, its queues are down.
  *
  * Queues keep their counters and their configuration. Their memory depends on
- * the geometry of a bus of lanes: it is allocated anew for the new bus, which
+ * the geometry of a bus of lanes, so they get new memory for the new bus, which
  * must have as many queues.
  *
  * A port that a secondary process has stays on its bus: that process has the old
@@ -60,7 +60,7 @@ set_limits(struct shmbus_priv *priv, const struct shmbus_wire *wire)
 }
 
 static void
-tell_joined(const char *name, const struct shmbus_wire *wire)
+log_joined(const char *name, const struct shmbus_wire *wire)
 {
 	const char *path = shmbus_wire_file(wire)->path;
 	const char *created = shmbus_wire_is_new(wire) ? ", which it created" : "";
@@ -74,6 +74,27 @@ tell_joined(const char *name, const struct shmbus_wire *wire)
 		SHMBUS_LOG(INFO, "%s: port %u of %u on %s%s", name, wire->slot,
 			   wire->lanes.geo.ports, path,
 			   wire->took_over ? ", taken over from a dead port" : created);
+}
+
+/* Tells what the port has to take from a bus that was there before it. */
+static void
+log_existing(const char *name, const struct shmbus_wire *wire)
+{
+	const char *path = shmbus_wire_file(wire)->path;
+	const uint32_t queues = shmbus_wire_max_queues(wire);
+	const uint32_t peers = shmbus_wire_count_peers(wire);
+
+	if (shmbus_wire_is_new(wire))
+		return;
+	if (wire->format == SHMBUS_WIRE_SHMIF)
+		SHMBUS_LOG(NOTICE, "%s: one queue, frames of at most %u bytes: from the existing bus %s, of format shmif",
+			   name, shmbus_wire_frame_max(wire), path);
+	else if (peers == 0)
+		SHMBUS_LOG(NOTICE, "%s: %u queue%s: from the existing bus %s; no other port is alive on it",
+			   name, queues, queues == 1 ? "" : "s", path);
+	else
+		SHMBUS_LOG(NOTICE, "%s: %u queue%s: from the existing bus %s; %u other port%s alive on it",
+			   name, queues, queues == 1 ? "" : "s", path, peers, peers == 1 ? " is" : "s are");
 }
 
 int
@@ -116,7 +137,8 @@ shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 	}
 	priv->slot = wire->slot;
 	set_limits(priv, wire);
-	tell_joined(dev->data->name, wire);
+	log_joined(dev->data->name, wire);
+	log_existing(dev->data->name, wire);
 	return 0;
 }
 
@@ -171,9 +193,8 @@ settle(struct rte_eth_dev *dev, struct shmbus_wire *fresh)
 
 /*
  * Moves the port to the bus at path; "": to no bus. Returns 0, or -errno, logged.
- * A secondary process takes priv->args.path for the name of the bus that it is
- * given. The path changes under the lock of the wire, while no secondary process
- * has the port.
+ * A secondary process uses priv->args.path as the name of the bus. So the path
+ * changes under the lock of the wire, while no secondary process has the port.
  */
 static int
 relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
@@ -189,7 +210,7 @@ relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
 		shmbus_link_set_status(dev, SHMBUS_STATUS_GONE);
 	}
 	rte_strscpy(before, priv->args.path, sizeof(before));
-	memmove(priv->args.path, path, strlen(path) + 1); /* it may be the same text */
+	memmove(priv->args.path, path, strlen(path) + 1); /* path may be args.path */
 	ret = shmbus_relink_join(dev, &fresh);
 	if (ret == 0)
 		ret = settle(dev, &fresh);
@@ -202,14 +223,17 @@ relink_locked(struct rte_eth_dev *dev, const char *path, bool leave_first)
 static int
 relink(struct rte_eth_dev *dev, const char *path, bool leave_first)
 {
+	const bool due = shmbus_link_hold_events(dev);
 	int ret;
 
 	ret = shmbus_mp_lock_wire(dev);
-	if (ret != 0)
-		return ret;
-	ret = relink_locked(dev, path, leave_first);
-	shmbus_mp_unlock_wire();
-	shmbus_queues_update(dev);
+	if (ret == 0) {
+		ret = relink_locked(dev, path, leave_first);
+		shmbus_mp_unlock_wire();
+		shmbus_queues_update(dev);
+	}
+	if (due)
+		shmbus_link_resume_events(dev);
 	return ret;
 }
 
@@ -229,24 +253,24 @@ int
 shmbus_dev_reset(struct rte_eth_dev *dev)
 {
 	struct shmbus_priv *priv = shmbus_priv(dev);
-	uint16_t i;
+	bool due;
 	int ret;
 
 	if (!shmbus_is_primary())
 		return SHMBUS_REFUSED;
 	shmbus_guard_renew();
-	/* The queues go, too: no secondary process may come before all is done. */
+	due = shmbus_link_hold_events(dev);
+	/* The lock is held until all is done: a secondary process must not use the old queues. */
 	ret = shmbus_mp_lock_wire(dev);
-	if (ret != 0)
-		return ret;
-	for (i = 0; i < dev->data->nb_rx_queues; i++)
-		shmbus_rx_queue_release(dev, i);
-	for (i = 0; i < dev->data->nb_tx_queues; i++)
-		shmbus_tx_queue_release(dev, i);
-	shmbus_steer_close(dev);
-	priv->link.set_down = false;
-	ret = relink_locked(dev, priv->args.path, true);
-	shmbus_mp_unlock_wire();
+	if (ret == 0) {
+		shmbus_queues_release(dev);
+		shmbus_steer_close(dev);
+		priv->link.set_down = false;
+		ret = relink_locked(dev, priv->args.path, true);
+		shmbus_mp_unlock_wire();
+	}
+	if (due)
+		shmbus_link_resume_events(dev);
 	return ret;
 }
 

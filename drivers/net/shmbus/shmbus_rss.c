@@ -68,22 +68,32 @@ shmbus_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
 	return 0;
 }
 
+/* Returns the place of an entry of the table in conf, or NULL if conf leaves it out. */
+static uint16_t *
+entry_of(struct rte_eth_rss_reta_entry64 *conf, unsigned int i)
+{
+	struct rte_eth_rss_reta_entry64 *group = &conf[i / RTE_ETH_RETA_GROUP_SIZE];
+	const unsigned int bit = i % RTE_ETH_RETA_GROUP_SIZE;
+
+	return group->mask & RTE_BIT64(bit) ? &group->reta[bit] : NULL;
+}
+
 /* ethdev has checked the numbers of the queues. */
 int
 shmbus_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
 {
 	struct shmbus_rss rss = shmbus_priv(dev)->rss;
-	unsigned int i, group, bit;
+	const uint16_t *entry;
+	unsigned int i;
 
 	if (!shmbus_is_primary())
 		return SHMBUS_REFUSED;
 	if (size != SHMBUS_RSS_RETA)
 		return -EINVAL;
 	for (i = 0; i < SHMBUS_RSS_RETA; i++) {
-		group = i / RTE_ETH_RETA_GROUP_SIZE;
-		bit = i % RTE_ETH_RETA_GROUP_SIZE;
-		if (conf[group].mask & RTE_BIT64(bit))
-			rss.reta[i] = conf[group].reta[bit];
+		entry = entry_of(conf, i);
+		if (entry != NULL)
+			rss.reta[i] = *entry;
 	}
 	return shmbus_steer_set_rss(dev, &rss);
 }
@@ -91,16 +101,15 @@ shmbus_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *con
 int
 shmbus_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *conf, uint16_t size)
 {
-	const struct shmbus_rss *rss = &shmbus_priv(dev)->rss;
-	unsigned int i, group, bit;
+	uint16_t *entry;
+	unsigned int i;
 
 	if (size != SHMBUS_RSS_RETA)
 		return -EINVAL;
 	for (i = 0; i < SHMBUS_RSS_RETA; i++) {
-		group = i / RTE_ETH_RETA_GROUP_SIZE;
-		bit = i % RTE_ETH_RETA_GROUP_SIZE;
-		if (conf[group].mask & RTE_BIT64(bit))
-			conf[group].reta[bit] = rss->reta[i];
+		entry = entry_of(conf, i);
+		if (entry != NULL)
+			*entry = shmbus_priv(dev)->rss.reta[i];
 	}
 	return 0;
 }

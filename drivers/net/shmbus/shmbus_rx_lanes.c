@@ -98,6 +98,12 @@ enum place {
 	PLACE_NONE, /* longer than the queue delivers */
 };
 
+static inline bool
+is_held(enum place place)
+{
+	return place == PLACE_HELD_WHOLE || place == PLACE_HELD_SEGMENTS;
+}
+
 /* Returns whether the queue delivers a packet whole that is to be segmented. */
 static bool
 wants_whole(const struct shmbus_rxq *q, uint32_t len, uint32_t flags)
@@ -154,32 +160,18 @@ early_place(const struct shmbus_rxq *q, struct rte_mbuf *m, bool held)
  */
 static bool
 decide_early(struct shmbus_rxq *q, uint8_t *head, const uint8_t *from, uint32_t len,
-	     struct shmbus_frame *frame, struct copied *copied)
+	     uint32_t flags, struct shmbus_frame *frame, struct copied *copied)
 {
 	const uint32_t head_len = RTE_MIN(len, SHMBUS_FRAME_HEAD);
 
 	shmbus_copy_lines(head, from, head_len);
 	/* The compiler must not read the bus again instead of the copy. */
 	shmbus_fence_compiler();
-	shmbus_frame_decide(q, head, head_len, frame);
+	shmbus_frame_decide(q, head, head_len, flags, frame);
 	copied->filtered += frame->verdict == SHMBUS_FRAME_FILTERED;
 	/* A dropped frame is counted after the commit, which tells whether it was whole. */
 	return frame->verdict == SHMBUS_FRAME_TAKE ||
-	       (frame->verdict == SHMBUS_FRAME_DROP && frame->n_asked != 0);
-}
-
-/* Copies the frame into an mbuf, or into a chain behind it. Returns false if mbufs are missing. */
-static bool
-copy_to_mbufs(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uint32_t len,
-	      uint32_t done, enum place place)
-{
-	if (place == PLACE_MBUF) {
-		shmbus_init_mbuf(q, m, len);
-		copy_frame(q, rte_pktmbuf_mtod(m, uint8_t *), from, done, len);
-		return true;
-	}
-	shmbus_init_mbuf(q, m, done);
-	return shmbus_append(q, m, from + done, len - done);
+	       (frame->verdict == SHMBUS_FRAME_DROP && frame->last != NULL);
 }
 
 static void
@@ -200,6 +192,50 @@ hold(struct shmbus_rxq *q, const uint8_t *from, uint32_t len, uint32_t done,
 	};
 }
 
+/*
+ * Copies a frame into m, or into a chain behind it; the first done bytes have been copied
+ * to early_place(). Returns false if mbufs are missing.
+ */
+static bool
+copy_to_mbufs(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uint32_t len,
+	      uint32_t done, enum place place)
+{
+	if (done != 0 && early_place(q, m, false) == q->held.bytes) {
+		/* The rest follows the head there, then all bytes go into mbufs. */
+		shmbus_copy_lines(q->held.bytes + done, from + done, len - done);
+		from = q->held.bytes;
+		done = 0;
+	}
+	if (place == PLACE_MBUF) {
+		shmbus_init_mbuf(q, m, len);
+		copy_frame(q, rte_pktmbuf_mtod(m, uint8_t *), from, done, len);
+		return true;
+	}
+	shmbus_init_mbuf(q, m, done);
+	return shmbus_append(q, m, from + done, len - done);
+}
+
+/*
+ * Copies a frame to its place; the first done bytes have been copied to early_place(). m is
+ * the last mbuf of the stash, NULL if there is none. Returns false if mbufs are missing.
+ */
+static bool
+copy_to_place(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uint32_t len,
+	      uint32_t done, enum place place, const struct shmbus_frame *frame)
+{
+	if (unlikely(m == NULL))
+		return false;
+	if (is_held(place)) {
+		hold(q, from, len, done, frame, place == PLACE_HELD_SEGMENTS);
+		return true;
+	}
+	q->n_stash--;
+	if (likely(copy_to_mbufs(q, m, from, len, done, place)))
+		return true;
+	shmbus_put_back(q, &m, 1);
+	return false;
+}
+
 /* Copies the next frame. Returns false at the last frame that this poll copies of the record. */
 static bool
 copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
@@ -211,7 +247,6 @@ copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk
 	struct rte_mbuf *m;
 	enum place place;
 	uint32_t len, done = 0;
-	bool held;
 
 	*frame = (struct shmbus_frame){
 		.tstamp_ns = r->tstamp_ns,
@@ -220,47 +255,31 @@ copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk
 	};
 	len = shmbus_reader_next_any(r, walk, &from, &frame->request);
 	if (unlikely(len == 0)) {
-		*walk = before;
 		copied->corrupt = true;
-		return false;
+		goto later;
 	}
 	place = place_of(q, len, &frame->request, flags);
-	held = place == PLACE_HELD_WHOLE || place == PLACE_HELD_SEGMENTS;
 	/* The frames before a held frame are delivered first. */
-	if (held && copied->n != 0)
+	if (is_held(place) && copied->n != 0)
 		goto later;
 	m = shmbus_fill_stash(q, 1) != 0 ? q->stash[q->n_stash - 1] : NULL;
 	if (flags & SHMBUS_RX_SHARED) {
 		done = RTE_MIN(len, SHMBUS_FRAME_HEAD);
-		if (!decide_early(q, early_place(q, m, held), from, len, frame, copied))
+		if (!decide_early(q, early_place(q, m, is_held(place)), from, len, flags, frame,
+				  copied))
 			return true;
 	}
 	if (unlikely(place == PLACE_NONE)) {
 		copied->too_long++;
 		return true;
 	}
-	if (unlikely(m == NULL)) {
+	if (unlikely(!copy_to_place(q, m, from, len, done, place, frame))) {
 		copied->no_mbuf = true;
 		goto later;
 	}
-	if (held) {
-		hold(q, from, len, done, frame, place == PLACE_HELD_SEGMENTS);
-		copied->held = true;
+	copied->held = is_held(place);
+	if (copied->held)
 		return false;
-	}
-	q->n_stash--;
-	if (done != 0 && early_place(q, m, held) == q->held.bytes) {
-		/* The head was copied to held: the rest follows there, then all goes into mbufs. */
-		if (len > done)
-			shmbus_copy_lines(q->held.bytes + done, from + done, len - done);
-		from = q->held.bytes;
-		done = 0;
-	}
-	if (unlikely(!copy_to_mbufs(q, m, from, len, done, place))) {
-		shmbus_put_back(q, &m, 1);
-		copied->no_mbuf = true;
-		goto later;
-	}
 	pkts[copied->n++] = m;
 	return true;
 
@@ -278,12 +297,10 @@ deliver_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_t 
 	struct shmbus_held *h = &q->held;
 	struct shmbus_frame frame = h->frame;
 	uint16_t got = 0;
-	int ret = 0;
+	int ret;
 
 	while (got < n && h->len != 0) {
-		ret = h->segments ? shmbus_checksum_segment(q, &h->tso, &pkts[got]) :
-				    shmbus_checksum_whole(q, h->bytes, h->len, &h->frame.request,
-							  &pkts[got]);
+		ret = shmbus_checksum_deliver(q, h, &pkts[got]);
 		if (ret == -ENOMEM)
 			break;
 		if (ret != 0)
@@ -324,7 +341,7 @@ rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_
 		shmbus_reader_give_up(r);
 	*more = !copied.no_mbuf;
 	got = shmbus_frames_sort(q, pkts, copied.n, frames, 1, flags);
-	if (copied.held && shmbus_frame_accept(q, q->held.bytes, q->held.len, &q->held.frame)) {
+	if (copied.held && shmbus_frame_accept(q, &q->held, flags)) {
 		got += deliver_held(q, &pkts[got], room - got, flags);
 		*more = q->held.len == 0;
 	} else {
@@ -430,13 +447,19 @@ rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 }
 
 static __rte_noinline uint16_t
-rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+rx_steered(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
-	uint16_t got;
+	uint32_t flags;
+	uint16_t got = 0;
 
 	if (!shmbus_steer_enter(q))
 		return 0;
-	got = rx_lanes(q, pkts, nb_pkts, flags);
+	/* The flags belong to the table, and both change under the lock. R3 (rxq_flags): pairs
+	 * with R4.
+	 */
+	flags = shmbus_load_acquire(&q->flags);
+	if (likely(!(flags & SHMBUS_RX_DOWN)))
+		got = rx_lanes(q, pkts, nb_pkts, flags);
 	shmbus_steer_leave(q);
 	return got;
 }
@@ -445,10 +468,16 @@ uint16_t
 shmbus_rx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct shmbus_rxq *q = queue;
-	/* R3 (rxq_flags): pairs with R4; a link that is up again is seen with its restart. */
-	const uint32_t flags = shmbus_load_acquire(&q->flags);
+	uint16_t got = 0;
+	uint32_t flags;
 
+	shmbus_gate_enter(&q->gate);
+	/* R3 (rxq_flags): pairs with R4; a link that is up again is seen with its restart. */
+	flags = shmbus_load_acquire(&q->flags);
 	if (likely((flags & (SHMBUS_RX_DOWN | SHMBUS_RX_STEER)) == 0))
-		return rx_lanes(q, pkts, nb_pkts, flags);
-	return flags & SHMBUS_RX_DOWN ? 0 : rx_steered(q, pkts, nb_pkts, flags);
+		got = rx_lanes(q, pkts, nb_pkts, flags);
+	shmbus_gate_leave(&q->gate);
+	if (unlikely(flags & SHMBUS_RX_STEER))
+		got = rx_steered(q, pkts, nb_pkts);
+	return got;
 }

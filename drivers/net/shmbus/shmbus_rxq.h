@@ -12,10 +12,12 @@
 #include <rte_spinlock.h>
 
 #include "base/station/shmbus_finish.h"
+#include "base/station/shmbus_gate.h"
 #include "base/station/shmbus_lanes_rx.h"
 #include "base/station/shmbus_shmif_rx.h"
 #include "shmbus_frame.h"
 #include "shmbus_log.h"
+#include "shmbus_stats.h"
 
 /* The largest number of spare mbufs that an Rx queue holds. */
 #define SHMBUS_STASH 64
@@ -49,12 +51,13 @@ struct shmbus_held {
 };
 
 /*
- * The queue's thread writes the fields, except: control threads and the link poll write
- * flags, max_len, max_lro, own_mac and hash_wanted (shmbus_queues_update), and control threads
- * offloads; the setup writes what never changes.
+ * The queue's thread writes the fields, with these exceptions. Control threads and the link
+ * poll write flags, max_len, max_lro, own_mac and hash_wanted (shmbus_queues_update). Control
+ * threads write offloads. The setup writes the fields that never change.
  */
 struct __rte_cache_aligned shmbus_rxq {
 	shmbus_a32 flags;
+	struct shmbus_gate gate; /* of bursts without SHMBUS_RX_STEER; closed by that flag */
 	uint16_t port_id;
 	uint16_t queue_id;
 	uint16_t room;     /* bytes of data in one mbuf */
@@ -81,6 +84,7 @@ struct __rte_cache_aligned shmbus_rxq {
 	uint16_t nb_desc;
 	uint8_t drop_en;
 	bool deferred; /* not started with the port */
+	int socket;    /* NUMA node of memory; SOCKET_ID_ANY */
 
 	void *memory; /* memory of the following structures (rxq_use) */
 	union {
@@ -90,6 +94,8 @@ struct __rte_cache_aligned shmbus_rxq {
 			struct shmbus_shmif_told told;
 		};
 	};
+
+	struct shmbus_queue_counts reset_at; /* counters at stats_reset; any thread */
 };
 
 #endif /* SHMBUS_RXQ_H */

@@ -40,9 +40,9 @@ tell_broken(const struct shmbus_shmif *bus, const struct shmbus_shmif_lock_wait 
 
 	if (told->since_ns != 0 && ns - told->since_ns < LOG_EVERY_NS)
 		return;
-	SHMBUS_LOG(WARNING, "%s: broke the bus's lock: that of dead ports of this driver %" PRIu64
-		   " times, that of peers that held it longer than lock_break_ms %" PRIu64
-		   " times", bus->file.path,
+	SHMBUS_LOG(WARNING, "%s: broke the bus's lock %" PRIu64 " times after a port of this driver "
+		   "had died with it, and %" PRIu64 " times after a peer had held it longer than "
+		   "lock_break_ms", bus->file.path,
 		   shmbus_counted(&now->broken_ours), shmbus_counted(&now->broken_foreign));
 	told->since_ns = ns;
 	told->broken = broken(now);
@@ -146,7 +146,7 @@ shmbus_rx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 /* ---- transmit */
 
-/* Frames in the queue's memory that are not sent yet. */
+/* The burst that is being built in the queue's memory. */
 struct burst {
 	uint16_t taken; /* mbufs: in the burst, dropped, or being segmented */
 	uint16_t dropped;
@@ -178,7 +178,7 @@ go_back(struct shmbus_shmif_writer *w, struct place place)
 static inline bool
 is_legal(const struct shmbus_txq *q, const struct rte_mbuf *m, uint32_t growth)
 {
-	return m->pkt_len >= SHMBUS_SHMIF_FRAME_MIN && m->pkt_len <= q->max_len - growth;
+	return m->pkt_len >= SHMBUS_FRAME_MIN && m->pkt_len <= q->max_len - growth;
 }
 
 /* Carries out the mbuf's request on the frame, as a shmif bus carries no requests. */
@@ -198,7 +198,7 @@ begin_segments(struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t tags, st
 	const uint32_t growth = shmbus_vlan_growth(tags);
 	struct shmbus_request req;
 
-	if (m->pkt_len > q->max_whole - growth || m->pkt_len < RTE_ETHER_HDR_LEN ||
+	if (m->pkt_len > q->max_whole - growth || m->pkt_len < SHMBUS_FRAME_MIN ||
 	    !shmbus_checksum_request(q, m, growth, &req) ||
 	    !shmbus_copy_chain(q->flat + growth, m))
 		return false;
@@ -214,8 +214,8 @@ begin_segments(struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t tags, st
 }
 
 /*
- * Adds segments while the burst has room. Returns false if the burst is full, or if the
- * packet is not valid (tso.len 0).
+ * Adds segments until the packet has no more, or until the burst is full: returns false then.
+ * Drops a packet that is not valid.
  */
 static bool
 add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
@@ -232,8 +232,8 @@ add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
 			return false;
 		if (shmbus_tso_next(tso, at, len) != (int)len) {
 			go_back(&q->shmif, place);
-			tso->len = 0;
-			return false;
+			burst->dropped++;
+			break;
 		}
 		burst->frames++;
 		burst->bytes += len;
@@ -283,31 +283,28 @@ add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const
 	return true;
 }
 
-/* Adds mbufs until the burst is full. offloads: the Tx offloads that change frames. */
+/*
+ * Adds the other segments of the packet that is being segmented, then mbufs, until the burst
+ * is full. offloads: the Tx offloads that change frames.
+ */
 static __rte_always_inline void
 fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
 	   const uint64_t offloads, struct burst *burst)
 {
 	struct rte_mbuf *m;
 
-	for (; burst->taken < n; burst->taken++) {
+	for (;; burst->taken++) {
+		if (offloads != 0 && burst->tso.len != 0 && !add_segments(q, sender, burst))
+			return;
+		if (burst->taken == n)
+			return;
 		m = pkts[burst->taken];
 		burst->chains |= m->nb_segs != 1;
 		if (offloads == 0 || !(m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) ||
 		    !(offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO)) {
 			if (!add_frame(q, sender, m, offloads, burst))
 				return;
-			continue;
-		}
-		if (!begin_segments(q, m, shmbus_vlan_wanted(offloads, m), &burst->tso)) {
-			burst->dropped++;
-			continue;
-		}
-		if (!add_segments(q, sender, burst)) {
-			if (burst->tso.len != 0) {
-				burst->taken++; /* copied; its other segments come next */
-				return;
-			}
+		} else if (!begin_segments(q, m, shmbus_vlan_wanted(offloads, m), &burst->tso)) {
 			burst->dropped++;
 		}
 	}
@@ -317,12 +314,6 @@ static __rte_noinline void
 fill_burst_offload(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16_t n,
 		   struct burst *burst)
 {
-	/* The other segments of a packet come first. */
-	if (burst->tso.len != 0 && !add_segments(q, sender, burst)) {
-		if (burst->tso.len != 0)
-			return;
-		burst->dropped++;
-	}
 	fill_burst(q, sender, pkts, n, rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads,
 		   burst);
 }
@@ -364,24 +355,15 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	return done;
 }
 
-static __rte_noinline uint16_t
-tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
-{
-	const uint64_t bytes = q->stats.bytes;
-	uint16_t sent;
-
-	sent = tx_burst(q, pkts, shmbus_limit_allows(q, pkts, nb_pkts), flags);
-	shmbus_limit_pay(q, q->stats.bytes - bytes);
-	return sent;
-}
-
 uint16_t
 shmbus_tx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
 	struct shmbus_txq *q = queue;
 	const uint32_t flags = shmbus_load(&q->flags);
 
-	if (unlikely(flags & (SHMBUS_TX_DOWN | SHMBUS_TX_LIMITED)))
-		return flags & SHMBUS_TX_DOWN ? 0 : tx_burst_limited(q, pkts, nb_pkts, flags);
+	if (unlikely(flags & SHMBUS_TX_DOWN))
+		return 0;
+	if (unlikely(flags & SHMBUS_TX_LIMITED))
+		return shmbus_limit_burst(q, pkts, nb_pkts, flags, tx_burst);
 	return tx_burst(q, pkts, nb_pkts, flags);
 }

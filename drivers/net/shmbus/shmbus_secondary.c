@@ -61,6 +61,7 @@ shmbus_secondary_probe(struct rte_vdev_device *vdev, const struct eth_dev_ops *o
 		return ret;
 	}
 	dev->device = &vdev->device;
+	vdev->device.numa_node = dev->data->numa_node;
 	dev->process_private = local;
 	dev->dev_ops = ops;
 	shmbus_set_fast_path(dev);

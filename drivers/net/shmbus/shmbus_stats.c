@@ -30,7 +30,7 @@ count_tx(const struct rte_eth_dev *dev, const struct shmbus_txq *q, struct shmbu
 	counts->opackets += q->stats.packets;
 	counts->obytes += q->stats.bytes;
 	counts->oerrors += q->stats.dropped;
-	shmbus_ops(dev)->txq_count(q, counts);
+	shmbus_tx_ops(dev)->count(q, counts);
 }
 
 void
@@ -48,73 +48,65 @@ shmbus_stats_count(const struct rte_eth_dev *dev, struct shmbus_counts *counts)
 	counts->ierrors = counts->corrupt + counts->rx_too_long;
 }
 
-/*
- * Keeps the counters of a released queue in the port's sums, which must not go down.
- * A new queue with the same number begins at 0.
- */
 void
 shmbus_stats_retire_rx(struct rte_eth_dev *dev, const struct shmbus_rxq *q)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
-
-	count_rx(dev, q, &priv->retired);
-	memset(&priv->reset_queue_at[q->queue_id].rx, 0,
-	       sizeof(priv->reset_queue_at[q->queue_id].rx));
+	count_rx(dev, q, &shmbus_priv(dev)->retired);
 }
 
 void
 shmbus_stats_retire_tx(struct rte_eth_dev *dev, const struct shmbus_txq *q)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
-
-	count_tx(dev, q, &priv->retired);
-	memset(&priv->reset_queue_at[q->queue_id].tx, 0,
-	       sizeof(priv->reset_queue_at[q->queue_id].tx));
+	count_tx(dev, q, &shmbus_priv(dev)->retired);
 }
 
-/* Reads the counters of a queue since its setup; 0 for a queue that does not exist. */
-static void
-count_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts)
+static const struct shmbus_queue_counts zero;
+
+/* Returns the counters of one queue, now, less base. now counts no other queue. */
+static struct shmbus_queue_counts
+subtract(const struct shmbus_counts *now, const struct shmbus_queue_counts *base)
+{
+	return (struct shmbus_queue_counts){
+		.packets = now->ipackets + now->opackets - base->packets,
+		.bytes = now->ibytes + now->obytes - base->bytes,
+		.errors = now->corrupt + now->rx_too_long - base->errors,
+	};
+}
+
+static struct shmbus_queue_counts
+read_rxq(const struct rte_eth_dev *dev, const struct shmbus_rxq *q,
+	 const struct shmbus_queue_counts *base)
 {
 	struct shmbus_counts now = { .ipackets = 0 };
 
-	if (id < dev->data->nb_rx_queues && dev->data->rx_queues[id] != NULL)
-		count_rx(dev, dev->data->rx_queues[id], &now);
-	counts->packets = now.ipackets;
-	counts->bytes = now.ibytes;
-	counts->errors = now.corrupt + now.rx_too_long;
+	count_rx(dev, q, &now);
+	return subtract(&now, base);
 }
 
-static void
-count_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts)
+static struct shmbus_queue_counts
+read_txq(const struct rte_eth_dev *dev, const struct shmbus_txq *q,
+	 const struct shmbus_queue_counts *base)
 {
 	struct shmbus_counts now = { .opackets = 0 };
 
-	if (id < dev->data->nb_tx_queues && dev->data->tx_queues[id] != NULL)
-		count_tx(dev, dev->data->tx_queues[id], &now);
-	counts->packets = now.opackets;
-	counts->bytes = now.obytes;
+	count_tx(dev, q, &now);
+	return subtract(&now, base);
 }
 
-void
-shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_rxq_counts *counts)
+struct shmbus_queue_counts
+shmbus_stats_rxq(const struct rte_eth_dev *dev, uint16_t id)
 {
-	const struct shmbus_rxq_counts *base = &shmbus_priv(dev)->reset_queue_at[id].rx;
+	const struct shmbus_rxq *q = dev->data->rx_queues[id];
 
-	count_rxq(dev, id, counts);
-	counts->packets -= base->packets;
-	counts->bytes -= base->bytes;
-	counts->errors -= base->errors;
+	return q != NULL ? read_rxq(dev, q, &q->reset_at) : zero;
 }
 
-void
-shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id, struct shmbus_txq_counts *counts)
+struct shmbus_queue_counts
+shmbus_stats_txq(const struct rte_eth_dev *dev, uint16_t id)
 {
-	const struct shmbus_txq_counts *base = &shmbus_priv(dev)->reset_queue_at[id].tx;
+	const struct shmbus_txq *q = dev->data->tx_queues[id];
 
-	count_txq(dev, id, counts);
-	counts->packets -= base->packets;
-	counts->bytes -= base->bytes;
+	return q != NULL ? read_txq(dev, q, &q->reset_at) : zero;
 }
 
 /* Fills in the queues that the structure has room for; shmbus_xstats.c has all queues. */
@@ -122,20 +114,19 @@ static void
 queue_stats(const struct rte_eth_dev *dev, struct eth_queue_stats *qstats)
 {
 	const uint16_t most = RTE_MIN(RTE_ETHDEV_QUEUE_STAT_CNTRS, SHMBUS_QUEUES_MAX);
-	struct shmbus_rxq_counts rx;
-	struct shmbus_txq_counts tx;
+	struct shmbus_queue_counts now;
 	uint16_t i;
 
 	for (i = 0; i < RTE_MIN(dev->data->nb_rx_queues, most); i++) {
-		shmbus_stats_rxq(dev, i, &rx);
-		qstats->q_ipackets[i] = rx.packets;
-		qstats->q_ibytes[i] = rx.bytes;
-		qstats->q_errors[i] = rx.errors;
+		now = shmbus_stats_rxq(dev, i);
+		qstats->q_ipackets[i] = now.packets;
+		qstats->q_ibytes[i] = now.bytes;
+		qstats->q_errors[i] = now.errors;
 	}
 	for (i = 0; i < RTE_MIN(dev->data->nb_tx_queues, most); i++) {
-		shmbus_stats_txq(dev, i, &tx);
-		qstats->q_opackets[i] = tx.packets;
-		qstats->q_obytes[i] = tx.bytes;
+		now = shmbus_stats_txq(dev, i);
+		qstats->q_opackets[i] = now.packets;
+		qstats->q_obytes[i] = now.bytes;
 	}
 }
 
@@ -163,14 +154,21 @@ shmbus_stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats,
 int
 shmbus_stats_reset(struct rte_eth_dev *dev)
 {
-	struct shmbus_priv *priv = shmbus_priv(dev);
+	struct shmbus_rxq *rxq;
+	struct shmbus_txq *txq;
 	uint16_t i;
 
-	shmbus_stats_count(dev, &priv->reset_at);
+	shmbus_stats_count(dev, &shmbus_priv(dev)->reset_at);
 	dev->data->rx_mbuf_alloc_failed = 0;
-	for (i = 0; i < SHMBUS_QUEUES_MAX; i++) {
-		count_rxq(dev, i, &priv->reset_queue_at[i].rx);
-		count_txq(dev, i, &priv->reset_queue_at[i].tx);
+	for (i = 0; i < dev->data->nb_rx_queues; i++) {
+		rxq = dev->data->rx_queues[i];
+		if (rxq != NULL)
+			rxq->reset_at = read_rxq(dev, rxq, &zero);
+	}
+	for (i = 0; i < dev->data->nb_tx_queues; i++) {
+		txq = dev->data->tx_queues[i];
+		if (txq != NULL)
+			txq->reset_at = read_txq(dev, txq, &zero);
 	}
 	return 0;
 }

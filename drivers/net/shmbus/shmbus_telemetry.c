@@ -17,11 +17,18 @@
 
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
+#include "shmbus_printable.h"
 
-/* Slots or lanes in one answer, which has at most 16 KiB; a second parameter is the first one. */
+/*
+ * The most slots or lanes in one answer, which has at most 16 KiB. A second parameter of
+ * the command names the first slot or lane.
+ */
 #define ANSWER_MAX 48
 
-/* Parses "PORT" or "PORT,FIRST". Returns NULL for a port not of this driver. Holds the lock. */
+/*
+ * Parses "PORT" or "PORT,FIRST". Returns NULL if the port is not one of this driver's. The
+ * caller holds shmbus_mp_lock_ports().
+ */
 static const struct rte_eth_dev *
 find_port(const char *params, uint32_t *first)
 {
@@ -41,14 +48,8 @@ find_port(const char *params, uint32_t *first)
 	return shmbus_is_our_port(dev) && dev->process_private != NULL ? dev : NULL;
 }
 
-/* Replaces characters that JSON would have to escape: other processes write this text. */
-static void
-clean(char *text)
-{
-	for (; *text != '\0'; text++)
-		if (!isprint((unsigned char)*text) || *text == '"' || *text == '\\')
-			*text = '?';
-}
+/* Characters that JSON would have to escape, in text of other processes. */
+#define JSON_ESCAPES "\"\\"
 
 static void
 add_mac(struct rte_tel_data *d, const struct rte_ether_addr *mac)
@@ -78,7 +79,7 @@ add_dict(struct rte_tel_data *d, const char *name, uint32_t number)
 }
 
 static void
-tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+add_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 	const struct shmbus_wire *wire = shmbus_wire(dev);
@@ -86,7 +87,7 @@ tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 
 	RTE_SET_USED(first);
 	rte_strscpy(path, priv->args.path, sizeof(path)); /* possibly cut */
-	clean(path);
+	shmbus_printable(path, JSON_ESCAPES);
 	rte_tel_data_add_dict_string(d, "name", dev->data->name);
 	rte_tel_data_add_dict_string(d, "path", path);
 	rte_tel_data_add_dict_string(d, "format", shmbus_ops(dev)->name);
@@ -104,7 +105,7 @@ tell_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 }
 
 static void
-tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+add_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 	const struct shmbus_wire *wire = shmbus_wire(dev);
@@ -127,7 +128,7 @@ tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d
 			return;
 		n++;
 		self = slot == priv->slot;
-		clean(peer.name);
+		shmbus_printable(peer.name, JSON_ESCAPES);
 		memcpy(&mac, peer.mac, sizeof(mac));
 		rte_tel_data_add_dict_string(p, "name", peer.name);
 		add_mac(p, &mac);
@@ -143,7 +144,7 @@ tell_peers(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d
 }
 
 static void
-tell_lanes(const struct shmbus_bus *bus, uint32_t first, struct rte_tel_data *d)
+add_lanes(const struct shmbus_bus *bus, uint32_t first, struct rte_tel_data *d)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
 	struct shmbus_lane_entry *entry;
@@ -180,7 +181,7 @@ tell_lanes(const struct shmbus_bus *bus, uint32_t first, struct rte_tel_data *d)
 }
 
 static void
-tell_ring(const struct shmbus_shmif *bus, struct rte_tel_data *d)
+add_ring(const struct shmbus_shmif *bus, struct rte_tel_data *d)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
 
@@ -192,7 +193,7 @@ tell_ring(const struct shmbus_shmif *bus, struct rte_tel_data *d)
 }
 
 static void
-tell_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
+add_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 {
 	const struct shmbus_wire *wire = shmbus_wire(dev);
 	const int fd = shmbus_wire_file(wire)->fd;
@@ -203,55 +204,46 @@ tell_bus(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	if (fstat(fd, &st) == 0)
 		rte_tel_data_add_dict_uint(d, "memory", (uint64_t)st.st_blocks * 512);
 	if (shmbus_priv(dev)->format == SHMBUS_WIRE_LANES)
-		tell_lanes(&wire->lanes, first, d);
+		add_lanes(&wire->lanes, first, d);
 	else
-		tell_ring(&wire->shmif, d);
+		add_ring(&wire->shmif, d);
 }
 
+static const struct command {
+	const char *name;
+	void (*add)(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d);
+	const char *help;
+} commands[] = {
+	{ "/net_shmbus/info", add_info, "A net_shmbus port. Parameters: port" },
+	{ "/net_shmbus/peers", add_peers,
+	  "Ports on the bus of a net_shmbus port. Parameters: port[,first slot]" },
+	{ "/net_shmbus/bus", add_bus,
+	  "The bus of a net_shmbus port. Parameters: port[,first lane]" },
+};
+
 static int
-answer(const char *params, struct rte_tel_data *d,
-       void (*tell)(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d))
+answer(const char *name, const char *params, struct rte_tel_data *d)
 {
+	const struct command *command = commands;
 	const struct rte_eth_dev *dev;
 	uint32_t first;
 
+	while (strcmp(command->name, name) != 0) /* name is one of the registered commands */
+		command++;
 	shmbus_mp_lock_ports();
 	dev = find_port(params, &first);
 	if (dev != NULL) {
 		rte_tel_data_start_dict(d);
-		tell(dev, first, d);
+		command->add(dev, first, d);
 	}
 	shmbus_mp_unlock_ports();
 	return dev != NULL ? 0 : -EINVAL;
 }
 
-static int
-on_info(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return answer(params, d, tell_info);
-}
-
-static int
-on_peers(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return answer(params, d, tell_peers);
-}
-
-static int
-on_bus(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	RTE_SET_USED(cmd);
-	return answer(params, d, tell_bus);
-}
-
 RTE_INIT(shmbus_telemetry_init)
 {
-	rte_telemetry_register_cmd("/net_shmbus/info", on_info,
-		"A net_shmbus port. Parameters: port");
-	rte_telemetry_register_cmd("/net_shmbus/peers", on_peers,
-		"Ports on the bus of a net_shmbus port. Parameters: port[,first slot]");
-	rte_telemetry_register_cmd("/net_shmbus/bus", on_bus,
-		"The bus of a net_shmbus port. Parameters: port[,first lane]");
+	unsigned int i;
+
+	for (i = 0; i < RTE_DIM(commands); i++)
+		rte_telemetry_register_cmd(commands[i].name, answer, commands[i].help);
 }

@@ -6,10 +6,9 @@
 #define SHMBUS_TOEPLITZ_H
 
 /*
- * The hash of receive side scaling, and the configuration of it: the hash of a
- * flow chooses the Rx queue of its frames. The hash is Toeplitz's, over the
- * addresses, and also over the ports if the types of TCP, UDP or SCTP are
- * configured.
+ * The hash of receive side scaling (RSS), and its configuration. The hash of a flow
+ * chooses the Rx queue of its frames. It is the Toeplitz hash of the addresses, and
+ * of the ports too if the types of TCP, UDP or SCTP are configured.
  */
 
 #include <stdbool.h>

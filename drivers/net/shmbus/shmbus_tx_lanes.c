@@ -39,8 +39,8 @@ plan_offloads(const struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t off
 	f->tags = shmbus_vlan_wanted(offloads, m);
 	f->growth = shmbus_vlan_growth(f->tags);
 	f->req.flags = 0;
-	/* Too short for a tag, or a false length: the sum below must not wrap. */
-	if (f->tags != 0 && (f->len < RTE_ETHER_HDR_LEN || f->len > SHMBUS_FRAME_MAX)) {
+	/* The sum below must not wrap; and a tag needs an Ethernet header. */
+	if (f->tags != 0 && (f->len < SHMBUS_FRAME_MIN || f->len > SHMBUS_FRAME_MAX)) {
 		f->len = 0;
 		return;
 	}
@@ -74,8 +74,8 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_re
 		f.len = m->pkt_len;
 		if (offloads != 0)
 			plan_offloads(q, m, offloads, &f);
-		/* One comparison for frames that are too long and for those of no length. */
-		if (unlikely(f.len - 1 >= max_len)) {
+		/* One comparison for frames that are too long and for those that are too short. */
+		if (unlikely(f.len - SHMBUS_FRAME_MIN > max_len - SHMBUS_FRAME_MIN)) {
 			*chains |= m->nb_segs != 1;
 			return true;
 		}
@@ -150,20 +150,6 @@ tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts,
 			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads);
 }
 
-static __rte_noinline uint16_t
-tx_burst_limited(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
-{
-	const uint64_t bytes = q->stats.bytes;
-	uint16_t sent;
-
-	nb_pkts = shmbus_limit_allows(q, pkts, nb_pkts);
-	if (nb_pkts == 0)
-		return 0;
-	sent = tx_burst_offload(q, pkts, nb_pkts, flags);
-	shmbus_limit_pay(q, q->stats.bytes - bytes);
-	return sent;
-}
-
 uint16_t
 shmbus_tx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 {
@@ -174,7 +160,7 @@ shmbus_tx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 		if (nb_pkts == 0 || (flags & SHMBUS_TX_DOWN))
 			return 0;
 		if (flags & SHMBUS_TX_LIMITED)
-			return tx_burst_limited(q, pkts, nb_pkts, flags);
+			return shmbus_limit_burst(q, pkts, nb_pkts, flags, tx_burst_offload);
 		return tx_burst_offload(q, pkts, nb_pkts, flags);
 	}
 	return tx_burst(q, pkts, nb_pkts, flags, 0);

@@ -12,6 +12,7 @@
 #include "base/shmif/shmbus_shmif_writer.h"
 #include "base/station/shmbus_lanes_tx.h"
 #include "shmbus_log.h"
+#include "shmbus_stats.h"
 
 /* Bits of shmbus_txq.flags. */
 #define SHMBUS_TX_FAST_FREE (1u << 0)
@@ -35,8 +36,9 @@ struct shmbus_limit {
 #define SHMBUS_LIMIT_SHIFT 16
 
 /*
- * The queue's thread writes the fields, except: control threads and the link poll write
- * flags, max_len, max_whole and limit.cost; the setup writes what never changes.
+ * The queue's thread writes the fields, with these exceptions. Control threads and the link
+ * poll write flags, max_len, max_whole and limit.cost. The setup writes the fields that never
+ * change.
  */
 struct __rte_cache_aligned shmbus_txq {
 	shmbus_a32 flags;
@@ -51,6 +53,7 @@ struct __rte_cache_aligned shmbus_txq {
 	uint64_t offloads;
 	uint16_t nb_desc;
 	bool deferred; /* not started with the port */
+	int socket;    /* NUMA node of memory; SOCKET_ID_ANY */
 
 	void *memory; /* memory of the following structures (txq_use) */
 	union {
@@ -61,6 +64,8 @@ struct __rte_cache_aligned shmbus_txq {
 			struct shmbus_shmif_told told;
 		};
 	};
+
+	struct shmbus_queue_counts reset_at; /* counters at stats_reset; any thread */
 };
 
 #endif /* SHMBUS_TXQ_H */

@@ -17,25 +17,12 @@
 
 #include <rte_ether.h>
 
+#include "base/station/shmbus_ip.h"
 #include "shmbus_flags.h"
+#include "shmbus_headers.h"
 #include "shmbus_priv.h"
 #include "shmbus_rxq.h"
 #include "shmbus_vlan.h"
-
-#define TYPE_OFF (2 * RTE_ETHER_ADDR_LEN)
-
-static inline uint16_t
-get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static inline void
-put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
 
 /* ethdev keeps the list that the filter reads, and allows changes only while the filter is on. */
 int
@@ -71,16 +58,16 @@ bool
 shmbus_vlan_accepts(const struct rte_eth_dev *dev, const uint8_t *frame, uint32_t len)
 {
 	const struct rte_eth_dev_data *data = dev->data;
-	uint16_t type, id;
+	uint32_t type, id;
 
 	if (!(data->dev_conf.rxmode.offloads & RTE_ETH_RX_OFFLOAD_VLAN_FILTER))
 		return true;
-	type = get16(frame + TYPE_OFF);
+	type = shmbus_ip_get16(frame + SHMBUS_TYPE_OFF);
 	if (type != RTE_ETHER_TYPE_VLAN && type != RTE_ETHER_TYPE_QINQ)
 		return true;
 	if (len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 		return false;
-	id = get16(frame + RTE_ETHER_HDR_LEN) & 0xfff;
+	id = shmbus_ip_get16(frame + RTE_ETHER_HDR_LEN) & 0xfff;
 	return data->vlan_filter_conf.ids[id / 64] >> (id % 64) & 1;
 }
 
@@ -92,21 +79,21 @@ shmbus_vlan_strip(const struct rte_eth_dev *dev, struct rte_mbuf *m)
 	const bool strip_vlan = offloads & RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
 	const bool strip_qinq = offloads & RTE_ETH_RX_OFFLOAD_QINQ_STRIP;
 	uint16_t len = RTE_VLAN_HLEN;
-	uint16_t type;
+	uint32_t type;
 
 	if (m->data_len < RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 		return;
-	type = get16(frame + TYPE_OFF);
+	type = shmbus_ip_get16(frame + SHMBUS_TYPE_OFF);
 	if (!(type == RTE_ETHER_TYPE_VLAN && strip_vlan) &&
 	    !(type == RTE_ETHER_TYPE_QINQ && strip_qinq))
 		return;
-	m->vlan_tci = get16(frame + RTE_ETHER_HDR_LEN);
+	m->vlan_tci = (uint16_t)shmbus_ip_get16(frame + RTE_ETHER_HDR_LEN);
 	m->ol_flags |= RTE_MBUF_F_RX_VLAN;
 	if (type == RTE_ETHER_TYPE_QINQ &&
 	    m->data_len >= RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN &&
-	    get16(frame + TYPE_OFF + RTE_VLAN_HLEN) == RTE_ETHER_TYPE_VLAN) {
+	    shmbus_ip_get16(frame + SHMBUS_TYPE_OFF + RTE_VLAN_HLEN) == RTE_ETHER_TYPE_VLAN) {
 		m->vlan_tci_outer = m->vlan_tci;
-		m->vlan_tci = get16(frame + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN);
+		m->vlan_tci = (uint16_t)shmbus_ip_get16(frame + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN);
 		m->ol_flags |= RTE_MBUF_F_RX_QINQ | RTE_MBUF_F_RX_QINQ_STRIPPED;
 		if (strip_vlan) {
 			m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
@@ -115,21 +102,21 @@ shmbus_vlan_strip(const struct rte_eth_dev *dev, struct rte_mbuf *m)
 	} else {
 		m->ol_flags |= RTE_MBUF_F_RX_VLAN_STRIPPED;
 	}
-	memmove(frame + len, frame, TYPE_OFF);
+	memmove(frame + len, frame, SHMBUS_TYPE_OFF);
 	rte_pktmbuf_adj(m, len);
 }
 
 void
 shmbus_vlan_insert(uint8_t *frame, const struct rte_mbuf *m, uint64_t wanted)
 {
-	uint8_t *tag = frame + TYPE_OFF;
+	uint8_t *tag = frame + SHMBUS_TYPE_OFF;
 
-	memmove(frame, frame + shmbus_vlan_growth(wanted), TYPE_OFF);
+	memmove(frame, frame + shmbus_vlan_growth(wanted), SHMBUS_TYPE_OFF);
 	if (wanted & RTE_MBUF_F_TX_QINQ) {
-		put16(tag, RTE_ETHER_TYPE_QINQ);
-		put16(tag + 2, m->vlan_tci_outer);
+		shmbus_ip_put16(tag, RTE_ETHER_TYPE_QINQ);
+		shmbus_ip_put16(tag + 2, m->vlan_tci_outer);
 		tag += RTE_VLAN_HLEN;
 	}
-	put16(tag, RTE_ETHER_TYPE_VLAN);
-	put16(tag + 2, m->vlan_tci);
+	shmbus_ip_put16(tag, RTE_ETHER_TYPE_VLAN);
+	shmbus_ip_put16(tag + 2, m->vlan_tci);
 }

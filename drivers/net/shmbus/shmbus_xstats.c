@@ -3,8 +3,8 @@
  */
 
 /*
- * Extended statistics: first those of all configured queues, with the names that
- * ethdev would give them (its own are limited to 16 queues), then the port's.
+ * Extended statistics: first the counters of all configured queues, then those of the
+ * port. The queues' counters have the names that ethdev uses for up to 16 queues.
  */
 
 #include <stddef.h>
@@ -15,77 +15,66 @@
 #include "shmbus_priv.h"
 #include "shmbus_stats.h"
 
-/* A counter by its name and its place in a structure. */
+/* The counters of an Rx queue; a Tx queue has those before the errors. */
+static const char *const queue_names[] = { "packets", "bytes", "errors" };
+#define PER_RXQ 3
+#define PER_TXQ 2
+
+/* A counter of the port beyond the basic statistics. */
 struct xstat {
 	const char *name;
-	size_t off;
+	size_t off; /* in struct shmbus_counts */
+	enum shmbus_wire_format only; /* the format that has it; SHMBUS_WIRE_AUTO: both */
 };
 
-static const struct xstat rxq_table[] = {
-	{ "packets", offsetof(struct shmbus_rxq_counts, packets) },
-	{ "bytes", offsetof(struct shmbus_rxq_counts, bytes) },
-	{ "errors", offsetof(struct shmbus_rxq_counts, errors) },
-};
+#define OFF(counter) offsetof(struct shmbus_counts, counter)
 
-static const struct xstat txq_table[] = {
-	{ "packets", offsetof(struct shmbus_txq_counts, packets) },
-	{ "bytes", offsetof(struct shmbus_txq_counts, bytes) },
-};
-
-/* Counters beyond the basic statistics, on both formats. */
 static const struct xstat port_table[] = {
-	{ "rx_overruns", offsetof(struct shmbus_counts, overruns) },
-	{ "rx_filtered", offsetof(struct shmbus_counts, filtered) },
-	{ "rx_corrupt", offsetof(struct shmbus_counts, corrupt) },
-	{ "rx_too_long", offsetof(struct shmbus_counts, rx_too_long) },
+	{ "rx_overruns", OFF(overruns), SHMBUS_WIRE_AUTO },
+	{ "rx_filtered", OFF(filtered), SHMBUS_WIRE_AUTO },
+	{ "rx_corrupt", OFF(corrupt), SHMBUS_WIRE_AUTO },
+	{ "rx_too_long", OFF(rx_too_long), SHMBUS_WIRE_AUTO },
+	{ "tx_paused", OFF(paused), SHMBUS_WIRE_LANES },
+	{ "tx_pause_timeouts", OFF(pause_timeouts), SHMBUS_WIRE_LANES },
+	{ "tx_pause_dead", OFF(pause_dead), SHMBUS_WIRE_LANES },
+	{ "tx_pause_deadlocks", OFF(pause_deadlocks), SHMBUS_WIRE_LANES },
+	{ "rx_overrun_bytes", OFF(missed_bytes), SHMBUS_WIRE_SHMIF },
+	{ "tx_corrupt", OFF(tx_corrupt), SHMBUS_WIRE_SHMIF },
+	{ "lock_busy", OFF(lock_busy), SHMBUS_WIRE_SHMIF },
+	{ "lock_broken_own_kind", OFF(lock_broken_ours), SHMBUS_WIRE_SHMIF },
+	{ "lock_broken_foreign", OFF(lock_broken_foreign), SHMBUS_WIRE_SHMIF },
 };
 
-/* The same on one format alone. */
-static const struct xstat lanes_table[] = {
-	{ "tx_paused", offsetof(struct shmbus_counts, paused) },
-	{ "tx_pause_timeouts", offsetof(struct shmbus_counts, pause_timeouts) },
-	{ "tx_pause_dead", offsetof(struct shmbus_counts, pause_dead) },
-};
-
-static const struct xstat shmif_table[] = {
-	{ "rx_overrun_bytes", offsetof(struct shmbus_counts, missed_bytes) },
-	{ "tx_corrupt", offsetof(struct shmbus_counts, tx_corrupt) },
-	{ "lock_busy", offsetof(struct shmbus_counts, lock_busy) },
-	{ "lock_broken_own_kind", offsetof(struct shmbus_counts, lock_broken_ours) },
-	{ "lock_broken_foreign", offsetof(struct shmbus_counts, lock_broken_foreign) },
-};
-
-static const struct xstat *
-format_table(const struct rte_eth_dev *dev, unsigned int *n)
+/* Returns whether the port has the counter. */
+static bool
+has(const struct rte_eth_dev *dev, const struct xstat *x)
 {
-	const bool lanes = shmbus_priv(dev)->format == SHMBUS_WIRE_LANES;
-
-	*n = lanes ? RTE_DIM(lanes_table) : RTE_DIM(shmif_table);
-	return lanes ? lanes_table : shmif_table;
+	return x->only == SHMBUS_WIRE_AUTO || x->only == shmbus_priv(dev)->format;
 }
 
 /* Returns the number of all entries; the last one, peers, is not a counter. */
 static unsigned int
 count_xstats(const struct rte_eth_dev *dev)
 {
-	unsigned int n;
+	unsigned int n, i;
 
-	format_table(dev, &n);
-	return dev->data->nb_rx_queues * RTE_DIM(rxq_table) +
-	       dev->data->nb_tx_queues * RTE_DIM(txq_table) + RTE_DIM(port_table) + n + 1;
+	n = dev->data->nb_rx_queues * PER_RXQ + dev->data->nb_tx_queues * PER_TXQ + 1;
+	for (i = 0; i < RTE_DIM(port_table); i++)
+		n += has(dev, &port_table[i]);
+	return n;
 }
 
 static unsigned int
 name_queues(struct rte_eth_xstat_name *names, const char *direction, uint16_t n_queues,
-	    const struct xstat *table, unsigned int n)
+	    unsigned int per_queue)
 {
 	unsigned int i, k = 0;
 	uint16_t q;
 
 	for (q = 0; q < n_queues; q++)
-		for (i = 0; i < n; i++)
+		for (i = 0; i < per_queue; i++)
 			snprintf(names[k++].name, sizeof(names[0].name), "%s_q%u_%s", direction, q,
-				 table[i].name);
+				 queue_names[i]);
 	return k;
 }
 
@@ -93,67 +82,53 @@ int
 shmbus_xstats_get_names(struct rte_eth_dev *dev, struct rte_eth_xstat_name *names, unsigned int n)
 {
 	const unsigned int all = count_xstats(dev);
-	const struct xstat *table;
-	unsigned int n_table, i, k;
+	unsigned int i, k;
 
 	if (names == NULL || n < all)
 		return (int)all;
-	k = name_queues(names, "rx", dev->data->nb_rx_queues, rxq_table, RTE_DIM(rxq_table));
-	k += name_queues(&names[k], "tx", dev->data->nb_tx_queues, txq_table, RTE_DIM(txq_table));
+	k = name_queues(names, "rx", dev->data->nb_rx_queues, PER_RXQ);
+	k += name_queues(&names[k], "tx", dev->data->nb_tx_queues, PER_TXQ);
 	for (i = 0; i < RTE_DIM(port_table); i++)
-		rte_strscpy(names[k++].name, port_table[i].name, sizeof(names[0].name));
-	table = format_table(dev, &n_table);
-	for (i = 0; i < n_table; i++)
-		rte_strscpy(names[k++].name, table[i].name, sizeof(names[0].name));
+		if (has(dev, &port_table[i]))
+			rte_strscpy(names[k++].name, port_table[i].name, sizeof(names[0].name));
 	rte_strscpy(names[k].name, "peers", sizeof(names[0].name));
 	return (int)all;
 }
 
 static uint64_t
-pick(const void *counts, size_t off)
+pick(const struct shmbus_counts *counts, size_t off)
 {
 	return *(const uint64_t *)(const void *)((const uint8_t *)counts + off);
-}
-
-static unsigned int
-get_port(struct rte_eth_xstat *xstats, const struct shmbus_priv *priv,
-	 const struct shmbus_counts *now, const struct xstat *table, unsigned int n)
-{
-	unsigned int i;
-
-	for (i = 0; i < n; i++)
-		xstats[i].value = pick(now, table[i].off) - pick(&priv->xreset_at, table[i].off);
-	return n;
 }
 
 int
 shmbus_xstats_get(struct rte_eth_dev *dev, struct rte_eth_xstat *xstats, unsigned int n)
 {
-	const struct shmbus_priv *priv = shmbus_priv(dev);
+	const struct shmbus_counts *base = &shmbus_priv(dev)->xreset_at;
 	const unsigned int all = count_xstats(dev);
-	struct shmbus_rxq_counts rx;
-	struct shmbus_txq_counts tx;
+	struct shmbus_queue_counts queue;
+	const struct xstat *x;
 	struct shmbus_counts now;
-	const struct xstat *table;
-	unsigned int n_table, i, k = 0;
+	unsigned int i, k = 0;
 	uint16_t q;
 
 	if (xstats == NULL || n < all)
 		return (int)all;
 	for (q = 0; q < dev->data->nb_rx_queues; q++) {
-		shmbus_stats_rxq(dev, q, &rx);
-		for (i = 0; i < RTE_DIM(rxq_table); i++)
-			xstats[k++].value = pick(&rx, rxq_table[i].off);
+		queue = shmbus_stats_rxq(dev, q);
+		xstats[k++].value = queue.packets;
+		xstats[k++].value = queue.bytes;
+		xstats[k++].value = queue.errors;
 	}
 	for (q = 0; q < dev->data->nb_tx_queues; q++) {
-		shmbus_stats_txq(dev, q, &tx);
-		for (i = 0; i < RTE_DIM(txq_table); i++)
-			xstats[k++].value = pick(&tx, txq_table[i].off);
+		queue = shmbus_stats_txq(dev, q);
+		xstats[k++].value = queue.packets;
+		xstats[k++].value = queue.bytes;
 	}
 	shmbus_stats_count(dev, &now);
-	k += get_port(&xstats[k], priv, &now, port_table, RTE_DIM(port_table));
-	table = format_table(dev, &n_table);
-	k += get_port(&xstats[k], priv, &now, table, n_table);
+	for (x = port_table; x != port_table + RTE_DIM(port_table); x++)
+		if (has(dev, x))
+			xstats[k++].value = pick(&now, x->off) - pick(base, x->off);
 	xstats[k].value = shmbus_wire_count_peers(shmbus_wire(dev));
 	for (i = 0; i < all; i++)
 		xstats[i].id = i;

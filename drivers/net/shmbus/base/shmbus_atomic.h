@@ -31,7 +31,7 @@ typedef _Atomic uint64_t shmbus_a64;
 #define shmbus_add(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define shmbus_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 
-/* Stores to if the word is from. Returns whether it was; then this is an acquire. */
+/* Stores to if the word equals from. Returns whether it stored; then this is an acquire. */
 static inline bool
 shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
 {
@@ -49,6 +49,13 @@ shmbus_swap_acquire(shmbus_a32 *p, uint32_t from, uint32_t to)
 #define shmbus_fence_full() atomic_thread_fence(memory_order_seq_cst)
 /* For the compiler alone, where something else orders the processor's accesses. */
 #define shmbus_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
+
+/* Returns a number that tells the threads of a process apart. */
+static inline uint64_t
+shmbus_thread(void)
+{
+	return (uint64_t)(uintptr_t)__builtin_thread_pointer();
+}
 
 /* Pauses between two looks of a thread that spins. */
 static inline void

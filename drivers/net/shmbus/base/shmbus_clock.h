@@ -37,9 +37,10 @@ shmbus_clock_real_ns(void)
 }
 
 /*
- * Returns the processor's own counter, where every program may read one: half
- * the price of a clock. For spans of time within one thread; the caller knows
- * the ticks per second. Never 0.
+ * Returns the processor's own counter, or a clock on a processor without a
+ * counter that every program may read. A counter takes half the time of a
+ * clock. For spans of time within one thread; the caller knows the ticks per
+ * second. Never 0.
  */
 static inline uint64_t
 shmbus_ticks(void)
@@ -57,8 +58,9 @@ shmbus_ticks(void)
 }
 
 /*
- * Returns whether span ticks have passed since then. By difference: a counter
- * that was set back, as in a restored virtual machine, ends every span.
+ * Returns whether span ticks have passed since then. The comparison is by
+ * difference: a counter that was set back, as in a restored virtual machine,
+ * ends every span.
  */
 static inline bool
 shmbus_ticks_passed(uint64_t since, uint64_t span)

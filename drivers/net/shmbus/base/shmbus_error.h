@@ -17,8 +17,8 @@ struct shmbus_error {
 };
 
 /*
- * Writes the text and returns err (a negative errno), so that a failing
- * function ends in one line:
+ * Writes the text and returns err, a negative errno or the caller's own status,
+ * so that a failing function ends in one statement:
  * 	return shmbus_error_set(e, -EINVAL, "%s: ...", path);
  * e may be NULL.
  */

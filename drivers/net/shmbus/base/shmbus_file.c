@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -95,8 +96,8 @@ is_special(const char *path)
  * The kernel closes a dead process's descriptors from the lowest to the
  * highest, and drops the files behind them in the reverse order. Dropping an
  * inotify instance waits for a worker of the kernel, on a busy machine for
- * seconds. A bus file with a lower number keeps its locks for so long, and its
- * dead port counts as alive. Without a higher number this is what happens.
+ * seconds. A bus file with a lower number keeps its locks for that time, and
+ * its dead port counts as alive.
  */
 int
 shmbus_file_raise(int fd)
@@ -252,35 +253,37 @@ remove_unused(struct shmbus_file *f)
 		shmbus_file_unlink(f);
 }
 
-static int
-open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_file_want want,
-	  uint64_t *size, struct shmbus_error *e)
+int
+shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_want want,
+		 uint64_t *size, struct shmbus_error *e)
 {
 	unsigned int i;
 	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->fd = -1;
-	f->readonly = readonly;
+	f->unguarded = want & SHMBUS_FILE_UNGUARDED;
+	want &= ~(enum shmbus_file_want)SHMBUS_FILE_UNGUARDED;
+	f->readonly = want == SHMBUS_FILE_READ;
 	ret = set_path(f, path, e);
 	if (ret != 0)
 		return ret;
 	for (i = 0; i < OPEN_TRIES; i++) {
 		ret = open_or_create(f, want);
-		if (ret == -EEXIST && want == SHMBUS_FILE_ANY) /* created by another meanwhile */
+		if (ret == -EEXIST && want == SHMBUS_FILE_ANY) /* another process was faster */
 			continue;
 		if (ret != 0)
 			return open_failed(f, ret, want, e);
 		ret = lock_and_look(f, size, e);
-		/* Another process has filled it before this one got the lock: the file is that
-		 * process's.
+		/* Another process has filled the file before this process got the lock, so the
+		 * file belongs to that process.
 		 */
 		if (ret == 0 && want == SHMBUS_FILE_NEW && *size != 0)
 			ret = open_failed(f, -EEXIST, want, e);
 		if (ret == 0)
 			return 0;
-		/* Also if its name seems to be gone: if it is not, this process would meet the
-		 * file again.
+		/* Even if the name seems to be gone: if it is still there, this process would
+		 * find its own file again.
 		 */
 		remove_unused(f);
 		shmbus_file_close(f);
@@ -288,20 +291,6 @@ open_file(struct shmbus_file *f, const char *path, bool readonly, enum shmbus_fi
 			return ret;
 	}
 	return shmbus_error_set(e, -EBUSY, "path=%s: other processes create and remove it too fast; try again", f->path);
-}
-
-int
-shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_want want,
-		 uint64_t *size, struct shmbus_error *e)
-{
-	return open_file(f, path, false, want, size, e);
-}
-
-int
-shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
-			  struct shmbus_error *e)
-{
-	return open_file(f, path, true, SHMBUS_FILE_OLD, size, e);
 }
 
 int
@@ -326,6 +315,31 @@ shmbus_file_close(struct shmbus_file *f)
 	if (f->fd >= 0)
 		close(f->fd);
 	f->fd = -1;
+}
+
+int
+shmbus_file_map(const struct shmbus_file *f, size_t len, int flags, const char *what,
+		uint8_t **map, struct shmbus_guard **guard, struct shmbus_error *e)
+{
+	const int pages = f->readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+	struct shmbus_guard *g = NULL;
+	void *p;
+	int ret;
+
+	if (!f->unguarded)
+		g = shmbus_guard_begin(f->page_size);
+	if (g == NULL && !f->unguarded)
+		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", f->path);
+	p = mmap(NULL, len, pages, MAP_SHARED | flags, f->fd, 0);
+	if (p == MAP_FAILED) {
+		ret = shmbus_error_set(e, -errno, "path=%s: cannot map %s: %s", f->path, what,
+				       strerror(errno));
+		shmbus_guard_end(g);
+		return ret;
+	}
+	*map = p;
+	*guard = g;
+	return 0;
 }
 
 int

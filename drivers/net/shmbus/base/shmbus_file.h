@@ -15,12 +15,14 @@
 #include <sys/types.h>
 
 #include "shmbus_error.h"
+#include "shmbus_guard.h"
 
 struct shmbus_file {
 	int fd;
 	bool created;     /* this process created it */
 	bool hugetlb;     /* it lies on hugetlbfs */
 	bool readonly;    /* opened for reading only */
+	bool unguarded;   /* its mappings have no guard */
 	dev_t dev;
 	ino_t ino;
 	size_t page_size; /* of the filesystem: the huge page size on hugetlbfs */
@@ -32,25 +34,25 @@ enum shmbus_file_want {
 	SHMBUS_FILE_ANY = 0, /* an existing or a new file */
 	SHMBUS_FILE_OLD,     /* an existing file */
 	SHMBUS_FILE_NEW,     /* a new one */
+	SHMBUS_FILE_READ,    /* an existing file, for reading only */
+	/*
+	 * A bit besides one of these values: the mappings get no guard, so that no handler
+	 * of SIGBUS is installed for them (shmbus_guard.h).
+	 */
+	SHMBUS_FILE_UNGUARDED = 8,
 };
 
 /*
- * Opens a file for reading and writing, or creates it, empty and with mode
- * 0600, if it is absent. On success the caller holds the attach lock, the path
- * leads to this very file, and *size is its size. Does not follow symbolic
- * links. -ENOENT, -EEXIST: the file is not as want demands; -EMEDIUMTYPE: not
- * a regular file; -ETIMEDOUT: the attach lock is stuck; otherwise the errors
- * of open(2) and stat(2).
+ * Opens a file, or creates it, empty and with mode 0600, if it is absent. On
+ * success the caller holds the attach lock, the path leads to this very file,
+ * and *size is its size. If the file is opened for reading only, the lock is a
+ * shared one; it also keeps other processes from attaching and leaving. Does
+ * not follow symbolic links. -ENOENT, -EEXIST: the file is not as want demands;
+ * -EMEDIUMTYPE: not a regular file; -ETIMEDOUT: the attach lock is stuck;
+ * otherwise the errors of open(2) and stat(2).
  */
 int shmbus_file_open(struct shmbus_file *f, const char *path, enum shmbus_file_want want,
 		     uint64_t *size, struct shmbus_error *e);
-
-/*
- * Opens an existing file for reading only. The attach lock is a shared one,
- * which also keeps other processes from attaching and leaving.
- */
-int shmbus_file_open_readonly(struct shmbus_file *f, const char *path, uint64_t *size,
-			      struct shmbus_error *e);
 
 /*
  * Gives a descriptor, which does not hold locks yet, a number above those of
@@ -75,6 +77,15 @@ void shmbus_file_close(struct shmbus_file *f);
 /* Takes and releases the attach lock. -ETIMEDOUT if another process keeps it for ten seconds. */
 int shmbus_file_lock(const struct shmbus_file *f);
 void shmbus_file_unlock(const struct shmbus_file *f);
+
+/*
+ * Maps the first len bytes of the file, under a new guard; *guard is NULL if the
+ * file is unguarded. The caller covers the mapping (shmbus_guard_cover), and ends
+ * the guard before it unmaps. flags: for mmap(2), besides MAP_SHARED. what: the
+ * name of these bytes in the error text.
+ */
+int shmbus_file_map(const struct shmbus_file *f, size_t len, int flags, const char *what,
+		    uint8_t **map, struct shmbus_guard **guard, struct shmbus_error *e);
 
 /*
  * Sets the mode of a file that this process created, whatever the umask. Other

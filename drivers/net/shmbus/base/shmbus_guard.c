@@ -45,12 +45,12 @@ static shmbus_a32 inside; /* handlers that may be looking at the shared data */
 /* The handler before ours. Two places: one can be filled while the other is read. */
 static struct sigaction before[2];
 static shmbus_a32 which;
-static shmbus_a32 spent; /* it wanted one call only (SA_RESETHAND), and has had it */
-static bool known;       /* ours is the handler, or a later handler may call it */
+static shmbus_a32 spent; /* it has been called once, which counts with SA_RESETHAND */
+static bool known;       /* ours is the handler, or a later handler may call ours */
 
 /*
- * G1: with G2 in wait_for_handlers. Either a thread that removes something
- * sees this handler inside, or the handler sees it gone.
+ * G1: with G2 in wait_for_handlers. Either a thread that removes a guard sees
+ * this handler inside, or this handler does not find the guard.
  */
 static void
 enter(void)
@@ -65,7 +65,7 @@ leave(void)
 	shmbus_add_release(&inside, UINT32_MAX);
 }
 
-/* Waits until no handler looks at what was removed before. */
+/* Waits until no handler uses data that the caller has removed before. */
 static void
 wait_for_handlers(void)
 {
@@ -91,9 +91,9 @@ end_of_words(const struct shmbus_guard *g)
 }
 
 /*
- * Replaces the pages of the words by pages of zeros with spoilt words. They
- * are made elsewhere, so that no thread sees them before they are ready. Two
- * threads may do it at once, to the same end.
+ * Replaces the pages of the words by pages of zeros with spoilt words. The new
+ * pages are made elsewhere, so that no thread sees them before they are ready.
+ * Two threads may do this at once, with the same result.
  */
 static bool
 spoil(struct shmbus_guard *g)
@@ -274,7 +274,7 @@ put_in(void)
 		return;
 	remember(&now);
 	a = ours;
-	/* On any stack; and with the mask and flags that the handler before ours wants. */
+	/* On any stack, with the mask and flags of the handler before ours. */
 	a.sa_flags |= SA_ONSTACK;
 	if (is_function(&now)) {
 		a.sa_flags |= now.sa_flags & (SA_NODEFER | SA_RESTART);
@@ -330,8 +330,11 @@ shmbus_guard_begin(size_t page_size)
 void
 shmbus_guard_cover(struct shmbus_guard *g, void *from, size_t len, int prot)
 {
-	const uint32_t n = shmbus_load(&g->n_ranges);
+	uint32_t n;
 
+	if (g == NULL)
+		return;
+	n = shmbus_load(&g->n_ranges);
 	g->ranges[n] = (struct range){ .from = from, .len = len, .prot = prot };
 	shmbus_store_release(&g->n_ranges, n + 1);
 }
@@ -339,7 +342,8 @@ shmbus_guard_cover(struct shmbus_guard *g, void *from, size_t len, int prot)
 void
 shmbus_guard_spoil(struct shmbus_guard *g, const struct shmbus_guard_words *words)
 {
-	g->words = *words;
+	if (g != NULL)
+		g->words = *words;
 }
 
 void

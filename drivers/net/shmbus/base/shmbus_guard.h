@@ -18,15 +18,18 @@
  * mapping to the handler that was there before.
  *
  *   SIGBUS is handled by     when a guard begins, or is renewed
- *   nobody, or ignored       our handler is installed
+ *   no handler, or ignored   our handler is installed
  *   the handler before ours  our handler is installed again
  *   our handler              nothing changes
- *   another, later handler   nothing changes: the application wants it, and it
- *                            calls ours for signals that are not its own
+ *   another, later handler   nothing changes: the application has installed it,
+ *                            and it calls ours for signals that are not its own
  *
  * The handler takes no lock. It walks a list of guards; a thread that removes
  * a guard waits until no handler is in the list. If a later handler may still
  * call ours, the code stays loaded for ever.
+ *
+ * A mapping without a guard (SHMBUS_FILE_UNGUARDED) counts as foreign: a fault in
+ * it goes to the other handlers, and no handler is installed for it.
  *
  * A reader must not take zeros for frames. So before the first page of zeros
  * appears, the handler sets words that the guard's owner has named to a value
@@ -53,7 +56,8 @@ struct shmbus_guard_words {
 
 /*
  * Makes a guard that covers nothing yet. page_size: of the mapped files.
- * Returns NULL if there is no memory.
+ * Returns NULL if there is no memory. All other functions accept NULL as a guard
+ * that guards nothing.
  */
 struct shmbus_guard *shmbus_guard_begin(size_t page_size);
 
@@ -66,12 +70,12 @@ void shmbus_guard_cover(struct shmbus_guard *g, void *from, size_t len, int prot
  */
 void shmbus_guard_spoil(struct shmbus_guard *g, const struct shmbus_guard_words *words);
 
-/* Ends a guard. The caller unmaps the mappings afterwards. g may be NULL. */
+/* Ends a guard. The caller unmaps the mappings afterwards. */
 void shmbus_guard_end(struct shmbus_guard *g);
 
 /*
  * Returns whether there has been a fault, so that zeros are in place of some
- * pages. False for NULL.
+ * pages.
  */
 bool shmbus_guard_struck(const struct shmbus_guard *g);
 

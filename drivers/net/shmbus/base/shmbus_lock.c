@@ -12,64 +12,68 @@
 
 #include "shmbus_lock.h"
 
-static int
-lock_op(int fd, int op, short type, off_t off, struct flock *lock)
+static struct flock
+lock_at(short type, off_t off)
 {
-	*lock = (struct flock){
+	return (struct flock){
 		.l_type = type,
 		.l_whence = SEEK_SET,
 		.l_start = off,
 		.l_len = 1,
 	};
-	return fcntl(fd, op, lock) == 0 ? 0 : -errno;
 }
 
 static int
-try_lock(int fd, short type, off_t off)
+set_lock(int fd, short type, off_t off)
 {
-	struct flock lock;
-	int ret;
+	struct flock lock = lock_at(type, off);
 
-	ret = lock_op(fd, F_OFD_SETLK, type, off, &lock);
-	return ret == -EACCES ? -EAGAIN : ret;
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+/*
+ * Returns whether a lock of another owner excludes one of this type. A failure
+ * says nothing about the owner: it counts as alive.
+ */
+static bool
+is_excluded(int fd, short type, off_t off)
+{
+	struct flock lock = lock_at(type, off);
+
+	return fcntl(fd, F_OFD_GETLK, &lock) != 0 || lock.l_type != F_UNLCK;
 }
 
 int
 shmbus_lock_try(int fd, off_t off)
 {
-	return try_lock(fd, F_WRLCK, off);
+	return set_lock(fd, F_WRLCK, off);
 }
 
 int
 shmbus_lock_try_shared(int fd, off_t off)
 {
-	return try_lock(fd, F_RDLCK, off);
+	return set_lock(fd, F_RDLCK, off);
 }
 
 void
 shmbus_lock_drop(int fd, off_t off)
 {
-	struct flock lock;
-
-	lock_op(fd, F_OFD_SETLK, F_UNLCK, off, &lock);
+	set_lock(fd, F_UNLCK, off);
 }
 
 bool
 shmbus_lock_held_by_other(int fd, off_t off)
 {
-	struct flock lock;
-
-	/* An owner's lock excludes a shared one. The shared locks of others do not count:
-	 * anyone who may read the file can take these. A failure says nothing about the owner:
-	 * count it as alive.
+	/* An owner's lock excludes a shared one. Shared locks do not count: any process that
+	 * may read the file can take one.
 	 */
-	return lock_op(fd, F_OFD_GETLK, F_RDLCK, off, &lock) != 0 || lock.l_type != F_UNLCK;
+	return is_excluded(fd, F_RDLCK, off);
 }
 
 bool
 shmbus_lock_shared_by_other(int fd, off_t off)
 {
-	struct flock lock;
-
-	return lock_op(fd, F_OFD_GETLK, F_WRLCK, off, &lock) != 0 || lock.l_type != F_UNLCK;
+	return is_excluded(fd, F_WRLCK, off);
 }

@@ -9,14 +9,14 @@
 #include <stdint.h>
 
 /*
- * Asks that pages of a file mapping, which have no memory yet, get it from a
- * NUMA node if the node has some. Does nothing for a node below 0, on a
- * machine of one node, or in a build without libnuma. This is a wish, so there
- * is no error.
+ * Asks the kernel to take memory from a NUMA node, as far as the node has any,
+ * for pages of a file mapping that have no memory yet. Does nothing for a node
+ * below 0, on a machine of one node, or in a build without libnuma. The node is
+ * a preference, so there is no error.
  */
 void shmbus_numa_prefer(void *addr, size_t len, int node);
 
-/* As shmbus_numa_prefer(), for the first len bytes of a file in memory, in whichever mapping. */
+/* As shmbus_numa_prefer(), for the first len bytes of a file in memory, in every mapping. */
 void shmbus_numa_prefer_file(int fd, uint64_t len, int node);
 
 #endif /* SHMBUS_NUMA_H */

@@ -17,7 +17,7 @@
 /* Only for mapping lanes, which happens once for each lane of the process. */
 static pthread_mutex_t map_mutex = PTHREAD_MUTEX_INITIALIZER;
 
-/* Head of every lane once a part of the bus is gone: readers discard what they have copied. */
+/* Head of every lane once a part of the bus is gone: readers discard their copies. */
 #define HEAD_OF_GONE INT64_MAX
 
 int
@@ -26,27 +26,24 @@ shmbus_bus_allocate(const struct shmbus_bus *bus, uint64_t off, uint64_t len)
 	return shmbus_file_allocate(&bus->file, off, off + len);
 }
 
-int
-shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e)
+/* Returns the access to the mappings that the file allows. */
+static int
+prot_of(const struct shmbus_bus *bus)
+{
+	return bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
+}
+
+static int
+map_control(struct shmbus_bus *bus, struct shmbus_error *e)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
-	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
 	struct shmbus_guard_words words;
-	void *p;
 	int ret;
 
-	bus->guard = shmbus_guard_begin(bus->file.page_size);
-	if (bus->guard == NULL)
-		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
-	p = mmap(NULL, geo->data_off, pages, MAP_SHARED | MAP_NORESERVE, bus->file.fd, 0);
-	if (p == MAP_FAILED) {
-		ret = shmbus_error_set(e, -errno, "path=%s: cannot map the tables: %s",
-				       bus->file.path, strerror(errno));
-		shmbus_guard_end(bus->guard);
-		bus->guard = NULL;
+	ret = shmbus_file_map(&bus->file, geo->data_off, MAP_NORESERVE, "the tables",
+			      &bus->control, &bus->guard, e);
+	if (ret != 0)
 		return ret;
-	}
-	bus->control = p;
 	words = (struct shmbus_guard_words){
 		.at = bus->control + geo->lane_off + offsetof(struct shmbus_lane_entry, head),
 		.stride = sizeof(struct shmbus_lane_entry),
@@ -54,31 +51,31 @@ shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e)
 		.value = HEAD_OF_GONE,
 	};
 	shmbus_guard_spoil(bus->guard, &words);
-	shmbus_guard_cover(bus->guard, bus->control, geo->data_off, pages);
+	shmbus_guard_cover(bus->guard, bus->control, geo->data_off, prot_of(bus));
 	return 0;
 }
 
-int
-shmbus_bus_reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
+/*
+ * Reserves address space for all lanes. It stays inaccessible until
+ * shmbus_bus_map_lane(), so that mlockall(2) does not fill unused lanes with
+ * memory.
+ */
+static int
+reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
 {
 	const size_t size = 2 * bus->geo.lane_size * bus->geo.lanes;
 	const size_t align = bus->file.page_size;
 	uintptr_t from;
 	uint8_t *p;
-	int ret;
 
 	bus->lane_prot = calloc(bus->geo.lanes, sizeof(*bus->lane_prot));
 	if (bus->lane_prot == NULL)
 		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
 	p = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED) {
-		ret = shmbus_error_set(e, -errno, "path=%s: no address space for %" PRIu32
+	if (p == MAP_FAILED)
+		return shmbus_error_set(e, -errno, "path=%s: no address space for %" PRIu32
 			" lanes of %" PRIu64 " bytes: %s", bus->file.path, bus->geo.lanes,
 			bus->geo.lane_size, strerror(errno));
-		free(bus->lane_prot);
-		bus->lane_prot = NULL;
-		return ret;
-	}
 	from = ((uintptr_t)p + align - 1) & ~(uintptr_t)(align - 1);
 	if (from != (uintptr_t)p)
 		munmap(p, from - (uintptr_t)p);
@@ -88,9 +85,21 @@ shmbus_bus_reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
 	/* Another thread may be mapping for writing a lane that was mapped for reading, so
 	 * zeros in its place are always writable.
 	 */
-	shmbus_guard_cover(bus->guard, bus->lanes, size,
-			   bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE);
+	shmbus_guard_cover(bus->guard, bus->lanes, size, prot_of(bus));
 	return 0;
+}
+
+int
+shmbus_bus_map(struct shmbus_bus *bus, struct shmbus_error *e)
+{
+	int ret;
+
+	ret = map_control(bus, e);
+	if (ret == 0)
+		ret = reserve_lanes(bus, e);
+	if (ret != 0)
+		shmbus_bus_unmap(bus);
+	return ret;
 }
 
 int

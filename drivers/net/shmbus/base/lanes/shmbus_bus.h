@@ -68,17 +68,13 @@ enum shmbus_lane_prot {
  */
 void shmbus_bus_close(struct shmbus_bus *bus);
 
-/* Maps the tables of a complete bus. Returns 0, or -errno with a text. */
-int shmbus_bus_map_control(struct shmbus_bus *bus, struct shmbus_error *e);
-
 /*
- * Reserves address space for all lanes. It stays inaccessible until
- * shmbus_bus_map_lane(), so that mlockall(2) does not fill unused lanes with
- * memory. Returns 0, or -errno with a text.
+ * Maps the tables of a bus whose file has its size, and reserves address space
+ * for all lanes. Returns 0, or -errno with a text.
  */
-int shmbus_bus_reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e);
+int shmbus_bus_map(struct shmbus_bus *bus, struct shmbus_error *e);
 
-/* Undoes these two. */
+/* Undoes shmbus_bus_map() and shmbus_bus_map_lane(). */
 void shmbus_bus_unmap(struct shmbus_bus *bus);
 
 /*

@@ -12,6 +12,8 @@
  *   empty     -> creating   the first 8 bytes are SHMBUS_MAGIC_CREATING
  *   creating  -> ready      tables allocated, header written, magic last
  *   creating  -> empty      the creator died; the next port begins again
+ *   ready     -> absent     the geometry contradicts conf, no port is alive and no frame was ever
+ *                           sent: shmbus_replace.c; this process opens the path again
  *   any other content is not a bus; the file stays unchanged
  */
 
@@ -22,6 +24,10 @@
 #include "shmbus_bus_open.h"
 #include "shmbus_create.h"
 #include "shmbus_geometry.h"
+#include "shmbus_replace.h"
+
+/* Replaces buses that other processes make again and again. */
+#define REPLACE_TRIES 10
 
 static bool
 all_zero(const void *p, size_t len)
@@ -68,13 +74,13 @@ is_half_made(const struct shmbus_bus *bus, const struct shmbus_header *header, u
 }
 
 /*
- * Reads an existing bus and maps its tables. With half_made not NULL, tells
- * first whether the creator died before the bus was ready; if so, does nothing
- * else.
+ * Reads an existing bus and maps it. With half_made not NULL, tells first
+ * whether the creator died before the bus was ready; if so, does nothing else.
+ * Returns -EAGAIN if it removed the bus, as shmbus_replace() does.
  */
 static int
-join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size, bool *half_made,
-     struct shmbus_error *e)
+join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, struct shmbus_bus_conf *anew,
+     uint64_t size, bool *half_made, struct shmbus_error *e)
 {
 	struct shmbus_header header;
 	int ret;
@@ -87,102 +93,69 @@ join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size, 
 		if (*half_made)
 			return 0;
 	}
-	/* Even if this process created the file: another process has filled it before this one
-	 * got the lock, and may be using it. The file is not to be removed.
+	/* Another process has filled the file before this process got the lock, and may be using
+	 * it. So this process must not remove the file, even if it has created it.
 	 */
 	ret = shmbus_file_set_mode(&bus->file, shmbus_bus_mode(conf), e);
 	bus->file.created = false;
 	if (ret != 0)
 		return ret;
-	ret = shmbus_geometry_read(&bus->geo, &header, size, conf, bus->file.page_size, e);
+	ret = shmbus_geometry_read(&bus->geo, &header, size, conf->path, bus->file.page_size, e);
 	if (ret != 0)
 		return ret;
+	ret = shmbus_geometry_agree(&bus->geo, conf, e);
+	if (ret != 0)
+		return shmbus_replace(bus, conf, anew, e);
 	memcpy(bus->id, header.id, sizeof(bus->id));
-	return shmbus_bus_map_control(bus, e);
+	return shmbus_bus_map(bus, e);
 }
 
-/* Restores the file as it was before this process opened it. */
-static void
-take_back(struct shmbus_bus *bus)
-{
-	shmbus_bus_unmap(bus);
-	if (bus->file.created)
-		shmbus_file_unlink(&bus->file);
-	else if (bus->filled)
-		shmbus_file_empty(&bus->file);
-}
-
-/* Creates or joins the bus. The attach lock is held, and the path leads to this file. */
+/*
+ * Joins the bus, or creates it with *anew. The attach lock is held, and the path leads
+ * to this file.
+ */
 static int
-create_or_join(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size,
-	       struct shmbus_error *e)
+join_or_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
+	       struct shmbus_bus_conf *anew, uint64_t size, struct shmbus_error *e)
 {
 	bool empty = size == 0;
-	int ret;
+	int ret = 0;
 
-	if (!empty) {
-		ret = join(bus, conf, size, &empty, e);
-		if (ret != 0)
-			return ret;
-	}
-	if (empty) {
-		ret = shmbus_bus_create(bus, conf, e);
-		if (ret != 0) {
-			if (bus->file.created)
-				shmbus_file_unlink(&bus->file);
-			return ret;
-		}
-	}
-	ret = shmbus_bus_reserve_lanes(bus, e);
-	if (ret != 0)
-		take_back(bus);
-	return ret;
-}
-
-static int
-join_readonly(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, uint64_t size,
-	      struct shmbus_error *e)
-{
-	bool unmade = size == 0;
-	int ret;
-
-	if (!unmade) {
-		ret = join(bus, conf, size, &unmade, e);
-		if (ret != 0)
-			return ret;
-	}
-	if (unmade)
+	if (!empty)
+		ret = join(bus, conf, anew, size, &empty, e);
+	if (ret != 0 || !empty)
+		return ret;
+	if (conf->readonly)
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: no bus yet; a read-only port does not create one", bus->file.path);
-	ret = shmbus_bus_reserve_lanes(bus, e);
-	if (ret != 0)
-		shmbus_bus_unmap(bus);
+	ret = shmbus_bus_create(bus, anew, e);
+	if (ret != 0 && bus->file.created)
+		shmbus_file_unlink(&bus->file);
 	return ret;
 }
 
 int
 shmbus_bus_open(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf, struct shmbus_error *e)
 {
+	struct shmbus_bus_conf anew = *conf;
+	enum shmbus_file_want want;
+	unsigned int tries = 0;
 	uint64_t size;
 	int ret;
 
 	memset(bus, 0, sizeof(*bus));
-	if (conf->readonly) {
-		ret = shmbus_file_open_readonly(&bus->file, conf->path, &size, e);
+	want = conf->want;
+	if (conf->readonly)
+		want = SHMBUS_FILE_READ | (want & SHMBUS_FILE_UNGUARDED);
+	do {
+		ret = shmbus_file_open(&bus->file, conf->path, want, &size, e);
 		if (ret != 0)
 			return ret;
-		ret = join_readonly(bus, conf, size, e);
+		ret = join_or_create(bus, conf, &anew, size, e);
 		if (ret != 0)
 			shmbus_file_close(&bus->file);
-		return ret;
-	}
-	ret = shmbus_file_open(&bus->file, conf->path, conf->want, &size, e);
-	if (ret != 0)
-		return ret;
-	ret = create_or_join(bus, conf, size, e);
-	if (ret != 0)
-		shmbus_file_close(&bus->file);
-	return ret;
+	} while (ret == -EAGAIN && ++tries < REPLACE_TRIES);
+	return ret == -EAGAIN ? -EBUSY : ret;
 }
 
 int
@@ -196,18 +169,16 @@ shmbus_bus_open_fd(struct shmbus_bus *bus, int fd, const char *path, struct shmb
 	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
 	if (ret != 0)
 		return ret;
-	ret = join(bus, &conf, size, NULL, e);
-	if (ret != 0)
-		return ret;
-	ret = shmbus_bus_reserve_lanes(bus, e);
-	if (ret != 0)
-		shmbus_bus_unmap(bus);
-	return ret;
+	return join(bus, &conf, NULL, size, NULL, e);
 }
 
 void
 shmbus_bus_undo(struct shmbus_bus *bus)
 {
-	take_back(bus);
-	shmbus_bus_close(bus);
+	shmbus_bus_unmap(bus);
+	if (bus->file.created)
+		shmbus_file_unlink(&bus->file);
+	else if (bus->filled)
+		shmbus_file_empty(&bus->file);
+	shmbus_file_close(&bus->file);
 }

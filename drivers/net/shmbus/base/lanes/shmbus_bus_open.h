@@ -8,10 +8,13 @@
 #include "shmbus_bus.h"
 
 /*
- * Opens the bus file and maps its tables. Creates the bus if the file is
- * absent or empty; with readonly the bus must exist. On success the caller
- * holds the attach lock, which shmbus_file_unlock() releases: meanwhile no
- * other process creates, attaches or leaves.
+ * Opens the bus file and maps it. Creates the bus if the file is absent or
+ * empty; with readonly the bus must exist. On success the caller holds the
+ * attach lock, which shmbus_file_unlock() releases: meanwhile no other process
+ * creates, attaches or leaves.
+ *
+ * If the geometry contradicts conf, no port is alive and the bus never carried a
+ * frame, the file is replaced by a new bus (shmbus_replace.h).
  *
  * Returns 0, or -errno with a text; then the file is as it was before.
  * -EMEDIUMTYPE: the file is not a bus; -EPROTO: another version; -ENODATA:

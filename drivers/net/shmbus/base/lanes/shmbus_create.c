@@ -50,8 +50,8 @@ sign_creating(struct shmbus_bus *bus)
 {
 	const uint64_t magic = SHMBUS_MAGIC_CREATING;
 	struct shmbus_guard *guard;
+	uint8_t *p;
 	ssize_t n;
-	void *p;
 	int ret;
 
 	if (!bus->file.hugetlb) {
@@ -67,15 +67,9 @@ sign_creating(struct shmbus_bus *bus)
 	ret = shmbus_bus_allocate(bus, 0, bus->file.page_size);
 	if (ret != 0)
 		return ret;
-	guard = shmbus_guard_begin(bus->file.page_size);
-	if (guard == NULL)
-		return -ENOMEM;
-	p = mmap(NULL, bus->file.page_size, PROT_READ | PROT_WRITE, MAP_SHARED, bus->file.fd, 0);
-	if (p == MAP_FAILED) {
-		ret = -errno;
-		shmbus_guard_end(guard);
+	ret = shmbus_file_map(&bus->file, bus->file.page_size, 0, "it", &p, &guard, NULL);
+	if (ret != 0)
 		return ret;
-	}
 	shmbus_guard_cover(guard, p, bus->file.page_size, PROT_READ | PROT_WRITE);
 	SHMBUS_STEP(create_sign);
 	memcpy(p, &magic, sizeof(magic));
@@ -116,7 +110,7 @@ shmbus_bus_create(struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 	ret = shmbus_bus_allocate(bus, 0, geo->cursor_off);
 	if (ret != 0)
 		goto err_space;
-	ret = shmbus_bus_map_control(bus, e);
+	ret = shmbus_bus_map(bus, e);
 	if (ret != 0)
 		goto err_empty;
 	write_header(bus);

@@ -8,7 +8,7 @@
 #include "shmbus_bus.h"
 
 /*
- * Makes an empty or half-made file a bus and maps its tables. The caller holds
+ * Makes an empty or half-made file a bus and maps it. The caller holds
  * the attach lock. After an error the file is empty. Errors as
  * shmbus_bus_open().
  */

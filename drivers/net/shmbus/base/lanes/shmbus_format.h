@@ -87,6 +87,8 @@
 /* A lane is divided into this many chunks; head moves by whole chunks. */
 #define SHMBUS_CHUNKS 16
 
+/* An Ethernet header, as NetBSD wants it on a shmif bus. Shorter frames are invalid. */
+#define SHMBUS_FRAME_MIN 14u
 #define SHMBUS_FRAME_MAX 65535u
 
 struct shmbus_header {
@@ -144,11 +146,11 @@ struct shmbus_port_entry {
 	shmbus_a32 n_txq;       /* lanes in use, from the slot's first */
 	shmbus_a32 n_rxq;       /* cursor rows in use */
 	shmbus_a64 attached_ns; /* CLOCK_REALTIME */
-	uint8_t reserved0[24];
+	shmbus_a64 reserved0[3];
 	shmbus_a8 name[64];     /* NUL-terminated, for people only */
 	shmbus_a8 sleeping[64]; /* one per Rx queue; 1: the queue sleeps */
 	shmbus_a64 sleeps;      /* sleeps begun by its Rx queues, added to atomically */
-	uint8_t reserved1[56];
+	shmbus_a64 reserved1[7];
 };
 
 struct shmbus_stamp {
@@ -165,11 +167,14 @@ struct shmbus_lane_entry {
 	 */
 	struct shmbus_stamp stamp[2];
 	shmbus_a64 bytes; /* frame bytes sent, for people only */
-	uint64_t reserved0[2];
+	shmbus_a64 reserved0[2];
 	/* One line: a reader loads it after copying. */
 	shmbus_a64 head;    /* bytes below this position may be overwritten */
 	shmbus_a64 pauses;  /* bursts cut short by a slow reader, for people only; may lag */
-	uint64_t reserved1[6];
+	/* While the sender is held back, and its thread receives, too; see shmbus_deadlock.h. */
+	shmbus_a64 waits; /* for: slot + 1 | Rx queue << 16 | a count << 32; 0: for nobody */
+	shmbus_a64 polls; /* the port's Rx queues that the thread polls, as bits */
+	shmbus_a64 reserved1[4];
 	/* Two lines: the position of the first record of each chunk of the ring. */
 	shmbus_a64 mark[SHMBUS_CHUNKS];
 };
@@ -180,11 +185,11 @@ struct shmbus_lane_entry {
 struct shmbus_cursor {
 	shmbus_a64 pos; /* start of the first record that is not wholly read */
 	shmbus_a32 state;
-	uint32_t reserved0;
+	shmbus_a32 reserved0;
 	shmbus_a64 frames; /* received, for people only */
 	shmbus_a64 bytes;
 	shmbus_a64 missed; /* frames overwritten before they were read */
-	uint64_t reserved1[3];
+	shmbus_a64 reserved1[3];
 };
 
 /* The start of each burst record. */
@@ -275,6 +280,8 @@ SHMBUS_AT(shmbus_lane_entry, stamp, 8);
 SHMBUS_AT(shmbus_lane_entry, bytes, 40);
 SHMBUS_AT(shmbus_lane_entry, head, 64);
 SHMBUS_AT(shmbus_lane_entry, pauses, 72);
+SHMBUS_AT(shmbus_lane_entry, waits, 80);
+SHMBUS_AT(shmbus_lane_entry, polls, 88);
 SHMBUS_AT(shmbus_lane_entry, mark, 128);
 SHMBUS_SIZE(shmbus_lane_entry, 256);
 

@@ -90,19 +90,31 @@ shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_conf *c
 	return 0;
 }
 
-static int
-contradiction(const char *path, const char *key, uint64_t asked, uint64_t found,
-	      struct shmbus_error *e)
+int
+shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
+		      struct shmbus_error *e)
 {
-	return shmbus_error_set(e, -EEXIST,
-		"path=%s: %s=%" PRIu64 " contradicts the existing bus, which has %s=%" PRIu64,
-		path, key, asked, key, found);
+	const struct {
+		const char *key;
+		uint64_t asked, found;
+	} values[] = {
+		{ "ports", conf->ports, geo->ports },
+		{ "queues", conf->queues, geo->queues },
+		{ "lane_size", conf->lane_size, geo->lane_size },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (values[i].asked != 0 && values[i].asked != values[i].found)
+			return shmbus_error_set(e, -EEXIST, "path=%s: %s=%" PRIu64
+				" contradicts the existing bus, which has %s=%" PRIu64, conf->path,
+				values[i].key, values[i].asked, values[i].key, values[i].found);
+	return 0;
 }
 
 int
 shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *header,
-		     uint64_t file_size, const struct shmbus_bus_conf *conf, size_t page_size,
-		     struct shmbus_error *e)
+		     uint64_t file_size, const char *path, size_t page_size, struct shmbus_error *e)
 {
 	const uint64_t magic = shmbus_load(&header->magic);
 	uint64_t tables_end;
@@ -110,16 +122,16 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 	if (magic != SHMBUS_MAGIC)
 		return shmbus_error_set(e, -EMEDIUMTYPE,
 			"path=%s: not a shmbus bus file (it begins with 0x%016" PRIx64
-			"); name another file", conf->path, magic);
+			"); name another file", path, magic);
 	if (file_size < sizeof(*header))
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: truncated, the %" PRIu64 " bytes left are less than a header",
-			conf->path, file_size);
+			path, file_size);
 	if (header->version != SHMBUS_VERSION)
 		return shmbus_error_set(e, -EPROTO,
 			"path=%s: bus format version %" PRIu32 ", this program knows version %d",
-			conf->path, header->version, SHMBUS_VERSION);
-	if (check_range(conf->path, header->ports, header->queues, header->lane_size, NULL) != 0)
+			path, header->version, SHMBUS_VERSION);
+	if (check_range(path, header->ports, header->queues, header->lane_size, NULL) != 0)
 		goto err_header;
 	memset(geo, 0, sizeof(*geo));
 	geo->ports = header->ports;
@@ -141,24 +153,18 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 	if (file_size < geo->file_size)
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: truncated, %" PRIu64 " bytes of %" PRIu64 " are left",
-			conf->path, file_size, geo->file_size);
+			path, file_size, geo->file_size);
 	if (geo->data_off % page_size != 0 || geo->lane_size % page_size != 0)
 		return shmbus_error_set(e, -EINVAL,
 			"path=%s: lane_size=%" PRIu64 " and the lanes' start at %" PRIu64
 			" do not fit pages of %zu bytes",
-			conf->path, geo->lane_size, geo->data_off, page_size);
-	if (conf->ports != 0 && conf->ports != geo->ports)
-		return contradiction(conf->path, "ports", conf->ports, geo->ports, e);
-	if (conf->queues != 0 && conf->queues != geo->queues)
-		return contradiction(conf->path, "queues", conf->queues, geo->queues, e);
-	if (conf->lane_size != 0 && conf->lane_size != geo->lane_size)
-		return contradiction(conf->path, "lane_size", conf->lane_size, geo->lane_size, e);
+			path, geo->lane_size, geo->data_off, page_size);
 	return 0;
 
 err_header:
 	return shmbus_error_set(e, -EMEDIUMTYPE,
 		"path=%s: the header is damaged (ports %" PRIu32 ", queues %" PRIu32
 		", lane_size %" PRIu64 ", data at %" PRIu64 ", size %" PRIu64 ")",
-		conf->path, header->ports, header->queues, header->lane_size, header->data_off,
+		path, header->ports, header->queues, header->lane_size, header->data_off,
 		header->file_size);
 }

@@ -17,11 +17,15 @@ int shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_con
 			size_t page_size, struct shmbus_error *e);
 
 /*
- * Reads the geometry from a header and checks its consistency, the size of the
- * file and the values that conf asks for. Errors as shmbus_bus_open().
+ * Reads the geometry from a header and checks its consistency and the size of the
+ * file. Errors as shmbus_bus_open().
  */
 int shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *header,
-			 uint64_t file_size, const struct shmbus_bus_conf *conf, size_t page_size,
+			 uint64_t file_size, const char *path, size_t page_size,
 			 struct shmbus_error *e);
+
+/* Returns 0, or -EEXIST with a text if conf asks for another geometry. */
+int shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
+			  struct shmbus_error *e);
 
 #endif /* SHMBUS_GEOMETRY_H */

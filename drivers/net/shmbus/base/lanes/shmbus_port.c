@@ -56,10 +56,50 @@ clear_cursors(struct shmbus_port *port)
 	uint32_t i;
 
 	cursor = shmbus_bus_cursor(port->bus, port->slot, 0, 0);
-	for (i = 0; i < geo->queues * geo->lanes; i++) {
+	for (i = 0; i < geo->queues * geo->lanes; i++)
 		shmbus_step_store(port_clear_cursor, &cursor[i].state, 0);
+}
+
+static void
+clear_words(shmbus_a64 *words, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		shmbus_step_store(attach_clear_reserved, &words[i], 0);
 	}
 }
+
+#define CLEAR(words) clear_words(words, sizeof(words) / sizeof((words)[0]))
+
+/*
+ * Clears the reserved words of the slot, and what its senders waited for. The last owner may have used them, if it
+ * knew a later version of the format; other ports would take them for this port's.
+ */
+static void
+clear_reserved(struct shmbus_port *port)
+{
+	const struct shmbus_geometry *geo = &port->bus->geo;
+	struct shmbus_port_entry *entry = shmbus_bus_port(port->bus, port->slot);
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(port->bus, port->slot * geo->queues);
+	struct shmbus_cursor *cursor = shmbus_bus_cursor(port->bus, port->slot, 0, 0);
+	uint32_t i;
+
+	CLEAR(entry->reserved0);
+	CLEAR(entry->reserved1);
+	for (i = 0; i < geo->queues; i++) {
+		CLEAR(lane[i].reserved0);
+		CLEAR(lane[i].reserved1);
+		shmbus_step_store(attach_clear_reserved, &lane[i].waits, 0);
+		shmbus_step_store(attach_clear_reserved, &lane[i].polls, 0);
+	}
+	for (i = 0; i < geo->queues * geo->lanes; i++) {
+		shmbus_step_store(attach_clear_reserved, &cursor[i].reserved0, 0);
+		CLEAR(cursor[i].reserved1);
+	}
+}
+
+#undef CLEAR
 
 static int
 allocate_own(struct shmbus_port *port, struct shmbus_error *e)
@@ -112,6 +152,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	port->took_over = left != 0;
 	SHMBUS_STEP(attach_clear_cursors);
 	clear_cursors(port);
+	clear_reserved(port);
 	shmbus_step_store(attach_store_entry, &entry->pid, (uint32_t)getpid());
 	shmbus_step_store(attach_store_entry, &entry->incarnation,
 			  shmbus_load(&entry->incarnation) + 1);
@@ -119,12 +160,10 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	shmbus_step_store(attach_store_entry, &entry->n_txq, 0);
 	shmbus_step_store(attach_store_entry, &entry->n_rxq, 0);
 	shmbus_step_store(attach_store_entry, &entry->attached_ns, shmbus_clock_real_ns());
-	for (i = 0; i < sizeof(conf->name); i++) {
+	for (i = 0; i < sizeof(conf->name); i++)
 		shmbus_step_store(attach_store_entry, &entry->name[i], (uint8_t)conf->name[i]);
-	}
-	for (i = 0; i < SHMBUS_QUEUES_MAX; i++) {
+	for (i = 0; i < SHMBUS_QUEUES_MAX; i++)
 		shmbus_step_store(attach_store_entry, &entry->sleeping[i], 0);
-	}
 	shmbus_port_set_state(port, SHMBUS_PORT_ATTACHED);
 	/* W4 (attach_end_intr): with W5 in the senders, which look at the states then. If this
 	 * process dies before, the senders find the dead port by themselves (shmbus_wake.h).
@@ -255,17 +294,30 @@ shmbus_port_roster_forget(const struct shmbus_bus *bus, uint32_t *seen)
 		seen[slot] = shmbus_load(&shmbus_bus_roster(bus)[slot]) - 1;
 }
 
-uint32_t
-shmbus_port_count_peers(const struct shmbus_port *port)
+/* Counts other living ports whose state has all these bits, up to max of them. */
+static uint32_t
+count(const struct shmbus_port *port, uint32_t bits, uint32_t max)
 {
 	const struct shmbus_bus *bus = port->bus;
 	uint32_t slot, n = 0;
 
-	for (slot = 0; slot < bus->geo.ports; slot++) {
+	for (slot = 0; slot < bus->geo.ports && n < max; slot++) {
 		if (slot == port->slot ||
-		    !(shmbus_load(&shmbus_bus_port(bus, slot)->state) & SHMBUS_PORT_ATTACHED))
+		    (shmbus_load(&shmbus_bus_port(bus, slot)->state) & bits) != bits)
 			continue;
 		n += shmbus_port_alive(bus, slot);
 	}
 	return n;
+}
+
+uint32_t
+shmbus_port_count_peers(const struct shmbus_port *port)
+{
+	return count(port, SHMBUS_PORT_ATTACHED, UINT32_MAX);
+}
+
+bool
+shmbus_port_has_partner(const struct shmbus_port *port)
+{
+	return count(port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP, 1) != 0;
 }

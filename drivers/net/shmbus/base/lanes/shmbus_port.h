@@ -85,4 +85,10 @@ void shmbus_port_roster_forget(const struct shmbus_bus *bus, uint32_t *seen);
 /* Counts the living ports besides this one. One system call for each slot in use. */
 uint32_t shmbus_port_count_peers(const struct shmbus_port *port);
 
+/*
+ * Returns whether another living port is started and has not set its link down. System calls
+ * as above, for ports of this state alone.
+ */
+bool shmbus_port_has_partner(const struct shmbus_port *port);
+
 #endif /* SHMBUS_PORT_H */

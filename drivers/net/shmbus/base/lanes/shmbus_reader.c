@@ -87,6 +87,7 @@ shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint3
 	 * tail; its header will tell the number, and until then there is nothing to miss.
 	 */
 	r->seq_unknown = !read_stamp(shmbus_bus_lane(bus, lane), &tail, &r->seq);
+	r->alone = r->seq;
 	r->pos = line_of(tail);
 	r->tail = r->pos;
 }
@@ -113,6 +114,7 @@ shmbus_reader_start_oldest(const struct shmbus_bus *bus, struct shmbus_reader *r
 		return;
 	r->pos = best;
 	r->seq = UINT64_MAX; /* no record's number: the first record will tell */
+	r->alone = r->seq;
 	r->seq_unknown = true;
 }
 
@@ -129,17 +131,31 @@ shmbus_reader_held(const struct shmbus_bus *bus, uint32_t lane)
 	return shmbus_reader_waiting(bus, &r);
 }
 
+/* Counts n lost frames. */
+static void
+count_missed(struct shmbus_reader *r, uint64_t n)
+{
+	uint64_t alone = r->alone - r->seq;
+
+	if ((int64_t)alone < 0)
+		alone = 0;
+	shmbus_count(&r->missed, n);
+	shmbus_count(&r->missed_alone, alone < n ? alone : n);
+}
+
 void
 shmbus_reader_gap(struct shmbus_reader *r)
 {
 	const uint64_t seq = r->rec_seq + r->next;
 
-	if (r->seq_unknown) /* see shmbus_reader_start */
+	if (r->seq_unknown) { /* see shmbus_reader_start */
 		r->seq_unknown = false;
-	else if (seq - r->seq <= SHMBUS_MISSED_MAX)
-		shmbus_count(&r->missed, seq - r->seq);
-	else
+		r->alone = seq;
+	} else if (seq - r->seq <= SHMBUS_MISSED_MAX) {
+		count_missed(r, seq - r->seq);
+	} else {
 		shmbus_count(&r->corrupt, 1);
+	}
 	r->seq = seq;
 }
 

@@ -52,10 +52,15 @@ struct shmbus_reader {
 	uint64_t frames;
 	uint64_t bytes;
 	shmbus_a64 missed;   /* frames overwritten before they were read */
-	shmbus_a64 overruns; /* times that frames were overwritten so */
+	shmbus_a64 missed_alone; /* of these, frames below alone */
+	shmbus_a64 overruns; /* times that the writer overtook the reader */
 	shmbus_a64 corrupt;  /* corrupt records */
 	uint32_t lane;
 	bool seq_unknown; /* no frame counts as missed before the first record is read */
+	/* Readers of several queues read this lane from this sequence number on; the frames
+	 * below are this reader's alone (shmbus_lanes_rx_share).
+	 */
+	uint64_t alone;
 	/* A frame that is read in several parts, and the bytes of it that are done. */
 	uint32_t part_done;
 	uint64_t part_seq;
@@ -130,6 +135,31 @@ shmbus_reader_open(const struct shmbus_bus *bus, struct shmbus_reader *r)
 	return true;
 }
 
+/* Loads the tail. All records below it are published. */
+static inline void
+shmbus_reader_look(const struct shmbus_bus *bus, struct shmbus_reader *r)
+{
+	/* T2 (reader_look_at_tail): with T1 in the writer */
+	SHMBUS_STEP(reader_look_at_tail);
+	r->tail = shmbus_load_acquire(&shmbus_bus_lane(bus, r->lane)->tail);
+}
+
+/*
+ * Returns whether shmbus_reader_peek() would find a record, or leave one that is
+ * overwritten or corrupt. A tail at which no record can begin does not count:
+ * the reader stays where it is until the writer stores another one.
+ */
+static inline bool
+shmbus_reader_pending(const struct shmbus_bus *bus, const struct shmbus_reader *r)
+{
+	uint64_t tail;
+
+	if (r->left != 0 || r->pos != r->tail)
+		return true;
+	tail = shmbus_load_acquire(&shmbus_bus_lane(bus, r->lane)->tail);
+	return tail != r->pos && tail % SHMBUS_LINE == 0;
+}
+
 /*
  * Returns the number of frames that can be read at once; 0: none. Maps
  * nothing: the lane is mapped.
@@ -139,13 +169,10 @@ shmbus_reader_peek(const struct shmbus_bus *bus, struct shmbus_reader *r)
 {
 	if (r->left != 0)
 		return r->left;
-	if (r->pos == r->tail) {
-		/* T2 (reader_look_at_tail): with T1 in the writer */
-		SHMBUS_STEP(reader_look_at_tail);
-		r->tail = shmbus_load_acquire(&shmbus_bus_lane(bus, r->lane)->tail);
-		if (r->pos == r->tail)
-			return 0;
-	}
+	if (r->pos == r->tail)
+		shmbus_reader_look(bus, r);
+	if (r->pos == r->tail)
+		return 0;
 	if (!shmbus_reader_open(bus, r) && !shmbus_reader_resync(bus, r))
 		return 0;
 	return r->left;
@@ -174,7 +201,7 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 	const uint32_t word = shmbus_load(&desc[walk->next]);
 
 	/* A flag makes the length too large as well: no record is that long (SHMBUS_RECORD_MAX). */
-	if (word == 0 || word > r->len - walk->off)
+	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
 		return 0;
 	*frame = walk->record + walk->off;
 	walk->next++;
@@ -199,7 +226,7 @@ shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 
 	if (request)
 		extent = shmbus_request_extent(len);
-	if (len == 0 || (word & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0 ||
+	if (len < SHMBUS_FRAME_MIN || (word & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0 ||
 	    extent > r->len - walk->off)
 		return 0;
 	req->flags = 0;

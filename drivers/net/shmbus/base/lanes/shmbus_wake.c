@@ -3,20 +3,15 @@
  */
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "shmbus_barrier.h"
 #include "shmbus_port.h"
 #include "shmbus_wake.h"
 
 /* A sender that watches ports asks the kernel at every such look whether they live. */
 #define ASK_EVERY 4096
-
-/* Instead of membarrier(2): longer than any store takes to be seen. */
-#define SETTLE_NS (10 * 1000 * 1000)
 
 int
 shmbus_wake_ring(const struct shmbus_bus *bus)
@@ -28,7 +23,7 @@ shmbus_wake_ring(const struct shmbus_bus *bus)
 	    pwrite(bus->file.fd, &rung, sizeof(rung),
 		   SHMBUS_BELL_OFF + offsetof(struct shmbus_bell, rung)) == (ssize_t)sizeof(rung))
 		return 0;
-	/* hugetlbfs cannot be written to: IN_ATTRIB instead of IN_MODIFY. */
+	/* hugetlbfs does not support write(2): IN_ATTRIB instead of IN_MODIFY. */
 	SHMBUS_STEP(wake_ring);
 	return futimens(bus->file.fd, NULL) == 0 ? 0 : -errno;
 }
@@ -36,16 +31,12 @@ shmbus_wake_ring(const struct shmbus_bus *bus)
 void
 shmbus_wake_tell(const struct shmbus_bus *bus, bool begins)
 {
-	const struct timespec settle = { .tv_nsec = SETTLE_NS };
-
 	/* W4 (wake_tell): with W5 in the senders, which look at the states then */
 	shmbus_step_add_release(wake_tell, &shmbus_bus_bell(bus)->changes, 1);
-	shmbus_fence_full();
-	/* Not an expedited command: this one reaches all processes, also those that have not
-	 * registered.
-	 */
-	if (begins && syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
-		nanosleep(&settle, NULL);
+	if (begins)
+		shmbus_barrier_everywhere();
+	else
+		shmbus_fence_full();
 }
 
 void
@@ -125,7 +116,7 @@ forget_dead(const struct shmbus_bus *bus, struct shmbus_waker *w)
 		w->quiet_at = w->seen_at;
 }
 
-/* Returns whether a queue of the port that reads this lane sleeps, and was not rung for. */
+/* Returns whether a queue of the port that reads this lane sleeps without a ring for it yet. */
 static bool
 sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus_sleeper *sleeper)
 {

@@ -5,22 +5,27 @@
 #include <string.h>
 
 #include "shmbus_clock.h"
+#include "shmbus_deadlock.h"
 #include "shmbus_port.h"
 #include "shmbus_writer.h"
 
 /*
- * The kernel is asked whether a reader that holds us back lives after the
- * first time, then at intervals of the second.
+ * Time after which the writer asks the kernel whether a reader that holds it
+ * back lives, and interval of the later questions.
  */
 #define ALIVE_ASK_AFTER_NS (1000 * 1000)
 #define ALIVE_ASK_EVERY_NS (10 * 1000 * 1000)
 
+/* Time after which the writer says that a reader holds it back. */
+#define TELL_AFTER_NS (1000 * 1000)
+
 /*
  * The stall at one cursor; stall.pos is its highest position:
  *   UNSEEN   nothing is known
- *   FREE     the cursor does not hold us back
- *   HOLDING  the cursor holds us back at stall.pos since stall.since_ns
- *   IGNORED  it held us back too long there; ignored until it moves
+ *   FREE     the cursor does not hold the writer back
+ *   HOLDING  the cursor holds the writer back at stall.pos since stall.since_ns
+ *   IGNORED  the cursor has held the writer back too long there, or its owner is
+ *            dead or waits for the writer; ignored until it moves
  */
 enum {
 	STALL_UNSEEN = 0,
@@ -60,6 +65,7 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 		    uint64_t pause_timeout_ns)
 {
 	const struct shmbus_geometry *geo = &bus->geo;
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, slot * geo->queues + queue);
 
 	memset(w, 0, sizeof(*w));
 	memset(stalls, 0, geo->ports * geo->queues * sizeof(*stalls));
@@ -69,18 +75,21 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 	w->chunk_mask = geo->lane_size / SHMBUS_CHUNKS - 1;
 	w->stalls = stalls;
 	shmbus_writer_set_pause(w, pause, pause_timeout_ns);
-	take_over_positions(shmbus_bus_lane(bus, w->lane), w);
+	take_over_positions(lane, w);
 	w->credit = w->limit - w->size;
+	/* The last start may have ended while it was held back. */
+	if (shmbus_load(&lane->waits) != 0)
+		shmbus_step_store(writer_end_wait, &lane->waits, 0);
 	/* Whatever the chunk's mark is, the next record gets no mark before the next chunk,
 	 * unless it is the first of its chunk.
 	 */
 	w->mark_chunk = (w->tail - 1) & ~w->chunk_mask;
 }
 
-/* Returns whether to wait for a cursor that holds us back; now is the time. */
+/* Returns whether to wait for a cursor that holds the writer back. now: the time. */
 static bool
 wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_stall *stall,
-	 uint32_t slot, uint64_t pos, uint64_t now)
+	 uint32_t slot, uint32_t queue, uint64_t pos, uint64_t now)
 {
 	if (stall->state == STALL_UNSEEN || stall->state == STALL_FREE || stall->pos != pos) {
 		stall->state = STALL_HOLDING;
@@ -91,6 +100,11 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_st
 	}
 	if (stall->state == STALL_IGNORED)
 		return false;
+	if (shmbus_deadlock_is_one(bus, w, stall, slot, queue, now)) {
+		stall->state = STALL_IGNORED;
+		shmbus_count(&w->deadlocks, 1);
+		return false;
+	}
 	if (now - stall->since_ns >= shmbus_load(&w->pause_timeout_ns)) {
 		stall->state = STALL_IGNORED;
 		shmbus_count(&w->timeouts, 1);
@@ -111,7 +125,7 @@ wait_for(const struct shmbus_bus *bus, struct shmbus_writer *w, struct shmbus_st
 /*
  * Returns the position to which head may rise: that of the slowest active
  * cursor, at most tail. want: the head that is needed; only cursors below it
- * hold us back.
+ * hold the writer back.
  */
 static uint64_t
 look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t want)
@@ -122,6 +136,7 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 	struct shmbus_port_entry *port;
 	struct shmbus_cursor *cursor;
 	struct shmbus_stall *stall;
+	bool waits = false;
 	uint64_t may = held;
 	uint64_t now = 0;
 	uint64_t pos;
@@ -144,10 +159,10 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			stall = &w->stalls[slot * geo->queues + q];
 			/* C2 (writer_look_at_cursors): with C1 in the reader */
 			pos = shmbus_load_acquire(&cursor->pos);
-			if (pos - head > held) /* lapped, or nonsense */
+			if (pos - head > held) /* lapped, or corrupt */
 				continue;
-			/* No correct reader goes back. A cursor that goes back could hold us
-			 * back for ever, as the time-out would begin anew at each step.
+			/* No correct reader goes back. A cursor that goes back could hold the
+			 * writer back for ever, as the time-out would begin anew at each step.
 			 */
 			if (stall->state != STALL_UNSEEN && (int64_t)(pos - stall->pos) < 0)
 				continue;
@@ -157,13 +172,19 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 			} else {
 				if (now == 0)
 					now = shmbus_clock_mono_ns();
-				if (!wait_for(bus, w, stall, slot, pos, now))
+				if (!wait_for(bus, w, stall, slot, q, pos, now))
 					continue;
+				if (!waits && now - stall->since_ns >= TELL_AFTER_NS) {
+					waits = true;
+					shmbus_deadlock_tell(bus, w, slot, q, now);
+				}
 			}
 			if (pos - head < may)
 				may = pos - head;
 		}
 	}
+	if (!waits)
+		shmbus_deadlock_end(bus, w);
 	return (head + may) & ~w->chunk_mask;
 }
 

@@ -19,7 +19,8 @@
  * With pause, the writer does not raise head past the cursor of an active
  * reader. It looks at the cursors only when the credit of the last look is
  * used up. It ignores a cursor that has held the lane back for the pause
- * time-out without moving, or whose owner is dead, until the cursor moves.
+ * time-out without moving, or whose owner is dead or waits for this very lane
+ * (shmbus_deadlock.h), until the cursor moves.
  *
  * Edges (the partner of each is in shmbus_reader.h):
  *   T1  tail, release    all of a burst is written before it is published
@@ -35,6 +36,7 @@
  */
 
 #include "shmbus_bus.h"
+#include "shmbus_pollers.h"
 #include "shmbus_step.h"
 
 /* The stall of a writer at one cursor. */
@@ -43,6 +45,16 @@ struct shmbus_stall {
 	uint64_t since_ns;
 	uint64_t asked_ns; /* time of the last question to the kernel whether its owner lives */
 	uint32_t state;    /* enum in shmbus_writer.c */
+};
+
+/* Lanes whose threads wait for each other, see shmbus_deadlock.c. */
+#define SHMBUS_CIRCLE_MAX 8
+struct shmbus_circle {
+	uint32_t cursor;   /* that holds this writer back: slot * queues + Rx queue */
+	uint32_t n;        /* other lanes */
+	uint64_t since_ns; /* of the stall at the cursor */
+	uint32_t lanes[SHMBUS_CIRCLE_MAX];
+	uint32_t counts[SHMBUS_CIRCLE_MAX]; /* when it was found */
 };
 
 struct shmbus_writer {
@@ -63,6 +75,13 @@ struct shmbus_writer {
 	uint64_t blocked;      /* of these, since head last moved */
 	shmbus_a64 timeouts;   /* cursors ignored: their owner has stopped */
 	shmbus_a64 dead;       /* cursors ignored: their owner has died */
+	shmbus_a64 deadlocks;  /* cursors ignored: their owner waits for this lane's */
+	const struct shmbus_pollers *pollers; /* of the port; NULL: unknown */
+	uint64_t waits;        /* as in the lane's entry */
+	uint64_t polled;       /* the lane entry's polls */
+	uint64_t polls;        /* of these Rx queues, at the last look */
+	uint64_t polls_at_ns; /* time of the last look at them */
+	struct shmbus_circle circle; /* the last that was found */
 	struct shmbus_stall *stalls; /* [ports * queues] */
 };
 

@@ -46,30 +46,20 @@ is_watch(uint32_t spare)
 	       SHMBUS_SPARE_WATCHED;
 }
 
-/* Takes a lock that is free in spite of a watch: any port may. */
-static bool
-try_watched(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h, uint32_t spare)
-{
-	if (!is_watch(spare))
-		return false;
-	/* The lock after the spare word: a lock that was free before the watch was written may
-	 * be stuck now.
-	 */
-	shmbus_fence_acquire();
-	if (shmbus_load(&h->lock) != 0)
-		return false;
-	return shmbus_step_swap_acquire(shmif_claim, &h->spare, spare, bus->id) &&
-	       lock_claimed(bus, h);
-}
-
 static bool
 try_lock(const struct shmbus_shmif *bus, struct shmbus_shmif_header *h)
 {
 	const uint32_t spare = shmbus_load(&h->spare);
 
-	if ((spare | shmbus_load(&h->lock)) != 0)
-		return try_watched(bus, h, spare);
-	return shmbus_step_swap_acquire(shmif_claim, &h->spare, 0, bus->id) &&
+	/* Any port may take a lock that is free in spite of a watch. */
+	if (spare != 0 && !is_watch(spare))
+		return false;
+	/* The lock after the spare word: a lock that was free before the watch was written may
+	 * be stuck now.
+	 */
+	shmbus_fence_acquire();
+	return shmbus_load(&h->lock) == 0 &&
+	       shmbus_step_swap_acquire(shmif_claim, &h->spare, spare, bus->id) &&
 	       lock_claimed(bus, h);
 }
 
@@ -82,27 +72,24 @@ patience(const struct shmbus_shmif_lock_wait *w, uint32_t spare)
 
 /* Returns whether the lock and the ring are as at the last look. If not, the time begins anew. */
 static bool
-still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uint64_t now)
+still_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w, uint64_t now)
 {
-	const struct shmbus_shmif_lock_wait seen = {
-		.lock = shmbus_load(&h->lock),
-		.spare = shmbus_load(&h->spare),
-		.first = shmbus_load(&h->first),
-		.last = shmbus_load(&h->last),
-		.gen = shmbus_load(&h->gen),
-	};
-	const uint64_t wait = patience(w, seen.spare);
-	/* A port that has not looked for longer than this was stopped or asleep, and the holder
-	 * perhaps, too.
+	const struct shmbus_shmif_words ring = shmbus_shmif_words(bus);
+	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	const uint32_t lock = shmbus_load(&h->lock);
+	const uint32_t spare = shmbus_load(&h->spare);
+	const uint64_t wait = patience(w, spare);
+	/* A port that has not looked for longer than this was stopped or asleep, and perhaps the
+	 * holder was, too.
 	 */
 	const uint64_t gap = wait != 0 ? wait / (LOOKS - 1) + 1 : UINT64_MAX;
 
-	if (seen.lock == 0 && (seen.spare == 0 || is_watch(seen.spare))) {
+	if (lock == 0 && (spare == 0 || is_watch(spare))) {
 		w->since_ns = 0;
 		return false;
 	}
-	if (w->since_ns != 0 && w->lock == seen.lock && w->spare == seen.spare &&
-	    w->first == seen.first && w->last == seen.last && w->gen == seen.gen) {
+	if (w->since_ns != 0 && w->lock == lock && w->spare == spare &&
+	    shmbus_shmif_same_words(&w->ring, &ring)) {
 		if (now - w->looked_ns > gap)
 			w->since_ns += now - w->looked_ns - gap;
 		w->looked_ns = now;
@@ -114,11 +101,9 @@ still_stuck(struct shmbus_shmif_lock_wait *w, struct shmbus_shmif_header *h, uin
 	w->since_ns = shmbus_clock_mono_ns();
 	w->asked_ns = w->since_ns;
 	w->looked_ns = w->since_ns;
-	w->lock = seen.lock;
-	w->spare = seen.spare;
-	w->first = seen.first;
-	w->last = seen.last;
-	w->gen = seen.gen;
+	w->lock = lock;
+	w->spare = spare;
+	w->ring = ring;
 	return false;
 }
 
@@ -137,9 +122,8 @@ redo(const struct shmbus_shmif *bus, uint32_t spare, uint64_t known_end)
 		return;
 	}
 	shmbus_step_store_release(shmif_redo_last, &h->last, last);
-	if ((gen & 1) == ((spare >> SHMBUS_SPARE_GEN_SHIFT) & 1)) {
+	if ((gen & 1) == ((spare >> SHMBUS_SPARE_GEN_SHIFT) & 1))
 		shmbus_step_store_release(shmif_redo_gen, &h->gen, gen + 1);
-	}
 }
 
 /*
@@ -163,13 +147,14 @@ static bool
 break_foreign(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 {
 	struct shmbus_shmif_header *h = shmbus_shmif_header(bus);
+	struct shmbus_shmif_words ring;
 
 	/* If this port dies during the repair, the next port repeats it. */
 	if (!shmbus_step_swap_acquire(shmif_break_sign, &h->spare, w->spare,
 				      shmbus_shmif_spare_repair(bus)))
 		return false;
-	if (shmbus_load(&h->lock) != w->lock || shmbus_load(&h->first) != w->first ||
-	    shmbus_load(&h->last) != w->last || shmbus_load(&h->gen) != w->gen) {
+	ring = shmbus_shmif_words(bus);
+	if (shmbus_load(&h->lock) != w->lock || !shmbus_shmif_same_words(&ring, &w->ring)) {
 		shmbus_step_store(shmif_break_late, &h->spare, 0);
 		return false;
 	}
@@ -267,7 +252,7 @@ take_from_dead(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *w)
 	const uint64_t now = shmbus_clock_mono_ns();
 	uint32_t id;
 
-	if (!still_stuck(w, shmbus_shmif_header(bus), now))
+	if (!still_stuck(bus, w, now))
 		return false;
 	if (is_watch(w->spare))
 		return end_watch(bus, w, now);

@@ -76,7 +76,7 @@
  * 1 to 0 only by its holder.
  */
 
-#include "shmbus_shmif_bus.h"
+#include "shmbus_shmif_ring.h"
 
 /* The state of a thread that waits for the lock. Each thread that takes the lock has one. */
 struct shmbus_shmif_lock_wait {
@@ -87,10 +87,8 @@ struct shmbus_shmif_lock_wait {
 	uint64_t asked_ns; /* time of the last question to the kernel whether the holder lives */
 	uint32_t lock;
 	uint32_t spare;
+	struct shmbus_shmif_words ring;
 	uint32_t word; /* the watch of this thread; 0: none */
-	uint32_t first;
-	uint32_t last;
-	uint64_t gen;
 	uint64_t known_end; /* a position at which a record has ended; 0: not known */
 	/* Counters: */
 	shmbus_a64 busy; /* attempts that failed */

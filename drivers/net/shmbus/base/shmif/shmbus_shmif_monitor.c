@@ -13,12 +13,6 @@
 /* Attempts of one call; the longest burst is written within them. */
 #define SPINS 1000
 
-static bool
-is_same(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *b)
-{
-	return a->gen == b->gen && a->last == b->last && a->first == b->first;
-}
-
 /*
  * Reads the ring at a moment when no port held the lock. Returns 0; -EILSEQ:
  * the ring was corrupt then; -EBUSY: there was no such moment.
@@ -38,7 +32,7 @@ look(const struct shmbus_shmif *bus, struct shmbus_shmif_state *s)
 	ret = shmbus_shmif_work_out(bus, &before, s);
 	shmbus_fence_acquire();
 	after = shmbus_shmif_words(bus); /* N2 */
-	return is_same(&before, &after) ? ret : -EBUSY;
+	return shmbus_shmif_same_words(&before, &after) ? ret : -EBUSY;
 }
 
 static int
@@ -73,13 +67,10 @@ is_stuck(const struct shmbus_shmif *bus, struct shmbus_shmif_lock_wait *wait,
 		wait->since_ns = 0;
 		return false;
 	}
-	if (wait->since_ns != 0 && wait->gen == w->gen && wait->last == w->last &&
-	    wait->first == w->first)
+	if (wait->since_ns != 0 && shmbus_shmif_same_words(&wait->ring, w))
 		return now - wait->since_ns >= SHMBUS_SHMIF_STUCK_NS;
 	wait->since_ns = now;
-	wait->gen = w->gen;
-	wait->last = w->last;
-	wait->first = w->first;
+	wait->ring = *w;
 	return false;
 }
 
@@ -166,7 +157,7 @@ is_unmoved(const struct shmbus_shmif *bus, const struct shmbus_shmif_words *w)
 
 	shmbus_fence_acquire();
 	now = shmbus_shmif_words(bus);
-	return is_same(&now, w);
+	return shmbus_shmif_same_words(&now, w);
 }
 
 int

@@ -50,25 +50,25 @@ static int
 map_file(struct shmbus_shmif *bus, struct shmbus_error *e)
 {
 	/* MAP_POPULATE would allocate memory for pages that nobody has written. */
+	const int flags = bus->file.readonly ? 0 : MAP_POPULATE;
 	const int pages = bus->file.readonly ? PROT_READ : PROT_READ | PROT_WRITE;
-	const int flags = bus->file.readonly ? MAP_SHARED : MAP_SHARED | MAP_POPULATE;
-	void *p;
 	int ret;
 
-	bus->guard = shmbus_guard_begin(bus->file.page_size);
-	if (bus->guard == NULL)
-		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
-	p = mmap(NULL, SHMBUS_SHMIF_SIZE, pages, flags, bus->file.fd, 0);
-	if (p == MAP_FAILED) {
-		ret = shmbus_error_set(e, -errno, "path=%s: cannot map it: %s", bus->file.path,
-				       strerror(errno));
-		shmbus_guard_end(bus->guard);
-		bus->guard = NULL;
-		return ret;
-	}
-	bus->map = p;
-	shmbus_guard_cover(bus->guard, p, SHMBUS_SHMIF_SIZE, pages);
-	return 0;
+	ret = shmbus_file_map(&bus->file, SHMBUS_SHMIF_SIZE, flags, "it", &bus->map, &bus->guard,
+			      e);
+	if (ret == 0)
+		shmbus_guard_cover(bus->guard, bus->map, SHMBUS_SHMIF_SIZE, pages);
+	return ret;
+}
+
+/* Maps the file, and takes a number unless the file is open for reading only. */
+static int
+enter(struct shmbus_shmif *bus, struct shmbus_error *e)
+{
+	int ret;
+
+	ret = map_file(bus, e);
+	return ret == 0 && !bus->file.readonly ? take_number(bus, e) : ret;
 }
 
 static const struct shmbus_shmif_header new_header = {
@@ -119,7 +119,7 @@ create(struct shmbus_shmif *bus, mode_t mode, struct shmbus_error *e)
 	if (ret != 0)
 		return no_space(bus, ret, e);
 	set_version(bus, SHMBUS_SHMIF_VERSION);
-	return map_file(bus, e);
+	return 0;
 }
 
 /* Returns whether the file is only the header of a new bus: its creator died. */
@@ -134,7 +134,7 @@ is_half_made(const struct shmbus_shmif *bus, uint64_t size)
 }
 
 static int
-check_header(struct shmbus_shmif *bus, uint64_t size, bool readonly, struct shmbus_error *e)
+check_header(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
 {
 	uint32_t word[2] = { 0, 0 }; /* magic, version */
 	ssize_t n;
@@ -148,7 +148,7 @@ check_header(struct shmbus_shmif *bus, uint64_t size, bool readonly, struct shmb
 			"path=%s: not a shmif bus (it begins with 0x%08" PRIx32
 			"); name another file", bus->file.path, word[0]);
 	set_version(bus, word[1] != 0 ? word[1] : SHMBUS_SHMIF_VERSION);
-	if (bus->version == SHMBUS_SHMIF_VERSION_OLD && !readonly)
+	if (bus->version == SHMBUS_SHMIF_VERSION_OLD && !bus->file.readonly)
 		return shmbus_error_set(e, -EPROTO,
 			"path=%s: shmif bus version %" PRIu32
 			", which this program only reads; look at it with readonly=1",
@@ -168,12 +168,12 @@ join(struct shmbus_shmif *bus, uint64_t size, struct shmbus_error *e)
 {
 	int ret;
 
-	bus->file.created = false; /* another process has filled it: not ours to remove */
-	ret = check_header(bus, size, false, e);
+	bus->file.created = false; /* another process has filled it and may be using it */
+	ret = check_header(bus, size, e);
 	if (ret != 0)
 		return ret;
 	ret = shmbus_file_allocate(&bus->file, 0, SHMBUS_SHMIF_SIZE);
-	return ret == 0 ? map_file(bus, e) : no_space(bus, ret, e);
+	return ret == 0 ? 0 : no_space(bus, ret, e);
 }
 
 static void
@@ -230,7 +230,7 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_w
 	else
 		ret = join(bus, size, e);
 	if (ret == 0)
-		ret = take_number(bus, e);
+		ret = enter(bus, e);
 	if (ret != 0) {
 		take_back(bus);
 		return ret;
@@ -243,22 +243,23 @@ shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_file_w
 }
 
 int
-shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e)
+shmbus_shmif_look(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
+		  struct shmbus_error *e)
 {
 	uint64_t size;
 	int ret;
 
 	memset(bus, 0, sizeof(*bus));
-	ret = shmbus_file_open_readonly(&bus->file, path, &size, e);
+	ret = shmbus_file_open(&bus->file, path, want, &size, e);
 	if (ret != 0)
 		return ret;
 	if (size == 0)
 		ret = shmbus_error_set(e, -ENODATA,
 			"path=%s: no bus yet; a read-only port does not create one", path);
 	else
-		ret = check_header(bus, size, true, e);
+		ret = check_header(bus, size, e);
 	if (ret == 0)
-		ret = map_file(bus, e);
+		ret = enter(bus, e);
 	if (ret != 0) {
 		shmbus_shmif_close(bus);
 		return ret;
@@ -267,78 +268,82 @@ shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct sh
 	return 0;
 }
 
-/* Opens through the descriptor itself: a reader needs no locks of its own. */
-static int
-share_readonly(struct shmbus_shmif *bus, int fd, const char *path, struct shmbus_error *e)
+int
+shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e)
 {
-	uint64_t size;
-	int ret;
+	return shmbus_shmif_look(bus, path, SHMBUS_FILE_READ, e);
+}
 
-	ret = shmbus_file_adopt(&bus->file, fd, path, &size, e);
-	if (ret == 0)
-		ret = check_header(bus, size, true, e);
-	if (ret == 0)
-		ret = map_file(bus, e);
-	if (ret != 0)
-		bus->file.fd = -1;
-	return ret;
+/* Opens the same file once more. Returns a new open file description, which has its own locks. */
+static int
+open_again(int fd)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return shmbus_file_raise(open(name, O_RDWR | O_CLOEXEC));
 }
 
 int
 shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uint64_t sender,
 		     struct shmbus_error *e)
 {
-	char name[32];
+	/* A monitor needs no locks of its own. */
+	const bool readonly = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+	const int own = readonly ? fd : open_again(fd);
 	uint64_t size;
-	int own, ret;
+	int ret;
 
 	memset(bus, 0, sizeof(*bus));
 	bus->file.fd = -1;
 	bus->sender = sender;
-	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY)
-		return share_readonly(bus, fd, path, e);
-	/* Another open file description of the same file, with locks of its own. */
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	own = open(name, O_RDWR | O_CLOEXEC);
 	if (own < 0)
 		return shmbus_error_set(e, -errno, "path=%s: cannot open it again: %s", path,
 					strerror(errno));
-	own = shmbus_file_raise(own);
 	ret = shmbus_file_adopt(&bus->file, own, path, &size, e);
-	if (ret != 0) {
-		close(own);
-		return ret;
-	}
-	ret = check_header(bus, size, false, e);
 	if (ret == 0)
-		ret = map_file(bus, e);
+		ret = check_header(bus, size, e);
 	if (ret == 0)
-		ret = take_number(bus, e);
+		ret = enter(bus, e);
 	if (ret != 0) {
+		if (readonly)
+			bus->file.fd = -1; /* still the caller's */
 		shmbus_shmif_close(bus);
 		return ret;
 	}
-	shmbus_shmif_lock_inherit(bus);
-	close(fd);
+	if (!readonly) {
+		shmbus_shmif_lock_inherit(bus);
+		close(fd);
+	}
 	return 0;
 }
 
 bool
-shmbus_shmif_recognise(const char *path)
+shmbus_shmif_recognise_file(const char *path, struct stat *opened)
 {
 	uint32_t magic = 0;
 	struct stat st;
 	bool found;
 	int fd;
 
+	if (opened != NULL)
+		memset(opened, 0, sizeof(*opened));
 	/* Any other problem shows when the caller opens the file. */
 	if (path == NULL || lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return false;
+	if (opened != NULL && fstat(fd, opened) != 0)
+		memset(opened, 0, sizeof(*opened));
 	found = pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) &&
 		magic == SHMBUS_SHMIF_MAGIC;
 	close(fd);
 	return found;
+}
+
+bool
+shmbus_shmif_recognise(const char *path)
+{
+	return shmbus_shmif_recognise_file(path, NULL);
 }

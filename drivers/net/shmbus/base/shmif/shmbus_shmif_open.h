@@ -5,6 +5,8 @@
 #ifndef SHMBUS_SHMIF_OPEN_H
 #define SHMBUS_SHMIF_OPEN_H
 
+#include <sys/stat.h>
+
 #include "shmbus_shmif_bus.h"
 
 /*
@@ -25,6 +27,10 @@ int shmbus_shmif_open(struct shmbus_shmif *bus, const char *path, enum shmbus_fi
  */
 int shmbus_shmif_open_readonly(struct shmbus_shmif *bus, const char *path, struct shmbus_error *e);
 
+/* Does the same. want: SHMBUS_FILE_READ, perhaps with SHMBUS_FILE_UNGUARDED. */
+int shmbus_shmif_look(struct shmbus_shmif *bus, const char *path, enum shmbus_file_want want,
+		      struct shmbus_error *e);
+
 /*
  * Opens a bus for another process that shares the port, through a descriptor
  * from the owner; closes that descriptor on success. The process gets a number
@@ -36,5 +42,8 @@ int shmbus_shmif_open_fd(struct shmbus_shmif *bus, int fd, const char *path, uin
 
 /* Returns whether the file begins as a shmif bus. False also if it cannot be read. */
 bool shmbus_shmif_recognise(const char *path);
+
+/* The same. *opened: the file that was looked at; all zeros if it could not be opened. */
+bool shmbus_shmif_recognise_file(const char *path, struct stat *opened);
 
 #endif /* SHMBUS_SHMIF_OPEN_H */

@@ -39,7 +39,7 @@ struct shmbus_shmif_reader {
 	uint32_t record; /* bytes of a record's header */
 	uint64_t pos;   /* of the first record that is not fetched; 0: not known yet */
 	uint64_t gen;   /* gen of the header, as last seen */
-	uint32_t last;  /* so */
+	uint32_t last;  /* last of the header, as last seen */
 	bool more;      /* there is more than this piece */
 	struct shmbus_shmif_lock_wait lock_wait;
 	/* Counters: */
@@ -47,7 +47,7 @@ struct shmbus_shmif_reader {
 	uint64_t fetched_bytes; /* in the ring */
 	shmbus_a64 missed;        /* records overwritten before they were read: an estimate */
 	uint64_t missed_bytes;  /* in the ring: exact */
-	shmbus_a64 overruns;      /* times that records were overwritten so */
+	shmbus_a64 overruns;      /* times that the ring overtook the reader */
 	shmbus_a64 corrupt;       /* times that the bus was corrupt */
 };
 
@@ -105,7 +105,10 @@ struct shmbus_shmif_piece {
 	uint64_t lost; /* bytes that were overwritten before */
 };
 
-/* Copies the next piece out of a ring in state s. For functions that fetch, as are the next two. */
+/*
+ * Copies the next piece out of a ring in state s. Only functions that fetch
+ * call this function and the next two.
+ */
 void shmbus_shmif_reader_copy(const struct shmbus_shmif *bus, const struct shmbus_shmif_reader *r,
 			      const struct shmbus_shmif_state *s, struct shmbus_shmif_piece *piece);
 /* Checks a copy that is whole, and takes it in. Returns 0 or -EILSEQ. */

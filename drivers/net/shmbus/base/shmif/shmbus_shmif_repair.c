@@ -171,9 +171,8 @@ shmbus_shmif_repair(const struct shmbus_shmif *bus, uint64_t known_end)
 		/* gen has counted the record, so the record is whole, unless it is corrupt. */
 		if (last_gen + 1 == w.gen && shmbus_shmif_load(bus, &s) == 0)
 			return;
-		if (last_gen != w.gen) {
+		if (last_gen != w.gen)
 			shmbus_step_store(shmif_repair_gen, &h->gen, w.gen + 2);
-		}
 	}
 	newest = blank(bus, w.last % DATA, DATA - walked.dist);
 	if (newest == DATA)

@@ -33,7 +33,7 @@ struct shmbus_shmif_state {
 	uint32_t header_last;
 };
 
-/* Positions beyond would not fit; no bus ever comes there. */
+/* The positions of a later generation would not fit into 64 bits; no bus reaches it. */
 #define SHMBUS_SHMIF_GEN_MAX (UINT64_MAX / SHMBUS_SHMIF_DATA - 4)
 
 /* The words of the header that describe the ring. */
@@ -54,6 +54,12 @@ shmbus_shmif_words(const struct shmbus_shmif *bus)
 	w.last = shmbus_load_acquire(&h->last);
 	w.first = shmbus_load(&h->first);
 	return w;
+}
+
+static inline bool
+shmbus_shmif_same_words(const struct shmbus_shmif_words *a, const struct shmbus_shmif_words *b)
+{
+	return a->gen == b->gen && a->last == b->last && a->first == b->first;
 }
 
 /*

@@ -46,21 +46,34 @@ shmbus_lanes_rx_init(struct shmbus_lanes_rx *rx, const struct shmbus_geometry *g
 }
 
 /*
- * Returns whether the lane of a slot's queue belongs to this Rx queue: lanes
- * are divided by sender and by the sender's queue.
+ * Returns whether the lane of a slot's queue is this Rx queue's own: lanes are
+ * divided by sender and by the sender's queue.
  */
+static bool
+is_own(const struct shmbus_lanes_rx *rx, uint32_t slot, uint32_t queue)
+{
+	return (slot + queue) % rx->conf.n_queues == rx->conf.queue;
+}
+
+/* Returns whether this Rx queue reads the lane of a slot's queue. */
 static bool
 is_mine(const struct shmbus_lanes_rx *rx, uint32_t slot, uint32_t queue)
 {
 	if (slot == rx->conf.slot && !rx->conf.loopback)
 		return false;
-	return rx->conf.shared || (slot + queue) % rx->conf.n_queues == rx->conf.queue;
+	return rx->conf.shared || is_own(rx, slot, queue);
 }
 
 static bool
 lane_is_mine(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, uint32_t lane)
 {
 	return is_mine(rx, lane / bus->geo.queues, lane % bus->geo.queues);
+}
+
+static bool
+lane_is_own(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, uint32_t lane)
+{
+	return is_own(rx, lane / bus->geo.queues, lane % bus->geo.queues);
 }
 
 /* Returns the queue's part of a number that all sharing queues have counted. */
@@ -75,12 +88,18 @@ void
 shmbus_lanes_rx_count(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_counts *counts)
 {
 	const struct shmbus_reader *r;
+	uint64_t missed, alone;
 
 	counts->missed += rx->past.missed;
 	counts->overruns += rx->past.overruns;
 	counts->corrupt += rx->past.corrupt;
 	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
-		counts->missed += part_of(rx, shmbus_counted(&r->missed));
+		missed = shmbus_counted(&r->missed);
+		alone = shmbus_counted(&r->missed_alone);
+		/* The reader may be counting. */
+		if (alone > missed)
+			alone = missed;
+		counts->missed += alone + part_of(rx, missed - alone);
 		counts->overruns += shmbus_counted(&r->overruns);
 		counts->corrupt += part_of(rx, shmbus_counted(&r->corrupt));
 	}
@@ -96,6 +115,7 @@ fold(struct shmbus_lanes_rx *rx)
 	shmbus_lanes_rx_count(rx, &sum);
 	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
 		shmbus_store(&r->missed, 0);
+		shmbus_store(&r->missed_alone, 0);
 		shmbus_store(&r->overruns, 0);
 		shmbus_store(&r->corrupt, 0);
 	}
@@ -156,6 +176,8 @@ shmbus_lanes_rx_start(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx,
 {
 	fold(rx);
 	rx->conf = *conf;
+	if (conf->pollers != NULL)
+		shmbus_store(&conf->pollers->rx[conf->queue].thread, 0);
 	rx->restart_seen = shmbus_load(&rx->restart);
 	place(bus, rx, rx->readers);
 	begin_polling(bus, rx);
@@ -176,8 +198,11 @@ take_restart(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 
 	rx->restart_seen = shmbus_load_acquire(&rx->restart);
 	fold(rx);
-	for (lane = 0; lane < rx->n_lanes; lane++)
+	for (lane = 0; lane < rx->n_lanes; lane++) {
 		rx->readers[lane] = rx->restart_at[lane];
+		/* Another restart may be changing this entry: no read leaves the mapped lane. */
+		rx->readers[lane].lane = lane;
+	}
 	begin_polling(bus, rx);
 }
 
@@ -192,6 +217,76 @@ shmbus_lanes_rx_stop(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 		return;
 	for (lane = 0; lane < rx->n_lanes; lane++)
 		shmbus_reader_release(shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, lane));
+}
+
+void
+shmbus_lanes_rx_share(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	const bool cursors = has_cursors(bus, rx);
+	struct shmbus_reader *r;
+	uint32_t lane;
+
+	if (shmbus_lanes_rx_restarts(rx))
+		take_restart(bus, rx);
+	/* What has been lost until now, this queue alone has lost. */
+	fold(rx);
+	rx->conf.shared = true;
+	for (lane = 0; lane < rx->n_lanes; lane++) {
+		if (lane_is_own(bus, rx, lane) || !lane_is_mine(bus, rx, lane))
+			continue;
+		r = &rx->readers[lane];
+		shmbus_reader_start(bus, r, lane);
+		if (cursors)
+			shmbus_reader_hold(bus, r, shmbus_bus_cursor(bus, rx->conf.slot,
+								     rx->conf.queue, lane));
+	}
+	/* The next poll lists the lanes anew. */
+	rx->idle = 0;
+	shmbus_port_roster_forget(bus, rx->roster);
+}
+
+/* Returns the position that a reader has reached. A record that it has opened counts as read. */
+static uint64_t
+reached(const struct shmbus_reader *r)
+{
+	return r->left != 0 ? r->pos + r->len : r->pos;
+}
+
+uint64_t
+shmbus_lanes_rx_reached(struct shmbus_lanes_rx *const *queues, uint32_t n, uint32_t lane)
+{
+	uint64_t first = 0;
+	uint64_t pos;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		pos = reached(&queues[i]->readers[lane]);
+		if (i == 0 || (int64_t)(pos - first) > 0)
+			first = pos;
+	}
+	return first;
+}
+
+uint64_t
+shmbus_lanes_rx_shared(const struct shmbus_bus *bus, struct shmbus_lanes_rx *const *queues,
+		       uint32_t n, uint32_t lane)
+{
+	const uint64_t from = shmbus_lanes_rx_reached(queues, n, lane);
+	const struct shmbus_reader *first = NULL;
+	struct shmbus_reader *r;
+	uint32_t i;
+
+	for (i = 0; i < n && first == NULL; i++) {
+		r = &queues[i]->readers[lane];
+		if (r->pos == from && r->left == 0 && !r->seq_unknown)
+			first = r;
+	}
+	for (i = 0; i < n && first != NULL; i++) {
+		r = &queues[i]->readers[lane];
+		if (lane_is_own(bus, queues[i], lane) && !r->seq_unknown)
+			r->alone = first->seq;
+	}
+	return from;
 }
 
 /* Lists the lanes in use, and lanes out of use that hold unread records. */
@@ -251,13 +346,14 @@ shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_
 }
 
 bool
-shmbus_lanes_rx_pending(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
+shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
-	uint32_t lane;
+	uint32_t i;
 
-	for (lane = 0; lane < rx->n_lanes; lane++)
-		if (lane_is_mine(bus, rx, lane) &&
-		    rx->readers[lane].pos != shmbus_load_acquire(&shmbus_bus_lane(bus, lane)->tail))
+	/* A sender is in the roster before its first frame is on its lane. */
+	shmbus_lanes_rx_refresh(bus, rx);
+	for (i = 0; i < rx->n_active; i++)
+		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i]]))
 			return true;
 	return false;
 }

@@ -32,11 +32,20 @@
  *   R1  restart, release   the readers in restart_at are in place
  *   R2  restart, acquire   with R1
  *
+ * Limit: a second restart that is prepared while a poll takes over the first
+ * one changes the readers under its copy. This poll may miscount lost frames or
+ * corrupt records; the next poll takes over the second restart. The edges are in
+ * tests/model/lanes_restart.pml.
+ *
+ * Sharing: a port whose queues have lanes of their own can let all queues read
+ * all lanes, without a loss and while frames come (shmbus_lanes_rx_share).
+ *
  * The processes of a port may share the memory of a queue. It holds no pointer
  * into the mapping: each call gets the process's own bus.
  */
 
 #include "shmbus_backoff.h"
+#include "shmbus_pollers.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 
@@ -55,6 +64,7 @@ struct shmbus_lanes_rx_conf {
 	bool loopback;     /* also read the port's own lanes */
 	bool oldest;       /* begin with the oldest frames; monitors only */
 	uint32_t backoff_ticks; /* shmbus_backoff.h; 0: never back off */
+	struct shmbus_pollers *pollers; /* of the port; NULL: of a monitor, or unknown */
 };
 
 struct shmbus_lanes_rx_counts {
@@ -102,6 +112,29 @@ void shmbus_lanes_rx_stop(const struct shmbus_bus *bus, struct shmbus_lanes_rx *
  * thread does not poll.
  */
 void shmbus_lanes_rx_prepare_restart(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
+
+/*
+ * Lets a started queue read all lanes from now on, not only its own: the other lanes from
+ * their tails on, and senders wait for it there, too. Its own readers go on where they are,
+ * after a restart that is due.
+ * Another thread calls this for each started queue of the port, while no queue is polled, and
+ * shmbus_lanes_rx_shared() afterwards.
+ */
+void shmbus_lanes_rx_share(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
+
+/*
+ * Returns the position in a lane from which all n queues read it, after
+ * shmbus_lanes_rx_share(). Below that position a frame belongs to the lane's own queue alone,
+ * which alone counts the losses there, too.
+ */
+uint64_t shmbus_lanes_rx_shared(const struct shmbus_bus *bus,
+				struct shmbus_lanes_rx *const *queues, uint32_t n, uint32_t lane);
+
+/*
+ * Returns the first position in a lane that none of n started queues has read. A record that
+ * a queue has opened counts as read. No queue is polled meanwhile.
+ */
+uint64_t shmbus_lanes_rx_reached(struct shmbus_lanes_rx *const *queues, uint32_t n, uint32_t lane);
 
 /* Returns whether a restart is due. */
 static inline bool
@@ -157,12 +190,14 @@ shmbus_lanes_rx_publish(const struct shmbus_bus *bus, const struct shmbus_lanes_
 		shmbus_reader_publish(r, shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, r->lane));
 }
 
-/* Notes that a poll of all active lanes returned got frames. */
+/* Notes that this thread's poll of all active lanes returned got frames. */
 static inline void
 shmbus_lanes_rx_polled(struct shmbus_lanes_rx *rx, uint32_t got)
 {
 	const uint32_t cost = got != 0 ? 1 : SHMBUS_ROSTER_IDLE;
 
+	if (rx->conf.pollers != NULL)
+		shmbus_pollers_note(rx->conf.pollers, rx->conf.queue);
 	rx->idle = rx->idle > cost ? rx->idle - cost : 0;
 }
 
@@ -172,8 +207,12 @@ shmbus_lanes_rx_polled(struct shmbus_lanes_rx *rx, uint32_t got)
  */
 uint64_t shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx);
 
-/* Returns whether the queue's lanes hold a frame that is not received. For the queue's thread. */
-bool shmbus_lanes_rx_pending(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx);
+/*
+ * Returns whether the next poll would get a frame, or get past one that is invalid. A word
+ * of a peer that leads to neither keeps no queue awake. Refreshes the active list. For the
+ * queue's thread.
+ */
+bool shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
 
 /*
  * Adds the counters of all starts of the queue to counts. Any thread may call

@@ -31,11 +31,13 @@ shmbus_lanes_tx_count(const struct shmbus_lanes_tx *tx, struct shmbus_lanes_tx_c
 	counts->pauses += tx->past.pauses + shmbus_counted(&tx->writer.pauses);
 	counts->timeouts += tx->past.timeouts + shmbus_counted(&tx->writer.timeouts);
 	counts->dead += tx->past.dead + shmbus_counted(&tx->writer.dead);
+	counts->deadlocks += tx->past.deadlocks + shmbus_counted(&tx->writer.deadlocks);
 }
 
 void
 shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, uint32_t slot,
-		      uint32_t queue, bool pause, uint64_t pause_timeout_ns)
+		      uint32_t queue, const struct shmbus_pollers *pollers, bool pause,
+		      uint64_t pause_timeout_ns)
 {
 	struct shmbus_lanes_tx_counts sum = { .pauses = 0 };
 
@@ -43,5 +45,6 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 	tx->past = sum;
 	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.stalls, pause,
 			    pause_timeout_ns);
+	tx->writer.pollers = pollers;
 	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }

@@ -36,6 +36,7 @@ struct shmbus_lanes_tx_counts {
 	uint64_t pauses;
 	uint64_t timeouts;
 	uint64_t dead;
+	uint64_t deadlocks;
 };
 
 /* Only the queue's thread writes these fields, except the writer's pause settings. */
@@ -55,10 +56,12 @@ void shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geomet
 
 /*
  * Continues in the lane of the slot's queue. The calling process has the lane
- * mapped for writing.
+ * mapped for writing. pollers: of the port, in use until the last call for tx;
+ * NULL: no deadlock is found.
  */
 void shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, uint32_t slot,
-			   uint32_t queue, bool pause, uint64_t pause_timeout_ns);
+			   uint32_t queue, const struct shmbus_pollers *pollers, bool pause,
+			   uint64_t pause_timeout_ns);
 
 /* Adds the counters of all starts of the queue to counts. Any thread may call it. */
 void shmbus_lanes_tx_count(const struct shmbus_lanes_tx *tx, struct shmbus_lanes_tx_counts *counts);

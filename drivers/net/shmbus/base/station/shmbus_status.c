@@ -14,21 +14,17 @@ static enum shmbus_status
 look_at_name(const struct shmbus_file *f, const struct stat *open, struct shmbus_error *why)
 {
 	struct stat named;
-	int ret;
 
 	/* A relative path may mean another directory by now. A file that was moved still exists. */
-	ret = f->path[0] == '/' ? lstat(f->path, &named) : 0;
-	if (f->path[0] == '/' && ret == 0 &&
-	    (named.st_dev != f->dev || named.st_ino != f->ino)) {
-		shmbus_error_set(why, 0, "another file has this name now; ports on the old file"
+	if (f->path[0] == '/' && lstat(f->path, &named) == 0 &&
+	    (named.st_dev != f->dev || named.st_ino != f->ino))
+		return shmbus_error_set(why, SHMBUS_STATUS_NAMELESS,
+			"another file has this name now; ports on the old file"
 			" continue, but new ports do not find it");
-		return SHMBUS_STATUS_NAMELESS;
-	}
-	if (open->st_nlink == 0) {
-		shmbus_error_set(why, 0, "the file has been deleted; ports that have it open"
+	if (open->st_nlink == 0)
+		return shmbus_error_set(why, SHMBUS_STATUS_NAMELESS,
+			"the file has been deleted; ports that have it open"
 			" continue, but new ports do not find it");
-		return SHMBUS_STATUS_NAMELESS;
-	}
 	return SHMBUS_STATUS_INTACT;
 }
 
@@ -38,24 +34,19 @@ look_at_file(const struct shmbus_file *f, uint64_t size, const struct shmbus_gua
 {
 	struct stat st;
 
-	if (f->fd < 0) {
-		shmbus_error_set(why, 0, "the port has left the bus");
-		return SHMBUS_STATUS_GONE;
-	}
-	if (fstat(f->fd, &st) != 0) {
-		shmbus_error_set(why, 0, "cannot stat: %s", strerror(errno));
-		return SHMBUS_STATUS_GONE;
-	}
-	if ((uint64_t)st.st_size < size) {
-		shmbus_error_set(why, 0, "truncated by somebody, %" PRIu64 " bytes of %" PRIu64
+	if (f->fd < 0)
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE, "the port has left the bus");
+	if (fstat(f->fd, &st) != 0)
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE, "cannot stat: %s",
+					strerror(errno));
+	if ((uint64_t)st.st_size < size)
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE,
+			"truncated by somebody, %" PRIu64 " bytes of %" PRIu64
 			" are left; create the bus anew", (uint64_t)st.st_size, size);
-		return SHMBUS_STATUS_GONE;
-	}
-	if (shmbus_guard_struck(guard)) {
-		shmbus_error_set(why, 0, "a part of the file could not be accessed: it was truncated"
+	if (shmbus_guard_struck(guard))
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE,
+			"a part of the file could not be accessed: it was truncated"
 			" for a time, or has a hole and its filesystem is full; create the bus anew");
-		return SHMBUS_STATUS_GONE;
-	}
 	return look_at_name(f, &st, why);
 }
 
@@ -85,7 +76,7 @@ look_at_header(const struct shmbus_bus *bus)
 	uint8_t id[sizeof(header->id)];
 
 	memcpy(id, header->id, sizeof(id));
-	/* Only both words together count: a wrong value in one of them makes no other bus. */
+	/* Magic and identity count together: a wrong value in one of them makes no other bus. */
 	if (magic == SHMBUS_MAGIC)
 		return memcmp(id, bus->id, sizeof(id)) == 0 ? SAYS_SAME : SAYS_ANOTHER;
 	if ((uint32_t)magic == SHMBUS_SHMIF_MAGIC)
@@ -109,14 +100,14 @@ judge(enum header_says says, enum shmbus_status status, struct shmbus_error *why
 {
 	switch (says) {
 	case SAYS_ANOTHER:
-		shmbus_error_set(why, 0, "the bus was made anew in the same file");
-		return SHMBUS_STATUS_GONE;
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE,
+					"the bus was made anew in the same file");
 	case SAYS_NOTHING:
-		if (status == SHMBUS_STATUS_GONE) /* whose text says more */
+		if (status == SHMBUS_STATUS_GONE) /* its text says more */
 			return status;
-		shmbus_error_set(why, 0, "its header is all zeros: somebody has punched a hole into"
+		return shmbus_error_set(why, SHMBUS_STATUS_GONE,
+			"its header is all zeros: somebody has punched a hole into"
 			" the file, or emptied it; create the bus anew");
-		return SHMBUS_STATUS_GONE;
 	default:
 		return status;
 	}
@@ -140,7 +131,7 @@ shmbus_status_of_bus(const struct shmbus_bus *bus, struct shmbus_error *why)
 	return judge(look_at_header(bus), status, why);
 }
 
-/* Returns whether an entry is as no owner of a slot ever leaves it. */
+/* Returns whether an entry is all zeros: no owner of a slot leaves its entry so. */
 static bool
 is_empty(struct shmbus_port_entry *entry)
 {
@@ -156,9 +147,9 @@ shmbus_status_of_port(const struct shmbus_bus *bus, uint32_t slot, struct shmbus
 	status = shmbus_status_of_bus(bus, why);
 	if (status == SHMBUS_STATUS_GONE || !is_empty(shmbus_bus_port(bus, slot)))
 		return status;
-	shmbus_error_set(why, 0, "this port's entry is all zeros, so no other port sees it: somebody"
+	return shmbus_error_set(why, SHMBUS_STATUS_GONE,
+		"this port's entry is all zeros, so no other port sees it: somebody"
 		" has punched a hole into the file");
-	return SHMBUS_STATUS_GONE;
 }
 
 bool

@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <errno.h>
 #include <string.h>
 
 #include "shmbus_bus_open.h"
@@ -9,6 +10,9 @@
 #include "shmbus_shmif_open.h"
 #include "shmbus_wire.h"
 #include "shmbus_writer.h"
+
+/* Looks for the format of a file that is replaced again and again. */
+#define FORMAT_TRIES 100
 
 static bool
 is_lanes(const struct shmbus_wire *wire)
@@ -36,20 +40,57 @@ shmbus_wire_find_format(const char *path, enum shmbus_wire_format format)
 	return shmbus_shmif_recognise(path) ? SHMBUS_WIRE_SHMIF : SHMBUS_WIRE_LANES;
 }
 
-int
-shmbus_wire_open(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
-		 struct shmbus_error *e)
+static int
+open_as(struct shmbus_wire *wire, enum shmbus_wire_format format,
+	const struct shmbus_wire_conf *conf, bool readonly, struct shmbus_error *e)
 {
 	struct shmbus_bus_conf bus = conf->bus;
 	int ret;
 
-	shmbus_wire_init(wire, shmbus_wire_find_format(bus.path, conf->format));
-	bus.readonly = false;
+	shmbus_wire_init(wire, format);
+	wire->readonly = readonly;
+	bus.readonly = readonly;
 	if (is_lanes(wire))
 		return shmbus_bus_open(&wire->lanes, &bus, e);
+	if (readonly)
+		return shmbus_shmif_look(&wire->shmif, bus.path,
+					 SHMBUS_FILE_READ | (bus.want & SHMBUS_FILE_UNGUARDED), e);
 	ret = shmbus_shmif_open(&wire->shmif, bus.path, bus.want, bus.mode, conf->sender, e);
 	wire->slot = wire->shmif.id;
 	return ret;
+}
+
+/*
+ * The look for the format and the open find the file by its name. If another process
+ * replaces the file between the two by a bus of the other format, the open refuses the
+ * new file. If the two files are not the same, both are done again.
+ */
+static int
+open_wire(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf, bool readonly,
+	  struct shmbus_error *e)
+{
+	const struct shmbus_file *file;
+	unsigned int tries = 0;
+	struct stat seen;
+	bool shmif;
+	int ret;
+
+	if (conf->format != SHMBUS_WIRE_AUTO)
+		return open_as(wire, conf->format, conf, readonly, e);
+	do {
+		shmif = shmbus_shmif_recognise_file(conf->bus.path, &seen);
+		ret = open_as(wire, shmif ? SHMBUS_WIRE_SHMIF : SHMBUS_WIRE_LANES, conf, readonly, e);
+		file = shmbus_wire_file(wire);
+	} while (ret == -EMEDIUMTYPE && (file->dev != seen.st_dev || file->ino != seen.st_ino) &&
+		 ++tries < FORMAT_TRIES);
+	return ret;
+}
+
+int
+shmbus_wire_open(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
+		 struct shmbus_error *e)
+{
+	return open_wire(wire, conf, false, e);
 }
 
 int
@@ -90,16 +131,10 @@ int
 shmbus_wire_look(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 		 struct shmbus_error *e)
 {
-	struct shmbus_bus_conf bus = conf->bus;
 	int ret;
 
-	shmbus_wire_init(wire, shmbus_wire_find_format(bus.path, conf->format));
-	wire->readonly = true;
-	if (!is_lanes(wire))
-		return shmbus_shmif_open_readonly(&wire->shmif, bus.path, e);
-	bus.readonly = true;
-	ret = shmbus_bus_open(&wire->lanes, &bus, e);
-	if (ret == 0)
+	ret = open_wire(wire, conf, true, e);
+	if (ret == 0 && is_lanes(wire))
 		shmbus_file_unlock(&wire->lanes.file);
 	return ret;
 }
@@ -149,8 +184,8 @@ shmbus_wire_leave(struct shmbus_wire *wire, bool unlink)
 
 	if (file->fd < 0 || wire->readonly || (!is_lanes(wire) && !unlink))
 		return;
-	/* The lock keeps new ports away while the last port removes the file, and nobody makes
-	 * another bus in the file meanwhile. Another bus is not this port's to tidy up.
+	/* The lock keeps new ports away while the last port removes the file, and no process
+	 * makes another bus in the file meanwhile. This port must not change another bus.
 	 */
 	locked = shmbus_file_lock(file);
 	gone = shmbus_wire_status(wire, &why) == SHMBUS_STATUS_GONE;
@@ -229,25 +264,45 @@ shmbus_wire_version(const struct shmbus_wire *wire)
 	return wire->shmif.version != 0 ? wire->shmif.version : SHMBUS_SHMIF_VERSION;
 }
 
+static_assert(SHMBUS_FRAME_MIN == SHMBUS_SHMIF_FRAME_MIN,
+	      "the driver and the library have one shortest frame for both formats");
+
 uint32_t
 shmbus_wire_frame_max(const struct shmbus_wire *wire)
 {
 	return is_lanes(wire) ? shmbus_frame_max(&wire->lanes.geo) : SHMBUS_SHMIF_FRAME_MAX;
 }
 
-uint32_t
-shmbus_wire_count_peers(const struct shmbus_wire *wire)
+/* Returns the port on lanes for functions that do not change the bus. */
+static struct shmbus_port
+port_to_look(const struct shmbus_wire *wire)
 {
-	/* Counting does not change the bus. */
-	const struct shmbus_port port = {
+	return (struct shmbus_port){
 		.bus = (struct shmbus_bus *)(uintptr_t)&wire->lanes,
 		.slot = wire->slot,
 	};
+}
+
+uint32_t
+shmbus_wire_count_peers(const struct shmbus_wire *wire)
+{
+	const struct shmbus_port port = port_to_look(wire);
 
 	if (!shmbus_wire_is_open(wire))
 		return 0;
 	return is_lanes(wire) ? shmbus_port_count_peers(&port) :
 				shmbus_shmif_count_peers(&wire->shmif);
+}
+
+bool
+shmbus_wire_has_partner(const struct shmbus_wire *wire)
+{
+	const struct shmbus_port port = port_to_look(wire);
+
+	if (!shmbus_wire_is_open(wire))
+		return false;
+	return is_lanes(wire) ? shmbus_port_has_partner(&port) :
+				shmbus_shmif_count_peers(&wire->shmif) != 0;
 }
 
 void

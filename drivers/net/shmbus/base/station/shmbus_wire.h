@@ -149,6 +149,12 @@ uint32_t shmbus_wire_frame_max(const struct shmbus_wire *wire);
  */
 uint32_t shmbus_wire_count_peers(const struct shmbus_wire *wire);
 
+/*
+ * Returns whether another living port is started and has not set its link down. On shmif
+ * every living port of ours counts, as ports have no state there. False if closed.
+ */
+bool shmbus_wire_has_partner(const struct shmbus_wire *wire);
+
 /* Wakes all stations that sleep on the bus. Does nothing if the wire is closed or lost. */
 void shmbus_wire_wake(const struct shmbus_wire *wire);
 
