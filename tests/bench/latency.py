@@ -31,12 +31,13 @@ class PingPong(Process):
 
     def __init__(self, program, link, side, cpu, memory, folder, args):
         self.file_prefix = eal.unique_prefix(f"{link.name}-{SIDES[side]}")
-        plugins = [eal.plugin_path()] if link.shmbus else []
+        plugins = [link.plugin or eal.plugin_path()] if link.shmbus or link.plugin else []
         argv = [program] + eal.eal_args(
             lcores=f"0@{cpu}", memory=memory, file_prefix=self.file_prefix,
             vdevs=[link.vdev(side, dir=folder)], plugins=plugins, extra=link.eal_extra)
         argv += ["--", "--role", SIDES[side], "--json", *map(str, args)]
         super().__init__(argv, name=f"{link.name}-{SIDES[side]}")
+        self.may_crash_at_end = link.foreign
 
     def start(self):
         super().start()
@@ -162,17 +163,19 @@ def summary(bench, reference="memif"):
     return result
 
 
-def table(entries):
-    """The summary as text: a row per case and link."""
-    rows = [["bytes", "burst", "link", "min us", "p50", "p90", "p99", "p99.9", "p50/memif", "lost",
-             "samples"]]
+def table(entries, columns_against=("memif",)):
+    """The summary as text: a row per case and link; p50 against that of each of the named links."""
+    p50 = {(e["frame_size"], e["burst"], e["link"]): e["p50_ns"] for e in entries}
+    bases = [name for name in columns_against if any(e["link"] == name for e in entries)]
+    rows = [["bytes", "burst", "link", "min us", "p50", "p90", "p99", "p99.9",
+             *(f"p50/{base}" for base in bases), "lost", "samples"]]
     far_rows = [["bytes", "burst", "link", "p50"]]
     for e in entries:
         case = [str(e["frame_size"]), str(e["burst"]), e["link"]]
         rows.append(case + [f"{e[k] / 1000:.2f}" for k in (
             "min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns")]
-            + [f"{e['ratio_to_memif']:.2f}" if e["ratio_to_memif"] else "-",
-               str(e["lost"] + e["corrupt"]), str(e["chosen_samples"])])
+            + [f"{e['p50_ns'] / p50[e['frame_size'], e['burst'], base]:.2f}" for base in bases]
+            + [str(e["lost"] + e["corrupt"]), str(e["chosen_samples"])])
         if e["far_samples"]:
             far_rows.append(case + [f"{e['far_p50_ns'] / 1000:.2f} ({e['far_samples']})"])
     text = align(rows)

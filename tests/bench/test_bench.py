@@ -123,6 +123,18 @@ def test_memif_devices_are_a_pair():
         assert link.order()[0] == first
 
 
+@pytest.mark.parametrize("link, name", [
+    (links.LINKS["shmbus"], "before"), (links.LINKS["shmbus-filtered"], "before-filtered"),
+    (links.LINKS["shmif"], "before-shmif"), (links.with_rules(10), "before-10-rules")])
+def test_before_is_the_same_link(link, name):
+    """Only the build and the file are others."""
+    old = links.before("/old.so", link)
+    assert (old.name, old.plugin, old.shmbus) == (name, "/old.so", False)
+    for side in ("sender", "receiver"):
+        assert old.vdev(side, dir="/d") == link.vdev(side, dir="/d").replace("=/d/", "=/d/before-")
+    assert (old.filtered, old.rules, old.longest) == (link.filtered, link.rules, link.longest)
+
+
 @pytest.mark.parametrize("rules, masks", [(1, 1), (10, 1), (5000, 1), (10, 10), (25, 4)])
 def test_rules_match_only_the_last(rules, masks):
     """Of the rules that a receiver gets the last one matches, by itself."""
@@ -147,7 +159,9 @@ def test_rules_match_only_the_last(rules, masks):
     (["--latency", "--links", "null"], "nothing is left to measure"),
     (["--latency", "--pingpong", "/nonexistent"], "no /nonexistent"),
     (["--before", "/nonexistent"], "--before /nonexistent: no such file"),
-    (["--latency", "--before", "/dev/null"], "--before: expected a measurement of throughput"),
+    (["--memif-tuned", "--before", "/dev/null"], "--before: expected a measurement of net_shmbus"),
+    (["--links", "memif", "--before", "/dev/null"],
+     "--before: expected a link of net_shmbus among --links"),
 ])
 def test_usage(args, message):
     assert message in bench(*args, status=2)
@@ -189,7 +203,7 @@ def test_rules(tmp_path):
     names = ["shmbus", "shmbus-10-rules", "shmbus-10-rules-10-masks"]
     _, entries = run_json(tmp_path, "--rules", "--links", ",".join(names), "--before",
                           eal.plugin_path())
-    before = [name.replace("shmbus", "before") for name in names]
+    before = [name.replace("shmbus", "before", 1) for name in names]
     assert [e["link"] for e in entries] == names + before
     for entry in entries:
         assert entry["rx_mpps"] > 0 and entry["lost"] == 0
@@ -204,3 +218,40 @@ def test_latency(tmp_path):
         assert 0 < entry["min_ns"] <= entry["p50_ns"] <= entry["p99_ns"] <= entry["max_ns"]
         assert entry["lost"] == entry["corrupt"] == 0
     assert "p50/memif" in text
+
+
+RESULT = ('{"min_ns": 1, "p50_ns": 2, "p90_ns": 3, "p99_ns": 4, "p99_9_ns": 5, "max_ns": 6, '
+          '"lost": 0, "corrupt": 0, "misordered": 0}')
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+@pytest.mark.parametrize("link, done, status", [
+    ("memif", True, 0), ("memif", False, 1), ("shmbus", True, 1)])
+def test_only_others_may_crash_when_they_are_done(tmp_path, link, done, status):
+    if link == "shmbus" and not eal.plugin_path():
+        pytest.skip("no plugin")
+    program = tmp_path / "pingpong"
+    say = f"echo '{RESULT}'\n" if done else ""
+    program.write_text(f"#!/bin/sh\necho port 0 is ready\n{say}kill -s SEGV $$\n")
+    program.chmod(0o755)
+    args = ("--latency", "--no-huge", "--links", link, "--sizes", 64, "--bursts", 1, "--rounds", 1,
+            "--patience", 0, "--budget", 0, "--pingpong", program, "--json", tmp_path / "out.json")
+    text = bench(*args, status=status)
+    assert status == 0 or "killed by SIGSEGV" in text
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+@pytest.mark.skipif(not eal.plugin_path() or bool(os.environ.get("SHMBUS_SANITIZE")),
+                    reason="no plugin without sanitizers")
+def test_latency_before(tmp_path):
+    """Another build takes part in the same run. That it is loaded shows in one that cannot be."""
+    plugin = os.path.abspath(eal.plugin_path())
+    text, entries = run_json(tmp_path, "--latency", "--sizes", 64, "--bursts", 1, "--links",
+                             "shmbus,shmif", "--before", plugin)
+    assert [e["link"] for e in entries] == ["shmbus", "shmif", "before", "before-shmif"]
+    assert all(e["lost"] == e["corrupt"] == 0 and e["p50_ns"] > 0 for e in entries)
+    assert "p50/before" in text and f"the same as shmbus, by {plugin}" in text
+    broken = tmp_path / "librte_net_shmbus.so"
+    broken.write_bytes(b"")
+    assert str(broken) in bench("--latency", "--quick", "--no-huge", "--links", "shmbus",
+                                "--before", broken, status=1)

@@ -52,6 +52,7 @@ class Pair:
                           memory=bench.memory, shmbus=link.shmbus,
                           plugins=[link.plugin] if link.plugin else (), eal_extra=link.eal_extra,
                           args=bench.testpmd_args, name=f"{link.name}-{side}")
+            pmd.may_crash_at_end = link.foreign
             self.sides[side] = stack.enter_context(pmd)
         for side, pmd in self.sides.items():
             pmd.wait_link()

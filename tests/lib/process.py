@@ -121,6 +121,8 @@ class Process:
 
     wrapper: commands put in front (`["setpriv", "--reuid=65534", ...]`, `["numactl", ...]`).
     env: variables added for the child alone (LD_PRELOAD reaches no wrapper).
+    may_crash_at_end: a foreign program that has done its work, and then dies of a signal while it
+    cleans up, is no error.
     Start it from a thread that lives as long as the child is to live: the kernel kills the child
     when the starting thread ends, so that an interrupted test run leaves nothing behind.
     """
@@ -141,6 +143,7 @@ class Process:
         self._changed = threading.Condition()
         self._thread = None
         self._killed = False
+        self.may_crash_at_end = False
 
     # Starting and the log
 
@@ -361,7 +364,8 @@ class Process:
                 self.stop()
             elif self.alive():
                 self.kill()
-            if check and not self._killed and self.returncode() != 0:
+            crashed = self.returncode() < 0 and self.may_crash_at_end
+            if check and not self._killed and self.returncode() != 0 and not crashed:
                 self.fail(f"ended with {status_text(self.returncode())}", Exited)
         finally:
             if self.alive():
