@@ -21,9 +21,23 @@
  * shmbus_record_add() returns the same place again. A record that is not
  * published has no effect.
  *
+ * Frames that are written in place, whose lengths may still shrink:
+ *
+ *   shmbus_record_begin()
+ *   shmbus_record_reserve() x n   the places of n frames, one behind the other
+ *   (write)                       in any order, for as long as it takes
+ *   shmbus_record_rewind()        the record is empty again
+ *   shmbus_record_settle() x m    the first m frames, m <= n, with their final lengths
+ *   shmbus_record_publish(), shmbus_lanes_tx_sent()
+ *
+ * The format leaves no gap between frames, so frames behind one that has shrunk by a cache
+ * line or more move down.
+ *
  * As in shmbus_lanes_rx.h, the memory of a queue holds no pointer into the
  * mapping.
  */
+
+#include <string.h>
 
 #include "shmbus_request.h"
 #include "shmbus_wake.h"
@@ -146,6 +160,48 @@ shmbus_record_added_request(struct shmbus_record *rec, uint32_t len,
 	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++],
 			  len | SHMBUS_DESC_REQUEST);
 	rec->bytes += len;
+}
+
+/*
+ * Returns the place of the next frame of at most len bytes, and goes behind it. NULL: as
+ * shmbus_record_add(). No descriptor is written yet.
+ */
+static inline uint8_t *
+shmbus_record_reserve(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
+		      struct shmbus_record *rec, uint32_t len)
+{
+	const uint32_t extent = (uint32_t)SHMBUS_ALIGN(len);
+	uint8_t *at = shmbus_record_add(bus, tx, rec, extent);
+
+	if (at != NULL) {
+		rec->len += extent;
+		rec->count++;
+	}
+	return at;
+}
+
+/* Empties a record of reserved frames. Its room stays. */
+static inline void
+shmbus_record_rewind(struct shmbus_record *rec)
+{
+	rec->len = rec->data_off;
+	rec->count = 0;
+	rec->bytes = 0;
+}
+
+/*
+ * Adds a reserved frame to the record. from: its place; len: at most what was reserved. The
+ * caller adds reserved frames in their order.
+ */
+static inline void
+shmbus_record_settle(struct shmbus_record *rec, const uint8_t *from, uint32_t len)
+{
+	uint8_t *at = rec->at + rec->len;
+
+	SHMBUS_STEP(writer_copy);
+	if (at != from)
+		memmove(at, from, len);
+	shmbus_record_added(rec, len);
 }
 
 /* Publishes the record if it holds frames. */
