@@ -20,7 +20,7 @@
  * Structs: a field that is 0 selects the default. Fields called reserved must be 0; the
  * library refuses other values with -EINVAL. In structs that the library writes, they are 0.
  *
- * Threads: a station has a sending side (shmbus_send, _send_all) and a
+ * Threads: a station has a sending side (shmbus_send, _send_all, _reserve, _commit) and a
  * receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait).
  * Each side is for one thread at a time; the two sides may be used at once. Any
  * thread may call shmbus_get_*() and shmbus_station_bus() at any time between
@@ -349,6 +349,45 @@ int shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsig
  */
 int shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n,
 		    int timeout_ms);
+
+/* ---- send in place: frames that the caller writes where the bus has them, without a copy */
+
+struct shmbus_place {
+	void *data;     /* set by shmbus_reserve(): where the caller writes the frame */
+	uint32_t len;   /* set by the caller: bytes at most for reserve, bytes of the frame for commit */
+	uint32_t flags; /* 0: no flag is defined yet */
+};
+
+/*
+ * Reserves places for up to n frames, of at most len bytes each. Returns the number of places,
+ * from the first on. There are 64 at most, and no more than one burst holds (a sixteenth of the
+ * ring, but always one frame; shmif: 60000 bytes); the number is less also while a slow receiver
+ * delays the station; 0: there is no room now. Errors: -EMSGSIZE, -EINVAL: as shmbus_send(), for
+ * the first frame; -EROFS: the station is a monitor; -ENODEV: the bus is gone.
+ *
+ * The caller writes its frames to the places, in any order, each from data on and at most len
+ * bytes, and then calls shmbus_commit(). The places have old bytes of the bus. On lanes data is a
+ * multiple of 64. Nobody reads the places before the commit, and nobody waits for it: a
+ * reservation may last as long as it likes. It ends without a trace by another
+ * shmbus_reserve(), by shmbus_send() or _send_all(), by shmbus_detach() or the end of the process.
+ */
+int shmbus_reserve(struct shmbus_station *st, struct shmbus_place *places, unsigned int n);
+
+/*
+ * Sends the first n frames of the reservation, each with the len that it now has: as reserved, or
+ * less. The other places are given up. All other stations can see the frames when this function
+ * returns. Frames behind one that is 64 bytes or more shorter than reserved are moved, which is a
+ * copy: reserve frames of unknown length one by one. n 0: the reservation ends, and nothing is sent.
+ *
+ * Returns n. 0: on shmif, the lock was not available; commit the same frames again later, and do
+ * not write to them meanwhile. Errors: -EINVAL: fewer than n frames are reserved, or flags are not
+ * 0; -EMSGSIZE: a length is less than frame_min or more than reserved: these change nothing, and
+ * the reservation stays; -ENODEV: the bus is gone.
+ *
+ * After the commit the caller must not write to the places: other stations read the frames there
+ * and would receive them changed or torn, and later frames lie there.
+ */
+int shmbus_commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned int n);
 
 /* ---- receive */
 

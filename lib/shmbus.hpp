@@ -254,6 +254,18 @@ public:
 		return send(static_cast<const void *>(frame.data()), frame.size(), timeout);
 	}
 
+	/* Reserves places for frames that the caller writes in place. Returns their number. */
+	unsigned int reserve(shmbus_place *places, unsigned int n)
+	{
+		return detail::check(shmbus_reserve(handle.get(), places, n));
+	}
+
+	/* Sends the first n of them. Returns whether they were sent; else commit them again. */
+	bool commit(const shmbus_place *places, unsigned int n)
+	{
+		return detail::check(shmbus_commit(handle.get(), places, n)) == n;
+	}
+
 	/* ---- receive */
 
 	/* Receives frames without waiting. Returns their number. */

@@ -26,6 +26,9 @@
 /* Most frames that one peek shows. */
 #define SHMBUS_PEEK_MAX SHMBUS_BURST_FRAMES_MAX
 
+/* Most frames of one reservation: those of a record. */
+#define SHMBUS_RESERVE_MAX SHMBUS_RECORD_FRAMES
+
 /* Bytes of each of the two buffers of a station. */
 #define SHMBUS_LIB_ROOM 65536u
 
@@ -48,6 +51,14 @@ struct shmbus_lib_unfinished {
 	struct shmbus_offload offload;
 	struct shmbus_meta meta;
 	uint32_t final_len; /* of the next final frame, which is in room_out; 0: not made yet */
+};
+
+/* The frames of the last shmbus_reserve(); see shmbus_reserve.c. */
+struct shmbus_lib_reserved {
+	unsigned int n; /* 0: nothing is reserved */
+	uint8_t *at[SHMBUS_RESERVE_MAX];
+	uint32_t len[SHMBUS_RESERVE_MAX]; /* at most */
+	struct shmbus_record record; /* lanes */
 };
 
 struct shmbus_lib_lanes {
@@ -99,6 +110,7 @@ struct shmbus_station {
 	uint8_t *room_out; /* lanes: its next final frame; shmif: the burst that is sent */
 	struct shmbus_lib_lanes lanes;
 	struct shmbus_lib_shmif shmif;
+	struct shmbus_lib_reserved reserved;
 	unsigned int peeked; /* frames */
 	struct shmbus_lib_shown shown[SHMBUS_PEEK_MAX];
 };
@@ -114,6 +126,14 @@ struct shmbus_lib_ops {
 	/* Sends frames whose lengths the caller has checked. */
 	unsigned int (*send)(struct shmbus_station *st, const struct shmbus_tx *frames,
 			     unsigned int n);
+	/*
+	 * Writes the places of up to n frames to st->reserved.at. Their longest lengths are in
+	 * st->reserved.len, which the caller has checked. Returns their number.
+	 */
+	unsigned int (*reserve)(struct shmbus_station *st, unsigned int n);
+	/* Sends the first n reserved frames, with lengths that the caller has checked. */
+	unsigned int (*commit)(struct shmbus_station *st, const struct shmbus_place *frames,
+			       unsigned int n);
 	/* Called only for stations that receive: receive, peek and pending. */
 	unsigned int (*receive)(struct shmbus_station *st, struct shmbus_rx *frames,
 				unsigned int n);
@@ -195,6 +215,19 @@ int shmbus_lib_complete(const void *frame, uint32_t len, const struct shmbus_off
  * clock for all calls. Checks the bus ten times a second.
  */
 bool shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns);
+
+/* Returns -EROFS with a text if the station is a monitor; else 0. */
+int shmbus_lib_may_send(const struct shmbus_station *st);
+
+/* Returns whether a frame of this length with these flags can be sent. */
+static inline bool
+shmbus_lib_is_legal(const struct shmbus_station *st, uint32_t len, uint32_t flags)
+{
+	return len >= SHMBUS_FRAME_MIN && len <= st->frame_max && flags == 0;
+}
+
+/* Writes the reason why a frame is not legal. Returns its error. */
+int shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags);
 
 /* ---- shmbus_receive.c */
 

@@ -107,6 +107,14 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 
 /* ---- send */
 
+static void
+publish(struct shmbus_station *st, const struct shmbus_record *rec, uint64_t now)
+{
+	shmbus_record_publish(&st->bus.wire.lanes, &st->lanes.tx, rec, now);
+	shmbus_count(&st->stats.tx_frames, rec->count);
+	shmbus_count(&st->stats.tx_bytes, rec->bytes);
+}
+
 /* Publishes one record of up to n frames. */
 static void
 send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct shmbus_tx *frames,
@@ -124,9 +132,7 @@ send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct s
 		shmbus_copy_exact(at, frame->data, frame->len);
 		shmbus_record_added(rec, frame->len);
 	}
-	shmbus_record_publish(bus, tx, rec, now);
-	shmbus_count(&st->stats.tx_frames, rec->count);
-	shmbus_count(&st->stats.tx_bytes, rec->bytes);
+	publish(st, rec, now);
 }
 
 static unsigned int
@@ -151,6 +157,45 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	if (sent != 0)
 		shmbus_lanes_tx_sent(bus, tx);
 	return sent;
+}
+
+/* ---- send in place */
+
+static unsigned int
+reserve(struct shmbus_station *st, unsigned int n)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lib_reserved *reserved = &st->reserved;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+	unsigned int i;
+
+	if (!shmbus_record_begin(bus, tx, &reserved->record, n))
+		return 0;
+	for (i = 0; i < n; i++) {
+		reserved->at[i] = shmbus_record_reserve(bus, tx, &reserved->record, reserved->len[i]);
+		if (reserved->at[i] == NULL)
+			break;
+	}
+	return i;
+}
+
+static unsigned int
+commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned int n)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lib_reserved *reserved = &st->reserved;
+	struct shmbus_record *rec = &reserved->record;
+	const uint64_t now = shmbus_clock_real_ns();
+	unsigned int i;
+
+	if (shmbus_lib_sends_astray(st, now))
+		return 0;
+	shmbus_record_rewind(rec);
+	for (i = 0; i < n; i++)
+		shmbus_record_settle(rec, reserved->at[i], places[i].len);
+	publish(st, rec, now);
+	shmbus_lanes_tx_sent(bus, &st->lanes.tx);
+	return n;
 }
 
 /* ---- sleep */
@@ -201,6 +246,8 @@ count(const struct shmbus_station *st, struct shmbus_stats *stats)
 const struct shmbus_lib_ops shmbus_lib_lanes_ops = {
 	.begin = begin,
 	.send = send_frames,
+	.reserve = reserve,
+	.commit = commit,
 	.receive = shmbus_lib_lanes_receive,
 	.peek = shmbus_lib_lanes_peek,
 	.pending = shmbus_lib_lanes_pending,

@@ -58,6 +58,13 @@ fill(struct shmbus_station *st, uint64_t now, const struct shmbus_tx *frames, un
 	return i;
 }
 
+static void
+count_sent(struct shmbus_station *st, unsigned int n, uint64_t bytes)
+{
+	shmbus_count(&st->stats.tx_frames, n);
+	shmbus_count(&st->stats.tx_bytes, bytes);
+}
+
 static unsigned int
 send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
 {
@@ -74,12 +81,74 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 		if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
 			break;
 		sent += part;
-		shmbus_count(&st->stats.tx_frames, part);
-		shmbus_count(&st->stats.tx_bytes, bytes);
+		count_sent(st, part, bytes);
 	}
 	if (sent != 0 && !(st->flags & SHMBUS_QUIET))
 		shmbus_shmif_wake(bus);
 	return sent;
+}
+
+/* ---- send in place */
+
+static unsigned int
+reserve(struct shmbus_station *st, unsigned int n)
+{
+	struct shmbus_lib_reserved *reserved = &st->reserved;
+	struct shmbus_shmif_writer *w = &st->shmif.writer;
+	unsigned int i;
+
+	shmbus_shmif_begin(w, 0);
+	for (i = 0; i < n; i++) {
+		reserved->at[i] = shmbus_shmif_add(w, st->bus.wire.shmif.sender, reserved->len[i]);
+		if (reserved->at[i] == NULL)
+			break;
+	}
+	return i;
+}
+
+/*
+ * Puts the burst together once more, with the final lengths. A frame only moves down, and the
+ * record in front of it ends where the frame began or below, so nothing is overwritten that is
+ * still to move.
+ */
+static uint64_t
+settle(struct shmbus_station *st, uint64_t now, const struct shmbus_place *places, unsigned int n)
+{
+	struct shmbus_lib_reserved *reserved = &st->reserved;
+	struct shmbus_shmif_writer *w = &st->shmif.writer;
+	uint64_t bytes = 0;
+	unsigned int i;
+	uint8_t *at;
+
+	shmbus_shmif_begin(w, now);
+	for (i = 0; i < n; i++) {
+		at = shmbus_shmif_add(w, st->bus.wire.shmif.sender, places[i].len);
+		if (at != reserved->at[i])
+			memmove(at, reserved->at[i], places[i].len);
+		/* If the lock is not available, the next commit begins here. */
+		reserved->at[i] = at;
+		reserved->len[i] = places[i].len;
+		bytes += places[i].len;
+	}
+	return bytes;
+}
+
+static unsigned int
+commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned int n)
+{
+	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
+	const uint64_t now = shmbus_clock_mono_ns();
+	uint64_t bytes;
+
+	if (shmbus_lib_sends_astray(st, now))
+		return 0;
+	bytes = settle(st, now, places, n);
+	if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
+		return 0;
+	count_sent(st, n, bytes);
+	if (!(st->flags & SHMBUS_QUIET))
+		shmbus_shmif_wake(bus);
+	return n;
 }
 
 /* ---- receive */
@@ -221,6 +290,8 @@ count(const struct shmbus_station *st, struct shmbus_stats *stats)
 const struct shmbus_lib_ops shmbus_lib_shmif_ops = {
 	.begin = begin,
 	.send = send_frames,
+	.reserve = reserve,
+	.commit = commit,
 	.receive = receive,
 	.peek = peek,
 	.pending = pending,

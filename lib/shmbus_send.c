@@ -29,25 +29,25 @@ shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns)
 	return false;
 }
 
-static bool
-is_legal(const struct shmbus_station *st, const struct shmbus_tx *frame)
+int
+shmbus_lib_may_send(const struct shmbus_station *st)
 {
-	return frame->len >= SHMBUS_FRAME_MIN && frame->len <= st->frame_max &&
-	       frame->flags == 0;
+	if (!st->monitor)
+		return 0;
+	return shmbus_lib_fail(-EROFS, "path=%s: a monitor cannot send; use shmbus_attach",
+			       shmbus_lib_path(&st->bus));
 }
 
-/* Writes the reason why a frame is not legal. Returns its error. */
-static int
-refuse(const struct shmbus_station *st, const struct shmbus_tx *frame)
+int
+shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags)
 {
-	if (frame->flags != 0)
+	if (flags != 0)
 		return shmbus_lib_fail(-EINVAL, "path=%s: the flags of a frame are 0x%" PRIx32
 				       "; no flag is known, so they must be 0",
-				       shmbus_lib_path(&st->bus), frame->flags);
+				       shmbus_lib_path(&st->bus), flags);
 	return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
 			       " bytes; from %u to %" PRIu32 " are possible",
-			       shmbus_lib_path(&st->bus), frame->len,
-			       SHMBUS_FRAME_MIN, st->frame_max);
+			       shmbus_lib_path(&st->bus), len, SHMBUS_FRAME_MIN, st->frame_max);
 }
 
 int
@@ -56,15 +56,17 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	unsigned int legal, sent;
 	int ret;
 
-	if (st->monitor)
-		return shmbus_lib_fail(-EROFS, "path=%s: a monitor cannot send; use shmbus_attach",
-				       shmbus_lib_path(&st->bus));
+	ret = shmbus_lib_may_send(st);
+	if (ret != 0)
+		return ret;
+	st->reserved.n = 0;
 	if (n > INT_MAX)
 		n = INT_MAX;
-	for (legal = 0; legal < n && is_legal(st, &frames[legal]); legal++)
-		;
+	for (legal = 0; legal < n; legal++)
+		if (!shmbus_lib_is_legal(st, frames[legal].len, frames[legal].flags))
+			break;
 	if (legal == 0 && n != 0)
-		return refuse(st, &frames[0]);
+		return shmbus_lib_refuse(st, frames[0].len, frames[0].flags);
 	sent = st->ops->send(st, frames, legal);
 	/* Frames that were written to a lost bus reach nobody: they were not sent. */
 	ret = shmbus_lib_gone(&st->bus);

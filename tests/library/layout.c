@@ -59,6 +59,8 @@
 
 #define TX(F, T) F(T, data, 0, 8) F(T, len, 8, 4) F(T, flags, 12, 4)
 
+#define PLACE(F, T) F(T, data, 0, 8) F(T, len, 8, 4) F(T, flags, 12, 4)
+
 #define META(F, T) \
 	F(T, tstamp_ns, 0, 8) F(T, seq, 8, 8) F(T, missed, 16, 8) F(T, sender, 24, 8) \
 	F(T, slot, 32, 4) F(T, queue, 36, 4) F(T, flags, 40, 4) F(T, reserved0, 44, 4)
@@ -88,6 +90,7 @@ STRUCT(shmbus_peer_info, 192, PEER_INFO);
 STRUCT(shmbus_lane_info, 112, LANE_INFO);
 STRUCT(shmbus_self, 64, SELF);
 STRUCT(shmbus_tx, 16, TX);
+STRUCT(shmbus_place, 16, PLACE);
 STRUCT(shmbus_meta, 48, META);
 STRUCT(shmbus_rx, 64, RX);
 STRUCT(shmbus_offload, 16, OFFLOAD);

@@ -4,6 +4,7 @@
 
 /* shmbus.hpp: frames, errors, ownership and deadlines. Exits with 0, or says what is wrong. */
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -109,9 +110,17 @@ test_frames(const std::string &path)
 	b.disarm();
 	CHECK(a.stats().tx_frames == 3 && b.stats().rx_frames == 3);
 	CHECK(a.peers().size() == 2 && a.info().ports == 32);
+	shmbus_place place{};
+	place.len = 200;
+	CHECK(a.reserve(&place, 1) == 1);
+	std::copy(sent.begin(), sent.end() - 50, static_cast<std::uint8_t *>(place.data));
+	place.len = 150;
+	CHECK(a.commit(&place, 1));
+	CHECK(b.receive(frame, 60s) && frame.size() == 150 && frame[0] == 0xff);
+	CHECK(thrown([&] { a.commit(&place, 1); }, "reserved") == EINVAL);
 	shmbusxx::bus bus(path);
 	CHECK(bus.peers().size() == 2 && bus.lanes().size() == 1 && bus.info().queues == 4);
-	CHECK(bus.owner(0).tx_frames == 3);
+	CHECK(bus.owner(0).tx_frames == 4);
 }
 
 void
