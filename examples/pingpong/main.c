@@ -11,7 +11,9 @@
  * build the next burst: neither is part of the measured time. Frames carry a sequence number, so
  * that an echo that comes back after its time-out does not count for a later burst.
  *
- * Everything runs on the main lcore. Both sides spin: give each process a core of its own.
+ * A side runs on the main lcore, and spins: give each process a core of its own. With --role both,
+ * pong runs on a second lcore of the same process. That is for ports that hear themselves, as
+ * net_ring's do: ping sends on --port and receives from --rx-port, pong the other way round.
  */
 
 #include <inttypes.h>
@@ -30,26 +32,14 @@
 #include <rte_ether.h>
 #include <rte_mbuf.h>
 
+#include "frame.h"
 #include "histogram.h"
 #include "options.h"
 
-#define ETHERTYPE 0x88b5 /* IEEE 802: local experiments */
-#define MAGIC 0x70696e67
 #define RX_BURST 32 /* some drivers' vector code returns nothing when asked for less */
 #define MBUFS 8191
 #define DESCRIPTORS 1024
 #define RETRY_MS 10 /* the time between two attempts to find the other side, or to stop it */
-
-enum frame_type { PING = 1, PONG, STOP, STOPPED };
-
-/* The start of a frame. The bytes behind it follow from the sequence number (see fill()). */
-struct frame {
-	struct rte_ether_hdr eth;
-	rte_be16_t type;
-	rte_be32_t magic;
-	rte_be32_t length;
-	rte_be64_t seq;
-};
 
 struct result {
 	struct histogram rtt;
@@ -58,9 +48,15 @@ struct result {
 	uint64_t misordered; /* frames that came back twice, or overtaken by a later one */
 };
 
+/* What one side sends and receives with. */
+struct side {
+	uint16_t tx_port;
+	uint16_t rx_port;
+	struct rte_ether_addr own_addr; /* of tx_port */
+	struct rte_ether_addr peer_addr;
+};
+
 static struct rte_mempool *pool;
-static struct rte_ether_addr own_addr;
-static struct rte_ether_addr peer_addr = {.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 static volatile sig_atomic_t quit;
 static volatile sig_atomic_t removed; /* the port is gone: nothing comes back any more */
 
@@ -85,61 +81,15 @@ ms_to_tsc(uint64_t ms)
 	return ms * rte_get_tsc_hz() / MS_PER_S;
 }
 
-static void
-fill(uint8_t *byte, uint32_t len, uint64_t seq)
-{
-	for (uint32_t i = 0; i < len; i++)
-		byte[i] = (uint8_t)(seq * 37 + i);
-}
-
-static struct frame *
-frame_of(const struct rte_mbuf *m)
-{
-	return rte_pktmbuf_mtod(m, struct frame *);
-}
-
-/* Returns the type of a frame of this program, 0 for any other frame. */
-static int
-frame_type(const struct rte_mbuf *m)
-{
-	const struct frame *f = frame_of(m);
-
-	if (m->data_len < sizeof(*f) || f->eth.ether_type != RTE_BE16(ETHERTYPE) ||
-	    f->magic != RTE_BE32(MAGIC))
-		return 0;
-	return rte_be_to_cpu_16(f->type);
-}
-
-static bool
-frame_intact(const struct rte_mbuf *m, uint16_t size)
-{
-	static uint8_t expected[MAX_SIZE];
-	const struct frame *f = frame_of(m);
-
-	/* An mbuf of the pool holds the longest frame, so a chain is not a frame of this program. */
-	if (m->nb_segs != 1 || m->data_len != size || f->length != rte_cpu_to_be_32(size))
-		return false;
-	fill(expected, size - sizeof(*f), rte_be_to_cpu_64(f->seq));
-	return memcmp(f + 1, expected, size - sizeof(*f)) == 0;
-}
-
 static struct rte_mbuf *
-frame_new(uint16_t size, enum frame_type type, uint64_t seq)
+frame_new(const struct side *s, uint16_t size, enum frame_type type, uint64_t seq)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
-	struct frame *f;
 
 	if (m == NULL)
 		rte_exit(EXIT_FAILURE, "out of mbufs: all %u are in use\n", MBUFS);
-	f = (struct frame *)rte_pktmbuf_append(m, size);
-	rte_ether_addr_copy(&peer_addr, &f->eth.dst_addr);
-	rte_ether_addr_copy(&own_addr, &f->eth.src_addr);
-	f->eth.ether_type = RTE_BE16(ETHERTYPE);
-	f->type = rte_cpu_to_be_16(type);
-	f->magic = RTE_BE32(MAGIC);
-	f->length = rte_cpu_to_be_32(size);
-	f->seq = rte_cpu_to_be_64(seq);
-	fill((uint8_t *)(f + 1), size - sizeof(*f), seq);
+	frame_write(m, &s->own_addr, size, type, seq);
+	rte_ether_addr_copy(&s->peer_addr, &frame_of(m)->eth.dst_addr);
 	return m;
 }
 
@@ -162,7 +112,7 @@ send_burst(uint16_t port, struct rte_mbuf **m, uint16_t n, uint64_t deadline)
  * traffic; see above.
  */
 static uint64_t
-round_trip(const struct options *o, uint64_t seq, struct result *r)
+round_trip(struct side *s, const struct options *o, uint64_t seq, struct result *r)
 {
 	struct rte_mbuf *out[MAX_BURST], *in[RX_BURST], *got[MAX_BURST] = {NULL};
 	const uint64_t timeout = ms_to_tsc(o->timeout_ms);
@@ -170,12 +120,12 @@ round_trip(const struct options *o, uint64_t seq, struct result *r)
 	uint64_t start, end, nth;
 
 	for (i = 0; i < o->burst; i++)
-		out[i] = frame_new(o->size, PING, seq + i);
+		out[i] = frame_new(s, o->size, PING, seq + i);
 
 	start = rte_rdtsc();
-	send_burst(o->port, out, o->burst, start + timeout);
+	send_burst(s->tx_port, out, o->burst, start + timeout);
 	do {
-		n = rte_eth_rx_burst(o->port, 0, in, RX_BURST);
+		n = rte_eth_rx_burst(s->rx_port, 0, in, RX_BURST);
 		for (i = 0; i < n; i++) {
 			nth = frame_type(in[i]) == PONG ?
 				      rte_be_to_cpu_64(frame_of(in[i])->seq) - seq : UINT64_MAX;
@@ -200,7 +150,7 @@ round_trip(const struct options *o, uint64_t seq, struct result *r)
 		}
 		r->corrupt += !frame_intact(got[i], o->size);
 		/* From the first echo on frames are unicast: other ports need not see them. */
-		rte_ether_addr_copy(&frame_of(got[i])->eth.src_addr, &peer_addr);
+		rte_ether_addr_copy(&frame_of(got[i])->eth.src_addr, &s->peer_addr);
 		rte_pktmbuf_free(got[i]);
 	}
 	return back == o->burst ? end - start : 0;
@@ -208,7 +158,7 @@ round_trip(const struct options *o, uint64_t seq, struct result *r)
 
 /* Sends single frames until the other side answers. */
 static void
-find_peer(const struct options *o, uint64_t *seq)
+find_peer(struct side *s, const struct options *o, uint64_t *seq)
 {
 	const uint64_t deadline = rte_rdtsc() + ms_to_tsc(o->wait_s * MS_PER_S);
 	static struct result ignored;
@@ -216,15 +166,15 @@ find_peer(const struct options *o, uint64_t *seq)
 
 	single.burst = 1;
 	single.timeout_ms = RETRY_MS;
-	while (round_trip(&single, (*seq)++, &ignored) == 0 && !quit)
+	while (round_trip(s, &single, (*seq)++, &ignored) == 0 && !quit)
 		if (rte_rdtsc() > deadline)
 			rte_exit(EXIT_FAILURE, "no echo on port %u within %" PRIu64 " s: is the other "
-				 "side running with --role pong on this wire?\n", o->port, o->wait_s);
+				 "side running with --role pong on this wire?\n", s->tx_port, o->wait_s);
 }
 
 /* Asks the other side to end. It may have left already, or miss the frame; neither is an error. */
 static void
-stop_peer(const struct options *o)
+stop_peer(const struct side *s, const struct options *o)
 {
 	struct rte_mbuf *m[RX_BURST];
 	bool stopped = false;
@@ -233,10 +183,10 @@ stop_peer(const struct options *o)
 
 	for (int attempt = 0; attempt < 100 && !stopped; attempt++) {
 		deadline = rte_rdtsc() + ms_to_tsc(RETRY_MS);
-		m[0] = frame_new(o->size, STOP, 0);
-		send_burst(o->port, m, 1, deadline);
+		m[0] = frame_new(s, o->size, STOP, 0);
+		send_burst(s->tx_port, m, 1, deadline);
 		do {
-			n = rte_eth_rx_burst(o->port, 0, m, RX_BURST);
+			n = rte_eth_rx_burst(s->rx_port, 0, m, RX_BURST);
 			for (i = 0; i < n; i++)
 				stopped |= frame_type(m[i]) == STOPPED;
 			rte_pktmbuf_free_bulk(m, n);
@@ -273,24 +223,24 @@ report(const struct options *o, const struct result *r)
 }
 
 static bool
-run_ping(const struct options *o)
+run_ping(struct side *s, const struct options *o)
 {
 	static struct result result, warmup;
 	uint64_t seq = 0, cycles, i;
 	bool interrupted;
 
-	find_peer(o, &seq);
+	find_peer(s, o, &seq);
 	for (i = 0; i < o->warmup && !quit; i++, seq += o->burst)
-		round_trip(o, seq, &warmup);
+		round_trip(s, o, seq, &warmup);
 	for (i = 0; i < o->count && !quit; i++, seq += o->burst) {
-		cycles = round_trip(o, seq, &result);
+		cycles = round_trip(s, o, seq, &result);
 		if (cycles != 0)
 			histogram_add(&result.rtt, cycles);
 	}
 	interrupted = i < o->count;
 	if (!removed) {
 		quit = 0; /* an interrupted ping still stops its pong */
-		stop_peer(o);
+		stop_peer(s, o);
 	}
 	report(o, &result);
 	if (interrupted)
@@ -298,8 +248,9 @@ run_ping(const struct options *o)
 	return !interrupted && result.lost == 0 && result.corrupt == 0 && result.misordered == 0;
 }
 
-static void
-run_pong(const struct options *o)
+/* Sends back what it receives until ping ends. Returns the number of frames. */
+static uint64_t
+run_pong(const struct side *s, const struct options *o)
 {
 	struct rte_mbuf *m[RX_BURST];
 	uint64_t echoed = 0;
@@ -308,7 +259,7 @@ run_pong(const struct options *o)
 	bool stop = false;
 
 	while (!quit && !stop) {
-		n = rte_eth_rx_burst(o->port, 0, m, RX_BURST);
+		n = rte_eth_rx_burst(s->rx_port, 0, m, RX_BURST);
 		for (i = 0, echo = 0; i < n; i++) {
 			int type = frame_type(m[i]);
 
@@ -320,76 +271,128 @@ run_pong(const struct options *o)
 			f = frame_of(m[i]);
 			f->type = rte_cpu_to_be_16(type == STOP ? STOPPED : PONG);
 			rte_ether_addr_copy(&f->eth.src_addr, &f->eth.dst_addr);
-			rte_ether_addr_copy(&own_addr, &f->eth.src_addr);
+			rte_ether_addr_copy(&s->own_addr, &f->eth.src_addr);
 			m[echo++] = m[i];
 		}
 		if (echo > 0)
-			send_burst(o->port, m, echo, rte_rdtsc() + ms_to_tsc(o->timeout_ms));
+			send_burst(s->tx_port, m, echo, rte_rdtsc() + ms_to_tsc(o->timeout_ms));
 		echoed += echo;
 	}
-	printf(o->json ? "{\"echoed\": %" PRIu64 "}\n" : "echoed %" PRIu64 " frames\n", echoed);
+	return echoed;
+}
+
+/* The second lcore of --role both. What it echoed is what ping got back. */
+static int
+pong_lcore(void *arg)
+{
+	const struct options *o = arg;
+	struct side s = {.tx_port = o->rx_port, .rx_port = o->port};
+
+	rte_eth_macaddr_get(s.tx_port, &s.own_addr);
+	run_pong(&s, o);
+	return 0;
+}
+
+static bool
+run_both(struct side *s, struct options *o)
+{
+	const unsigned int lcore = rte_get_next_lcore(-1, 1, 0);
+	bool good;
+
+	if (lcore == RTE_MAX_LCORE || rte_eal_remote_launch(pong_lcore, o, lcore) != 0)
+		rte_exit(EXIT_FAILURE, "--role both: expected two lcores, as in -l 0,1\n");
+	good = run_ping(s, o);
+	quit = 1; /* should the frame that stops pong have been lost */
+	rte_eal_wait_lcore(lcore);
+	return good;
 }
 
 static void
-port_start(const struct options *o)
+pool_create(const struct options *o)
+{
+	pool = rte_pktmbuf_pool_create("pingpong", MBUFS, 256, 0,
+				       RTE_PKTMBUF_HEADROOM + RTE_MAX(o->size, 2048),
+				       rte_eth_dev_socket_id(o->port));
+	if (pool == NULL)
+		rte_exit(EXIT_FAILURE, "no memory for %u mbufs: %s\n", MBUFS,
+			 rte_strerror(rte_errno));
+}
+
+static void
+port_start(uint16_t port, const struct options *o)
 {
 	/* With its default MTU every port takes 1518 bytes: a tagged frame without FCS. */
 	const uint16_t mtu = o->size > RTE_ETHER_MAX_LEN ? o->size - RTE_ETHER_HDR_LEN : 0;
 	struct rte_eth_conf conf = {.rxmode = {.mtu = mtu}};
 	struct rte_eth_dev_info info;
-	const int socket = rte_eth_dev_socket_id(o->port);
+	int socket, ret;
 	uint16_t nb_rxd = DESCRIPTORS, nb_txd = DESCRIPTORS;
-	int ret;
 
-	pool = rte_pktmbuf_pool_create("pingpong", MBUFS, 256, 0,
-				       RTE_PKTMBUF_HEADROOM + RTE_MAX(o->size, 2048), socket);
+	if (!rte_eth_dev_is_valid_port(port))
+		rte_exit(EXIT_FAILURE, "--port %u: there are %u ports; is a --vdev missing?\n",
+			 port, rte_eth_dev_count_avail());
 	if (pool == NULL)
-		rte_exit(EXIT_FAILURE, "no memory for %u mbufs: %s\n", MBUFS,
-			 rte_strerror(rte_errno));
-
-	if ((ret = rte_eth_dev_info_get(o->port, &info)) != 0)
-		rte_exit(EXIT_FAILURE, "port %u: %s\n", o->port, rte_strerror(-ret));
+		pool_create(o);
+	socket = rte_eth_dev_socket_id(port);
+	if ((ret = rte_eth_dev_info_get(port, &info)) != 0)
+		rte_exit(EXIT_FAILURE, "port %u: %s\n", port, rte_strerror(-ret));
 	conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
-	if ((ret = rte_eth_dev_callback_register(o->port, RTE_ETH_EVENT_INTR_RMV, on_removal,
+	if ((ret = rte_eth_dev_callback_register(port, RTE_ETH_EVENT_INTR_RMV, on_removal,
 						 NULL)) != 0 ||
-	    (ret = rte_eth_dev_configure(o->port, 1, 1, &conf)) != 0 ||
-	    (ret = rte_eth_dev_adjust_nb_rx_tx_desc(o->port, &nb_rxd, &nb_txd)) != 0 ||
-	    (ret = rte_eth_rx_queue_setup(o->port, 0, nb_rxd, socket, NULL, pool)) != 0 ||
-	    (ret = rte_eth_tx_queue_setup(o->port, 0, nb_txd, socket, NULL)) != 0 ||
-	    (ret = rte_eth_dev_start(o->port)) != 0 ||
-	    (ret = rte_eth_macaddr_get(o->port, &own_addr)) != 0)
+	    (ret = rte_eth_dev_configure(port, 1, 1, &conf)) != 0 ||
+	    (ret = rte_eth_dev_adjust_nb_rx_tx_desc(port, &nb_rxd, &nb_txd)) != 0 ||
+	    (ret = rte_eth_rx_queue_setup(port, 0, nb_rxd, socket, NULL, pool)) != 0 ||
+	    (ret = rte_eth_tx_queue_setup(port, 0, nb_txd, socket, NULL)) != 0 ||
+	    (ret = rte_eth_dev_start(port)) != 0)
 		rte_exit(EXIT_FAILURE, "port %u does not start for frames of %u bytes: %s\n",
-			 o->port, o->size, rte_strerror(-ret));
-	fprintf(stderr, "port %u is ready\n", o->port);
+			 port, o->size, rte_strerror(-ret));
+	fprintf(stderr, "port %u is ready\n", port);
+}
+
+static void
+port_close(uint16_t port)
+{
+	rte_eth_dev_stop(port);
+	rte_eth_dev_close(port);
 }
 
 int
 main(int argc, char **argv)
 {
+	struct side s = {.peer_addr.addr_bytes = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct options o;
 	bool good = true;
+	uint64_t echoed;
 	int n;
 
 	n = rte_eal_init(argc, argv);
 	if (n < 0)
 		rte_exit(EXIT_FAILURE, "EAL does not start: %s\n", rte_strerror(rte_errno));
 	options_parse(argc - n, argv + n, &o);
-	if (!rte_eth_dev_is_valid_port(o.port))
-		rte_exit(EXIT_FAILURE, "--port %u: there are %u ports; is a --vdev missing?\n",
-			 o.port, rte_eth_dev_count_avail());
 	signal(SIGINT, on_signal);
 	signal(SIGTERM, on_signal);
-	port_start(&o);
+	port_start(o.port, &o);
+	if (o.rx_port != o.port)
+		port_start(o.rx_port, &o);
+	s.tx_port = o.port;
+	s.rx_port = o.rx_port;
+	rte_eth_macaddr_get(s.tx_port, &s.own_addr);
 
-	if (o.ping)
-		good = run_ping(&o);
-	else
-		run_pong(&o);
+	if (o.role == ROLE_BOTH) {
+		good = run_both(&s, &o);
+	} else if (o.role == ROLE_PING) {
+		good = run_ping(&s, &o);
+	} else {
+		echoed = run_pong(&s, &o);
+		printf(o.json ? "{\"echoed\": %" PRIu64 "}\n" : "echoed %" PRIu64 " frames\n",
+		       echoed);
+	}
 
 	if (removed)
 		fprintf(stderr, "port %u is gone\n", o.port);
-	rte_eth_dev_stop(o.port);
-	rte_eth_dev_close(o.port);
+	port_close(o.port);
+	if (o.rx_port != o.port)
+		port_close(o.rx_port);
 	rte_eal_cleanup();
 	return good && !removed ? 0 : 1;
 }

@@ -20,8 +20,9 @@ static void __rte_noreturn
 usage(int status)
 {
 	fprintf(status == 0 ? stdout : stderr,
-		"usage: dpdk-pingpong EAL-OPTIONS -- --role ping|pong [options]\n"
+		"usage: dpdk-pingpong EAL-OPTIONS -- --role ping|pong|both [options]\n"
 		"  --port N        the ethdev port to use (default 0)\n"
+		"  --rx-port N     another port to receive from (net_ring's ports hear themselves)\n"
 		"  --size N        bytes per frame without FCS, %u to %u (default 64)\n"
 		"  --burst N       frames sent at once, 1 to %u (default 1)\n"
 		"  --count N       bursts that are measured (default 100000)\n"
@@ -48,23 +49,44 @@ number(const char *key, const char *value, uint64_t min, uint64_t max)
 	return n;
 }
 
-static bool
-is_ping(const char *role)
+static enum role
+role_of(const char *name)
 {
-	if (strcmp(role, "ping") != 0 && strcmp(role, "pong") != 0) {
-		fprintf(stderr, "--role %s: expected ping or pong\n", role);
+	if (strcmp(name, "ping") == 0)
+		return ROLE_PING;
+	if (strcmp(name, "pong") == 0)
+		return ROLE_PONG;
+	if (strcmp(name, "both") == 0)
+		return ROLE_BOTH;
+	fprintf(stderr, "--role %s: expected ping, pong or both\n", name);
+	usage(2);
+}
+
+/* Ends the program if the options do not go together. */
+static void
+check(struct options *o, bool rx_port_given)
+{
+	if (o->role == ROLE_NONE) {
+		fprintf(stderr, "--role is missing\n");
 		usage(2);
 	}
-	return strcmp(role, "ping") == 0;
+	if (!rx_port_given)
+		o->rx_port = o->port;
+	if (o->role == ROLE_BOTH && o->rx_port == o->port) {
+		fprintf(stderr, "--role both: expected a --rx-port that is not --port %u\n",
+			o->port);
+		usage(2);
+	}
 }
 
 void
 options_parse(int argc, char **argv, struct options *o)
 {
-	enum { ROLE, PORT, SIZE, BURST, COUNT, WARMUP, TIMEOUT, WAIT, JSON };
+	enum { ROLE, PORT, RX_PORT, SIZE, BURST, COUNT, WARMUP, TIMEOUT, WAIT, JSON };
 	static const struct option known[] = {
 		{"role", required_argument, NULL, ROLE},
 		{"port", required_argument, NULL, PORT},
+		{"rx-port", required_argument, NULL, RX_PORT},
 		{"size", required_argument, NULL, SIZE},
 		{"burst", required_argument, NULL, BURST},
 		{"count", required_argument, NULL, COUNT},
@@ -75,7 +97,7 @@ options_parse(int argc, char **argv, struct options *o)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	bool role_given = false;
+	bool rx_port_given = false;
 	int c;
 
 	*o = (struct options){.size = 64, .burst = 1, .count = 100000, .warmup = 10000,
@@ -84,11 +106,14 @@ options_parse(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		switch (c) {
 		case ROLE:
-			o->ping = is_ping(optarg);
-			role_given = true;
+			o->role = role_of(optarg);
 			break;
 		case PORT:
 			o->port = number("port", optarg, 0, RTE_MAX_ETHPORTS - 1);
+			break;
+		case RX_PORT:
+			o->rx_port = number("rx-port", optarg, 0, RTE_MAX_ETHPORTS - 1);
+			rx_port_given = true;
 			break;
 		case SIZE:
 			o->size = number("size", optarg, MIN_SIZE, MAX_SIZE);
@@ -119,8 +144,5 @@ options_parse(int argc, char **argv, struct options *o)
 		fprintf(stderr, "'%s': not an option\n", argv[optind]);
 		usage(2);
 	}
-	if (!role_given) {
-		fprintf(stderr, "--role is missing\n");
-		usage(2);
-	}
+	check(o, rx_port_given);
 }

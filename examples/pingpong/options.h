@@ -12,10 +12,13 @@
 #define MAX_SIZE 9600
 #define MAX_BURST 256
 
+enum role { ROLE_NONE, ROLE_PING, ROLE_PONG, ROLE_BOTH };
+
 struct options {
-	bool ping;
+	enum role role;
 	bool json;
 	uint16_t port;
+	uint16_t rx_port; /* the same unless it was given */
 	uint16_t size;
 	uint16_t burst;
 	uint64_t count;

@@ -23,9 +23,10 @@ PING, PONG, STOP = 1, 2, 3
 SIZE = 100
 
 
-def pingpong(vdev, *args, name="pingpong", plugins=()):
+def pingpong(vdev, *args, name="pingpong", plugins=(), lcores="0@0"):
     argv = [builddir.program("examples", "pingpong", "dpdk-pingpong")]
-    argv += eal.eal_args(lcores="0@0", memory=MEMORY, vdevs=[vdev] if vdev else [],
+    vdevs = [vdev] if isinstance(vdev, str) else vdev or []
+    argv += eal.eal_args(lcores=lcores, memory=MEMORY, vdevs=vdevs,
                          plugins=plugins, extra=["--no-shconf"])
     return Process(argv + ["--", *map(str, args)], name=name)
 
@@ -61,9 +62,12 @@ def frame(seq, kind=PONG, size=SIZE):
     (["--burst", "-1"], "--burst -1: expected a number from 1 to 256"),
     (["--count", "0"], "--count 0: expected a number from 1 to 4294967295"),
     (["--timeout-ms", ""], "--timeout-ms : expected a number from 1 to 3600000"),
-    (["--role", "both"], "--role both: expected ping or pong"),
+    (["--role", "all"], "--role all: expected ping, pong or both"),
     (["--role", "ping", "more"], "'more': not an option"),
     (["--size", "64"], "--role is missing"),
+    (["--role", "both"], "--role both: expected a --rx-port that is not --port 0"),
+    (["--role", "both", "--rx-port", "0"], "--role both: expected a --rx-port that is not --port 0"),
+    (["--role", "ping", "--rx-port", "x"], "--rx-port x: expected a number from 0 to"),
 ])
 def test_usage(args, message):
     log = finish(pingpong("net_null0", *args), status=2)
@@ -152,6 +156,26 @@ def test_round_trips(tmp_path, size, burst):
     order = [found[key] for key in ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns")]
     assert order == sorted(order) and order[0] > 0
     assert result(pong.log)["echoed"] >= 210 * burst + 1
+
+
+RINGS = ("net_ring0", "net_ring1")
+
+
+@pytest.mark.parametrize("size, burst", [(60, 1), (1518, 32), (9600, 256)])
+def test_both_in_one_process(size, burst):
+    """Two lcores, each with the ring that the other fills. Two may share a CPU: 200 trips only."""
+    log = finish(pingpong(RINGS, "--role", "both", "--rx-port", 1, "--size", size, "--burst", burst,
+                          "--count", 200, "--warmup", 10, "--json", "--timeout-ms", 20000,
+                          lcores=f"0@0,1@{eal.allowed_cpus()[-1]}"))
+    found = result(log)
+    assert log.count("is ready") == 2
+    assert (found["count"], found["lost"], found["corrupt"], found["misordered"]) == (200, 0, 0, 0)
+
+
+def test_both_needs_two_lcores_and_two_ports():
+    args = ("--role", "both", "--rx-port", 1)
+    assert "--role both: expected two lcores" in finish(pingpong(RINGS, *args), status=1)
+    assert "--port 1: there are 1 ports" in finish(pingpong("net_ring0", *args), status=1)
 
 
 def test_pong_ends_at_sigint(tmp_path):
