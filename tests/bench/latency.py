@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Latency: examples/pingpong in two processes on two CPUs, over one link after the other."""
+"""Latency: examples/pingpong in two processes on two CPUs, over one link after the other; in one
+process where the link is one between two of its lcores."""
 
+import contextlib
 import json
 import time
 from dataclasses import asdict, dataclass
@@ -12,7 +14,7 @@ from process import Process
 from throughput import align
 
 ATTEMPTS = 3
-SIDES = {"sender": "ping", "receiver": "pong"}
+SIDES = {"sender": "ping", "receiver": "pong", "both": "both"}
 
 
 @dataclass
@@ -27,16 +29,18 @@ class Sample:
 
 
 class PingPong(Process):
-    """One side."""
+    """One side, or both in one process."""
 
-    def __init__(self, program, link, side, cpu, memory, folder, args):
-        self.file_prefix = eal.unique_prefix(f"{link.name}-{SIDES[side]}")
+    def __init__(self, program, link, side, cpus, memory, folder, args):
+        name = f"{link.name}-{SIDES[side]}"
+        self.file_prefix = eal.unique_prefix(name)
         plugins = [link.plugin or eal.plugin_path()] if link.shmbus or link.plugin else []
+        vdevs = link.vdevs(dir=folder) if side == "both" else [link.vdev(side, dir=folder)]
         argv = [program] + eal.eal_args(
-            lcores=f"0@{cpu}", memory=memory, file_prefix=self.file_prefix,
-            vdevs=[link.vdev(side, dir=folder)], plugins=plugins, extra=link.eal_extra)
+            lcores=",".join(f"{i}@{cpu}" for i, cpu in enumerate(cpus)), memory=memory,
+            file_prefix=self.file_prefix, vdevs=vdevs, plugins=plugins, extra=link.eal_extra)
         argv += ["--", "--role", SIDES[side], "--json", *map(str, args)]
-        super().__init__(argv, name=f"{link.name}-{SIDES[side]}")
+        super().__init__(argv, name=name)
         self.may_crash_at_end = link.foreign
 
     def start(self):
@@ -117,17 +121,26 @@ class Bench:
         count = max(1000, int(self.seconds * 1e9 / (600 + 300 * burst)))
         args = ["--size", size, "--burst", burst]
         ping = ["--count", count, "--warmup", count // 10, "--wait-s", 60]
-        sides = {side: PingPong(self.program, link, side, cpu, self.memory, self.folder,
-                                args + (ping if side == "sender" else []))
-                 for side, cpu in (("sender", self.cpus[0]), ("receiver", self.cpus[1]))}
-        order = link.order()
-        with sides[order[0]], sides[order[1]]:
-            # A stopped pong is done as well: both end by themselves, with a line of JSON each.
-            for side in order:
-                sides[side].wait(120)
-        result = json.loads(sides["sender"].wait_for(r"^\{.*\}$").group(0))
+        if link.one_process:
+            result = self._run({"both": (self.cpus, args + ping + ["--rx-port", 1])}, link)
+        else:
+            sides = {"sender": (self.cpus[:1], args + ping), "receiver": (self.cpus[1:], args)}
+            result = self._run({side: sides[side] for side in link.order()}, link)
         return Sample(link=link.name, memory=self.memory.kind, size=size, burst=burst,
                       round=number, distance=(before, self.distance.read()), result=result)
+
+    def _run(self, sides, link):
+        """Start the sides, {side: (cpus, arguments)}, in this order; return what was measured."""
+        with contextlib.ExitStack() as stack:
+            running = {}
+            for side, (cpus, args) in sides.items():
+                running[side] = stack.enter_context(PingPong(
+                    self.program, link, side, cpus, self.memory, self.folder, args))
+            # A stopped pong is done as well: both end by themselves, with a line of JSON each.
+            for process in running.values():
+                process.wait(120)
+            measured = running.get("sender") or running["both"]
+            return json.loads(measured.wait_for(r"^\{.*\}$").group(0))
 
 
 def summary(bench, reference="memif"):

@@ -4,7 +4,8 @@
 
 A link is a pair of devices, one for the sender's process and one for the receiver's. `{dir}` in
 their arguments is a private folder in shared memory, `{size}` the frame size of the measurement.
-A link without a receiver is measured at its sender.
+A link without a receiver is measured at its sender. The two devices of a link with `one_process`
+belong to two lcores of one process, and are ports that hear themselves.
 """
 
 from dataclasses import dataclass, replace
@@ -23,6 +24,8 @@ class Link:
     first: str = "receiver"  # the side to start first
     eal_extra: tuple = ()
     memory: tuple = ("no-huge", "huge")  # the kinds of memory it runs with
+    one_process: bool = False
+    reverse: bool = False  # another link with its sides exchanged: its round trips are the same
     longest: int = 65535  # longer sizes are measured with frames of this many bytes
     filtered: bool = False  # the receiver is not promiscuous, the frames have its address
     rules: int = 0  # flow rules of the receiver
@@ -33,6 +36,10 @@ class Link:
         """It is not net_shmbus. net_memif, for one, crashes now and then while a port is closed;
         that must not cost the samples of an hour."""
         return not self.shmbus and not self.plugin
+
+    @property
+    def processes(self):
+        return 1 if self.one_process else len(self.order())
 
     @property
     def per_size(self):
@@ -46,6 +53,10 @@ class Link:
 
     def vdev(self, side, **values):
         return getattr(self, side).format(**values)
+
+    def vdevs(self, **values):
+        """The devices of all sides, for one process."""
+        return [self.vdev(side, **values) for side in self.order()]
 
     def flow_commands(self):
         """testpmd's commands for the rules. txonly's frames match the last rule, which puts them
@@ -78,6 +89,26 @@ def memif(name="memif", sender="client", rsize=10, bsize=2048, zero_copy=False):
         memory=("huge",) if zero_copy else ("no-huge", "huge"))
 
 
+def vhost(name, sends):
+    """A virtio device, and what stands in for its host. The vhost side copies, in both directions;
+    the virtio side hands out its mbufs, which therefore lie in memory that both processes map.
+    Without hugepages that is EAL's memfd."""
+    devices = {"vhost": "net_vhost0,iface={dir}/%s.sock,queues=1" % name,
+               "virtio": "net_virtio_user0,path={dir}/%s.sock,queues=1" % name}
+    receives = "vhost" if sends == "virtio" else "virtio"
+    return Link(
+        name=name,
+        about=f"net_{sends}{'_user' if sends == 'virtio' else ''} to "
+              f"net_{receives}{'_user' if receives == 'virtio' else ''}, defaults: one copy, by "
+              "vhost, which maps all memory of the other process",
+        sender=devices[sends],
+        receiver=devices[receives],
+        first="sender" if sends == "vhost" else "receiver",  # vhost makes the socket
+        # virtio passes on one descriptor per file of hugepages, eight at most.
+        eal_extra=("--single-file-segments",),
+        reverse=sends == "vhost")
+
+
 LINKS = {link.name: link for link in (
     Link(name="shmbus",
          about="net_shmbus, defaults, file in shared memory",
@@ -104,6 +135,19 @@ LINKS = {link.name: link for link in (
          about="net_null copy=1, sender alone: what sending and one copy cost on this machine",
          sender="net_null0,copy=1,size={size}",
          receiver=None),
+)}
+
+# Measured with --all-links, or if --links names them.
+MORE_LINKS = {link.name: link for link in (
+    vhost("vhost", sends="virtio"),
+    vhost("vhost-sends", sends="vhost"),
+    Link(name="ring",
+         about="net_ring, two lcores of one process pass each other pointers, without a copy: the "
+               "limit of what shared memory does. For throughput the same mbufs go round (testpmd "
+               "io), nobody makes or reads a frame, and both directions count",
+         sender="net_ring0",
+         receiver="net_ring1",
+         one_process=True),
 )}
 
 

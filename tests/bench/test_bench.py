@@ -123,6 +123,23 @@ def test_memif_devices_are_a_pair():
         assert link.order()[0] == first
 
 
+def test_virtio_finds_the_socket_of_vhost():
+    """The process that makes the socket is there first."""
+    for name, maker in (("vhost", "receiver"), ("vhost-sends", "sender")):
+        link = links.MORE_LINKS[name]
+        other = link.order()[1]
+        assert link.order()[0] == maker
+        made = re.fullmatch(r"net_vhost0,iface=(/d/\S+),queues=1", link.vdev(maker, dir="/d"))
+        assert link.vdev(other, dir="/d") == f"net_virtio_user0,path={made.group(1)},queues=1"
+
+
+def test_each_link_is_described():
+    with open(os.path.join(eal.ROOT, "docs", "testing.rst"), encoding="utf-8") as f:
+        section = f.read().partition("\nMeasuring\n----")[2].partition("\n----")[0]
+    rows = re.findall(r"^   \* - (``.*``)$", section, re.M)
+    assert set(re.findall(r"``(\S+?)``", " ".join(rows))) == {*links.LINKS, *links.MORE_LINKS}
+
+
 @pytest.mark.parametrize("link, name", [
     (links.LINKS["shmbus"], "before"), (links.LINKS["shmbus-filtered"], "before-filtered"),
     (links.LINKS["shmif"], "before-shmif"), (links.with_rules(10), "before-10-rules")])
@@ -150,12 +167,15 @@ def test_rules_match_only_the_last(rules, masks):
 
 @pytest.mark.parametrize("args, message", [
     (["--links", "nosuch"],
-     "--links nosuch: expected some of shmbus,shmbus-filtered,shmif,shmif-wake,memif,null"),
+     "--links nosuch: expected some of shmbus,shmbus-filtered,shmif,shmif-wake,memif,null,vhost,"
+     "vhost-sends,ring"),
     (["--rules", "--links", "memif"],
      "--links memif: expected some of shmbus,shmbus-10-rules,shmbus-5000-rules,shmbus-10-rules-10-masks"),
     (["--rules", "--latency"], "not allowed with argument"),
     (["--latency", "--links", "shmbus-filtered"], "nothing is left to measure"),
     (["--cpus", "0,0"], "expected two different CPUs"),
+    (["--all-links", "--links", "null"], "not allowed with argument"),
+    (["--latency", "--links", "vhost-sends"], "nothing is left to measure"),
     (["--latency", "--links", "null"], "nothing is left to measure"),
     (["--latency", "--pingpong", "/nonexistent"], "no /nonexistent"),
     (["--before", "/nonexistent"], "--before /nonexistent: no such file"),
@@ -194,6 +214,24 @@ def test_throughput(tmp_path):
     assert "no-huge: Mpps received" in text
     facts = json.loads((tmp_path / "out.conditions.json").read_text())
     assert facts["cpu"] and set(facts["links"]) == set(names)
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+def test_other_links(tmp_path):
+    """The further links move frames, and net_ring, which cannot lose any, loses none."""
+    names = list(links.MORE_LINKS)
+    _, entries = run_json(tmp_path, "--sizes", 64, "--links", ",".join(names))
+    assert [e["link"] for e in entries] == names
+    for entry in entries:
+        assert entry["rx_mpps"] > 0 and entry["sent"] > 0
+        shares = [sample["share"] for sample in entry["samples"]]
+        assert all(share is None or 0 < share <= 1 for share in shares)
+    assert entries[-1]["link"] == "ring" and entries[-1]["lost"] == 0
+    names.remove("vhost-sends")
+    _, entries = run_json(tmp_path, "--latency", "--sizes", 64, "--bursts", 32, "--links",
+                          ",".join(names))
+    assert [e["link"] for e in entries] == names
+    assert all(e["p50_ns"] > 0 and e["lost"] == e["corrupt"] == 0 for e in entries)
 
 
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")

@@ -40,6 +40,20 @@ class Sample:
         return self.share is not None and self.share < machine.MIN_SHARE
 
 
+def workers_cpu_ns(pmds):
+    """{(process, thread): ns}, None where the kernel does not count."""
+    found = [((i, name), ns) for i, pmd in enumerate(pmds)
+             for name, ns in pmd.workers_cpu_ns().items()]
+    return dict(found) or None
+
+
+def worst_share(before, after, seconds):
+    """The part of its CPU that the worst off of the forwarding threads had."""
+    if not before or not after:
+        return None
+    return min(min((after[thread] - ns) / 1e9 / seconds, 1.0) for thread, ns in before.items())
+
+
 class Pair:
     """The running processes of one link."""
 
@@ -91,11 +105,11 @@ class Pair:
             rx.start_fwd()
         tx.start_fwd()
         time.sleep(WARMUP_S)
-        cpu_before = [pmd.worker_cpu_ns() for pmd in self.sides.values()]
+        cpu_before = workers_cpu_ns(self.sides.values())
         start, first = meter.port_stats_at()
         time.sleep(seconds)
         end, second = meter.port_stats_at()
-        cpu_after = [pmd.worker_cpu_ns() for pmd in self.sides.values()]
+        cpu_after = workers_cpu_ns(self.sides.values())
         tx.stop_fwd()
         sent = tx.port_stats()["tx_packets"] - tx_before
         lost = missed = 0
@@ -104,12 +118,52 @@ class Pair:
             rx.stop_fwd()
             lost = sent - (rx_after["rx_packets"] - rx_before["rx_packets"])
             missed = rx_after["rx_missed"] - rx_before["rx_missed"]
-        share = None
-        if None not in cpu_before + cpu_after:
-            share = min(min((b - a) / 1e9 / (end - start), 1.0)
-                        for a, b in zip(cpu_before, cpu_after))
         return {"mpps": (second[stat] - first[stat]) / (end - start) / 1e6, "sent": sent,
-                "lost": lost, "missed": missed, "share": share}
+                "lost": lost, "missed": missed,
+                "share": worst_share(cpu_before, cpu_after, end - start)}
+
+
+class Circle:
+    """Two lcores of one process that pass mbufs round: each receives from the device that the other
+    one sends to, a device that hears itself."""
+
+    PRIMED = 8  # bursts of testpmd's 32 mbufs for each device, whose ring holds 1024
+
+    def __init__(self, link, stack, bench):
+        self.link = link
+        pmd = Testpmd(link.vdevs(dir=bench.folder), lcores=eal.core_map(bench.cpus),
+                      memory=bench.memory, eal_extra=link.eal_extra,
+                      args=(*bench.testpmd_args, "--nb-cores=2"), name=link.name)
+        pmd.may_crash_at_end = link.foreign
+        self.pmd = stack.enter_context(pmd)
+        self.pmd.set_fwd("io")
+
+    def _read(self):
+        """[(moment, counters)] of the two ports."""
+        return [self.pmd.port_stats_at(port) for port in range(2)]
+
+    def measure(self, size, seconds):
+        """As for a pair. What has been sent and not received lies in the rings, or is lost."""
+        pmd = self.pmd
+        pmd.set_txpkts(size)
+        before = self._read()
+        pmd.start_fwd(tx_first=self.PRIMED)
+        time.sleep(WARMUP_S)
+        cpu_before = workers_cpu_ns([pmd])
+        first = self._read()
+        time.sleep(seconds)
+        second = self._read()
+        cpu_after = workers_cpu_ns([pmd])
+        pmd.stop_fwd()
+        end = self._read()
+        # A start empties the rings, so that nothing is in them that was there before.
+        sent, received = (sum(stats[stat] for _, stats in end) for stat in
+                          ("tx_packets", "rx_packets"))
+        rates = [(b["rx_packets"] - a["rx_packets"]) / (t1 - t0) / 1e6
+                 for (t0, a), (t1, b) in zip(first, second)]
+        return {"mpps": sum(rates), "sent": sent - sum(stats["tx_packets"] for _, stats in before),
+                "lost": 2 * 32 * self.PRIMED - (sent - received), "missed": 0,
+                "share": worst_share(cpu_before, cpu_after, second[0][0] - first[0][0])}
 
 
 class Bench:
@@ -161,8 +215,8 @@ class Bench:
         # Every other round goes backwards, so that no link is always the first.
         links = self.links if number % 2 == 0 else self.links[::-1]
         with contextlib.ExitStack() as stack:
-            pairs = {link.name: Pair(link, stack, self, None)
-                     for link in links if not link.per_size}
+            pairs = {link.name: Circle(link, stack, self) if link.one_process else
+                     Pair(link, stack, self, None) for link in links if not link.per_size}
             for size in sizes:
                 for link in links:
                     self.progress(f"{self.memory.kind}: round {number + 1} of {rounds}, "

@@ -168,10 +168,10 @@ def test_freeze_and_thaw():
         pmd.start_fwd()
         pmd.wait_port_stat(0, "tx_packets", 1)
         pmd.freeze()
-        ran = pmd.worker_cpu_ns()
+        ran = pmd.workers_cpu_ns()
         with pytest.raises(Timeout):
             pmd.cmd("show port stats 0", timeout=0.3)
-        assert pmd.worker_cpu_ns() == ran
+        assert pmd.workers_cpu_ns() == ran
         pmd.thaw()
         # The late answer to the question above is not taken for the answer to the next one.
         assert pmd.ports() == [0]

@@ -234,11 +234,11 @@ class Testpmd(Process):
             self.fail("forwarding did not stop")
         return stats
 
-    def worker_cpu_ns(self):
-        """How long the forwarding lcores have run; None where the kernel does not count."""
-        workers = [ns for name, ns in self.thread_cpu_ns().items()
-                   if re.match(r"(lcore|rte|dpdk)-worker", name)]
-        return sum(workers) if workers else None
+    def workers_cpu_ns(self):
+        """{name: how long it has run} of the forwarding lcores; empty where the kernel does not
+        count."""
+        return {name: ns for name, ns in self.thread_cpu_ns().items()
+                if re.match(r"(lcore|rte|dpdk)-worker", name)}
 
     # Ports
 
