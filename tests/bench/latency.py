@@ -119,7 +119,7 @@ class Bench:
         # Roughly the wished time: a round trip takes about half a microsecond, and a frame of a
         # burst a few hundred nanoseconds on top of it.
         count = max(1000, int(self.seconds * 1e9 / (600 + 300 * burst)))
-        args = ["--size", size, "--burst", burst]
+        args = ["--size", min(size, link.longest), "--burst", burst]
         ping = ["--count", count, "--warmup", count // 10, "--wait-s", 60]
         if link.one_process:
             result = self._run({"both": (self.cpus, args + ping + ["--rx-port", 1])}, link)

@@ -278,12 +278,12 @@ def summary(bench, reference="memif"):
 
 
 def table(entries, links, columns_against=("memif", "null")):
-    """The summary as text: a row per frame size, a column per link, then the ratios."""
+    """The summary as text: a row per frame size, a column per link, and below it the ratios."""
     names = [link.name for link in links]
     ratios = [(name, base) for base in columns_against for name in names
               if base in names and name not in columns_against]
-    head = ["bytes"] + names + [f"{name}/{base}" for name, base in ratios] + ["lost", "samples"]
-    rows = [head]
+    rows = [["bytes"] + names + ["lost", "samples"]]
+    ratio_rows = [["bytes"] + [f"{name}/{base}" for name, base in ratios]]
     far_rows = [["bytes"] + names]
     notes = []
     for size in sorted({entry["frame_size"] for entry in entries}):
@@ -291,8 +291,9 @@ def table(entries, links, columns_against=("memif", "null")):
         row = [str(size)]
         row += [f"{mine[n]['rx_mpps']:.2f} ({mine[n]['min_mpps']:.1f}-{mine[n]['max_mpps']:.1f})"
                 for n in names]
-        row += [f"{mine[name]['rx_mpps'] / mine[base]['rx_mpps']:.2f}"
-                if mine[base]["rx_mpps"] else "-" for name, base in ratios]
+        ratio_rows.append([str(size)] + [
+            f"{mine[name]['rx_mpps'] / mine[base]['rx_mpps']:.2f}"
+            if mine[base]["rx_mpps"] else "-" for name, base in ratios])
         row += [str(sum(e["lost"] for e in mine.values())),
                 "/".join(str(mine[n]["chosen_samples"]) for n in names)]
         rows.append(row)
@@ -306,7 +307,10 @@ def table(entries, links, columns_against=("memif", "null")):
         cases = sorted({e["frame_size"] for e in entries if e["chosen"] == chosen})
         if cases:
             notes.append(f"not under good conditions, {why}: {', '.join(map(str, cases))} B")
-    text = align(rows) + "".join(f"\n  {note}" for note in notes)
+    text = align(rows)
+    if ratios:
+        text += "\n" + align(ratio_rows)
+    text +="".join(f"\n  {note}" for note in notes)
     if len(far_rows) > 1:
         text += "\n  while the CPUs were far apart (number of samples):\n" + align(far_rows)
     return text
