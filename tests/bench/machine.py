@@ -127,6 +127,33 @@ def cpu_model():
     return found.group(1) if found else platform.machine()
 
 
+# AMD's family and model -> generation: virtual machines often say only "AMD EPYC".
+GENERATIONS = (
+    (23, range(0x00, 0x30), "Zen"), (23, range(0x30, 0x100), "Zen 2"),
+    (25, range(0x10, 0x20), "Zen 4"), (25, range(0x60, 0x80), "Zen 4"),
+    (25, range(0xa0, 0xb0), "Zen 4"), (25, range(0x00, 0x100), "Zen 3"),
+    (26, range(0x00, 0x100), "Zen 5"))
+
+
+def generation(vendor, family, model):
+    """The generation of a CPU where it is known and its name may not tell it, or ""."""
+    if vendor != "AuthenticAMD":
+        return ""
+    return next((name for known, models, name in GENERATIONS
+                 if family == known and model in models), "")
+
+
+def cpu_generation():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        text = f.read()
+    found = [re.search(rf"^{key}\s*:\s*(\S+)$", text, re.M)
+             for key in ("vendor_id", "cpu family", "model")]
+    if not all(found):
+        return ""
+    vendor, family, model = (match.group(1) for match in found)
+    return generation(vendor, int(family), int(model))
+
+
 def dpdk_version():
     found = subprocess.run(["pkg-config", "--modversion", "libdpdk"], stdout=subprocess.PIPE,
                            stderr=subprocess.DEVNULL, text=True, check=False)
@@ -138,7 +165,9 @@ def conditions(cpus):
     with open("/proc/uptime", encoding="ascii") as f:
         uptime = float(f.read().split()[0])
     return {
+        "date": time.strftime("%Y-%m-%d"),
         "cpu": cpu_model(),
+        "model": cpu_generation(),
         "cpus": os.cpu_count(),
         "cpus_used": list(cpus),
         "virtual": os.path.exists("/sys/hypervisor/type") or "hypervisor" in _cpu_flags(),
