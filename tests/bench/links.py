@@ -28,6 +28,8 @@ class Link:
     reverse: bool = False  # another link with its sides exchanged: its round trips are the same
     longest: int = 65535  # longer sizes are measured with frames of this many bytes
     filtered: bool = False  # the receiver is not promiscuous, the frames have its address
+    title: str = ""  # in tables and charts for readers; a link without one is not published
+    charted: bool = True  # in charts, too; not the variants of a link that is
     rules: int = 0  # flow rules of the receiver
     masks: int = 1  # the masks that these rules have
 
@@ -79,6 +81,7 @@ def memif(name="memif", sender="client", rsize=10, bsize=2048, zero_copy=False):
         return args + (",zero-copy=yes" if zero_copy and role == "client" else "")
     return Link(
         name=name,
+        title="net_memif",
         about=f"net_memif, sender is {sender}, rsize={rsize} bsize={bsize} "
               f"zero-copy={'yes' if zero_copy else 'no'}",
         sender=device("sender"),
@@ -96,8 +99,10 @@ def vhost(name, sends):
     devices = {"vhost": "net_vhost0,iface={dir}/%s.sock,queues=1" % name,
                "virtio": "net_virtio_user0,path={dir}/%s.sock,queues=1" % name}
     receives = "vhost" if sends == "virtio" else "virtio"
+    title = {"virtio": "virtio to vhost", "vhost": "vhost to virtio"}[sends]
     return Link(
         name=name,
+        title=title,
         about=f"net_{sends}{'_user' if sends == 'virtio' else ''} to "
               f"net_{receives}{'_user' if receives == 'virtio' else ''}, defaults: one copy, by "
               "vhost, which maps all memory of the other process",
@@ -111,27 +116,32 @@ def vhost(name, sends):
 
 LINKS = {link.name: link for link in (
     Link(name="shmbus",
+         title="net_shmbus",
          about="net_shmbus, defaults, file in shared memory",
          sender="net_shmbus0,path={dir}/bus",
          receiver="net_shmbus0,path={dir}/bus",
          shmbus=True),
     Link(name="shmbus-filtered",
+         title="net_shmbus (not promiscuous)", charted=False,
          about="the same, the receiver not promiscuous, all frames addressed to it",
          sender="net_shmbus0,path={dir}/filtered",
          receiver="net_shmbus0,path={dir}/filtered",
          shmbus=True, filtered=True),
     Link(name="shmif",
+         title="net_shmbus (shmif)",
          about="net_shmbus, format=shmif, wake=never; 1518 B: frames of 1514 B",
          sender="net_shmbus0,path={dir}/shmif,format=shmif,wake=never",
          receiver="net_shmbus0,path={dir}/shmif,format=shmif,wake=never",
          shmbus=True, longest=1514),
     Link(name="shmif-wake",
+         title="net_shmbus (shmif, wake)", charted=False,
          about="the same with wake=always",
          sender="net_shmbus0,path={dir}/shmif-wake,format=shmif",
          receiver="net_shmbus0,path={dir}/shmif-wake,format=shmif",
          shmbus=True, longest=1514),
     memif(),
     Link(name="null",
+         title="net_null (sender alone)",
          about="net_null copy=1, sender alone: what sending and one copy cost on this machine",
          sender="net_null0,copy=1,size={size}",
          receiver=None),
@@ -142,6 +152,7 @@ MORE_LINKS = {link.name: link for link in (
     vhost("vhost", sends="virtio"),
     vhost("vhost-sends", sends="vhost"),
     Link(name="ring",
+         title="net_ring (one process)",
          about="net_ring, two lcores of one process pass each other pointers, without a copy: the "
                "limit of what shared memory does. For throughput the same mbufs go round (testpmd "
                "io), nobody makes or reads a frame, and both directions count",

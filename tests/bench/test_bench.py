@@ -113,6 +113,14 @@ def test_like_is_compared_with_like(memif, chosen, ratio, words):
     assert "not under good conditions" in text and words in text
 
 
+@pytest.mark.parametrize("vendor, family, model, name", [
+    ("AuthenticAMD", 25, 0x01, "Zen 3"), ("AuthenticAMD", 25, 0x11, "Zen 4"),
+    ("AuthenticAMD", 26, 0x02, "Zen 5"), ("AuthenticAMD", 23, 0x31, "Zen 2"),
+    ("AuthenticAMD", 99, 0, ""), ("GenuineIntel", 6, 143, "")])
+def test_generation(vendor, family, model, name):
+    assert machine.generation(vendor, family, model) == name
+
+
 def test_memif_devices_are_a_pair():
     for sender, first in (("client", "receiver"), ("server", "sender")):
         link = links.memif(sender=sender)
@@ -174,6 +182,9 @@ def test_rules_match_only_the_last(rules, masks):
     (["--rules", "--latency"], "not allowed with argument"),
     (["--latency", "--links", "shmbus-filtered"], "nothing is left to measure"),
     (["--cpus", "0,0"], "expected two different CPUs"),
+    (["--publish", "x", "--latency"], "--publish: expected no other measurement"),
+    (["--publish", "x", "--json", "y"], "--publish: expected no other measurement"),
+    (["--title", "x"], "--title: expected --publish"),
     (["--all-links", "--links", "null"], "not allowed with argument"),
     (["--latency", "--links", "vhost-sends"], "nothing is left to measure"),
     (["--latency", "--links", "null"], "nothing is left to measure"),
