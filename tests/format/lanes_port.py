@@ -15,11 +15,12 @@ import time
 
 from lanes_file import (
     ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, FRAME_MIN, HEADER,
-    HEADER_SIZE, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
+    HEADER_SIZE, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_ROOM, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
     MAGIC_CREATING, MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME,
     P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION, Bus, BusError, Geometry,
     drop_lock, full_fence, locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
+from lanes_room import Answerer
 from lanes_sleep import Waker, tell_changed
 
 ATTACH_LOCK = 0
@@ -212,6 +213,7 @@ class LaneWriter:
         self.lane = slot * bus.geo.queues + queue
         self.pause_timeout = pause_timeout
         self.held_since = {}  # (slot, rxq): [pos, since, given up]
+        self.holder = 0  # the cursor that was in the way last
         self.pauses = 0
         self.waker = Waker(bus, self.lane)
         self.tail = bus.tail(self.lane)
@@ -223,6 +225,7 @@ class LaneWriter:
         if self.head % self.geo.chunk or (self.tail - self.head) & MASK64 > self.geo.lane_size:
             self.head = self._chunk_start(self.tail)
             self._store(L_HEAD, self.head)
+        self._store(L_ROOM, 0)
         # In the middle of a chunk it is not known whether the chunk's mark is right.
         self.marked_chunk = self._chunk_start((self.tail - 1) & MASK64)
 
@@ -263,14 +266,20 @@ class LaneWriter:
                 may = (pos - self.head) & MASK64
                 if may <= held and may < best and self._watch(slot, rxq, pos):
                     best = may
+                    self.holder = slot * self.geo.queues + rxq
         return self._chunk_start((self.head + best) & MASK64)
+
+    def wanted(self, length):
+        """The lowest head with which `length` bytes above tail may be written. Head is lower."""
+        need = (self.tail + length - self.head) & MASK64
+        return (self.head + up(need - self.geo.lane_size, self.geo.chunk)) & MASK64
 
     def make_room(self, length):
         """May `length` bytes above tail be written?"""
         limit = self.geo.lane_size
         need = (self.tail + length - self.head) & MASK64
         if need > limit:
-            head = (self.head + up(need - limit, self.geo.chunk)) & MASK64
+            head = self.wanted(length)
             if self.pause_timeout:
                 head = self._permitted(head)
             if head != self.head:
@@ -370,6 +379,7 @@ class CursorReader(LaneReader):
         full_fence()
         self.seq = None
         self.go_to_tail()
+        self.answerer = Answerer(bus, lane, slot * bus.geo.queues + rxq, self.pos)
         self.publish()
 
     def publish(self):
@@ -384,4 +394,5 @@ class CursorReader(LaneReader):
         frames = super().receive()
         if self.pos != before:
             self.publish()
+        self.answerer.look(self.pos)
         return frames

@@ -25,6 +25,15 @@ def ring(bus):
         os.utime(bus.fd)
 
 
+def watch(bus):
+    """A descriptor that is readable when the file is rung."""
+    fd = _libc.inotify_init1(IN_NONBLOCK)
+    if fd < 0 or _libc.inotify_add_watch(
+            fd, f"/proc/self/fd/{bus.fd}".encode(), IN_MODIFY | IN_ATTRIB) < 0:
+        raise OSError(ctypes.get_errno(), "inotify")
+    return fd
+
+
 def tell_changed(bus):
     """A port begins or ends its use of interrupts. No other port adds to the word meanwhile."""
     bus.u32[B_CHANGES // 4] = (bus.u32[B_CHANGES // 4] + 1) & MASK32
@@ -67,10 +76,7 @@ class Sleeper:
         self.bus = bus
         self.entry = bus.geo.port(slot)
         self.rxq = rxq
-        self.fd = _libc.inotify_init1(IN_NONBLOCK)
-        if self.fd < 0 or _libc.inotify_add_watch(
-                self.fd, f"/proc/self/fd/{bus.fd}".encode(), IN_MODIFY | IN_ATTRIB) < 0:
-            raise OSError(ctypes.get_errno(), "inotify")
+        self.fd = watch(bus)
         state = (self.entry + P_STATE) // 4
         bus.u32[state] |= RX_INTR
         tell_changed(bus)

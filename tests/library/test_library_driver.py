@@ -7,35 +7,11 @@ end and check at the other.
 """
 
 import contextlib
-import os
-import re
-import subprocess
 
-import builddir
 import pytest
-from apps import LOSSLESS, checker, sanitizer_env, scaled
+from apps import LOSSLESS, checker, scaled
+from bridge import bridge
 from checker import stream
-
-
-@contextlib.contextmanager
-def bridge(left, right, way):
-    """Yields a function that ends the bridge and returns its counters."""
-    env = {**os.environ, **sanitizer_env()}
-    command = [builddir.program("tests", "library", "library-bridge"), left, right, way]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                          env=env) as child:
-        def finish():
-            out, _ = child.communicate(timeout=60)
-            assert child.returncode == 0
-            found = re.fullmatch(r"received (\d+) missed (\d+) (\d+) corrupt (\d+) sent (\d+)\n",
-                                 out)
-            return dict(zip(("received", "missed", "told", "corrupt", "sent"),
-                            map(int, found.groups())))
-        try:
-            assert child.stdout.readline() == "ready\n"
-            yield finish
-        finally:
-            child.kill()
 
 
 @pytest.mark.parametrize("form, way", [("lanes", "receive"), ("lanes", "peek"),

@@ -69,6 +69,7 @@ inline load(t, x, into)
 #define fence_acquire(t) skip
 #define fence_release(t) skip
 #define fence_full(t) skip
+#define see_all(t) skip
 
 #define LATEST(x) value[x]
 

@@ -79,6 +79,20 @@ MODELS = {
         },
         # W1 and W2 order the count of sleeps, too.
         spare=["RECORDS=3 NO_W6", "RECORDS=3 NO_W7"]),
+    "lanes_room": Model(
+        bounds=["RECORDS=4", "RECORDS=4 READERS=2 SC"],
+        long=["RECORDS=5"],
+        mutations={
+            "RECORDS=4 NO_Q1": STUCK,
+            "RECORDS=4 NO_Q2": STUCK,
+            "RECORDS=4 NO_W1": STUCK,
+            "RECORDS=4 NO_IDLE_LOOK": STUCK,
+            "RECORDS=4 NO_SLEEP_LOOK": STUCK,
+            "RECORDS=4 DRAIN_LATE": STUCK,
+            "RECORDS=4 ALWAYS": "once",
+        },
+        # The look after each record wakes the writer sooner; an idle reader's would do.
+        spare=["RECORDS=4 NO_COMMIT_LOOK"]),
     "lanes_restart": Model(
         bounds=["CYCLES=3 POLLS=4"],
         long=["CYCLES=4 POLLS=6"],

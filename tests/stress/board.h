@@ -116,6 +116,8 @@ struct member {
 	shmbus_a64 overruns;
 	shmbus_a64 sleeps_slept;
 	shmbus_a64 rung;     /* of these, ended by the bell */
+	shmbus_a64 room_rung; /* sleeps for room that a ring ended */
+	shmbus_a64 room_late; /* and those that none ended, and there was room */
 	shmbus_a64 late;     /* of these, ended with something to read from one that died */
 	shmbus_a64 held_ns;  /* the longest time that a burst had to wait */
 	shmbus_a64 held_by_ns[HOLDERS]; /* and of that for one lock, of a port in this state */

@@ -28,12 +28,15 @@
 #include "shmbus_clock.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
+#include "shmbus_room.h"
 #include "shmbus_wake.h"
 #include "shmbus_writer.h"
 #include "stream.h"
 
 /* Not so long that it is taken for a deadlock. */
 #define INSISTS_NS (3 * 1000 * 1000)
+/* A sender sleeps for so long at most until there is room. */
+#define ROOM_MS 20
 #define PORTS MEMBERS
 #define QUEUES 2u
 #define LANES (PORTS * QUEUES)
@@ -79,6 +82,7 @@ struct lanes_port {
 	bool pause;
 	bool started;
 	int notify_fd[QUEUES]; /* -1: it does not sleep */
+	int room_fd; /* what it sleeps on until there is room; -1: it does not */
 	struct shmbus_pollers pollers;
 	struct mouth mouths[QUEUES];
 	struct ear ears[LANES]; /* but those of its own lanes */
@@ -219,19 +223,23 @@ cursors(const struct lanes_port *p)
 }
 
 static bool
+open_watch(const struct lanes_port *p, int *fd)
+{
+	*fd = shmbus_notify_open(p->bus.file.fd);
+	if (*fd < 0)
+		board_wrong(WRONG_OTHER, "cannot watch the file: %s", strerror(-*fd));
+	return *fd >= 0;
+}
+
+static bool
 open_watches(struct lanes_port *p)
 {
 	uint32_t q;
 
-	for (q = 0; q < p->n_rxq; q++) {
-		p->notify_fd[q] = shmbus_notify_open(p->bus.file.fd);
-		if (p->notify_fd[q] < 0) {
-			board_wrong(WRONG_OTHER, "cannot watch the file: %s",
-				    strerror(-p->notify_fd[q]));
+	for (q = 0; q < p->n_rxq; q++)
+		if (!open_watch(p, &p->notify_fd[q]))
 			return false;
-		}
-	}
-	return true;
+	return open_watch(p, &p->room_fd);
 }
 
 static bool
@@ -294,6 +302,9 @@ stop(struct lanes_port *p)
 			close(p->notify_fd[i]);
 		p->notify_fd[i] = -1;
 	}
+	if (p->room_fd >= 0)
+		close(p->room_fd);
+	p->room_fd = -1;
 	p->started = false;
 }
 
@@ -351,6 +362,23 @@ send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
 	return i;
 }
 
+/* Sleeps until the reader moves that holds the lane back. It may be stopped, or dead. */
+static void
+sleep_for_room(struct lanes_port *p, struct mouth *m)
+{
+	struct pollfd fd = { .fd = p->room_fd, .events = POLLIN };
+
+	shmbus_notify_drain(fd.fd);
+	if (!shmbus_room_ask(&p->bus, &m->w)) {
+		if (poll(&fd, 1, ROOM_MS) > 0)
+			add(&p->me->room_rung, 1);
+		else if (shmbus_room_look(&p->bus, &m->w))
+			add(&p->me->room_late, 1);
+		shmbus_room_end(&p->bus, &m->w);
+	}
+	tell_given_up(p, m);
+}
+
 static void
 send_burst(struct lanes_port *p, struct mouth *m)
 {
@@ -364,6 +392,8 @@ send_burst(struct lanes_port *p, struct mouth *m)
 		n -= sent;
 		if (sent != 0)
 			holdup_accepted(&m->holdup);
+		if (full && p->room_fd >= 0 && dice_range(&p->life->dice, 0, 7) == 0)
+			sleep_for_room(p, m);
 		/* Now and then it tries on without receiving. */
 		if (full && since == 0) {
 			if (dice_range(&p->life->dice, 0, 63) != 0)
@@ -435,6 +465,14 @@ check_counts(struct lanes_port *p, struct ear *ear)
 	}
 }
 
+/* Also of a lane without a frame, as idle queues of the driver look now and then. */
+static void
+answer_for_room(struct lanes_port *p, struct ear *ear)
+{
+	if (ear->cursor != NULL && shmbus_room_is_asked(&p->bus, &ear->r))
+		shmbus_room_answer(&p->bus, &ear->r, p->port.slot * QUEUES + ear->rxq);
+}
+
 static uint32_t
 receive(struct lanes_port *p, struct ear *ear)
 {
@@ -474,6 +512,7 @@ receive(struct lanes_port *p, struct ear *ear)
 	check_counts(p, ear);
 	if (ear->cursor != NULL && r->pos != pos)
 		shmbus_reader_publish(r, ear->cursor);
+	answer_for_room(p, ear);
 	return n;
 }
 
@@ -515,11 +554,15 @@ sleep_queue(struct lanes_port *p, uint32_t rxq)
 	struct pollfd fd = { .fd = p->notify_fd[rxq], .events = POLLIN };
 	unsigned int slices;
 	bool rung = false;
+	uint32_t i;
 
 	shmbus_notify_drain(fd.fd);
 	shmbus_wake_sleep(&p->bus, p->port.slot, rxq);
 	if (!is_pending(p, rxq, false)) {
 		add(&p->me->sleeps_slept, 1);
+		for (i = 0; i < LANES; i++)
+			if (!is_own(p, i) && p->ears[i].rxq == rxq)
+				answer_for_room(p, &p->ears[i]);
 		for (slices = 0; !rung && slices < SLICES; slices++) {
 			rung = poll(&fd, 1, 100) > 0;
 			add(&p->me->turns, 1);
@@ -663,6 +706,7 @@ lanes_live(struct life *l)
 	p->does = l->me->does;
 	p->notify_fd[0] = -1;
 	p->notify_fd[1] = -1;
+	p->room_fd = -1;
 	add(&p->me->lives, 1);
 	if (join(p)) {
 		came = start(p);
@@ -701,6 +745,7 @@ lanes_probe(const char *path, uint64_t seed)
 		p[i]->does = lives[i].me->does;
 		p[i]->notify_fd[0] = -1;
 		p[i]->notify_fd[1] = -1;
+		p[i]->room_fd = -1;
 		if (!join(p[i]) || !start(p[i]))
 			return;
 	}

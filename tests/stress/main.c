@@ -166,6 +166,8 @@ report(const struct options *o)
 	line("other buses", crew.scenes);
 	line("sleeps", BOARD_SUM(sleeps_slept));
 	line("sleeps ended by a bell", BOARD_SUM(rung));
+	line("sleeps for room, rung for", BOARD_SUM(room_rung));
+	line("sleeps for room, late", BOARD_SUM(room_late));
 	line("sleeps over a dead's data", BOARD_SUM(late));
 	line("readers given up", BOARD_SUM(given_up));
 	line("longest stop, ms", crew.longest_stop_ns / MS);

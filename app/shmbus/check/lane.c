@@ -80,6 +80,18 @@ look_at_waits(const struct lane *l, const struct shmbus_geometry *geo)
 			     "0, or a slot plus 1 and an Rx queue of this bus");
 }
 
+/* Which cursor the writer sleeps for, and up to which position. */
+static void
+look_at_room(const struct lane *l, const struct shmbus_geometry *geo)
+{
+	const uint64_t room = shmbus_load(&l->entry->room);
+
+	if (room % l->chunk >= geo->lanes)
+		findings_add(l->f, &l->place, FIELD(room), "room", room,
+			     "0, or a multiple of %" PRIu64 " plus the number of a cursor of this bus, "
+			     "0 to %" PRIu32, l->chunk, geo->lanes - 1);
+}
+
 /* Returns what would be right for mark i; NULL if the mark is right. */
 static const char *
 mark_problem(const struct lane *l, unsigned int i)
@@ -166,6 +178,7 @@ check_lane_look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 	FINDINGS_RESERVED(f, &l.place, l.entry, reserved0);
 	FINDINGS_RESERVED(f, &l.place, l.entry, reserved1);
 	look_at_waits(&l, &bus->geo);
+	look_at_room(&l, &bus->geo);
 	if (!load_positions(&l))
 		return;
 	look_at_positions(&l);

@@ -64,6 +64,8 @@
 	X(writer_count_pause, LANES, STORE, "bursts that were cut short are counted") \
 	X(writer_tell_wait, LANES, STORE, "the lane's entry says whom the writer waits for") \
 	X(writer_end_wait, LANES, STORE, "the writer waits for nobody any more") \
+	X(writer_ask_room, LANES, STORE, "Q1: the lane's entry says how far which cursor must come") \
+	X(writer_end_ask, LANES, STORE, "the writer does not sleep for room any more") \
 	X(writer_copy, LANES, STORE, "one more frame is copied above tail") \
 	X(writer_store_header, LANES, STORE, "one more word of the record's header is written above tail") \
 	X(writer_store_mark, LANES, STORE, "the chunk's first record is marked") \
@@ -78,6 +80,7 @@
 	X(reader_validate, LANES, LOOK, "H2: are the copies whole?") \
 	X(reader_store_counts, LANES, STORE, "one more of the counts of frames received changes") \
 	X(reader_publish_cursor, LANES, STORE, "C1: bytes below pos may be overwritten") \
+	X(reader_look_at_room, LANES, LOOK, "Q2: does the writer sleep until this cursor has moved?") \
 	X(reader_place_cursor, LANES, STORE, "the cursor gets a position before it is active") \
 	X(reader_hold, LANES, STORE, "A1: the cursor becomes active") \
 	X(reader_move_cursor, LANES, STORE, "the cursor gets the first position to read") \

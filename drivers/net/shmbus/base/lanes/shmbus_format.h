@@ -174,7 +174,12 @@ struct shmbus_lane_entry {
 	/* While the sender is held back, and its thread receives, too; see shmbus_deadlock.h. */
 	shmbus_a64 waits; /* for: slot + 1 | Rx queue << 16 | a count << 32; 0: for nobody */
 	shmbus_a64 polls; /* the port's Rx queues that the thread polls, as bits */
-	shmbus_a64 reserved1[4];
+	/* While the sender sleeps until a cursor has come to a position: the position, a multiple
+	 * of the chunk, plus the number of the cursor, slot * queues + Rx queue; 0: it does not
+	 * sleep; see shmbus_room.h.
+	 */
+	shmbus_a64 room;
+	shmbus_a64 reserved1[3];
 	/* Two lines: the position of the first record of each chunk of the ring. */
 	shmbus_a64 mark[SHMBUS_CHUNKS];
 };
@@ -282,6 +287,7 @@ SHMBUS_AT(shmbus_lane_entry, head, 64);
 SHMBUS_AT(shmbus_lane_entry, pauses, 72);
 SHMBUS_AT(shmbus_lane_entry, waits, 80);
 SHMBUS_AT(shmbus_lane_entry, polls, 88);
+SHMBUS_AT(shmbus_lane_entry, room, 96);
 SHMBUS_AT(shmbus_lane_entry, mark, 128);
 SHMBUS_SIZE(shmbus_lane_entry, 256);
 
@@ -306,6 +312,8 @@ SHMBUS_AT(shmbus_request, data_off, 6);
 SHMBUS_AT(shmbus_request, segment, 8);
 SHMBUS_SIZE(shmbus_request, 16);
 
+static_assert(SHMBUS_LANES_MAX <= SHMBUS_LANE_SIZE_MIN / SHMBUS_CHUNKS,
+	      "the number of a cursor fits into the low bits of shmbus_lane_entry.room");
 static_assert(sizeof(shmbus_a64) == 8 && sizeof(shmbus_a32) == 4 && sizeof(shmbus_a8) == 1,
 	      "atomic words must be plain words in the file");
 

@@ -92,6 +92,7 @@ clear_reserved(struct shmbus_port *port)
 		CLEAR(lane[i].reserved1);
 		shmbus_step_store(attach_clear_reserved, &lane[i].waits, 0);
 		shmbus_step_store(attach_clear_reserved, &lane[i].polls, 0);
+		shmbus_step_store(attach_clear_reserved, &lane[i].room, 0);
 	}
 	for (i = 0; i < geo->queues * geo->lanes; i++) {
 		shmbus_step_store(attach_clear_reserved, &cursor[i].reserved0, 0);

@@ -90,6 +90,8 @@ shmbus_reader_start(const struct shmbus_bus *bus, struct shmbus_reader *r, uint3
 	r->alone = r->seq;
 	r->pos = line_of(tail);
 	r->tail = r->pos;
+	/* The writer may sleep since before this reader began. */
+	r->room_answered = r->pos - bus->geo.lane_size;
 }
 
 void

@@ -51,6 +51,11 @@ struct shmbus_reader {
 	/* Counters since the start of the reader: */
 	uint64_t frames;
 	uint64_t bytes;
+	/* See shmbus_room.h. The lane's word for room that needs no answer any more, and where the
+	 * cursor was at the last answer, in whole chunks.
+	 */
+	uint64_t room_seen;
+	uint64_t room_answered;
 	shmbus_a64 missed;   /* frames overwritten before they were read */
 	shmbus_a64 missed_alone; /* of these, frames below alone */
 	shmbus_a64 overruns; /* times that the writer overtook the reader */

@@ -80,6 +80,10 @@ shmbus_writer_start(const struct shmbus_bus *bus, struct shmbus_writer *w, uint3
 	/* The last start may have ended while it was held back. */
 	if (shmbus_load(&lane->waits) != 0)
 		shmbus_step_store(writer_end_wait, &lane->waits, 0);
+	/* Its owner may have died while it slept. */
+	if (shmbus_load(&lane->room) != 0)
+		shmbus_step_store(writer_end_ask, &lane->room, 0);
+	w->refused = w->tail;
 	/* Whatever the chunk's mark is, the next record gets no mark before the next chunk,
 	 * unless it is the first of its chunk.
 	 */
@@ -179,8 +183,10 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 					shmbus_deadlock_tell(bus, w, slot, q, now);
 				}
 			}
-			if (pos - head < may)
+			if (pos - head < may) {
 				may = pos - head;
+				w->holder = slot * geo->queues + q;
+			}
 		}
 	}
 	if (!waits)
@@ -189,7 +195,7 @@ look_at_cursors(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t 
 }
 
 bool
-shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len)
+shmbus_writer_look(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len)
 {
 	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, w->lane);
 	const uint64_t head = w->limit - w->size;
@@ -214,8 +220,17 @@ shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint
 		if (!pause)
 			w->credit = to; /* if pause is switched on, it begins here */
 	}
-	if (w->limit - w->tail >= len)
+	return w->limit - w->tail >= len;
+}
+
+bool
+shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len)
+{
+	struct shmbus_lane_entry *lane = shmbus_bus_lane(bus, w->lane);
+
+	if (shmbus_writer_look(bus, w, len))
 		return true;
+	w->refused = w->tail + len;
 	shmbus_count(&w->pauses, 1);
 	w->blocked++;
 	/* The word is on the line of head, which readers load at each commit, and a blocked

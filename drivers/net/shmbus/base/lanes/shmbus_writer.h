@@ -73,6 +73,9 @@ struct shmbus_writer {
 	shmbus_a64 pause_timeout_ns;
 	shmbus_a64 pauses;     /* bursts that were cut short */
 	uint64_t blocked;      /* of these, since head last moved */
+	uint64_t refused;      /* end of the last record for which there was no room */
+	uint32_t holder;       /* number of the cursor that held it back at the last look */
+	uint64_t room;         /* as in the lane's entry */
 	shmbus_a64 timeouts;   /* cursors ignored: their owner has stopped */
 	shmbus_a64 dead;       /* cursors ignored: their owner has died */
 	shmbus_a64 deadlocks;  /* cursors ignored: their owner waits for this lane's */
@@ -135,6 +138,12 @@ shmbus_writer_set_pause(struct shmbus_writer *w, bool pause, uint64_t pause_time
  * reader is too slow.
  */
 bool shmbus_writer_credit(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len);
+
+/*
+ * The same, of a writer that waits: it does not count as a burst that was cut short. limit - tail
+ * is less than len.
+ */
+bool shmbus_writer_look(const struct shmbus_bus *bus, struct shmbus_writer *w, uint64_t len);
 
 /* Returns whether len bytes above tail may be written. If not, a reader is slow. */
 static inline bool

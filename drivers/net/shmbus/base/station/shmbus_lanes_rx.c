@@ -321,12 +321,40 @@ shmbus_lanes_rx_refresh(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx
 }
 
 void
+shmbus_lanes_rx_answer(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
+		       struct shmbus_reader *r)
+{
+	if (!has_cursors(bus, rx))
+		return;
+	/* The reader may have moved since it published: it was overtaken. */
+	shmbus_reader_publish(r, shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, r->lane));
+	shmbus_room_answer(bus, r, rx->conf.slot * bus->geo.queues + rx->conf.queue);
+}
+
+/* Answers on all active lanes. See shmbus_room.h why an idle queue does this. */
+static void
+answer_all(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
+{
+	struct shmbus_reader *r;
+	uint32_t i;
+
+	if (rx->conf.slot == SHMBUS_NO_SLOT)
+		return;
+	for (i = 0; i < rx->n_active; i++) {
+		r = &rx->readers[rx->active[i]];
+		if (shmbus_room_is_asked(bus, r))
+			shmbus_lanes_rx_answer(bus, rx, r);
+	}
+}
+
+void
 shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
 	if (shmbus_lanes_rx_restarts(rx))
 		take_restart(bus, rx);
 	rx->idle = SHMBUS_ROSTER_EVERY;
 	shmbus_lanes_rx_refresh(bus, rx);
+	answer_all(bus, rx);
 }
 
 /*
@@ -355,5 +383,6 @@ shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx
 	for (i = 0; i < rx->n_active; i++)
 		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i]]))
 			return true;
+	answer_all(bus, rx);
 	return false;
 }

@@ -21,7 +21,7 @@
  *   shmbus_lanes_rx_due()           a refresh or a restart is due: _attend()
  *   shmbus_lanes_rx_turn() x n      the active lanes by turns
  *   shmbus_reader_...()             the caller reads from the lane
- *   shmbus_lanes_rx_publish()       the cursor moves
+ *   shmbus_lanes_rx_publish()       the cursor moves; a sender that sleeps for that wakes up
  *   shmbus_lanes_rx_polled()        counts polls until the next refresh
  *
  * Restart: another thread wants the queue to begin anew at the current tails
@@ -48,6 +48,7 @@
 #include "shmbus_pollers.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
+#include "shmbus_room.h"
 
 /*
  * A queue looks at the roster after this many polls; an idle poll counts
@@ -150,7 +151,7 @@ shmbus_lanes_rx_due(const struct shmbus_lanes_rx *rx)
 	return rx->idle == 0 || shmbus_lanes_rx_restarts(rx);
 }
 
-/* Takes over a restart, and refreshes the active list. */
+/* Takes over a restart, refreshes the active list, and answers senders that sleep for room. */
 void shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
 
 /* Refreshes the active list if the roster has changed. */
@@ -181,13 +182,20 @@ shmbus_lanes_rx_turn(struct shmbus_lanes_rx *rx)
 	return rx->active[rx->turn++];
 }
 
-/* Publishes the cursor of r's lane for its sender. */
+/* Wakes the sender of r's lane if it sleeps until r's cursor has moved, and the cursor has. */
+void shmbus_lanes_rx_answer(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
+			    struct shmbus_reader *r);
+
+/* Publishes the cursor of r's lane for its sender, and wakes the sender if it sleeps for that. */
 static inline void
 shmbus_lanes_rx_publish(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
-			const struct shmbus_reader *r)
+			struct shmbus_reader *r)
 {
-	if (rx->conf.slot != SHMBUS_NO_SLOT)
-		shmbus_reader_publish(r, shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, r->lane));
+	if (rx->conf.slot == SHMBUS_NO_SLOT)
+		return;
+	shmbus_reader_publish(r, shmbus_bus_cursor(bus, rx->conf.slot, rx->conf.queue, r->lane));
+	if (shmbus_room_is_asked(bus, r))
+		shmbus_lanes_rx_answer(bus, rx, r);
 }
 
 /* Notes that this thread's poll of all active lanes returned got frames. */
@@ -209,8 +217,8 @@ uint64_t shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmb
 
 /*
  * Returns whether the next poll would get a frame, or get past one that is invalid. A word
- * of a peer that leads to neither keeps no queue awake. Refreshes the active list. For the
- * queue's thread.
+ * of a peer that leads to neither keeps no queue awake. Refreshes the active list. If it
+ * returns false, it has answered senders that sleep for room. For the queue's thread.
  */
 bool shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
 

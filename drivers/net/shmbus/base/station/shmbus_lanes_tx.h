@@ -40,6 +40,7 @@
 #include <string.h>
 
 #include "shmbus_request.h"
+#include "shmbus_room.h"
 #include "shmbus_wake.h"
 #include "shmbus_writer.h"
 
