@@ -20,8 +20,8 @@
  * Structs: a field that is 0 selects the default. Fields called reserved must be 0; the
  * library refuses other values with -EINVAL. In structs that the library writes, they are 0.
  *
- * Threads: a station has a sending side (shmbus_send, _send_all, _reserve, _commit) and a
- * receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait).
+ * Threads: a station has a sending side (shmbus_send, _send_all, _reserve, _commit,
+ * _wait_room, _room_fd, _arm_room, _disarm_room) and a receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait).
  * Each side is for one thread at a time; the two sides may be used at once. Any
  * thread may call shmbus_get_*() and shmbus_station_bus() at any time between
  * open and close. shmbus_close, _detach and _forget require that no other thread
@@ -388,6 +388,52 @@ int shmbus_reserve(struct shmbus_station *st, struct shmbus_place *places, unsig
  * and would receive them changed or torn, and later frames lie there.
  */
 int shmbus_commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned int n);
+
+/* ---- sleep until there is room */
+
+/*
+ * Sleeps until the bus takes frames again, after shmbus_send() or shmbus_reserve() has taken
+ * fewer than it was given, for at most timeout_ms; -1: without a limit; 0: does not sleep.
+ * Returns 1: there is room for the next of those frames, or no frame was refused; 0: the time
+ * has passed; -EINTR: a signal came; -EROFS: the station is a monitor; -ENODEV: the bus is gone.
+ * A reservation stays.
+ *
+ * On lanes the receiver that the station waits for wakes it. A receiver that runs an older
+ * library or driver, or another implementation, need not: then the station looks at intervals, from
+ * 50 us to 10 ms. It also gives up receivers meanwhile that have died or do not move, as
+ * shmbus_send() does. On shmif, where a sender waits for the lock and not for a receiver, it returns
+ * 1 after a nap of 50 us, and of twice that after each send in vain, up to 10 ms.
+ */
+int shmbus_wait_room(struct shmbus_station *st, int timeout_ms);
+
+/*
+ * Returns a descriptor for poll(2), epoll(7) and the like, which is readable (POLLIN) when the
+ * station should try to send again: the counterpart of shmbus_fd(), and another descriptor. It
+ * is readable only between shmbus_arm_room() and shmbus_disarm_room(), so it may stay in an epoll
+ * instance. It belongs to the library: do not read from it, do not close it.
+ *
+ *	while ((ret = shmbus_send(st, &tx, 1)) == 0) {
+ *		ret = shmbus_arm_room(st);
+ *		if (ret == 0)
+ *			poll(on, n, -1); (shmbus_room_fd(st), and what else the program waits for)
+ *		shmbus_disarm_room(st);
+ *	}
+ *
+ * Errors: -EROFS: the station is a monitor; else those of shmbus_fd(), except -ENOTSUP. Only the
+ * first call can fail.
+ */
+int shmbus_room_fd(struct shmbus_station *st);
+
+/*
+ * Announces that the station sleeps until there is room. Returns 0: sleep, the descriptor becomes
+ * readable; 1: there is room already, do not sleep; -ENODEV: the bus is gone; else the errors of
+ * shmbus_room_fd(), if that function was not called before. The descriptor becomes readable after
+ * 10 ms at the latest, with room or without: try to send, and arm again.
+ */
+int shmbus_arm_room(struct shmbus_station *st);
+
+/* Ends what shmbus_arm_room() began: receivers need not wake this station. */
+void shmbus_disarm_room(struct shmbus_station *st);
 
 /* ---- receive */
 

@@ -266,6 +266,22 @@ public:
 		return detail::check(shmbus_commit(handle.get(), places, n)) == n;
 	}
 
+	/*
+	 * Waits until the bus takes frames again, after send_burst() or reserve() took fewer than
+	 * they were given. Returns false if the time has passed, or a signal came.
+	 */
+	bool wait_room(milliseconds timeout = forever)
+	{
+		return detail::check_wait(shmbus_wait_room(handle.get(),
+							   detail::deadline(timeout).left_ms())) != 0;
+	}
+
+	int room_fd() { return static_cast<int>(detail::check(shmbus_room_fd(handle.get()))); }
+
+	/* Returns true if the caller may sleep, false if there is room already. */
+	bool arm_room() { return detail::check(shmbus_arm_room(handle.get())) == 0; }
+	void disarm_room() noexcept { shmbus_disarm_room(handle.get()); }
+
 	/* ---- receive */
 
 	/* Receives frames without waiting. Returns their number. */

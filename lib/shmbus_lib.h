@@ -15,6 +15,7 @@
  */
 
 #include <string.h>
+#include <time.h>
 
 #include "shmbus.h"
 #include "shmbus_lanes_rx.h"
@@ -79,6 +80,14 @@ struct shmbus_lib_shmif {
 	uint64_t reported; /* the same, of the ring */
 };
 
+/* What one side of a station sleeps on. A descriptor that is not open yet is -1. */
+struct shmbus_lib_sleeper {
+	int notify_fd;
+	int timer_fd;
+	int epoll_fd;
+	bool timer_set;
+};
+
 /* The receiving side counts what begins with rx, the sending side the others. */
 struct shmbus_lib_counters {
 	shmbus_a64 rx_frames;
@@ -97,13 +106,15 @@ struct shmbus_station {
 	bool monitor;
 	uint8_t mac[6];
 	uint32_t frame_max;
-	/* -1: not open yet. See shmbus_wait.c for these six. */
-	int notify_fd;
-	int timer_fd;
-	int epoll_fd;
-	bool timer_set;
+	struct shmbus_lib_sleeper rx_sleeper;
+	/* See shmbus_wait.c for these two. */
 	bool hinted;   /* the last look found something, and nothing was read since then */
 	uint32_t vain; /* wake-ups in a row that led to nothing */
+	/* See shmbus_lib_room.c for these four. */
+	struct shmbus_lib_sleeper tx_sleeper;
+	uint64_t room_since_ns; /* the first shmbus_arm_room() without room; 0: there was room */
+	uint32_t refused; /* shmif: sends in a row for which the lock was not available */
+	bool unrung; /* the last sleep after which there was room ended by its time-out */
 	uint64_t looked_ns; /* the last check of the sending side that the bus is there */
 	struct shmbus_lib_counters stats; /* what the core does not count itself */
 	uint8_t *room_in;  /* lanes: the unfinished frame; shmif: the piece that is read */
@@ -164,6 +175,19 @@ static inline const char *
 shmbus_lib_path(const struct shmbus *bus)
 {
 	return shmbus_wire_file(&bus->wire)->path;
+}
+
+static inline uint64_t
+shmbus_lib_min_ns(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Returns a time-out of the interface in ns. */
+static inline uint64_t
+shmbus_lib_limit_ns(int timeout_ms)
+{
+	return timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000;
 }
 
 static inline uint32_t
@@ -229,6 +253,34 @@ shmbus_lib_is_legal(const struct shmbus_station *st, uint32_t len, uint32_t flag
 /* Writes the reason why a frame is not legal. Returns its error. */
 int shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags);
 
+/* ---- shmbus_sleeper.c */
+
+void shmbus_lib_sleeper_init(struct shmbus_lib_sleeper *s);
+void shmbus_lib_sleeper_close(struct shmbus_lib_sleeper *s);
+
+/* Opens the inotify descriptor. Returns 0 or -errno with a text. */
+int shmbus_lib_sleeper_open(struct shmbus_lib_sleeper *s, const struct shmbus *bus);
+
+/* Opens the descriptor for callers. The inotify descriptor is open. As above. */
+int shmbus_lib_sleeper_open_fd(struct shmbus_lib_sleeper *s, const struct shmbus *bus);
+
+/* Lets the descriptor for callers become readable after a ring, or not. At first it does. */
+void shmbus_lib_sleeper_listen(const struct shmbus_lib_sleeper *s, bool on);
+
+/* Lets the descriptor for callers become readable after this time; 0: after a ring only. */
+void shmbus_lib_sleeper_set_timer(struct shmbus_lib_sleeper *s, uint64_t ns);
+
+/*
+ * Sleeps until a ring, for ns at most; without an inotify descriptor for ns. Returns 1: a
+ * ring; 0: the time has passed; -EINTR.
+ */
+int shmbus_lib_sleeper_sleep(const struct shmbus_lib_sleeper *s, uint64_t ns);
+
+struct timespec shmbus_lib_timespec(uint64_t ns);
+
+/* Returns the length of the nap after so many wake-ups in vain; 0 of none. */
+uint64_t shmbus_lib_vain_ns(uint32_t vain);
+
 /* ---- shmbus_receive.c */
 
 /* Copies the destination of a frame on the bus, so that it cannot change any more. */
@@ -265,12 +317,25 @@ void shmbus_lib_lanes_will_sleep(struct shmbus_station *st);
 /* Announces that the port sleeps now, or no longer. */
 void shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep);
 
+/*
+ * Look for room for the burst that was refused last; the second function also asks the receiver
+ * that holds the station back to ring. shmbus_lib_lanes_end_ask() takes that back.
+ */
+bool shmbus_lib_lanes_has_room(struct shmbus_station *st);
+bool shmbus_lib_lanes_ask_room(struct shmbus_station *st);
+void shmbus_lib_lanes_end_ask(struct shmbus_station *st);
+
 unsigned int shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
 				      unsigned int n);
 unsigned int shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames,
 				   unsigned int n);
 bool shmbus_lib_lanes_pending(struct shmbus_station *st);
 bool shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n);
+
+/* ---- shmbus_lib_room.c */
+
+/* As shmbus_wait_room(), from begin_ns on for limit_ns at most. */
+int shmbus_lib_wait_room(struct shmbus_station *st, uint64_t begin_ns, uint64_t limit_ns);
 
 /* ---- shmbus_lib_merge.c */
 

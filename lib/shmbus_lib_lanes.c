@@ -57,7 +57,7 @@ publish_state(struct shmbus_station *st)
 	struct shmbus_port port = shmbus_wire_port(&st->bus.wire);
 	uint32_t state = state_of(st) | SHMBUS_PORT_STARTED | SHMBUS_PORT_LINK_UP;
 
-	if (st->notify_fd >= 0)
+	if (st->rx_sleeper.notify_fd >= 0)
 		state |= SHMBUS_PORT_RX_INTR;
 	shmbus_port_set_state(&port, state);
 }
@@ -196,6 +196,27 @@ commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned in
 	publish(st, rec, now);
 	shmbus_lanes_tx_sent(bus, &st->lanes.tx);
 	return n;
+}
+
+/* ---- room */
+
+bool
+shmbus_lib_lanes_has_room(struct shmbus_station *st)
+{
+	return shmbus_room_look(&st->bus.wire.lanes, &st->lanes.tx.writer);
+}
+
+bool
+shmbus_lib_lanes_ask_room(struct shmbus_station *st)
+{
+	return shmbus_room_ask(&st->bus.wire.lanes, &st->lanes.tx.writer);
+}
+
+void
+shmbus_lib_lanes_end_ask(struct shmbus_station *st)
+{
+	if (!shmbus_status_is_lost(&st->bus.wire.lanes))
+		shmbus_room_end(&st->bus.wire.lanes, &st->lanes.tx.writer);
 }
 
 /* ---- sleep */

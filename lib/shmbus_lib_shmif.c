@@ -65,6 +65,19 @@ count_sent(struct shmbus_station *st, unsigned int n, uint64_t bytes)
 	shmbus_count(&st->stats.tx_bytes, bytes);
 }
 
+/* Sends the writer's burst. Returns false if the lock was not available. */
+static bool
+send_burst(struct shmbus_station *st)
+{
+	const bool sent = shmbus_shmif_send(&st->bus.wire.shmif, &st->shmif.writer) == 0;
+
+	if (sent)
+		st->refused = 0;
+	else if (st->refused != UINT32_MAX)
+		st->refused++;
+	return sent;
+}
+
 static unsigned int
 send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
 {
@@ -78,7 +91,7 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 		if (shmbus_lib_sends_astray(st, now))
 			break;
 		part = fill(st, now, frames + sent, n - sent, &bytes);
-		if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
+		if (!send_burst(st))
 			break;
 		sent += part;
 		count_sent(st, part, bytes);
@@ -143,7 +156,7 @@ commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned in
 	if (shmbus_lib_sends_astray(st, now))
 		return 0;
 	bytes = settle(st, now, places, n);
-	if (shmbus_shmif_send(bus, &st->shmif.writer) != 0)
+	if (!send_burst(st))
 		return 0;
 	count_sent(st, n, bytes);
 	if (!(st->flags & SHMBUS_QUIET))

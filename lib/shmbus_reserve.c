@@ -78,5 +78,7 @@ shmbus_commit(struct shmbus_station *st, const struct shmbus_place *places, unsi
 	ret = shmbus_lib_gone(&st->bus);
 	if (sent == n || ret != 0)
 		reserved->n = 0;
+	if (sent != 0)
+		st->room_since_ns = 0;
 	return ret != 0 ? ret : (int)sent;
 }

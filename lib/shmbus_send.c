@@ -7,13 +7,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <time.h>
 
 #include "shmbus_clock.h"
 #include "shmbus_lib.h"
-
-/* Time between two attempts of shmbus_send_all(). */
-#define NAP_NS (50 * 1000)
 
 /* Time between two checks of the sending side that the bus is still there. */
 #define LOOK_NS (UINT64_C(100) * 1000 * 1000)
@@ -68,24 +64,19 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 	if (legal == 0 && n != 0)
 		return shmbus_lib_refuse(st, frames[0].len, frames[0].flags);
 	sent = st->ops->send(st, frames, legal);
+	if (sent != 0)
+		st->room_since_ns = 0;
 	/* Frames that were written to a lost bus reach nobody: they were not sent. */
 	ret = shmbus_lib_gone(&st->bus);
 	return ret != 0 ? ret : (int)sent;
-}
-
-static int
-interrupted(const struct shmbus_station *st)
-{
-	return shmbus_lib_fail(-EINTR, "path=%s: a signal interrupted the wait for room on the bus",
-			       shmbus_lib_path(&st->bus));
 }
 
 int
 shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n,
 		int timeout_ms)
 {
-	const struct timespec nap = { .tv_nsec = NAP_NS };
 	const uint64_t begin = shmbus_clock_mono_ns();
+	const uint64_t limit = shmbus_lib_limit_ns(timeout_ms);
 	unsigned int sent = 0;
 	int ret;
 
@@ -100,10 +91,10 @@ shmbus_send_all(struct shmbus_station *st, const struct shmbus_tx *frames, unsig
 			return (int)sent;
 		if (ret != 0)
 			continue;
-		if (timeout_ms >= 0 &&
-		    shmbus_clock_mono_ns() - begin >= (uint64_t)timeout_ms * 1000 * 1000)
+		ret = shmbus_lib_wait_room(st, begin, limit);
+		if (ret < 0)
+			return sent != 0 ? (int)sent : ret;
+		if (ret == 0)
 			return (int)sent;
-		if (nanosleep(&nap, NULL) != 0)
-			return sent != 0 ? (int)sent : interrupted(st);
 	}
 }

@@ -14,12 +14,8 @@
 static void
 free_station(struct shmbus_station *st)
 {
-	if (st->notify_fd >= 0)
-		close(st->notify_fd);
-	if (st->epoll_fd >= 0) {
-		close(st->epoll_fd);
-		close(st->timer_fd);
-	}
+	shmbus_lib_sleeper_close(&st->rx_sleeper);
+	shmbus_lib_sleeper_close(&st->tx_sleeper);
 	free(st->lanes.rx_memory);
 	free(st->lanes.tx_memory);
 	free(st->room_in);
@@ -40,9 +36,8 @@ new_station(const struct shmbus_conf *conf, bool monitor)
 		return NULL;
 	st->flags = conf->flags;
 	st->monitor = monitor;
-	st->notify_fd = -1;
-	st->timer_fd = -1;
-	st->epoll_fd = -1;
+	shmbus_lib_sleeper_init(&st->rx_sleeper);
+	shmbus_lib_sleeper_init(&st->tx_sleeper);
 	memcpy(st->mac, conf->mac, sizeof(st->mac));
 	st->room_in = malloc(SHMBUS_LIB_ROOM);
 	st->room_out = malloc(SHMBUS_LIB_ROOM);

@@ -24,27 +24,16 @@
  *   there     only frames for others      0         do not sleep
  *   there     nothing                     + 1       sleep until a ring, or a nap
  *
- * shmbus_wait() naps itself. For shmbus_arm() a timer ends the nap. The descriptor of
- * shmbus_fd() is an epoll instance with two members: the timer, and the inotify
- * descriptor of the rings.
+ * shmbus_wait() naps itself. For shmbus_arm() a timer ends the nap (shmbus_sleeper.c).
  */
 
 #include <errno.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "shmbus_clock.h"
 #include "shmbus_lib.h"
 
 #define NAP_NS (1000 * 1000)
-
-/* Naps after vain wake-ups. */
-#define VAIN_MIN_NS (UINT64_C(50) * 1000)
-#define VAIN_MAX_NS (UINT64_C(10) * 1000 * 1000)
 
 /* Longest sleep without a check that the bus is still there. */
 #define POLL_NS (UINT64_C(1000) * 1000 * 1000)
@@ -65,29 +54,6 @@ pending(struct shmbus_station *st)
 	return st->hinted;
 }
 
-/* Returns the length of the nap after a vain wake-up; 0: the last one was not vain. */
-static uint64_t
-vain_nap_ns(const struct shmbus_station *st)
-{
-	uint64_t ns = VAIN_MIN_NS;
-	uint32_t i;
-
-	if (st->vain == 0)
-		return 0;
-	for (i = 1; i < st->vain && ns < VAIN_MAX_NS; i++)
-		ns *= 2;
-	return ns < VAIN_MAX_NS ? ns : VAIN_MAX_NS;
-}
-
-static struct timespec
-timespec_of(uint64_t ns)
-{
-	return (struct timespec){
-		.tv_sec = (time_t)(ns / 1000000000),
-		.tv_nsec = (long)(ns % 1000000000),
-	};
-}
-
 /* ---- descriptors */
 
 static int
@@ -102,61 +68,14 @@ refuse_blind(const struct shmbus_station *st)
 static int
 open_notify(struct shmbus_station *st)
 {
-	const char *path = shmbus_lib_path(&st->bus);
-	int fd;
-
-	if (st->notify_fd >= 0)
-		return 0;
-	fd = shmbus_notify_open(shmbus_wire_file(&st->bus.wire)->fd);
-	if (fd < 0)
-		return shmbus_lib_fail(fd, "path=%s: cannot watch the file with inotify: %s%s", path,
-				       strerror(-fd), fd == -EMFILE ? "; each sleeper takes one of "
-				       "fs.inotify.max_user_instances" : "");
-	st->notify_fd = fd;
-	if (shmbus_lib_is_lanes(&st->bus))
-		shmbus_lib_lanes_will_sleep(st);
-	return 0;
-}
-
-static int
-add_to_epoll(int ep, int fd)
-{
-	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
-}
-
-/* Opens the timer and the descriptor for callers. Returns 0 or -errno. */
-static int
-open_epoll(struct shmbus_station *st)
-{
-	const int ep = epoll_create1(EPOLL_CLOEXEC);
-	int timer = -1;
 	int ret;
 
-	if (ep < 0)
-		goto err_errno;
-	timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (timer < 0)
-		goto err_errno;
-	ret = add_to_epoll(ep, st->notify_fd);
-	if (ret == 0)
-		ret = add_to_epoll(ep, timer);
-	if (ret != 0)
-		goto err_close;
-	st->timer_fd = timer;
-	st->epoll_fd = ep;
-	return 0;
-
-err_errno:
-	ret = -errno;
-err_close:
-	if (timer >= 0)
-		close(timer);
-	if (ep >= 0)
-		close(ep);
-	return shmbus_lib_fail(ret, "path=%s: cannot make a descriptor for poll: %s",
-			       shmbus_lib_path(&st->bus), strerror(-ret));
+	if (st->rx_sleeper.notify_fd >= 0)
+		return 0;
+	ret = shmbus_lib_sleeper_open(&st->rx_sleeper, &st->bus);
+	if (ret == 0 && shmbus_lib_is_lanes(&st->bus))
+		shmbus_lib_lanes_will_sleep(st);
+	return ret;
 }
 
 int
@@ -166,12 +85,12 @@ shmbus_fd(struct shmbus_station *st)
 
 	if (is_blind(st))
 		return refuse_blind(st);
-	if (st->epoll_fd >= 0)
-		return st->epoll_fd;
+	if (st->rx_sleeper.epoll_fd >= 0)
+		return st->rx_sleeper.epoll_fd;
 	ret = open_notify(st);
 	if (ret == 0)
-		ret = open_epoll(st);
-	return ret == 0 ? st->epoll_fd : ret;
+		ret = shmbus_lib_sleeper_open_fd(&st->rx_sleeper, &st->bus);
+	return ret == 0 ? st->rx_sleeper.epoll_fd : ret;
 }
 
 /* ---- announcements */
@@ -192,26 +111,14 @@ announce(struct shmbus_station *st)
 {
 	uint64_t ns;
 
-	shmbus_notify_drain(st->notify_fd);
+	shmbus_notify_drain(st->rx_sleeper.notify_fd);
 	set_asleep(st, true);
 	if (!pending(st))
 		return UINT64_MAX;
-	ns = vain_nap_ns(st);
+	ns = shmbus_lib_vain_ns(st->vain);
 	if (ns == 0)
 		set_asleep(st, false);
 	return ns;
-}
-
-/* Sets the timer to this time from now on; 0: never. */
-static void
-set_timer(struct shmbus_station *st, uint64_t ns)
-{
-	const struct itimerspec timer = { .it_value = timespec_of(ns) };
-
-	/* A timer that has expired is set as well: the descriptor stays readable until then. */
-	if (ns == 0 && !st->timer_set)
-		return;
-	st->timer_set = timerfd_settime(st->timer_fd, 0, &timer, NULL) == 0 && ns != 0;
 }
 
 int
@@ -224,7 +131,7 @@ shmbus_arm(struct shmbus_station *st)
 		return fd;
 	st->peeked = 0;
 	ns = announce(st);
-	set_timer(st, ns == UINT64_MAX ? 0 : ns);
+	shmbus_lib_sleeper_set_timer(&st->rx_sleeper, ns == UINT64_MAX ? 0 : ns);
 	return ns == 0;
 }
 
@@ -240,23 +147,15 @@ shmbus_disarm(struct shmbus_station *st)
 static int
 nap(uint64_t ns)
 {
-	const struct timespec ts = timespec_of(ns);
+	const struct timespec ts = shmbus_lib_timespec(ns);
 
 	return nanosleep(&ts, NULL) == 0 ? 0 : -EINTR;
-}
-
-static uint64_t
-min_ns(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Sleeps until a ring, for limit_ns at most. Returns 0 or -errno. */
 static int
 sleep_until_rung(struct shmbus_station *st, uint64_t limit_ns)
 {
-	struct pollfd poller = { .events = POLLIN };
-	struct timespec ts;
 	uint64_t ns;
 	int ret;
 
@@ -266,20 +165,19 @@ sleep_until_rung(struct shmbus_station *st, uint64_t limit_ns)
 	ns = announce(st);
 	if (ns == 0)
 		return 0;
-	poller.fd = st->notify_fd;
-	ts = timespec_of(min_ns(ns, min_ns(limit_ns, POLL_NS)));
-	ret = ppoll(&poller, 1, &ts, NULL) < 0 ? -errno : 0;
+	ret = shmbus_lib_sleeper_sleep(&st->rx_sleeper,
+				       shmbus_lib_min_ns(ns, shmbus_lib_min_ns(limit_ns, POLL_NS)));
 	shmbus_disarm(st);
-	return ret;
+	return ret < 0 ? ret : 0;
 }
 
 static int
 sleep_once(struct shmbus_station *st, uint64_t limit_ns)
 {
-	const uint64_t vain_ns = vain_nap_ns(st);
+	const uint64_t vain_ns = shmbus_lib_vain_ns(st->vain);
 
 	if (is_blind(st))
-		return nap(min_ns(vain_ns != 0 ? vain_ns : NAP_NS, limit_ns));
+		return nap(shmbus_lib_min_ns(vain_ns != 0 ? vain_ns : NAP_NS, limit_ns));
 	return sleep_until_rung(st, limit_ns);
 }
 
@@ -287,7 +185,7 @@ int
 shmbus_wait(struct shmbus_station *st, int timeout_ms)
 {
 	const uint64_t begin = shmbus_clock_mono_ns();
-	const uint64_t limit = timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms * 1000000;
+	const uint64_t limit = shmbus_lib_limit_ns(timeout_ms);
 	bool slept = false;
 	uint64_t passed;
 	int ret;

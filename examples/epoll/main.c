@@ -4,7 +4,8 @@
 
 /*
  * A bus among other descriptors in one epoll loop. Lines of the input are sent as frames,
- * frames that arrive are printed and counted, and a timer prints the count.
+ * frames that arrive are printed and counted, and a timer prints the count. While a slow
+ * receiver holds a line up, the program reads no further line, and does all else.
  *
  *	shmbus-epoll /dev/shm/wire
  *
@@ -30,17 +31,18 @@
 /* Frames that are received before the other descriptors have their turn. */
 #define BURST 64
 
-/* The time that a line waits for a slow receiver before it is given up. */
-#define SEND_MS 1000
-
 struct program {
 	struct shmbus_station *st;
 	struct shmbus_self self;
 	int epoll;
 	int bus; /* the descriptors that epoll waits for */
+	int room;
 	int timer;
 	int signals;
 	unsigned long received;
+	unsigned char line[HEADER + LINE]; /* as a frame */
+	struct shmbus_tx frame;
+	int waiting; /* 1: the frame is not sent yet */
 };
 
 static int
@@ -108,9 +110,10 @@ open_all(struct program *p)
 	    add(p, STDIN_FILENO, "stdin, which must be a terminal or a pipe") != 0)
 		return -1;
 	p->bus = shmbus_fd(p->st);
-	if (p->bus < 0)
+	p->room = shmbus_room_fd(p->st);
+	if (p->bus < 0 || p->room < 0)
 		return bus_failed();
-	return add(p, p->bus, "bus");
+	return add(p, p->bus, "bus") == 0 && add(p, p->room, "room on the bus") == 0 ? 0 : -1;
 }
 
 static void
@@ -119,7 +122,7 @@ close_all(struct program *p)
 	const int fds[] = { p->epoll, p->timer, p->signals };
 	unsigned int i;
 
-	shmbus_detach(p->st); /* closes p->bus */
+	shmbus_detach(p->st); /* closes p->bus and p->room */
 	for (i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
@@ -127,30 +130,47 @@ close_all(struct program *p)
 
 /* ---- events: each function returns 1: go on; 0: the program ends; -1: an error was printed */
 
-/* Sends a line of the input as a frame. */
+/* Waits for the input, or does not while a line waits for the bus. */
+static int
+listen_to_input(struct program *p)
+{
+	struct epoll_event ev = { .events = p->waiting ? 0 : EPOLLIN, .data.fd = STDIN_FILENO };
+
+	if (epoll_ctl(p->epoll, EPOLL_CTL_MOD, STDIN_FILENO, &ev) != 0)
+		return system_failed("epoll_ctl");
+	return 1;
+}
+
+/* Sends the frame, or lets it wait until there is room. */
+static int
+send_frame(struct program *p)
+{
+	const int waited = p->waiting;
+	const int ret = shmbus_send(p->st, &p->frame, 1);
+
+	if (ret < 0)
+		return bus_failed();
+	p->waiting = ret == 0;
+	return p->waiting != waited ? listen_to_input(p) : 1;
+}
+
+/* Makes a frame of a line of the input. */
 static int
 send_line(struct program *p)
 {
-	unsigned char bytes[HEADER + LINE] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
-	struct shmbus_tx frame = { .data = bytes };
 	ssize_t n;
-	int ret;
 
-	n = read(STDIN_FILENO, bytes + HEADER, LINE);
+	n = read(STDIN_FILENO, p->line + HEADER, LINE);
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 1 : system_failed("stdin");
 	if (n == 0)
 		return 0;
-	memcpy(bytes + 6, p->self.mac, 6);
-	bytes[12] = 0x88; /* the type for experiments, 0x88b5 */
-	bytes[13] = 0xb5;
-	frame.len = HEADER + (uint32_t)n;
-	ret = shmbus_send_all(p->st, &frame, 1, SEND_MS);
-	if (ret < 0 && ret != -EINTR)
-		return bus_failed();
-	if (ret != 1)
-		fprintf(stderr, "epoll: a line was not sent: a receiver is too slow\n");
-	return 1;
+	memset(p->line, 0xff, 6);
+	memcpy(p->line + 6, p->self.mac, 6);
+	p->line[12] = 0x88; /* the type for experiments, 0x88b5 */
+	p->line[13] = 0xb5;
+	p->frame = (struct shmbus_tx){ .data = p->line, .len = HEADER + (uint32_t)n };
+	return send_frame(p);
 }
 
 /*
@@ -196,32 +216,54 @@ handle(struct program *p, int fd)
 	uint64_t ticks;
 
 	if (fd == STDIN_FILENO)
-		return send_line(p);
+		return p->waiting ? 1 : send_line(p);
 	if (fd == p->signals)
 		return 0;
 	if (fd == p->timer && read(fd, &ticks, sizeof(ticks)) > 0)
 		fprintf(stderr, "%lu frames so far\n", p->received);
-	return 1; /* the bus: receive() comes anyway */
+	return 1; /* the bus: receive() and send_frame() come anyway */
+}
+
+/* Announces a sleep. Returns 0: sleep; 1: there is something to do already; or an error. */
+static int
+arm(struct program *p)
+{
+	int ret;
+
+	/* 0: the next frame makes the descriptor readable; 1: frames are there already. */
+	ret = shmbus_arm(p->st);
+	if (ret == 0 && p->waiting)
+		ret = shmbus_arm_room(p->st);
+	return ret;
+}
+
+static void
+disarm(struct program *p)
+{
+	shmbus_disarm(p->st);
+	if (p->waiting)
+		shmbus_disarm_room(p->st);
 }
 
 static int
 loop(struct program *p)
 {
-	struct epoll_event events[4];
+	struct epoll_event events[5];
 	int going = 1;
 	int armed, n, i;
 
 	while (going > 0) {
-		/* 0: the next frame makes the descriptor readable; 1: frames are there already. */
-		armed = shmbus_arm(p->st);
+		armed = arm(p);
 		if (armed < 0)
 			return bus_failed();
-		n = epoll_wait(p->epoll, events, 4, armed == 0 ? -1 : 0);
+		n = epoll_wait(p->epoll, events, 5, armed == 0 ? -1 : 0);
 		if (n < 0 && errno != EINTR)
 			going = system_failed("epoll_wait");
-		shmbus_disarm(p->st);
+		disarm(p);
 		if (going > 0)
 			going = receive(p);
+		if (going > 0 && p->waiting)
+			going = send_frame(p);
 		for (i = 0; i < n && going > 0; i++)
 			going = handle(p, events[i].data.fd);
 	}
@@ -232,7 +274,7 @@ int
 main(int argc, char **argv)
 {
 	const struct shmbus_conf conf = { .name = "epoll" };
-	struct program p = { .epoll = -1, .bus = -1, .timer = -1, .signals = -1 };
+	struct program p = { .epoll = -1, .bus = -1, .room = -1, .timer = -1, .signals = -1 };
 	int ret;
 
 	p.signals = open_signals();

@@ -118,6 +118,8 @@ test_frames(const std::string &path)
 	CHECK(a.commit(&place, 1));
 	CHECK(b.receive(frame, 60s) && frame.size() == 150 && frame[0] == 0xff);
 	CHECK(thrown([&] { a.commit(&place, 1); }, "reserved") == EINVAL);
+	CHECK(a.wait_room(0ms) && a.room_fd() >= 0 && !a.arm_room());
+	a.disarm_room();
 	shmbusxx::bus bus(path);
 	CHECK(bus.peers().size() == 2 && bus.lanes().size() == 1 && bus.info().queues == 4);
 	CHECK(bus.owner(0).tx_frames == 4);

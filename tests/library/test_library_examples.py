@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 
 import builddir
@@ -71,6 +72,13 @@ def wait_started(path, process):
             return is_started(path, process.pid)
         return False
     poll(started, f"{process.args} on the bus", LIMIT_S)
+
+
+def cpu_s(pid):
+    """CPU time of a process."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def stop(process, how=signal.SIGINT):
@@ -241,6 +249,35 @@ def test_epoll(path):
         assert one.returncode == 0
         _, err = stop(two)
         assert re.fullmatch(r"(\d+ frames so far\n)*", err)
+
+
+def test_epoll_and_a_slow_receiver(path):
+    """A line that waits for room keeps the program from nothing, and costs no CPU time."""
+    line = b"x" * 1000 + b"\n"
+    with Member(path) as member, run("epoll", path) as process:
+        member.start(1, 1)
+        wait_started(path, process)
+        receiver = member.receiver(0, GEO.queues)
+        member.lane(0).send([HEADER + b"first\n"])
+        assert process.stdout.readline() == b"first\n"
+        writer = threading.Thread(target=lambda: [process.stdin.write(line) for _ in range(200)] and
+                                  process.stdin.flush())
+        writer.start()
+        lane = GEO.queues  # of slot 1
+        poll(lambda: member.bus.lane_word(lane, lf.L_ROOM) != 0, "epoll to wait for room", LIMIT_S)
+        before = cpu_s(process.pid)
+        for number in range(8):
+            member.lane(0).send([HEADER + b"%d\n" % number])
+            assert process.stdout.readline() == b"%d\n" % number
+            time.sleep(0.01)
+        assert cpu_s(process.pid) - before < 0.1
+        got = b""
+        while len(got) < 200 * len(line):
+            got += b"".join(frame.data[14:] for frame in receiver.receive())
+        writer.join()
+        assert got == 200 * line
+        assert receiver.missed == 0 and receiver.answerer.rings > 0
+        stop(process)
 
 
 def test_epoll_and_odd_frames(path):

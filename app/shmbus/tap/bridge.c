@@ -12,7 +12,8 @@
  * A bus with a slow receiver takes no frames for a while. Meanwhile the frames that
  * were read stay in the burst, and the device is not read. Its queue in the kernel
  * fills up, and the kernel's senders slow down, as with any NIC. The other direction
- * continues: otherwise two taps that wait for each other would wait for ever.
+ * continues: otherwise two taps that wait for each other would wait for ever. If it has
+ * nothing to do, the thread sleeps until the receiver has moved.
  */
 
 #include <errno.h>
@@ -23,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bridge.h"
@@ -33,15 +33,8 @@
 
 #define BURST 64
 
-/*
- * The time until frames that the bus did not take are offered again. It doubles with
- * each attempt that fails.
- */
-#define RETRY_MIN_NS (100 * 1000)
-#define RETRY_MAX_NS (10 * 1000 * 1000)
-
 /* The longest sleep: device and bus are polled at this interval, even without a wake-up. */
-#define LOOK_S 1
+#define LOOK_MS 1000
 
 struct tap_bridge {
 	struct tap_device *dev;
@@ -54,7 +47,6 @@ struct tap_bridge {
 	struct shmbus_tx tx[BURST];
 	unsigned int n_tx;
 	unsigned int sent;
-	long retry_ns;
 
 	/* From the bus. In front of each frame is a virtio header of zeros. */
 	uint8_t *rx_bytes;
@@ -83,7 +75,6 @@ tap_bridge_new(struct tap_device *dev, struct shmbus_station *st)
 	b->dev = dev;
 	b->st = st;
 	b->room = self.frame_max;
-	b->retry_ns = RETRY_MIN_NS;
 	b->tx_bytes = calloc(BURST, b->room);
 	b->rx_bytes = calloc(BURST, TAP_DEVICE_HDR_LEN + b->room);
 	if (b->tx_bytes == NULL || b->rx_bytes == NULL) {
@@ -181,8 +172,6 @@ to_bus(struct tap_bridge *b)
 	b->sent = end;
 	if (b->sent == b->n_tx)
 		b->sent = b->n_tx = 0;
-	if (ret != 0)
-		b->retry_ns = RETRY_MIN_NS;
 	return ret == -EMSGSIZE ? 1 : ret;
 }
 
@@ -223,26 +212,22 @@ static int
 sleep_until_needed(struct tap_bridge *b, int stop)
 {
 	const bool waiting = b->n_tx != 0; /* for the bus to take the frames of the burst */
-	const struct timespec limit = {
-		.tv_sec = waiting ? 0 : LOOK_S,
-		.tv_nsec = waiting ? b->retry_ns : 0,
-	};
 	struct pollfd on[3] = {
 		{ .fd = stop, .events = POLLIN },
-		{ .fd = waiting ? -1 : b->dev->fd, .events = POLLIN },
+		{ .fd = waiting ? shmbus_room_fd(b->st) : b->dev->fd, .events = POLLIN },
 		{ .fd = shmbus_fd(b->st), .events = POLLIN },
 	};
 	int ret;
 
 	ret = shmbus_arm(b->st);
-	if (ret < 0)
-		return say_library_error(ret);
+	if (ret == 0 && waiting)
+		ret = shmbus_arm_room(b->st);
 	if (ret == 0)
-		ppoll(on, 3, &limit, NULL);
-	shmbus_disarm(b->st);
+		poll(on, 3, LOOK_MS);
 	if (waiting)
-		b->retry_ns = b->retry_ns < RETRY_MAX_NS / 2 ? 2 * b->retry_ns : RETRY_MAX_NS;
-	return 0;
+		shmbus_disarm_room(b->st);
+	shmbus_disarm(b->st);
+	return ret < 0 ? say_library_error(ret) : 0;
 }
 
 static void
