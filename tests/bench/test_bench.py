@@ -200,7 +200,9 @@ def test_usage(args, message):
 
 def run_json(tmp_path, *args):
     path = tmp_path / "out.json"
-    text = bench("--no-huge", "--rounds", 1, "--seconds", 0.1, "--patience", 0, "--budget", 0,
+    # Long enough that both sides get a CPU meanwhile, whatever else runs.
+    seconds = 0.1 if "--latency" in args else 0.4
+    text = bench("--no-huge", "--rounds", 1, "--seconds", seconds, "--patience", 0, "--budget", 0,
                  "--json", path, *args)
     return text, json.loads(path.read_text())
 
@@ -287,6 +289,20 @@ def test_only_others_may_crash_when_they_are_done(tmp_path, link, done, status):
             "--patience", 0, "--budget", 0, "--pingpong", program, "--json", tmp_path / "out.json")
     text = bench(*args, status=status)
     assert status == 0 or "killed by SIGSEGV" in text
+
+
+@pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
+@pytest.mark.parametrize("lost, status", [(3, 0), (0, 1)])
+def test_lost_echoes_count(tmp_path, lost, status):
+    """Losses do not end a run, but stand in the table; any other failure of dpdk-pingpong does."""
+    program = tmp_path / "pingpong"
+    said = RESULT.replace('"lost": 0', f'"lost": {lost}')
+    program.write_text(f"#!/bin/sh\necho port 0 is ready\necho '{said}'\nexit 1\n")
+    program.chmod(0o755)
+    text = bench("--latency", "--no-huge", "--links", "ring", "--sizes", 64, "--bursts", 1, "--rounds",
+                 1, "--patience", 0, "--budget", 0, "--pingpong", program, "--json",
+                 tmp_path / "out.json", status=status)
+    assert status == 1 or re.search(r" ring .* 3 +1$", text, re.M)
 
 
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
