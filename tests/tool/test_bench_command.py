@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 
 import pytest
@@ -47,6 +48,41 @@ def test_sums_agree(options):
         low, high = sorted(run["rx_pps"] for run in size["runs"])
         assert size["rx_pps"] == pytest.approx((low + high) / 2, rel=1e-6)
         assert size["rx_gbps"] == pytest.approx(size["rx_pps"] * size["size"] * 8 / 1e9, rel=1e-6)
+
+
+def check_sums(told, rates):
+    for run in rates["runs"]:
+        assert run["sent"] > 0 and run["received"] + run["missed"] == run["sent"]
+    low, high = sorted(run["rx_pps"] for run in rates["runs"])
+    assert rates["rx_pps"] == pytest.approx((low + high) / 2, rel=1e-6)
+    assert told["zero_copy"] is True
+
+
+@pytest.mark.parametrize("options", [(), ("--format", "shmif"), ("-b", "256"), ("--no-pause", )])
+def test_zero_copy(options):
+    """Each run is made in both ways, and the ratio is that of the medians."""
+    told = bench("--zero-copy", "--check", "--size", "64,900", *options)
+    for size in told["sizes"]:
+        copied = size["copied"]
+        assert size["size"] == copied["size"] and len(size["runs"]) == len(copied["runs"]) == 2
+        check_sums(told, size)
+        check_sums(told, copied)
+        assert size["in_place_to_copied"] == pytest.approx(size["rx_pps"] / copied["rx_pps"])
+    plain = bench("--size", "64")
+    assert plain["zero_copy"] is False and "copied" not in plain["sizes"][0]
+
+
+def test_zero_copy_in_text():
+    out, _ = shmbus("bench", *SHORT, "--zero-copy", "--size", "64,900")
+    assert "frames written and read whole" in out and "in place : copied" in out
+    row, = re.findall(r"^  900 +([\d.]+) +\(.*?\) +([\d.]+) +\(.*?\) +([\d.]+)$", out, re.MULTILINE)
+    copied, in_place, ratio = map(float, row)
+    assert ratio == pytest.approx(in_place / copied, abs=0.02)
+    out, _ = shmbus("bench", *SHORT, "--zero-copy", "--csv", "--size", "64")
+    head, *rows = csv.reader(io.StringIO(out))
+    assert head == RUN + ["way"]
+    assert [(row[5], row[-1]) for row in rows] == [
+        ("1", "copied"), ("1", "in place"), ("2", "copied"), ("2", "in place")]
 
 
 @pytest.mark.parametrize("fmt", ["lanes", "shmif"])

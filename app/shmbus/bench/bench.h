@@ -38,7 +38,8 @@ struct bench_conf {
 	uint32_t cpus[BENCH_WORKERS_MAX];
 	uint32_t n_cpus; /* 0: all that the process may use */
 	bool no_pause;
-	bool zero_copy;
+	bool zero_copy; /* each run twice: copying, and in place */
+	bool in_place;  /* of one run: workers write and read frames where the bus has them */
 	bool check;
 	bool latency;
 	bool json;
@@ -72,6 +73,7 @@ struct bench_seat {
 	_Atomic uint64_t missed; /* receivers */
 	_Atomic uint64_t overruns; /* receivers */
 	_Atomic uint64_t bad; /* receivers, with check */
+	_Atomic uint64_t sum; /* receivers, with zero_copy: stored so that frames are read */
 	_Atomic bool ready;
 	_Atomic bool idle; /* receivers: no frame has come for a while */
 	char error[256];   /* written before the worker exits with 1 */
@@ -127,10 +129,16 @@ int bench_throughput(const struct bench_conf *conf, const char *path, uint32_t s
 int bench_latency(const struct bench_conf *conf, const char *path, uint32_t size,
 		  struct bench_latency *result);
 
-/* ---- report.c: results[size][run], latencies[size] or NULL */
+/* What was measured: runs[size][run]. */
+struct bench_found {
+	struct bench_result *runs;
+	struct bench_result *copying;     /* with zero_copy, of the same order; else NULL */
+	struct bench_latency *latencies;  /* [size]; NULL: not measured */
+};
+
+/* ---- report.c */
 
 /* Prints the results. False: out of memory. */
-bool bench_report(const struct bench_conf *conf, const struct bench_result *results,
-		  const struct bench_latency *latencies);
+bool bench_report(const struct bench_conf *conf, const struct bench_found *found);
 
 #endif /* BENCH_H */

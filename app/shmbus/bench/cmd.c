@@ -94,7 +94,7 @@ static const struct option_entry options[] = {
 	  .expects = "CPUs that this process may use, with commas between" },
 	{ "no-pause", 0, NULL, "senders do not wait for slow receivers",
 	  .flag = offsetof(struct bench_conf, no_pause) },
-	{ "zero-copy", 'z', NULL, "receivers read frames in place, without a copy",
+	{ "zero-copy", 'z', NULL, "compare frames in place with copied frames",
 	  .flag = offsetof(struct bench_conf, zero_copy) },
 	{ "check", 0, NULL, "senders number each frame, and receivers compare the numbers",
 	  .flag = offsetof(struct bench_conf, check) },
@@ -138,32 +138,60 @@ with_sizes(const struct bench_conf *given, struct bench_conf *conf)
 	return conf;
 }
 
+/* Runs one measurement, and checks its sums. As measure(). */
+static int
+measure_one(const struct bench_conf *conf, const char *path, uint32_t size, bool in_place,
+	    struct bench_result *result)
+{
+	struct bench_conf one = *conf;
+	int ret;
+
+	one.in_place = in_place;
+	ret = bench_throughput(&one, path, size, result);
+	if (ret == 0 && (result->bad != 0 || result->unaccounted != 0)) {
+		say("%" PRIu32 " bytes: of %" PRIu64 " frames %" PRIu64 " were damaged, and %" PRIu64
+		    " neither received nor missed, or received without having been sent",
+		    result->size, result->sent, result->bad, result->unaccounted);
+		ret = -EIO;
+	}
+	return ret;
+}
+
 /* Runs all measurements. Returns 0, or -errno after a message; -EINTR without one. */
 static int
-measure(const struct bench_conf *conf, const char *path, struct bench_result *results,
-	struct bench_latency *latencies)
+measure(const struct bench_conf *conf, const char *path, const struct bench_found *found)
 {
-	const struct bench_result *result;
 	uint32_t i;
 	int ret = 0;
 
-	/* The sizes take turns, so that a change of the machine's speed affects all of them. */
+	/* Sizes and ways take turns, so that a change of the machine's speed affects all of them. */
 	for (i = 0; ret == 0 && i < conf->n_sizes * conf->runs; i++) {
 		const uint32_t s = i % conf->n_sizes;
 		const uint32_t at = s * conf->runs + i / conf->n_sizes;
 
-		ret = bench_throughput(conf, path, conf->sizes[s], &results[at]);
-		result = &results[at];
-		if (ret == 0 && (result->bad != 0 || result->unaccounted != 0)) {
-			say("%" PRIu32 " bytes: of %" PRIu64 " frames %" PRIu64 " were damaged, and %" PRIu64
-			    " neither received nor missed, or received without having been sent",
-			    result->size, result->sent, result->bad, result->unaccounted);
-			ret = -EIO;
-		}
+		if (conf->zero_copy)
+			ret = measure_one(conf, path, conf->sizes[s], false, &found->copying[at]);
+		if (ret == 0)
+			ret = measure_one(conf, path, conf->sizes[s], conf->zero_copy, &found->runs[at]);
 	}
-	for (i = 0; ret == 0 && latencies != NULL && i < conf->n_sizes; i++)
-		ret = bench_latency(conf, path, conf->sizes[i], &latencies[i]);
+	for (i = 0; ret == 0 && found->latencies != NULL && i < conf->n_sizes; i++)
+		ret = bench_latency(conf, path, conf->sizes[i], &found->latencies[i]);
 	return ret;
+}
+
+/* Returns false if there is no memory. */
+static bool
+allocate(const struct bench_conf *conf, struct bench_found *found)
+{
+	const size_t n = (size_t)conf->n_sizes * conf->runs;
+
+	found->runs = calloc(n, sizeof(*found->runs));
+	if (conf->zero_copy)
+		found->copying = calloc(n, sizeof(*found->copying));
+	if (conf->latency)
+		found->latencies = calloc(conf->n_sizes, sizeof(*found->latencies));
+	return found->runs != NULL && (found->copying != NULL) == conf->zero_copy &&
+	       (found->latencies != NULL) == conf->latency;
 }
 
 static enum cmd_status
@@ -172,8 +200,7 @@ run(int n, char **operands, const void *c)
 	struct bench_conf sized;
 	const struct bench_conf *conf = with_sizes(c, &sized);
 	enum cmd_status status = CMD_FAILED;
-	struct bench_latency *latencies = NULL;
-	struct bench_result *results;
+	struct bench_found found = { .runs = NULL };
 	char path[64];
 	struct stat st;
 	int ret;
@@ -191,23 +218,21 @@ run(int n, char **operands, const void *c)
 	if (stop_catch() < 0)
 		return CMD_FAILED;
 	warn_of_cpus(conf);
-	results = calloc((size_t)conf->n_sizes * conf->runs, sizeof(*results));
-	if (conf->latency)
-		latencies = calloc(conf->n_sizes, sizeof(*latencies));
-	if (results == NULL || (conf->latency && latencies == NULL)) {
+	if (!allocate(conf, &found)) {
 		say_no_memory();
 		goto out;
 	}
-	ret = measure(conf, n == 1 ? operands[0] : path, results, latencies);
+	ret = measure(conf, n == 1 ? operands[0] : path, &found);
 	if (ret == -EINTR)
 		say("stopped before the end, so there are no results");
-	else if (ret == 0 && bench_report(conf, results, latencies))
+	else if (ret == 0 && bench_report(conf, &found))
 		status = CMD_DONE;
 	else if (ret == 0)
 		say_no_memory();
 out:
-	free(latencies);
-	free(results);
+	free(found.latencies);
+	free(found.copying);
+	free(found.runs);
 	return status;
 }
 
@@ -218,7 +243,9 @@ const struct cmd cmd_bench = {
 	.about = "Starts senders and receivers as processes of their own, each on one CPU. They use a\n"
 		 "new bus, which is made as PATH (default: below /dev/shm) and removed again. PATH must\n"
 		 "not exist. Prints how many frames per second each receiver gets, how many were\n"
-		 "missed, and with --latency the time of a frame one way, and there and back.\n",
+		 "missed, and with --latency the time of a frame one way, and there and back. With\n"
+		 "--zero-copy each run is made twice: senders write each frame whole, and receivers read\n"
+		 "each whole, in memory of their own and copied, and then in place; prints the ratio.\n",
 	.options = options,
 	.operands_min = 0,
 	.operands_max = 1,

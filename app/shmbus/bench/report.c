@@ -69,34 +69,79 @@ print_latency(const char *what, const struct histogram *h)
 	printf(" %8" PRIu64 "\n", h->max);
 }
 
+/* Returns the share of frames that were missed in the runs with one size, in percent. */
+static double
+missed_percent(const struct bench_conf *conf, const struct bench_result *runs)
+{
+	uint64_t sent = 0, missed = 0;
+	uint32_t i;
+
+	for (i = 0; i < conf->runs; i++) {
+		sent += runs[i].sent * conf->receivers;
+		missed += runs[i].missed;
+	}
+	return sent == 0 ? 0 : 100 * (double)missed / (double)sent;
+}
+
 static void
-print_table(const struct bench_conf *conf, const struct bench_result *results,
-	    const struct bench_latency *latencies)
+print_rates(const struct bench_conf *conf, const struct bench_result *results)
 {
 	const struct bench_result *runs;
-	uint64_t missed, sent;
 	struct rates rx;
-	uint32_t s, i;
+	uint32_t s;
 
-	printf("%s, %" PRIu32 " sender%s, %" PRIu32 " receiver%s, bursts of %" PRIu32
-	       ", %s receive; medians of %" PRIu32 " run%s of %g s\n\n",
-	       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
-	       conf->senders == 1 ? "" : "s", conf->receivers, conf->receivers == 1 ? "" : "s",
-	       conf->burst, conf->zero_copy ? "zero-copy" : "copying", conf->runs,
-	       conf->runs == 1 ? "" : "s", conf->seconds);
 	printf("bytes  each receiver gets                Gbit/s        missed\n");
 	for (s = 0; s < conf->n_sizes; s++) {
 		runs = &results[s * conf->runs];
 		rx = rates_of(conf, runs);
-		for (i = 0, sent = 0, missed = 0; i < conf->runs; i++) {
-			sent += runs[i].sent * conf->receivers;
-			missed += runs[i].missed;
-		}
 		printf("%5" PRIu32 "  %7.3f Mpps  (%7.3f .. %7.3f) %9.2f  %11.4f %%\n", runs[0].size,
 		       rx.median_pps / 1e6, rx.lowest_pps / 1e6, rx.highest_pps / 1e6,
-		       gbps(rx.median_pps, runs[0].size),
-		       sent == 0 ? 0 : 100 * (double)missed / (double)sent);
+		       gbps(rx.median_pps, runs[0].size), missed_percent(conf, runs));
 	}
+}
+
+/* Returns how many times as many frames each receiver gets in place as copied; of medians. */
+static double
+ratio_of(const struct bench_conf *conf, const struct bench_found *found, uint32_t s)
+{
+	const double copying = rates_of(conf, &found->copying[s * conf->runs]).median_pps;
+
+	return copying == 0 ? 0 : rates_of(conf, &found->runs[s * conf->runs]).median_pps / copying;
+}
+
+static void
+print_ratios(const struct bench_conf *conf, const struct bench_found *found)
+{
+	struct rates copying, in_place;
+	uint32_t s;
+
+	printf("bytes      copied, Mpps                    in place, Mpps            in place : copied\n");
+	for (s = 0; s < conf->n_sizes; s++) {
+		copying = rates_of(conf, &found->copying[s * conf->runs]);
+		in_place = rates_of(conf, &found->runs[s * conf->runs]);
+		printf("%5" PRIu32 "  %8.3f  (%7.3f .. %7.3f)  %8.3f  (%7.3f .. %7.3f)  %12.2f\n",
+		       found->runs[s * conf->runs].size, copying.median_pps / 1e6,
+		       copying.lowest_pps / 1e6, copying.highest_pps / 1e6, in_place.median_pps / 1e6,
+		       in_place.lowest_pps / 1e6, in_place.highest_pps / 1e6, ratio_of(conf, found, s));
+	}
+}
+
+static void
+print_table(const struct bench_conf *conf, const struct bench_found *found)
+{
+	const struct bench_latency *latencies = found->latencies;
+	uint32_t s;
+
+	printf("%s, %" PRIu32 " sender%s, %" PRIu32 " receiver%s, bursts of %" PRIu32
+	       ", %s; medians of %" PRIu32 " run%s of %g s\n\n",
+	       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
+	       conf->senders == 1 ? "" : "s", conf->receivers, conf->receivers == 1 ? "" : "s",
+	       conf->burst, conf->zero_copy ? "frames written and read whole" : "copying receive",
+	       conf->runs, conf->runs == 1 ? "" : "s", conf->seconds);
+	if (conf->zero_copy)
+		print_ratios(conf, found);
+	else
+		print_rates(conf, found->runs);
 	for (s = 0; latencies != NULL && s < conf->n_sizes; s++) {
 		printf("\n%5" PRIu32 " bytes, ns   frames      min      50%%      90%%      99%%    99.9%%"
 		       "      max\n", latencies[s].size);
@@ -126,32 +171,42 @@ print_csv_latency(const struct histogram *h)
 }
 
 static void
-print_csv(const struct bench_conf *conf, const struct bench_result *results,
-	  const struct bench_latency *latencies)
+print_csv_row(const struct bench_conf *conf, const struct bench_found *found, uint32_t i,
+	      bool in_place)
 {
-	const struct bench_latency *latency;
-	const struct bench_result *r;
+	const struct bench_result *r = in_place || !conf->zero_copy ? &found->runs[i] :
+							      &found->copying[i];
+
+	printf("%s,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.0f,%.0f,%.6f,%"
+	       PRIu64 ",%" PRIu64 ",%" PRIu64,
+	       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
+	       conf->receivers, conf->burst, r->size, i % conf->runs + 1, r->tx_pps, r->rx_pps,
+	       gbps(r->rx_pps, r->size), r->sent, r->received, r->missed);
+	if (found->latencies != NULL) {
+		print_csv_latency(&found->latencies[i / conf->runs].one_way);
+		print_csv_latency(&found->latencies[i / conf->runs].round_trip);
+	}
+	if (conf->zero_copy)
+		printf(",%s", in_place ? "in place" : "copied");
+	putchar('\n');
+}
+
+/* With zero_copy the last column is the way, and each run has two rows. */
+static void
+print_csv(const struct bench_conf *conf, const struct bench_found *found)
+{
 	uint32_t i;
 
 	printf("format,senders,receivers,burst,size,run,tx_pps,rx_pps,rx_gbps,sent,received,missed");
-	if (latencies != NULL) {
+	if (found->latencies != NULL) {
 		print_csv_latency_names("one_way");
 		print_csv_latency_names("round_trip");
 	}
-	putchar('\n');
+	puts(conf->zero_copy ? ",way" : "");
 	for (i = 0; i < conf->n_sizes * conf->runs; i++) {
-		r = &results[i];
-		printf("%s,%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%.0f,%.0f,%.6f,%"
-		       PRIu64 ",%" PRIu64 ",%" PRIu64,
-		       conf->format == SHMBUS_FORMAT_LANES ? "lanes" : "shmif", conf->senders,
-		       conf->receivers, conf->burst, r->size, i % conf->runs + 1, r->tx_pps, r->rx_pps,
-		       gbps(r->rx_pps, r->size), r->sent, r->received, r->missed);
-		if (latencies != NULL) {
-			latency = &latencies[i / conf->runs];
-			print_csv_latency(&latency->one_way);
-			print_csv_latency(&latency->round_trip);
-		}
-		putchar('\n');
+		print_csv_row(conf, found, i, false);
+		if (conf->zero_copy)
+			print_csv_row(conf, found, i, true);
 	}
 }
 
@@ -181,9 +236,9 @@ run_json(const struct bench_result *r)
 		"missed", json_number(r->missed));
 }
 
+/* Returns the rates of the runs with one size. NULL: out of memory. */
 static json_t *
-size_json(const struct bench_conf *conf, const struct bench_result *runs,
-	  const struct bench_latency *latency)
+rates_json(const struct bench_conf *conf, const struct bench_result *runs)
 {
 	const double median = rates_of(conf, runs).median_pps;
 	json_t *array = json_array();
@@ -195,9 +250,25 @@ size_json(const struct bench_conf *conf, const struct bench_result *runs,
 		"rx_pps", median,
 		"rx_gbps", gbps(median, runs[0].size),
 		"runs", array);
-	for (i = 0; size != NULL && i < conf->runs; i++)
-		if (json_array_append_new(array, run_json(&runs[i])) != 0)
-			goto err;
+	for (i = 0; size != NULL && i < conf->runs; i++) {
+		if (json_array_append_new(array, run_json(&runs[i])) != 0) {
+			json_decref(size);
+			return NULL;
+		}
+	}
+	return size;
+}
+
+static json_t *
+size_json(const struct bench_conf *conf, const struct bench_found *found, uint32_t s)
+{
+	const struct bench_latency *latency = found->latencies != NULL ? &found->latencies[s] : NULL;
+	json_t *size = rates_json(conf, &found->runs[s * conf->runs]);
+
+	if (size != NULL && conf->zero_copy &&
+	    (json_object_set_new(size, "copied", rates_json(conf, &found->copying[s * conf->runs])) != 0 ||
+	     json_object_set_new(size, "in_place_to_copied", json_real(ratio_of(conf, found, s))) != 0))
+		goto err;
 	if (size != NULL && latency != NULL &&
 	    (json_object_set_new(size, "one_way", latency_json(&latency->one_way)) != 0 ||
 	     json_object_set_new(size, "round_trip", latency_json(&latency->round_trip)) != 0))
@@ -210,8 +281,7 @@ err:
 }
 
 static bool
-print_json(const struct bench_conf *conf, const struct bench_result *results,
-	   const struct bench_latency *latencies)
+print_json(const struct bench_conf *conf, const struct bench_found *found)
 {
 	json_t *sizes = json_array();
 	json_t *all;
@@ -229,8 +299,7 @@ print_json(const struct bench_conf *conf, const struct bench_result *results,
 		"sizes", sizes);
 	ok = all != NULL;
 	for (s = 0; ok && s < conf->n_sizes; s++)
-		ok = json_array_append_new(sizes, size_json(conf, &results[s * conf->runs],
-			latencies != NULL ? &latencies[s] : NULL)) == 0;
+		ok = json_array_append_new(sizes, size_json(conf, found, s)) == 0;
 	if (ok)
 		json_print(all, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	json_decref(all);
@@ -238,14 +307,13 @@ print_json(const struct bench_conf *conf, const struct bench_result *results,
 }
 
 bool
-bench_report(const struct bench_conf *conf, const struct bench_result *results,
-	     const struct bench_latency *latencies)
+bench_report(const struct bench_conf *conf, const struct bench_found *found)
 {
 	if (conf->json)
-		return print_json(conf, results, latencies);
+		return print_json(conf, found);
 	if (conf->csv)
-		print_csv(conf, results, latencies);
+		print_csv(conf, found);
 	else
-		print_table(conf, results, latencies);
+		print_table(conf, found);
 	return true;
 }

@@ -33,6 +33,7 @@ struct worker {
 	uint32_t size;
 	unsigned int vain;
 	uint8_t *bytes; /* burst frames of size bytes */
+	uint64_t sum;   /* of what was read, with zero_copy */
 };
 
 static _Noreturn void
@@ -112,21 +113,81 @@ ends_agree(const struct worker *w, const uint8_t *frame, uint32_t len)
 
 /* ---- throughput */
 
+/* Writes a frame, all of it, as a program does that makes its frames. */
 static void
-run_sender(struct worker *w)
+write_frame(const struct worker *w, uint8_t *frame, uint64_t number)
+{
+	const uint32_t size = w->size;
+	uint32_t off;
+
+	memcpy(frame, w->bytes, HEADER_LEN);
+	for (off = HEADER_LEN; off + sizeof(number) <= size; off += sizeof(number))
+		memcpy(frame + off, &number, sizeof(number));
+	put_number(w, frame, number);
+}
+
+/* Reads a frame, all of it, as a program does that uses its frames. */
+static void
+read_frame(struct worker *w, const uint8_t *frame, uint32_t len)
+{
+	uint64_t sum = 0;
+	uint64_t word;
+	uint32_t off;
+
+	for (off = 0; off + sizeof(word) <= len; off += sizeof(word)) {
+		memcpy(&word, frame + off, sizeof(word));
+		sum += word;
+	}
+	w->sum += sum;
+}
+
+static int
+send_copies(struct worker *w, uint64_t number)
 {
 	struct shmbus_tx frames[BENCH_BURST_MAX];
 	const unsigned int n = w->conf->burst;
-	uint64_t number = 0;
-	unsigned int i, sent;
+	uint8_t *frame;
+	unsigned int i;
 
-	make_frames(w, n);
+	for (i = 0; i < n; i++) {
+		frame = w->bytes + (size_t)i * w->size;
+		frames[i] = (struct shmbus_tx){ .data = frame, .len = w->size };
+		if (w->conf->zero_copy)
+			write_frame(w, frame, number + i);
+		else if (w->conf->check)
+			put_number(w, frame, number + i);
+	}
+	return shmbus_send(w->station, frames, n);
+}
+
+static int
+send_in_place(struct worker *w, uint64_t number)
+{
+	struct shmbus_place places[BENCH_BURST_MAX];
+	int i, n, ret;
+
+	for (i = 0; i < (int)w->conf->burst; i++)
+		places[i] = (struct shmbus_place){ .len = w->size };
+	n = shmbus_reserve(w->station, places, w->conf->burst);
+	if (n <= 0)
+		return n;
 	for (i = 0; i < n; i++)
-		frames[i] = (struct shmbus_tx){ .data = w->bytes + (size_t)i * w->size, .len = w->size };
+		write_frame(w, places[i].data, number + (unsigned int)i);
+	do
+		ret = shmbus_commit(w->station, places, (unsigned int)n);
+	while (ret == 0 && phase(w) == BENCH_GO); /* shmif: the lock is not available */
+	return ret;
+}
+
+static void
+run_sender(struct worker *w)
+{
+	uint64_t number = 0;
+	unsigned int sent;
+
+	make_frames(w, w->conf->burst);
 	while (phase(w) == BENCH_GO) {
-		for (i = 0; w->conf->check && i < n; i++)
-			put_number(w, w->bytes + (size_t)i * w->size, number + i);
-		sent = polled(w, shmbus_send(w->station, frames, n));
+		sent = polled(w, w->conf->in_place ? send_in_place(w, number) : send_copies(w, number));
 		number += sent;
 		add(&w->seat->frames, sent);
 	}
@@ -142,9 +203,12 @@ receive_copies(struct worker *w)
 	for (i = 0; i < w->conf->burst; i++)
 		frames[i] = (struct shmbus_rx){ .data = w->bytes + (size_t)i * w->size, .room = w->size };
 	n = shmbus_receive(w->station, frames, w->conf->burst);
-	for (i = 0; w->conf->check && (int)i < n; i++)
-		if (!ends_agree(w, frames[i].data, frames[i].len))
+	for (i = 0; (int)i < n; i++) {
+		if (w->conf->check && !ends_agree(w, frames[i].data, frames[i].len))
 			add(&w->seat->bad, 1);
+		if (w->conf->zero_copy)
+			read_frame(w, frames[i].data, frames[i].len);
+	}
 	return n;
 }
 
@@ -159,8 +223,10 @@ receive_views(struct worker *w)
 	n = shmbus_peek(w->station, views, w->conf->burst);
 	if (n <= 0)
 		return n;
-	for (i = 0; w->conf->check && (int)i < n; i++)
-		bad += !ends_agree(w, views[i].data, views[i].len);
+	for (i = 0; (int)i < n; i++) {
+		bad += w->conf->check && !ends_agree(w, views[i].data, views[i].len);
+		read_frame(w, views[i].data, views[i].len);
+	}
 	ret = shmbus_release(w->station, (unsigned int)n);
 	if (ret > 0) /* else the views were overwritten, and the frames count as missed */
 		add(&w->seat->bad, bad);
@@ -196,13 +262,14 @@ run_receiver(struct worker *w)
 
 	make_frames(w, w->conf->burst);
 	while (phase(w) != BENCH_END) {
-		n = polled(w, w->conf->zero_copy ? receive_views(w) : receive_copies(w));
+		n = polled(w, w->conf->in_place ? receive_views(w) : receive_copies(w));
 		add(&w->seat->frames, n);
 		if (n != 0)
 			quiet_ns = 0;
 		else if (phase(w) == BENCH_DRAIN)
 			tell_if_quiet(w, &quiet_ns, &busy);
 	}
+	atomic_store_explicit(&w->seat->sum, w->sum, memory_order_relaxed);
 }
 
 /* ---- latency: one frame that goes there and back, and carries the time it was sent at */
