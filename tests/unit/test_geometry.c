@@ -133,7 +133,7 @@ static struct shmbus_header
 header_of(const struct shmbus_geometry *geo)
 {
 	struct shmbus_header header = {
-		.version = SHMBUS_VERSION,
+		.version = SHMBUS_VERSION_HUB,
 		.ports = geo->ports,
 		.queues = geo->queues,
 		.lane_size = geo->lane_size,

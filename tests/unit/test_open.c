@@ -115,7 +115,8 @@ test_zeros_are_not_a_bus(void **state)
 static void
 test_wrong_version(void **state)
 {
-	static const uint32_t versions[] = { 0, 2, UINT32_MAX };
+	static const uint32_t versions[] = { 0, 3, UINT32_MAX };
+	static const uint32_t two = 2;
 	char *path = new_bus();
 	const struct shmbus_bus_conf conf = { .path = path };
 	char text[64];
@@ -127,6 +128,10 @@ test_wrong_version(void **state)
 		snprintf(text, sizeof(text), "version %u", versions[i]);
 		assert_file_refused(&conf, -EPROTO, text);
 	}
+	/* Version 2, but with a way to deliver that no program knows yet. */
+	file_write(path, offsetof(struct shmbus_header, version), &two, 4);
+	file_write(path, offsetof(struct shmbus_header, deliver), &two, 4);
+	assert_file_refused(&conf, -EPROTO, "a way 2 that this program does not know");
 	finish(path);
 }
 

@@ -55,6 +55,9 @@ look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 	snprintf(place.name, sizeof(place.name), "cursor of port %u, queue %u, in lane %u", slot,
 		 number / geo->lanes % geo->queues, lane);
 	FINDINGS_RESERVED(f, &place, c, reserved0);
+	if (!shmbus_geometry_directed(geo) && shmbus_load(&c->skipped) != 0)
+		findings_add(f, &place, FIELD(skipped), "skipped", shmbus_load(&c->skipped),
+			     "0 in version 1");
 	FINDINGS_RESERVED(f, &place, c, reserved1);
 	if (state & ~SHMBUS_CURSOR_ACTIVE)
 		findings_add(f, &place, FIELD(state), "state", state,

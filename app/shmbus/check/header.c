@@ -105,11 +105,16 @@ look_at_header(const struct start *s, uint64_t size, struct findings *f)
 #define OFFSET(field) \
 	look_at_offset(f, &place, offsetof(struct shmbus_header, field), #field, h->field, geo->field)
 
-	if (h->version != SHMBUS_VERSION)
+	if (h->version != SHMBUS_VERSION_HUB && h->version != SHMBUS_VERSION_SWITCH)
 		findings_add(f, &place, offsetof(struct shmbus_header, version), "version",
-			     h->version, "%d", SHMBUS_VERSION);
+			     h->version, "%d or %d", SHMBUS_VERSION_HUB, SHMBUS_VERSION_SWITCH);
+	if (h->version == SHMBUS_VERSION_HUB && h->deliver != 0)
+		findings_add(f, &place, offsetof(struct shmbus_header, deliver), "deliver",
+			     h->deliver, "0, as version 1 has no switch");
+	else if (h->deliver > SHMBUS_SWITCH)
+		findings_add(f, &place, offsetof(struct shmbus_header, deliver), "deliver",
+			     h->deliver, "%u or %u", SHMBUS_HUB, SHMBUS_SWITCH);
 	look_at_numbers(s, &place, f);
-	FINDINGS_RESERVED(f, &place, h, reserved0);
 	FINDINGS_RESERVED(f, &place, h, reserved1);
 	if (!s->measured)
 		return;
@@ -126,11 +131,14 @@ look_at_header(const struct start *s, uint64_t size, struct findings *f)
 }
 
 static void
-look_at_bell(const struct shmbus_bell *bell, struct findings *f)
+look_at_bell(const struct shmbus_bell *bell, uint32_t version, struct findings *f)
 {
 	const struct place place = { .off = SHMBUS_BELL_OFF, .slot = FINDINGS_NOBODY,
 				     .name = "bell" };
 
+	if (version == SHMBUS_VERSION_HUB && bell->entries != 0)
+		findings_add(f, &place, offsetof(struct shmbus_bell, entries), "entries",
+			     bell->entries, "0 in version 1");
 	FINDINGS_RESERVED(f, &place, bell, reserved0);
 	if (bell->rung != 0)
 		findings_add(f, &place, offsetof(struct shmbus_bell, rung), "rung", bell->rung, "0");
@@ -162,7 +170,7 @@ check_header_look(const char *path, struct findings *f, bool *usable, struct shm
 	ret = read_start(&file, &s, e);
 	if (ret == 0 && s.lanes) {
 		look_at_header(&s, size, f);
-		look_at_bell(&s.bell, f);
+		look_at_bell(&s.bell, s.header.version, f);
 	}
 	/* For a file that is not a bus, shmbus_bus_open has the better message. */
 	*usable = !s.lanes ||

@@ -23,9 +23,11 @@ static void
 look_at_port_state(const struct shmbus_bus *bus, const struct place *place, struct findings *f)
 {
 	const uint32_t state = shmbus_load(&shmbus_bus_port(bus, place->slot)->state);
+	const uint32_t known = STATES |
+			       (shmbus_geometry_directed(&bus->geo) ? SHMBUS_PORT_MIRROR : 0);
 
-	if (state & ~STATES)
-		findings_add(f, place, FIELD(state), "state", state, "nothing but bits of %u", STATES);
+	if (state & ~known)
+		findings_add(f, place, FIELD(state), "state", state, "nothing but bits of %u", known);
 	else if (state != 0 && !(state & SHMBUS_PORT_ATTACHED))
 		findings_add(f, place, FIELD(state), "state", state, "0, or with ATTACHED, bit 0");
 	else if (state == 0 && shmbus_port_alive(bus, place->slot))

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "lane.h"
-#include "shmbus_request.h"
+#include "shmbus_reader.h"
 #include "shmbus_writer.h"
 
 #define DESCS_OFF sizeof(struct shmbus_burst)
@@ -116,6 +116,29 @@ request_fits(const struct lane *l, const struct record *r, uint64_t end, uint32_
 	       shmbus_request_valid(&req, len);
 }
 
+/* Returns whether the flags and the receiving slot of a descriptor are right. */
+static bool
+look_at_flags(const struct lane *l, const struct record *r, uint32_t desc, uint32_t desc_off)
+{
+	const struct shmbus_geometry *geo = &l->bus->geo;
+	const bool directed = shmbus_geometry_directed(geo);
+	const uint32_t known = SHMBUS_DESC_REQUEST | (directed ? SHMBUS_DESC_DIRECTED : 0);
+	const uint32_t slot = (desc & SHMBUS_DESC_SLOT) >> SHMBUS_DESC_SLOT_SHIFT;
+
+	if (desc & SHMBUS_DESC_FLAGS & ~known)
+		findings_add(l->f, &r->place, desc_off, "flags of a frame", desc >> 24,
+			     directed ? "0 to 3" : "0 or 1");
+	else if (directed && (desc & SHMBUS_DESC_DIRECTED) && slot >= geo->ports)
+		findings_add(l->f, &r->place, desc_off, "receiving slot of a frame", slot,
+			     "0 to %u", geo->ports - 1);
+	else if (directed && !(desc & SHMBUS_DESC_DIRECTED) && slot != 0)
+		findings_add(l->f, &r->place, desc_off, "receiving slot of a frame for everybody",
+			     slot, "0");
+	else
+		return true;
+	return false;
+}
+
 static enum verdict
 look_at_frames(const struct lane *l, const struct record *r)
 {
@@ -127,12 +150,11 @@ look_at_frames(const struct lane *l, const struct record *r)
 	for (i = 0; i < r->count; i++) {
 		desc_off = (uint32_t)(DESCS_OFF + i * sizeof(desc));
 		memcpy(&desc, r->bytes + desc_off, sizeof(desc));
-		len = desc & SHMBUS_DESC_LEN;
-		extent = desc & SHMBUS_DESC_REQUEST ? shmbus_request_extent(len) : SHMBUS_ALIGN(len);
-		if (desc & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) {
-			findings_add(l->f, &r->place, desc_off, "flags of a frame", desc >> 24, "0 or 1");
+		if (!look_at_flags(l, r, desc, desc_off))
 			return WRONG;
-		}
+		len = shmbus_desc_plain(desc, shmbus_geometry_directed(&l->bus->geo)) &
+		      SHMBUS_DESC_LEN;
+		extent = desc & SHMBUS_DESC_REQUEST ? shmbus_request_extent(len) : SHMBUS_ALIGN(len);
 		if (len < SHMBUS_FRAME_MIN || len > max || extent > r->len - off) {
 			findings_add(l->f, &r->place, desc_off, "length of a frame", len,
 				     "%u to %u, and not more than the record has left, %" PRIu64,

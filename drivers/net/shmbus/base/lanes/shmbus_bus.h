@@ -17,12 +17,20 @@
 #include "shmbus_format.h"
 #include "shmbus_guard.h"
 
+/* Who gets a unicast frame. */
+enum shmbus_deliver {
+	SHMBUS_DELIVER_ANY = 0, /* what the bus does; a new bus is a hub */
+	SHMBUS_DELIVER_HUB,     /* every port */
+	SHMBUS_DELIVER_SWITCH,  /* the port behind which the address is, if that is known */
+};
+
 /* What a caller asks of a bus. A geometry field of 0 means: the bus's own value, or the default. */
 struct shmbus_bus_conf {
 	const char *path;
 	uint32_t ports;
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
+	enum shmbus_deliver deliver;
 	mode_t mode;        /* permission bits of a new file; 0: 0600 */
 	uint32_t numa;      /* for a new file: 1 + the node for its memory; 0: any node */
 	enum shmbus_file_want want;
@@ -36,6 +44,8 @@ struct shmbus_geometry {
 	uint32_t ports;
 	uint32_t queues;
 	uint32_t lanes; /* ports * queues */
+	uint32_t version;
+	bool directs; /* senders direct frames: the bus is a switch */
 	uint64_t lane_size;
 	uint64_t roster_off;
 	uint64_t port_off;
@@ -94,6 +104,19 @@ static inline mode_t
 shmbus_bus_mode(const struct shmbus_bus_conf *conf)
 {
 	return conf->mode != 0 ? conf->mode : 0600;
+}
+
+/* Returns whether frames on the bus may be directed. */
+static inline bool
+shmbus_geometry_directed(const struct shmbus_geometry *geo)
+{
+	return geo->version != SHMBUS_VERSION_HUB;
+}
+
+static inline enum shmbus_deliver
+shmbus_geometry_deliver(const struct shmbus_geometry *geo)
+{
+	return geo->directs ? SHMBUS_DELIVER_SWITCH : SHMBUS_DELIVER_HUB;
 }
 
 static inline uint64_t

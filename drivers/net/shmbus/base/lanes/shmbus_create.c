@@ -22,7 +22,8 @@ write_header(struct shmbus_bus *bus)
 	const struct shmbus_geometry *geo = &bus->geo;
 
 	SHMBUS_STEP(create_header);
-	header->version = SHMBUS_VERSION;
+	header->version = geo->version;
+	header->deliver = geo->directs ? SHMBUS_SWITCH : SHMBUS_HUB;
 	header->ports = geo->ports;
 	header->queues = geo->queues;
 	header->lane_size = geo->lane_size;

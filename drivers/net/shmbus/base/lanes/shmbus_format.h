@@ -6,7 +6,7 @@
 #define SHMBUS_FORMAT_H
 
 /*
- * The layout of a bus file in the lanes format, version 1. docs/format.rst
+ * The layout of a bus file in the lanes format, versions 1 and 2. docs/format.rst
  * describes the same in prose. All integers are in the byte order of the host.
  *
  *   0           struct shmbus_header      written once, by the creator
@@ -53,6 +53,10 @@
  *    up(len + 16) - 16  struct shmbus_request
  *
  * These bytes usually lie in padding that the frame has anyway.
+ *
+ * Version 2 is version 1 with directed frames. A sender can direct a frame to one
+ * slot; the readers of the other slots step over it. "v2" marks the words and bits
+ * that version 2 adds. They are 0 in version 1, where readers refuse the bits.
  */
 
 #include <assert.h>
@@ -63,7 +67,8 @@
 
 #define SHMBUS_MAGIC UINT64_C(0x0a315355424d4853)          /* "SHMBUS1\n" in the file */
 #define SHMBUS_MAGIC_CREATING UINT64_C(0x0a305355424d4853) /* "SHMBUS0\n": not ready yet */
-#define SHMBUS_VERSION 1
+#define SHMBUS_VERSION_HUB 1    /* of a bus on which every port gets every frame */
+#define SHMBUS_VERSION_SWITCH 2 /* frames may be directed */
 
 /* The tables begin on multiples of this. */
 #define SHMBUS_TABLE_ALIGN 4096
@@ -96,7 +101,7 @@ struct shmbus_header {
 	uint32_t version;
 	uint32_t ports;     /* slots */
 	uint32_t queues;    /* lanes, and Rx queues, per slot */
-	uint32_t reserved0; /* 0 */
+	uint32_t deliver;   /* v2: SHMBUS_HUB or SHMBUS_SWITCH; else 0 */
 	uint64_t lane_size; /* bytes, a power of two */
 	uint64_t roster_off;
 	uint64_t port_off;
@@ -109,6 +114,10 @@ struct shmbus_header {
 	uint8_t reserved1[152];
 };
 
+/* shmbus_header.deliver: what senders do. */
+#define SHMBUS_HUB 0u    /* they direct no frame */
+#define SHMBUS_SWITCH 1u /* they direct the frames whose receiver they know */
+
 /* Behind the header; see shmbus_wake.h. */
 #define SHMBUS_BELL_OFF 256
 
@@ -118,7 +127,11 @@ struct shmbus_bell {
 	 * that used them.
 	 */
 	shmbus_a32 changes;
-	uint32_t reserved0[15];
+	/* v2: a port atomically adds one after each change of its entry, behind the roster:
+	 * senders look here for new owners of addresses.
+	 */
+	shmbus_a32 entries;
+	uint32_t reserved0[14];
 	/* Another line: a system call writes here and so wakes the processes that watch the
 	 * file. Nobody reads this word.
 	 */
@@ -132,6 +145,7 @@ struct shmbus_bell {
 #define SHMBUS_PORT_LINK_UP (1u << 2)    /* its link has not been set down */
 #define SHMBUS_PORT_RX_CURSORS (1u << 3) /* its cursors hold senders back */
 #define SHMBUS_PORT_RX_INTR (1u << 4)    /* its Rx queues may sleep */
+#define SHMBUS_PORT_MIRROR (1u << 5)     /* v2: it also reads frames directed to others */
 
 /*
  * One per slot. Only the process that holds the slot's lock writes the entry;
@@ -194,7 +208,8 @@ struct shmbus_cursor {
 	shmbus_a64 frames; /* received, for people only */
 	shmbus_a64 bytes;
 	shmbus_a64 missed; /* frames overwritten before they were read */
-	shmbus_a64 reserved1[3];
+	shmbus_a64 skipped; /* v2: frames directed to other slots */
+	shmbus_a64 reserved1[2];
 };
 
 /* The start of each burst record. */
@@ -208,6 +223,11 @@ struct shmbus_burst {
 #define SHMBUS_DESC_LEN 0x00ffffffu   /* length of the frame, without FCS */
 #define SHMBUS_DESC_REQUEST 0x01000000u /* the frame's lines end with a request */
 #define SHMBUS_DESC_FLAGS 0xff000000u   /* all other flags are 0 in version 1 */
+
+/* v2: the length has 16 bits, as no frame is longer than SHMBUS_FRAME_MAX. */
+#define SHMBUS_DESC_SLOT 0x00ff0000u     /* with DIRECTED the receiving slot, else 0 */
+#define SHMBUS_DESC_SLOT_SHIFT 16
+#define SHMBUS_DESC_DIRECTED 0x02000000u /* for one slot alone */
 
 /* Bits of shmbus_request.flags: work that the sender leaves to the receiver. */
 #define SHMBUS_REQUEST_IP_CKSUM (1u << 0) /* the header checksum of IPv4 */
@@ -248,7 +268,7 @@ SHMBUS_AT(shmbus_header, magic, 0);
 SHMBUS_AT(shmbus_header, version, 8);
 SHMBUS_AT(shmbus_header, ports, 12);
 SHMBUS_AT(shmbus_header, queues, 16);
-SHMBUS_AT(shmbus_header, reserved0, 20);
+SHMBUS_AT(shmbus_header, deliver, 20);
 SHMBUS_AT(shmbus_header, lane_size, 24);
 SHMBUS_AT(shmbus_header, roster_off, 32);
 SHMBUS_AT(shmbus_header, port_off, 40);
@@ -261,6 +281,7 @@ SHMBUS_AT(shmbus_header, id, 88);
 SHMBUS_SIZE(shmbus_header, 256);
 
 SHMBUS_AT(shmbus_bell, changes, 0);
+SHMBUS_AT(shmbus_bell, entries, 4);
 SHMBUS_AT(shmbus_bell, rung, 64);
 SHMBUS_SIZE(shmbus_bell, 128);
 
@@ -296,6 +317,7 @@ SHMBUS_AT(shmbus_cursor, state, 8);
 SHMBUS_AT(shmbus_cursor, frames, 16);
 SHMBUS_AT(shmbus_cursor, bytes, 24);
 SHMBUS_AT(shmbus_cursor, missed, 32);
+SHMBUS_AT(shmbus_cursor, skipped, 40);
 SHMBUS_SIZE(shmbus_cursor, 64);
 
 SHMBUS_AT(shmbus_burst, shape, 0);

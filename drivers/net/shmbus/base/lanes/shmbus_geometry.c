@@ -40,6 +40,14 @@ lay_out(struct shmbus_geometry *geo, size_t page_size)
 	geo->file_size = geo->data_off + geo->lanes * geo->lane_size;
 }
 
+const char *
+shmbus_deliver_word(enum shmbus_deliver deliver)
+{
+	static const char *const words[] = { "any", "hub", "switch" };
+
+	return words[deliver];
+}
+
 static int
 check_range(const char *path, uint64_t ports, uint64_t queues, uint64_t lane_size,
 	    struct shmbus_error *e)
@@ -73,6 +81,9 @@ shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_conf *c
 	memset(geo, 0, sizeof(*geo));
 	geo->ports = conf->ports != 0 ? conf->ports : SHMBUS_PORTS_DEFAULT;
 	geo->queues = conf->queues != 0 ? conf->queues : SHMBUS_QUEUES_DEFAULT;
+	geo->directs = conf->deliver == SHMBUS_DELIVER_SWITCH;
+	/* A hub needs nothing of version 2, and programs that know version 1 alone can join it. */
+	geo->version = geo->directs ? SHMBUS_VERSION_SWITCH : SHMBUS_VERSION_HUB;
 	geo->lane_size = conf->lane_size;
 	if (geo->lane_size == 0) {
 		geo->lane_size = SHMBUS_LANE_SIZE_DEFAULT;
@@ -109,6 +120,10 @@ shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus
 			return shmbus_error_set(e, -EEXIST, "path=%s: %s=%" PRIu64
 				" contradicts the existing bus, which has %s=%" PRIu64, conf->path,
 				values[i].key, values[i].asked, values[i].key, values[i].found);
+	if (conf->deliver != SHMBUS_DELIVER_ANY && conf->deliver != shmbus_geometry_deliver(geo))
+		return shmbus_error_set(e, -EEXIST, "path=%s: deliver=%s contradicts the existing "
+			"bus, which has deliver=%s", conf->path, shmbus_deliver_word(conf->deliver),
+			shmbus_deliver_word(shmbus_geometry_deliver(geo)));
 	return 0;
 }
 
@@ -127,16 +142,24 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 		return shmbus_error_set(e, -ENODATA,
 			"path=%s: truncated, the %" PRIu64 " bytes left are less than a header",
 			path, file_size);
-	if (header->version != SHMBUS_VERSION)
+	if (header->version != SHMBUS_VERSION_HUB && header->version != SHMBUS_VERSION_SWITCH)
 		return shmbus_error_set(e, -EPROTO,
-			"path=%s: bus format version %" PRIu32 ", this program knows version %d",
-			path, header->version, SHMBUS_VERSION);
+			"path=%s: bus format version %" PRIu32 ", this program knows versions %d and %d",
+			path, header->version, SHMBUS_VERSION_HUB, SHMBUS_VERSION_SWITCH);
+	if (header->version == SHMBUS_VERSION_SWITCH && header->deliver > SHMBUS_SWITCH)
+		return shmbus_error_set(e, -EPROTO,
+			"path=%s: the bus delivers frames in a way %" PRIu32
+			" that this program does not know; it knows %u (hub) and %u (switch)",
+			path, header->deliver, SHMBUS_HUB, SHMBUS_SWITCH);
 	if (check_range(path, header->ports, header->queues, header->lane_size, NULL) != 0)
 		goto err_header;
 	memset(geo, 0, sizeof(*geo));
 	geo->ports = header->ports;
 	geo->queues = header->queues;
 	geo->lane_size = header->lane_size;
+	geo->version = header->version;
+	geo->directs = header->version == SHMBUS_VERSION_SWITCH &&
+		       header->deliver == SHMBUS_SWITCH;
 	lay_out(geo, page_size);
 	/* A bus copied from a filesystem with larger pages has a larger data_off. */
 	tables_end = geo->cursor_off + (uint64_t)geo->lanes * geo->lanes *

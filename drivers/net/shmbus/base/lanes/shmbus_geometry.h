@@ -28,4 +28,7 @@ int shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header
 int shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
 			  struct shmbus_error *e);
 
+/* Returns the word for what a bus does with unicast frames. */
+const char *shmbus_deliver_word(enum shmbus_deliver deliver);
+
 #endif /* SHMBUS_GEOMETRY_H */

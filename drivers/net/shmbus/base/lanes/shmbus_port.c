@@ -36,6 +36,9 @@ tell(struct shmbus_port *port)
 
 	/* P1 (port_tell): publishes the entry to P2 in the readers. */
 	shmbus_step_store_release(port_tell, change, shmbus_load(change) + 1);
+	/* E1 (port_tell_senders): with E2 in the senders. */
+	if (shmbus_geometry_directed(&port->bus->geo))
+		shmbus_step_add_release(port_tell_senders, &shmbus_bus_bell(port->bus)->entries, 1);
 }
 
 static uint64_t
@@ -96,6 +99,7 @@ clear_reserved(struct shmbus_port *port)
 	}
 	for (i = 0; i < geo->queues * geo->lanes; i++) {
 		shmbus_step_store(attach_clear_reserved, &cursor[i].reserved0, 0);
+		shmbus_step_store(attach_clear_reserved, &cursor[i].skipped, 0);
 		CLEAR(cursor[i].reserved1);
 	}
 }

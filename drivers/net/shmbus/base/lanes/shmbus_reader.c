@@ -146,6 +146,15 @@ count_missed(struct shmbus_reader *r, uint64_t n)
 }
 
 void
+shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint32_t n)
+{
+	shmbus_count(&r->skipped, n);
+	/* Readers that share a lane do so from the start of a record on. */
+	if ((int64_t)(r->alone - seq) > 0)
+		shmbus_count(&r->skipped_alone, n);
+}
+
+void
 shmbus_reader_gap(struct shmbus_reader *r)
 {
 	const uint64_t seq = r->rec_seq + r->next;

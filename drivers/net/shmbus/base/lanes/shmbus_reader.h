@@ -51,6 +51,8 @@ struct shmbus_reader {
 	/* Counters since the start of the reader: */
 	uint64_t frames;
 	uint64_t bytes;
+	shmbus_a64 skipped;       /* frames directed to other slots */
+	shmbus_a64 skipped_alone; /* of these, frames below alone */
 	/* See shmbus_room.h. The lane's word for room that needs no answer any more, and where the
 	 * cursor was at the last answer, in whole chunks.
 	 */
@@ -77,6 +79,8 @@ struct shmbus_walk {
 	uint32_t next;
 	uint32_t off;
 	uint32_t bytes;
+	uint32_t skipped; /* frames directed to other slots, see shmbus_directed.h */
+	bool directed;    /* frames of this bus may be directed */
 };
 
 /* A jump of the sequence numbers beyond this is not a loss but corruption. */
@@ -191,6 +195,8 @@ shmbus_reader_walk(const struct shmbus_bus *bus, const struct shmbus_reader *r,
 	walk->next = r->next;
 	walk->off = r->off;
 	walk->bytes = 0;
+	walk->skipped = 0;
+	walk->directed = shmbus_geometry_directed(&bus->geo);
 }
 
 /*
@@ -216,6 +222,20 @@ shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, cons
 }
 
 /*
+ * Returns a descriptor as version 1 has it, without the receiving slot; 0 if it is invalid.
+ * directed: it is of version 2.
+ */
+static inline uint32_t
+shmbus_desc_plain(uint32_t word, bool directed)
+{
+	if (!directed)
+		return word;
+	if (word & SHMBUS_DESC_DIRECTED)
+		return word & ~(SHMBUS_DESC_DIRECTED | SHMBUS_DESC_SLOT);
+	return (word & SHMBUS_DESC_SLOT) == 0 ? word : 0;
+}
+
+/*
  * As shmbus_reader_next(), for every frame. req->flags is 0 for a frame
  * without a request. Returns 0 if the record is corrupt.
  */
@@ -224,7 +244,7 @@ shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 		       const uint8_t **frame, struct shmbus_request *req)
 {
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
-	const uint32_t word = shmbus_load(&desc[walk->next]);
+	const uint32_t word = shmbus_desc_plain(shmbus_load(&desc[walk->next]), walk->directed);
 	const uint32_t len = word & SHMBUS_DESC_LEN;
 	const bool request = word & SHMBUS_DESC_REQUEST;
 	uint32_t extent = (uint32_t)SHMBUS_ALIGN(len);
@@ -258,6 +278,9 @@ shmbus_reader_skip(struct shmbus_reader *r)
 /* Counts the loss when the sequence numbers do not continue. shmbus_reader_commit() calls this. */
 void shmbus_reader_gap(struct shmbus_reader *r);
 
+/* Counts the n frames that a walk stepped over; its first frame was seq. For shmbus_reader_commit(). */
+void shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint32_t n);
+
 /*
  * Validates the frames of a walk. If the copies are whole, the frames count as
  * read, and losses before them are counted. If not, the caller must discard
@@ -280,8 +303,10 @@ shmbus_reader_commit(const struct shmbus_bus *bus, struct shmbus_reader *r,
 	}
 	if (r->seq != r->rec_seq + r->next)
 		shmbus_reader_gap(r);
+	if (walk->skipped != 0)
+		shmbus_reader_count_skipped(r, r->seq, walk->skipped);
 	r->seq += n;
-	r->frames += n;
+	r->frames += n - walk->skipped;
 	r->bytes += walk->bytes;
 	r->left -= n;
 	r->next = walk->next;
@@ -303,6 +328,13 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 	shmbus_step_store(reader_store_counts, &cursor->missed, shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
 	shmbus_step_store_release(reader_publish_cursor, &cursor->pos, r->pos);
+}
+
+/* Publishes the count of frames that were stepped over, on a bus of version 2. */
+static inline void
+shmbus_reader_publish_skipped(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
+{
+	shmbus_step_store(reader_store_counts, &cursor->skipped, shmbus_counted(&r->skipped));
 }
 
 /*

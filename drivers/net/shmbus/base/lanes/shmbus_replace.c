@@ -91,6 +91,8 @@ shmbus_replace(const struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 	anew->ports = conf->ports != 0 ? conf->ports : bus->geo.ports;
 	anew->queues = conf->queues != 0 ? conf->queues : bus->geo.queues;
 	anew->lane_size = conf->lane_size != 0 ? conf->lane_size : bus->geo.lane_size;
+	anew->deliver = conf->deliver != SHMBUS_DELIVER_ANY ? conf->deliver :
+			shmbus_geometry_deliver(&bus->geo);
 	ret = shmbus_geometry_new(&geo, anew, bus->file.page_size, e);
 	if (ret != 0)
 		return ret;

@@ -79,17 +79,19 @@ static void
 find_users(const struct shmbus_bus *bus, struct shmbus_waker *w, uint64_t changes)
 {
 	struct shmbus_port_entry *entry;
-	uint32_t slot, n_rxq;
+	uint32_t slot, n_rxq, state;
 
 	w->n = 0;
 	for (slot = 0; slot < bus->geo.ports; slot++) {
 		entry = shmbus_bus_port(bus, slot);
-		if (!(shmbus_load(&entry->state) & SHMBUS_PORT_RX_INTR))
+		state = shmbus_load(&entry->state);
+		if (!(state & SHMBUS_PORT_RX_INTR))
 			continue;
 		n_rxq = shmbus_load(&entry->n_rxq);
 		w->sleepers[w->n++] = (struct shmbus_sleeper){
 			.slot = slot,
 			.n_rxq = n_rxq < bus->geo.queues ? n_rxq : bus->geo.queues,
+			.mirror = state & SHMBUS_PORT_MIRROR,
 		};
 	}
 	w->seen_at = changes;
@@ -141,8 +143,16 @@ sleeps(const struct shmbus_bus *bus, const struct shmbus_waker *w, struct shmbus
 	return false;
 }
 
+static bool
+is_receiver(const struct shmbus_sleeper *sleeper, const struct shmbus_receivers *to)
+{
+	return to == NULL || to->all || sleeper->mirror ||
+	       (to->slots[sleeper->slot / 64] >> sleeper->slot % 64 & 1);
+}
+
 void
-shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
+shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w,
+		  const struct shmbus_receivers *to)
 {
 	/* W5 (wake_look_at_changes): with W4 */
 	const uint64_t changes = shmbus_load_acquire(&shmbus_bus_bell(bus)->changes);
@@ -158,12 +168,15 @@ shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w)
 	/* W2 (wake_look_at_flags): with W1 */
 	SHMBUS_STEP(wake_look_at_flags);
 	shmbus_fence_full();
+	if (w->ring_failed)
+		to = NULL;
 	for (i = 0; i < w->n; i++)
-		ring |= sleeps(bus, w, &w->sleepers[i]);
+		ring |= is_receiver(&w->sleepers[i], to) && sleeps(bus, w, &w->sleepers[i]);
 	if (!ring)
 		return;
 	w->rings++;
-	if (shmbus_wake_ring(bus) != 0)
+	w->ring_failed = shmbus_wake_ring(bus) != 0;
+	if (w->ring_failed)
 		for (i = 0; i < w->n; i++)
 			w->sleepers[i].woken = 0; /* the next burst tries again */
 }

@@ -62,6 +62,11 @@
  * loads the count before that fence, its store of tail also comes before the
  * fence (W3).
  *
+ * On a switch a sender rings only for the receivers of its burst, and for ports that see
+ * all frames (SHMBUS_PORT_MIRROR). The other sleepers go on sleeping: they have no frame,
+ * and the look before their sleep steps over those of others (shmbus_lanes_rx_pending).
+ * The edges are the same: who is to be rung is known before the burst is published.
+ *
  * Words with several writers: changes (all ports) and sleeps (all queues of a
  * port). They are only ever added to, and a wrong value only costs time.
  *
@@ -77,6 +82,13 @@ struct shmbus_sleeper {
 	uint64_t woken; /* the port's sleeps at the last ring for it */
 	uint32_t slot;
 	uint32_t n_rxq;
+	bool mirror; /* it gets the frames that are directed to others, too */
+};
+
+/* The slots that have a frame in a burst. */
+struct shmbus_receivers {
+	bool all;
+	uint64_t slots[SHMBUS_PORTS_MAX / 64];
 };
 
 /* The state of a sender, which is exactly one Tx queue. */
@@ -87,6 +99,7 @@ struct shmbus_waker {
 	uint32_t looks; /* since the start, modulo 2^32 */
 	uint32_t lane;
 	uint32_t n;
+	bool ring_failed; /* the next look is for all sleepers */
 	struct shmbus_sleeper *sleepers; /* [ports] */
 };
 
@@ -94,18 +107,30 @@ struct shmbus_waker {
 void shmbus_waker_start(const struct shmbus_bus *bus, struct shmbus_waker *w, uint32_t lane,
 			struct shmbus_sleeper *sleepers);
 
-/* Looks for sleepers, and wakes them. */
-void shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w);
+/* Looks for sleepers among the receivers, NULL: all, and wakes them. */
+void shmbus_waker_look(const struct shmbus_bus *bus, struct shmbus_waker *w,
+		       const struct shmbus_receivers *to);
 
-/* Wakes sleepers if there may be any. The queue's thread calls this after each published burst. */
+/*
+ * Wakes sleepers among the receivers of a burst if there may be any. The queue's thread calls
+ * this after each published burst. to: NULL for all.
+ */
 static inline void
-shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
+shmbus_waker_published_to(const struct shmbus_bus *bus, struct shmbus_waker *w,
+			  const struct shmbus_receivers *to)
 {
 	/* W3 (wake_look_at_changes): see above */
 	SHMBUS_STEP(wake_look_at_changes);
 	shmbus_fence_compiler();
 	if (shmbus_load(&shmbus_bus_bell(bus)->changes) != w->quiet_at)
-		shmbus_waker_look(bus, w);
+		shmbus_waker_look(bus, w, to);
+}
+
+/* The same for a burst that everybody receives. */
+static inline void
+shmbus_waker_published(const struct shmbus_bus *bus, struct shmbus_waker *w)
+{
+	shmbus_waker_published_to(bus, w, NULL);
 }
 
 /* Wakes all processes that watch the file. Returns 0 or -errno. */

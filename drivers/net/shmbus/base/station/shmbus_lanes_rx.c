@@ -5,6 +5,11 @@
 #include "shmbus_status.h"
 #include "shmbus_lanes_rx.h"
 
+/* Records without a frame for the queue that one look before a sleep steps over. */
+#define PENDING_TRIES 256
+
+static_assert(SHMBUS_NO_SLOT == SHMBUS_ALL_SLOTS, "a monitor gets the frames for all slots");
+
 /* Arrays of one element per lane begin on cache lines of their own. */
 static size_t
 array(size_t n, size_t size)
@@ -84,22 +89,31 @@ part_of(const struct shmbus_lanes_rx *rx, uint64_t n)
 	return rx->conf.shared ? (n + rx->conf.queue) / rx->conf.n_queues : n;
 }
 
+/* The same for a number of which alone were this queue's alone. */
+static uint64_t
+part_of_alone(const struct shmbus_lanes_rx *rx, const shmbus_a64 *number, const shmbus_a64 *alone)
+{
+	const uint64_t n = shmbus_counted(number);
+	uint64_t own = shmbus_counted(alone);
+
+	/* The reader may be counting. */
+	if (own > n)
+		own = n;
+	return own + part_of(rx, n - own);
+}
+
 void
 shmbus_lanes_rx_count(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_counts *counts)
 {
 	const struct shmbus_reader *r;
-	uint64_t missed, alone;
 
 	counts->missed += rx->past.missed;
+	counts->skipped += rx->past.skipped;
 	counts->overruns += rx->past.overruns;
 	counts->corrupt += rx->past.corrupt;
 	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
-		missed = shmbus_counted(&r->missed);
-		alone = shmbus_counted(&r->missed_alone);
-		/* The reader may be counting. */
-		if (alone > missed)
-			alone = missed;
-		counts->missed += alone + part_of(rx, missed - alone);
+		counts->missed += part_of_alone(rx, &r->missed, &r->missed_alone);
+		counts->skipped += part_of_alone(rx, &r->skipped, &r->skipped_alone);
 		counts->overruns += shmbus_counted(&r->overruns);
 		counts->corrupt += part_of(rx, shmbus_counted(&r->corrupt));
 	}
@@ -116,6 +130,8 @@ fold(struct shmbus_lanes_rx *rx)
 	for (r = rx->readers; r != rx->readers + rx->n_lanes; r++) {
 		shmbus_store(&r->missed, 0);
 		shmbus_store(&r->missed_alone, 0);
+		shmbus_store(&r->skipped, 0);
+		shmbus_store(&r->skipped_alone, 0);
 		shmbus_store(&r->overruns, 0);
 		shmbus_store(&r->corrupt, 0);
 	}
@@ -176,6 +192,8 @@ shmbus_lanes_rx_start(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx,
 {
 	fold(rx);
 	rx->conf = *conf;
+	rx->own_lane = conf->slot == SHMBUS_NO_SLOT ? 0 : conf->slot * bus->geo.queues;
+	rx->own_lanes = conf->slot == SHMBUS_NO_SLOT ? 0 : bus->geo.queues;
 	if (conf->pollers != NULL)
 		shmbus_store(&conf->pollers->rx[conf->queue].thread, 0);
 	rx->restart_seen = shmbus_load(&rx->restart);
@@ -373,15 +391,44 @@ shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_
 	return waiting;
 }
 
-bool
-shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+/*
+ * Returns whether the next poll of a lane would get a frame, or get past one that is invalid,
+ * and not only step over frames. Reads ahead with a copy of the reader.
+ */
+static bool
+has_own(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t lane)
 {
+	const uint32_t slot = shmbus_lanes_rx_reads_for(rx, lane);
+	const struct shmbus_reader *r = shmbus_lanes_rx_reader(bus, rx, lane);
+	unsigned int tries = PENDING_TRIES;
+	struct shmbus_reader ahead;
+	struct shmbus_walk walk;
+
+	if (r == NULL)
+		return true; /* no room for the mapping now: the poll tries again */
+	ahead = *r;
+	while (shmbus_reader_peek(bus, &ahead) != 0) {
+		shmbus_reader_walk(bus, &ahead, &walk);
+		if (shmbus_reader_pass(&ahead, &walk, slot) ||
+		    !shmbus_reader_commit(bus, &ahead, &walk) || --tries == 0)
+			return true;
+	}
+	/* The reader itself gets past records that were lost or are corrupt, and counts them. */
+	return shmbus_counted(&ahead.overruns) != shmbus_counted(&r->overruns) ||
+	       shmbus_counted(&ahead.corrupt) != shmbus_counted(&r->corrupt);
+}
+
+bool
+shmbus_lanes_rx_pending(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	const bool directed = shmbus_geometry_directed(&bus->geo);
 	uint32_t i;
 
 	/* A sender is in the roster before its first frame is on its lane. */
 	shmbus_lanes_rx_refresh(bus, rx);
 	for (i = 0; i < rx->n_active; i++)
-		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i]]))
+		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i]]) &&
+		    (!directed || has_own(bus, rx, rx->active[i])))
 			return true;
 	answer_all(bus, rx);
 	return false;

@@ -47,7 +47,7 @@
 #include "shmbus_backoff.h"
 #include "shmbus_pollers.h"
 #include "shmbus_port.h"
-#include "shmbus_reader.h"
+#include "shmbus_directed.h"
 #include "shmbus_room.h"
 
 /*
@@ -64,12 +64,14 @@ struct shmbus_lanes_rx_conf {
 	bool shared;       /* all queues read all lanes */
 	bool loopback;     /* also read the port's own lanes */
 	bool oldest;       /* begin with the oldest frames; monitors only */
+	bool mirror;       /* also frames that are directed to other slots; a monitor always */
 	uint32_t backoff_ticks; /* shmbus_backoff.h; 0: never back off */
 	struct shmbus_pollers *pollers; /* of the port; NULL: of a monitor, or unknown */
 };
 
 struct shmbus_lanes_rx_counts {
 	uint64_t missed;
+	uint64_t skipped;
 	uint64_t overruns;
 	uint64_t corrupt;
 };
@@ -86,6 +88,8 @@ struct shmbus_lanes_rx {
 	struct shmbus_backoff *backoffs; /* [n_lanes] */
 	struct shmbus_lanes_rx_conf conf;
 	uint32_t n_lanes;
+	uint32_t own_lane; /* the first of the port's own lanes */
+	uint32_t own_lanes; /* their number */
 	uint32_t *roster;  /* [slots] as last seen */
 	struct shmbus_reader *restart_at; /* [n_lanes] */
 	struct shmbus_lanes_rx_counts past; /* counters of the readers of earlier starts */
@@ -198,6 +202,30 @@ shmbus_lanes_rx_publish(const struct shmbus_bus *bus, const struct shmbus_lanes_
 		shmbus_lanes_rx_answer(bus, rx, r);
 }
 
+/* The same on a bus of version 2. */
+static inline void
+shmbus_lanes_rx_publish_directed(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
+				 const struct shmbus_reader *r)
+{
+	if (rx->conf.slot != SHMBUS_NO_SLOT)
+		shmbus_reader_publish_skipped(r, shmbus_bus_cursor(bus, rx->conf.slot,
+								   rx->conf.queue, r->lane));
+	shmbus_lanes_rx_publish(bus, rx, r);
+}
+
+/*
+ * Returns the slot whose frames the queue reads in a lane besides those for everybody, for
+ * shmbus_reader_pass(). A port with loopback gets all that it sends, wherever it is directed.
+ */
+static inline uint32_t
+shmbus_lanes_rx_reads_for(const struct shmbus_lanes_rx *rx, uint32_t lane)
+{
+	if (rx->conf.mirror || lane - rx->own_lane < rx->own_lanes)
+		return SHMBUS_ALL_SLOTS;
+	/* A monitor has no slot: SHMBUS_NO_SLOT is SHMBUS_ALL_SLOTS. */
+	return rx->conf.slot;
+}
+
 /* Notes that this thread's poll of all active lanes returned got frames. */
 static inline void
 shmbus_lanes_rx_polled(struct shmbus_lanes_rx *rx, uint32_t got)
@@ -211,16 +239,17 @@ shmbus_lanes_rx_polled(struct shmbus_lanes_rx *rx, uint32_t got)
 
 /*
  * Returns the number of frames that are published on the queue's lanes and not
- * received. Changes nothing; any thread may call it.
+ * received, those that the queue will step over included. Changes nothing; any thread may call it.
  */
 uint64_t shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx);
 
 /*
  * Returns whether the next poll would get a frame, or get past one that is invalid. A word
- * of a peer that leads to neither keeps no queue awake. Refreshes the active list. If it
- * returns false, it has answered senders that sleep for room. For the queue's thread.
+ * of a peer that leads to neither keeps no queue awake, nor do frames that are directed to other
+ * slots. Refreshes the active list. If it returns false, it has answered senders that sleep for
+ * room. For the queue's thread.
  */
-bool shmbus_lanes_rx_pending(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
+bool shmbus_lanes_rx_pending(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx);
 
 /*
  * Adds the counters of all starts of the queue to counts. Any thread may call

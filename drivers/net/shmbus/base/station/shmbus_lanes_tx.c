@@ -10,19 +10,29 @@ size_of_cursors(const struct shmbus_geometry *geo)
 	return SHMBUS_ALIGN(geo->ports * geo->queues * sizeof(struct shmbus_stall));
 }
 
+static size_t
+size_of_sleepers(const struct shmbus_geometry *geo)
+{
+	return SHMBUS_ALIGN(geo->ports * sizeof(struct shmbus_sleeper));
+}
+
 size_t
 shmbus_lanes_tx_size(const struct shmbus_geometry *geo)
 {
-	return size_of_cursors(geo) + SHMBUS_ALIGN(geo->ports * sizeof(struct shmbus_sleeper));
+	return size_of_cursors(geo) + size_of_sleepers(geo) + shmbus_director_size(geo);
 }
 
 void
 shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geometry *geo, void *memory)
 {
+	uint8_t *p = memory;
+
 	tx->burst_max = shmbus_burst_max(geo);
 	tx->writer.stalls = memory;
-	tx->waker.sleepers = (struct shmbus_sleeper *)(void *)
-			    ((uint8_t *)memory + size_of_cursors(geo));
+	p += size_of_cursors(geo);
+	tx->waker.sleepers = (struct shmbus_sleeper *)(void *)p;
+	p += size_of_sleepers(geo);
+	shmbus_director_init(&tx->director, geo, p);
 }
 
 void
@@ -46,5 +56,6 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.stalls, pause,
 			    pause_timeout_ns);
 	tx->writer.pollers = pollers;
+	shmbus_director_start(bus, &tx->director, slot, tx->writer.tail);
 	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }

@@ -13,6 +13,7 @@
  *   shmbus_record_begin()      a record for up to n frames, above tail
  *   shmbus_record_add()        the place of the next frame, or NULL
  *   (copy)                     the caller copies the frame there
+ *   shmbus_record_direct()     on a switch: the receiver of the frame that was copied
  *   shmbus_record_added()      the frame is in the record
  *   shmbus_record_publish()    all readers see the record
  *   shmbus_lanes_tx_sent()     sleepers wake up
@@ -39,6 +40,7 @@
 
 #include <string.h>
 
+#include "shmbus_director.h"
 #include "shmbus_request.h"
 #include "shmbus_room.h"
 #include "shmbus_wake.h"
@@ -60,6 +62,7 @@ struct shmbus_lanes_tx {
 	struct shmbus_waker waker;
 	struct shmbus_writer writer;
 	struct shmbus_lanes_tx_counts past; /* counters of the writers of earlier starts */
+	struct shmbus_director director;
 };
 
 /* Returns the bytes of memory that shmbus_lanes_tx_init() needs for a bus of this geometry. */
@@ -68,6 +71,13 @@ size_t shmbus_lanes_tx_size(const struct shmbus_geometry *geo);
 /* Initialises tx. memory: zeros; the caller's, and in use until the last call for tx. */
 void shmbus_lanes_tx_init(struct shmbus_lanes_tx *tx, const struct shmbus_geometry *geo,
 			  void *memory);
+
+/* Lets the queue use what the port has learned. Before shmbus_lanes_tx_start(). NULL: nothing. */
+static inline void
+shmbus_lanes_tx_use_fdb(struct shmbus_lanes_tx *tx, struct shmbus_fdb *fdb)
+{
+	tx->director.fdb = fdb;
+}
 
 /*
  * Continues in the lane of the slot's queue. The calling process has the lane
@@ -88,6 +98,7 @@ struct shmbus_record {
 	uint32_t len;   /* so far */
 	uint32_t count; /* frames so far */
 	uint64_t bytes; /* of frames */
+	uint32_t to;    /* bits of the next frame's descriptor; 0: it is for everybody */
 	bool full;      /* the lane has no room for the next frame */
 };
 
@@ -142,11 +153,30 @@ shmbus_record_add(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 	return rec->at + rec->len;
 }
 
+/* Returns whether the frames of the queue are to be directed. */
+static inline bool
+shmbus_lanes_tx_directs(const struct shmbus_lanes_tx *tx)
+{
+	return tx->director.on;
+}
+
+/*
+ * Chooses the receiver of the frame at the place from shmbus_record_add(), which has been
+ * copied there. For queues that direct their frames, before shmbus_record_added().
+ */
+static inline void
+shmbus_record_direct(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
+		     struct shmbus_record *rec, const uint8_t *at)
+{
+	rec->to = shmbus_director_direct(bus, &tx->director, at);
+}
+
 /* Adds to the record the frame of len bytes at the place from shmbus_record_add(). */
 static inline void
 shmbus_record_added(struct shmbus_record *rec, uint32_t len)
 {
-	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++], len);
+	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++],
+			  len | rec->to);
 	rec->len += (uint32_t)SHMBUS_ALIGN(len);
 	rec->bytes += len;
 }
@@ -159,7 +189,7 @@ shmbus_record_added_request(struct shmbus_record *rec, uint32_t len,
 	rec->len += shmbus_request_extent(len);
 	shmbus_request_store(rec->at + rec->len, req);
 	shmbus_step_store(writer_copy, &shmbus_burst_desc(rec->at)[rec->count++],
-			  len | SHMBUS_DESC_REQUEST);
+			  len | SHMBUS_DESC_REQUEST | rec->to);
 	rec->bytes += len;
 }
 
@@ -220,6 +250,16 @@ static inline void
 shmbus_lanes_tx_sent(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 {
 	shmbus_waker_published(bus, &tx->waker);
+}
+
+/* The same for queues that direct their frames: wakes the receivers of the burst. */
+static inline void
+shmbus_lanes_tx_sent_directed(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
+{
+	shmbus_waker_published_to(bus, &tx->waker,
+				  shmbus_director_end(&tx->director, tx->writer.tail,
+						      tx->writer.size));
+	shmbus_director_woken(&tx->director);
 }
 
 #endif /* SHMBUS_LANES_TX_H */

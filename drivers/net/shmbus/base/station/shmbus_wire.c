@@ -258,9 +258,9 @@ shmbus_wire_max_queues(const struct shmbus_wire *wire)
 uint32_t
 shmbus_wire_version(const struct shmbus_wire *wire)
 {
-	if (is_lanes(wire))
-		return SHMBUS_VERSION;
 	/* A wire that was never open has the version that this program writes. */
+	if (is_lanes(wire))
+		return wire->lanes.geo.version != 0 ? wire->lanes.geo.version : SHMBUS_VERSION_HUB;
 	return wire->shmif.version != 0 ? wire->shmif.version : SHMBUS_SHMIF_VERSION;
 }
 

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef SHMBUS_DIRECTED_H
+#define SHMBUS_DIRECTED_H
+
+/*
+ * Directed frames, the reading end: version 2 of the format.
+ *
+ * Theory of operation
+ *
+ * A descriptor of version 2 can name the one slot that its frame is for. A reader
+ * of another slot steps over the frame by the descriptor alone. It reads neither the
+ * lines of the frame nor its request, so these lines stay in the caches of the
+ * sender and of the receiver. Frames that were stepped over count as skipped; as
+ * always they count at the commit, so received + skipped + missed = sent.
+ *
+ *   shmbus_reader_walk()
+ *   shmbus_reader_next_directed()   the next frame that is not for another slot, if it
+ *                                   has no request; or both of these:
+ *   shmbus_reader_pass()            steps over frames for other slots
+ *   shmbus_reader_next_any()        the next frame of any kind
+ *   shmbus_reader_commit()
+ *
+ * The slot in a descriptor is the sender's word. A lie makes a frame reach one port
+ * more or one port fewer. Every length is checked before the next frame is looked
+ * for, whether the frame is read or not.
+ */
+
+#include "shmbus_reader.h"
+
+/* In place of a slot: the reader gets all frames, whoever they are for. */
+#define SHMBUS_ALL_SLOTS UINT32_MAX
+
+/* Returns whether a frame is directed to a slot other than that of the reader. */
+static inline bool
+shmbus_desc_is_others(uint32_t word, uint32_t slot)
+{
+	return (word & SHMBUS_DESC_DIRECTED) && slot != SHMBUS_ALL_SLOTS &&
+	       (word & SHMBUS_DESC_SLOT) >> SHMBUS_DESC_SLOT_SHIFT != slot;
+}
+
+/*
+ * Steps over a frame for another slot. word is its descriptor. Returns false if the descriptor
+ * is invalid; the receiver of the frame refuses it, too.
+ */
+static inline bool
+shmbus_reader_step_over(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t word)
+{
+	const uint32_t plain = shmbus_desc_plain(word, true);
+	const uint32_t len = plain & SHMBUS_DESC_LEN;
+	const uint32_t extent = plain & SHMBUS_DESC_REQUEST ? shmbus_request_extent(len) :
+							      (uint32_t)SHMBUS_ALIGN(len);
+
+	if (len < SHMBUS_FRAME_MIN || extent > r->len - walk->off ||
+	    (plain & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0)
+		return false;
+	walk->next++;
+	walk->off += extent;
+	walk->skipped++;
+	return true;
+}
+
+/*
+ * Steps over the next frames of the record as long as they are directed to another slot than
+ * the reader's, or up to a descriptor that is invalid. Returns whether the record has frames
+ * behind them. The caller reads the next descriptor again: a sender that changes it meanwhile
+ * may as well have written the other value at first.
+ */
+static inline bool
+shmbus_reader_pass(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t slot)
+{
+	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
+	const uint32_t end = r->next + r->left;
+	uint32_t word;
+
+	while (walk->next < end) {
+		word = shmbus_load(&desc[walk->next]);
+		if (!shmbus_desc_is_others(word, slot) || !shmbus_reader_step_over(r, walk, word))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * As shmbus_reader_next(), for version 2: steps over frames for other slots, and returns the
+ * first that is not. Returns 0 at the end of the record, where walk->next is r->next + r->left,
+ * or at a frame that is not plain.
+ */
+static inline uint32_t
+shmbus_reader_next_directed(const struct shmbus_reader *r, struct shmbus_walk *walk,
+			    uint32_t slot, const uint8_t **frame)
+{
+	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
+	const uint32_t end = r->next + r->left;
+	uint32_t word;
+
+	do {
+		if (walk->next == end)
+			return 0;
+		word = shmbus_load(&desc[walk->next]);
+	} while (shmbus_desc_is_others(word, slot) && shmbus_reader_step_over(r, walk, word));
+	/* A descriptor that could not be stepped over is refused here for the same reason. */
+	word = shmbus_desc_plain(word, true);
+	/* A flag that is left makes the length too large, as in version 1. */
+	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
+		return 0;
+	*frame = walk->record + walk->off;
+	walk->next++;
+	walk->off += (uint32_t)SHMBUS_ALIGN(word);
+	walk->bytes += word;
+	return word;
+}
+
+#endif /* SHMBUS_DIRECTED_H */
