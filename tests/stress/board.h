@@ -37,7 +37,8 @@
 #define STREAMS_MAX (UINT64_C(1) << 20)
 #define LANES_MAX 64
 
-enum stress_format { STRESS_LANES, STRESS_SHMIF };
+/* STRESS_SWITCH: lanes whose frames are directed, version 2 of the format. */
+enum stress_format { STRESS_LANES, STRESS_SWITCH, STRESS_SHMIF };
 
 /* The phase of the run, which all processes follow. */
 enum phase {

@@ -223,7 +223,7 @@ scene_forged(enum shmbus_step step)
 	unsigned int i;
 
 	unlink(scene_path());
-	if (board->format == STRESS_LANES) {
+	if (board->format != STRESS_SHMIF) {
 		scene_start(m, die_lanes, NULL, step, 1);
 		return scene_end(m, step);
 	}

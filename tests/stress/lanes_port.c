@@ -26,6 +26,7 @@
 #include "port.h"
 #include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
+#include "shmbus_directed.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 #include "shmbus_room.h"
@@ -54,6 +55,8 @@ struct mouth {
 	struct shmbus_waker waker;
 	struct shmbus_stall stalls[LANES];
 	struct shmbus_sleeper sleepers[PORTS];
+	struct shmbus_receivers receivers; /* of the burst */
+	uint64_t quarter; /* of a lap, at the last burst; see shmbus_director_end() */
 	struct holdup holdup;
 	uint64_t stream;
 	uint64_t given_up; /* of those, told already */
@@ -89,6 +92,12 @@ struct lanes_port {
 	uint8_t copy[BATCH][SHMBUS_ALIGN(LONGEST)];
 };
 
+static bool
+is_switch(void)
+{
+	return board->format == STRESS_SWITCH;
+}
+
 static void
 add(shmbus_a64 *count, uint64_t n)
 {
@@ -118,6 +127,7 @@ join(struct lanes_port *p)
 		.ports = PORTS,
 		.queues = QUEUES,
 		.lane_size = board->lane_size,
+		.deliver = is_switch() ? SHMBUS_DELIVER_SWITCH : SHMBUS_DELIVER_ANY,
 	};
 	const struct shmbus_port_conf port_conf = {
 		.mac = { 0xb2, 0xa0, 0, 0, 0, 1 }, .name = "stress", .numa_node = -1,
@@ -184,6 +194,8 @@ start_mouth(struct lanes_port *p, uint32_t queue)
 	m->w.pollers = &p->pollers;
 	shmbus_waker_start(&p->bus, &m->waker, m->w.lane, m->sleepers);
 	memset(&m->holdup, 0, sizeof(m->holdup));
+	memset(&m->receivers, 0, sizeof(m->receivers));
+	m->quarter = m->w.tail / (m->w.size / 4);
 	m->given_up = 0;
 	m->stream = stream_new(m->w.seq, lane_key(p, m->w.lane));
 	if ((p->me->mortal && !board->lossless) || !p->pause)
@@ -323,6 +335,20 @@ tell_given_up(struct lanes_port *p, struct mouth *m)
 	m->given_up = given_up;
 }
 
+/* The bits of a frame's descriptor that say for whom it is. */
+static uint32_t
+direct(struct mouth *m, uint64_t number)
+{
+	const uint32_t slot = is_switch() ? stream_to(m->stream, number, PORTS) : PORTS;
+
+	if (slot == PORTS) {
+		m->receivers.all = true;
+		return 0;
+	}
+	m->receivers.slots[0] |= UINT64_C(1) << slot;
+	return SHMBUS_DESC_DIRECTED | slot << SHMBUS_DESC_SLOT_SHIFT;
+}
+
 /* As the driver does it, frame by frame in place. Returns frames; *full: there was no room. */
 static uint32_t
 send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
@@ -347,7 +373,7 @@ send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
 			break;
 		SHMBUS_STEP(writer_copy);
 		stream_fill(record + off, len, m->stream, m->w.seq + i);
-		shmbus_store(&desc[i], len);
+		shmbus_store(&desc[i], len | direct(m, m->w.seq + i));
 		bytes += len;
 		off = next;
 	}
@@ -403,7 +429,11 @@ send_burst(struct lanes_port *p, struct mouth *m)
 	}
 	if (full && holdup_refused(&m->holdup, p->me) == HOLDUP_HANGS)
 		board_wrong(WRONG_HANG, "lane %u: no room for a burst", m->w.lane);
-	shmbus_waker_published(&p->bus, &m->waker);
+	/* Those who get nothing must move their cursors, too. */
+	m->receivers.all |= m->w.tail / (m->w.size / 4) != m->quarter;
+	m->quarter = m->w.tail / (m->w.size / 4);
+	shmbus_waker_published_to(&p->bus, &m->waker, &m->receivers);
+	memset(&m->receivers, 0, sizeof(m->receivers));
 }
 
 /* ---- receiving */
@@ -427,6 +457,10 @@ check_frame(struct lanes_port *p, struct ear *ear, const uint8_t *frame, uint32_
 		ear->start = number;
 		ear->next = number;
 	}
+	if (is_switch() && stream_to(stream, its, PORTS) != PORTS &&
+	    stream_to(stream, its, PORTS) != p->port.slot)
+		board_wrong(WRONG_OTHER, "lane %u: frame %" PRIu64 " is for another slot",
+			    ear->r.lane, its);
 	if (its != number)
 		board_wrong(WRONG_MISORDERED, "lane %u: frame %" PRIu64 " in the place of %" PRIu64,
 			    ear->r.lane, its, number);
@@ -452,10 +486,11 @@ check_counts(struct lanes_port *p, struct ear *ear)
 		add(&p->me->missed, r->missed - ear->told);
 		ear->told = r->missed;
 	}
-	if (ear->begun && ear->start + ear->frames + r->missed != r->seq) {
+	if (ear->begun && ear->start + ear->frames + r->skipped + r->missed != r->seq) {
 		board_wrong(WRONG_UNACCOUNTED, "lane %u: began with %" PRIu64 ", %" PRIu64
-			    " received and %" PRIu64 " missed, but the next is %" PRIu64,
-			    r->lane, ear->start, ear->frames, r->missed, r->seq);
+			    " received, %" PRIu64 " skipped and %" PRIu64
+			    " missed, but the next is %" PRIu64, r->lane, ear->start, ear->frames,
+			    r->skipped, r->missed, r->seq);
 		ear->begun = false;
 	}
 	if (r->corrupt != 0) {
@@ -473,47 +508,59 @@ answer_for_room(struct lanes_port *p, struct ear *ear)
 		shmbus_room_answer(&p->bus, &ear->r, p->port.slot * QUEUES + ear->rxq);
 }
 
+static void
+publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
+{
+	if (is_switch())
+		shmbus_reader_publish_skipped(r, cursor);
+	shmbus_reader_publish(r, cursor);
+}
+
 static uint32_t
 receive(struct lanes_port *p, struct ear *ear)
 {
 	const struct shmbus_bus *bus = &p->bus;
 	struct shmbus_reader *r = &ear->r;
 	const uint64_t pos = r->pos;
+	const uint64_t skipped = r->skipped;
 	uint64_t overruns = r->overruns;
 	struct shmbus_walk walk;
 	const uint8_t *frame;
 	uint32_t lens[BATCH];
-	uint64_t number;
+	uint64_t numbers[BATCH];
 	uint32_t n, i;
 
 	n = shmbus_reader_peek(bus, r);
 	if (n != 0) {
 		n = n < BATCH ? n : BATCH;
 		shmbus_reader_walk(bus, r, &walk);
-		number = r->rec_seq + r->next;
 		for (i = 0; i < n; i++) {
-			lens[i] = shmbus_reader_next(r, &walk, &frame);
+			lens[i] = is_switch() ? shmbus_reader_next_directed(r, &walk, p->port.slot,
+									    &frame) :
+						shmbus_reader_next(r, &walk, &frame);
 			/* Nonsense, or overwritten meanwhile: commit knows. */
 			if (lens[i] == 0 || lens[i] > LONGEST)
 				break;
+			numbers[i] = r->rec_seq + walk.next - 1;
 			memcpy(p->copy[i], frame, lens[i]);
 		}
 		n = i;
 		if (!shmbus_reader_commit(bus, r, &walk)) {
 			n = 0;
-		} else if (n == 0) {
+		} else if (n == 0 && walk.skipped == 0) {
 			board_wrong(WRONG_OTHER, "lane %u: a record without a frame", r->lane);
 			shmbus_reader_give_up(r);
 		}
 		for (i = 0; i < n; i++)
-			check_frame(p, ear, p->copy[i], lens[i], number + i);
+			check_frame(p, ear, p->copy[i], lens[i], numbers[i]);
 	}
 	add(&p->me->overruns, r->overruns - overruns);
 	check_counts(p, ear);
 	if (ear->cursor != NULL && r->pos != pos)
-		shmbus_reader_publish(r, ear->cursor);
+		publish(r, ear->cursor);
 	answer_for_room(p, ear);
-	return n;
+	/* To skip frames is to go on, too. */
+	return n + (uint32_t)(r->skipped - skipped);
 }
 
 static uint32_t
@@ -532,6 +579,22 @@ receive_all(struct lanes_port *p)
 
 /* ---- sleeping */
 
+/* Is there a frame for this port in a lane? Those for others keep nobody awake. */
+static bool
+has_own(const struct lanes_port *p, const struct ear *ear)
+{
+	struct shmbus_reader ahead = ear->r;
+	struct shmbus_walk walk;
+
+	while (shmbus_reader_peek(&p->bus, &ahead) != 0) {
+		shmbus_reader_walk(&p->bus, &ahead, &walk);
+		if (shmbus_reader_pass(&ahead, &walk, p->port.slot) ||
+		    !shmbus_reader_commit(&p->bus, &ahead, &walk))
+			return true;
+	}
+	return false;
+}
+
 /* Is there something to read for a queue? From those who live to the end, or from all. */
 static bool
 is_pending(const struct lanes_port *p, uint32_t rxq, bool steady)
@@ -542,7 +605,8 @@ is_pending(const struct lanes_port *p, uint32_t rxq, bool steady)
 		if (!is_own(p, i) && p->ears[i].rxq == rxq &&
 		    !(steady && shmbus_load(&board->steady[i]) == 0) &&
 		    p->ears[i].r.pos !=
-		    shmbus_load_acquire(&shmbus_bus_lane(&p->bus, i)->tail))
+		    shmbus_load_acquire(&shmbus_bus_lane(&p->bus, i)->tail) &&
+		    (!is_switch() || has_own(p, &p->ears[i])))
 			return true;
 	return false;
 }
@@ -628,10 +692,11 @@ account(struct lanes_port *p)
 		ear = &p->ears[i];
 		end = lane_end(p, i);
 		check_end(p, i, end);
-		if (ear->begun && ear->start + ear->frames + ear->r.missed != end)
+		if (ear->begun && ear->start + ear->frames + ear->r.skipped + ear->r.missed != end)
 			board_wrong(WRONG_UNACCOUNTED, "lane %u: began with %" PRIu64 ", %" PRIu64
-				    " received and %" PRIu64 " missed, but %" PRIu64 " were sent",
-				    i, ear->start, ear->frames, ear->r.missed, end);
+				    " received, %" PRIu64 " skipped and %" PRIu64 " missed, but %"
+				    PRIu64 " were sent", i, ear->start, ear->frames, ear->r.skipped,
+				    ear->r.missed, end);
 		check_held(ear);
 	}
 }
@@ -754,7 +819,10 @@ lanes_probe(const char *path, uint64_t seed)
 		if (sent < 1000)
 			send_burst(p[0], &p[0]->mouths[0]);
 		sent = shmbus_load(&talker.sent);
-		got += receive_all(p[1]);
+		receive_all(p[1]);
+		/* What is for others arrives by being skipped. */
+		for (got = 0, i = 0; i < LANES; i++)
+			got += p[1]->ears[i].frames + p[1]->ears[i].r.skipped;
 		if (shmbus_clock_mono_ns() - since > PATIENCE) {
 			board_wrong(WRONG_HANG, "probe: %" PRIu64 " frames sent, %" PRIu64 " received",
 				    sent, got);

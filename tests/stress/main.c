@@ -35,9 +35,9 @@ struct options {
 };
 
 static const char usage[] =
-	"usage: stress [--format lanes|shmif] [--seconds N] [--seed S] [--all-steps] [--report-steps]\n"
+	"usage: stress [--format lanes|switch|shmif] [--seconds N] [--seed S] [--all-steps] [--report-steps]\n"
 	"              [--lossless] [--lane-size BYTES]\n"
-	"  --format         of the bus (default: lanes)\n"
+	"  --format         of the bus (default: lanes); switch: lanes, with frames for one port\n"
 	"  --seconds        of faults by chance (default: 1, with SHMBUS_LONG=1 5)\n"
 	"  --seed           of these chances (default: by the clock)\n"
 	"  --all-steps      before that, kill a port at each step of the protocol\n"
@@ -46,6 +46,10 @@ static const char usage[] =
 	"  --lane-size      bytes of a ring (lanes; default: the smallest)\n"
 	"  --report-steps   visits and kills of each step\n"
 	"The bus is a file in $SHMBUS_TEST_DIR (default /dev/shm).\n";
+
+static const char *const format_names[] = {
+	[STRESS_LANES] = "lanes", [STRESS_SWITCH] = "switch", [STRESS_SHMIF] = "shmif",
+};
 
 static uint64_t
 number(const char *what, const char *text)
@@ -58,6 +62,18 @@ number(const char *what, const char *text)
 		exit(2);
 	}
 	return n;
+}
+
+static enum stress_format
+format_of(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(format_names) / sizeof(format_names[0]); i++)
+		if (strcmp(name, format_names[i]) == 0)
+			return i;
+	fprintf(stderr, "stress: --format '%s': lanes, switch or shmif\n", name);
+	exit(2);
 }
 
 static void
@@ -83,11 +99,7 @@ parse(int argc, char **argv, struct options *o)
 	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'f':
-			if (strcmp(optarg, "lanes") != 0 && strcmp(optarg, "shmif") != 0) {
-				fprintf(stderr, "stress: --format '%s': lanes or shmif\n", optarg);
-				exit(2);
-			}
-			o->format = strcmp(optarg, "lanes") == 0 ? STRESS_LANES : STRESS_SHMIF;
+			o->format = format_of(optarg);
 			break;
 		case 't':
 			o->seconds = number("--seconds", optarg);
@@ -180,7 +192,7 @@ report(const struct options *o)
 	for (i = 0; i < WRONG_COUNT; i++)
 		line(board_wrong_name(i), shmbus_load(&board->wrong[i]));
 	printf("%s: %s, %" PRIu64 " s, seed %" PRIu64 "\n", board_wrongs() == 0 ? "ok" : "FAILED",
-	       o->format == STRESS_LANES ? "lanes" : "shmif",
+	       format_names[o->format],
 	       (shmbus_clock_mono_ns() - board->started_ns) / SECOND, o->seed);
 }
 

@@ -143,7 +143,7 @@ static void
 body(void *arg)
 {
 	const struct start *start = arg;
-	bool (*const live)(struct life *l) = board->format == STRESS_LANES ? lanes_live : shmif_live;
+	bool (*const live)(struct life *l) = board->format != STRESS_SHMIF ? lanes_live : shmif_live;
 	struct member *m = start->m;
 	struct life l = { .me = m, .path = board->path, .dice = { .state = start->seed } };
 	const unsigned int fds = port_count_fds(getpid());

@@ -59,7 +59,7 @@ scene_start(struct member *m, void (*body)(void *arg), void *arg, enum shmbus_st
 static void
 probe(void *arg)
 {
-	if (board->format == STRESS_LANES)
+	if (board->format != STRESS_SHMIF)
 		lanes_probe(arg, board->seed);
 	else
 		shmif_probe(arg, board->seed);
@@ -95,7 +95,7 @@ live_once(void *arg)
 {
 	struct life l = *(const struct life *)arg;
 
-	if (board->format == STRESS_LANES ? !lanes_live(&l) : !shmif_live(&l))
+	if (board->format != STRESS_SHMIF ? !lanes_live(&l) : !shmif_live(&l))
 		_exit(1);
 }
 

@@ -4,7 +4,8 @@
 
 #include "steps.h"
 
-#define LANES (1u << STRESS_LANES)
+#define SWITCH (1u << STRESS_SWITCH)
+#define LANES (1u << STRESS_LANES | SWITCH)
 #define SHMIF (1u << STRESS_SHMIF)
 #define BOTH (LANES | SHMIF)
 
@@ -63,6 +64,7 @@ step_place(enum shmbus_step step)
 	case SHMBUS_STEP_attach_end_intr:
 		return PLACE_FORGED;
 	case SHMBUS_STEP_reader_look_at_roster:
+	case SHMBUS_STEP_sender_look_at_entries:
 		return PLACE_DRIVER;
 	default:
 		return step_kind(step) == STEP_REPAIR ? PLACE_FORGED : PLACE_TRAFFIC;

@@ -56,6 +56,16 @@ stream_len(uint64_t stream, uint64_t number, uint32_t longest)
 	return dice_range(&d, FRAME_SHORTEST, 300);
 }
 
+uint32_t
+stream_to(uint64_t stream, uint64_t number, uint32_t n)
+{
+	/* Runs of frames for one slot, and now and then one for everybody. */
+	struct dice d = { .state = stream * UINT64_C(0x9e3779b97f4a7c15) + number / 5 };
+	const uint32_t slot = dice_range(&d, 0, n + 1);
+
+	return slot < n ? slot : n;
+}
+
 static uint64_t
 body_of(const struct head *head)
 {

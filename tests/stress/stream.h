@@ -25,6 +25,9 @@ void stream_published(uint64_t stream, uint64_t number);
 uint32_t stream_len(uint64_t stream, uint64_t number, uint32_t longest);
 void stream_fill(uint8_t *frame, uint32_t len, uint64_t stream, uint64_t number);
 
+/* For which of n slots a frame is on a switch; n: for everybody. */
+uint32_t stream_to(uint64_t stream, uint64_t number, uint32_t n);
+
 /* Whose frame is it? False, and counted as torn: nobody's, or not as it was sent. */
 bool stream_check(const uint8_t *frame, uint32_t len, uint32_t longest, uint64_t *stream,
 		  uint64_t *number);

@@ -24,7 +24,7 @@
  * the core provides: tests stop, delay and kill processes there.
  *
  * X(name, format, kind, what is about to happen)
- *   format  LANES, SHMIF; BOTH: in code for both
+ *   format  LANES, SHMIF; BOTH: in code for both; SWITCH: lanes, version 2 of the format
  *   kind    STORE   changes the file, its size, its name or its locks
  *           LOOK    changes nothing: the reading end of an edge
  *           REPAIR  changes the file, but only if a stranger has damaged it
@@ -54,11 +54,11 @@
 	X(port_store_mac, LANES, STORE, "the address changes") \
 	X(port_store_state, LANES, STORE, "the state changes") \
 	X(port_tell, LANES, STORE, "P1: the roster counts a change of the entry") \
-	X(port_tell_senders, LANES, STORE, "E1: version 2: the bell counts a change of an entry") \
+	X(port_tell_senders, SWITCH, STORE, "E1: the bell counts a change of an entry") \
 	X(detach_clear_cursors, LANES, STORE, "the leaving port's cursors are cleared") \
 	X(detach_drop_slot, LANES, STORE, "the slot's lock is dropped") \
 	X(reader_look_at_roster, LANES, LOOK, "P2: which entries have changed?") \
-	X(sender_look_at_entries, LANES, LOOK, "E2: version 2: has any entry changed?") \
+	X(sender_look_at_entries, SWITCH, LOOK, "E2: has any entry changed?") \
 	/* the writing end of a lane: shmbus_writer.c, .h, and the functions that copy frames */ \
 	X(writer_give_up_ring, LANES, REPAIR, "head is corrupt: the ring's records are given up") \
 	X(writer_look_at_cursors, LANES, LOOK, "A2, C2: how far may head be raised?") \
