@@ -146,13 +146,23 @@ nic_probe_args(uint16_t *port, const char *args)
 	return 0;
 }
 
+/* Returns what every port gets besides, so that all tests of a program run on another kind of bus. */
+static const char *
+args_for_all(const char *args)
+{
+	const char *more = getenv("SHMBUS_TEST_ARGS");
+
+	return more != NULL && (args == NULL || strstr(args, "shmif") == NULL) ? more : "";
+}
+
 int
 nic_probe(uint16_t *port, const char *path, const char *args)
 {
 	char text[8192];
 
-	snprintf(text, sizeof(text), "%s%s%s%s", path != NULL ? "path=" : "", path != NULL ? path : "",
-		 path != NULL && args != NULL ? "," : "", args != NULL ? args : "");
+	snprintf(text, sizeof(text), "%s%s%s%s%s", path != NULL ? "path=" : "", path != NULL ? path : "",
+		 path != NULL && args != NULL ? "," : "", args != NULL ? args : "",
+		 path != NULL ? args_for_all(args) : "");
 	return nic_probe_args(port, text);
 }
 

@@ -37,6 +37,8 @@ shmbus_announce_state(struct rte_eth_dev *dev)
 		state |= SHMBUS_PORT_STARTED;
 		if (dev->data->dev_conf.intr_conf.rxq != 0)
 			state |= SHMBUS_PORT_RX_INTR;
+		if (shmbus_priv(dev)->args.mirror && shmbus_geometry_directed(&port.bus->geo))
+			state |= SHMBUS_PORT_MIRROR;
 		if (!shmbus_priv(dev)->link.set_down)
 			state |= SHMBUS_PORT_LINK_UP | cursors(dev);
 	}

@@ -106,7 +106,8 @@ parse_flag(const struct key *key, const char *value, void *field)
 }
 
 static_assert(sizeof(enum shmbus_wire_format) == sizeof(unsigned int) &&
-	      sizeof(enum shmbus_carrier) == sizeof(unsigned int),
+	      sizeof(enum shmbus_carrier) == sizeof(unsigned int) &&
+	      sizeof(enum shmbus_deliver) == sizeof(unsigned int),
 	      "parse_enum stores an unsigned int");
 
 /* The words of an enum stand in the order of its values. */
@@ -119,6 +120,19 @@ parse_enum(const struct key *key, const char *value, void *field)
 	if (word < 0)
 		return word;
 	*number = (unsigned int)word;
+	return 0;
+}
+
+/* The same, for an enum whose value 0 means that the key is not given. */
+static int
+parse_choice(const struct key *key, const char *value, void *field)
+{
+	const int word = find_word(key, value);
+	unsigned int *number = field;
+
+	if (word < 0)
+		return word;
+	*number = (unsigned int)word + 1;
 	return 0;
 }
 
@@ -197,6 +211,7 @@ parse_mode(const struct key *key, const char *value, void *field)
 
 static const char *const switches[] = { "off", "on", "0", "1", NULL };
 static const char *const formats[] = { "auto", "lanes", "shmif", NULL };
+static const char *const delivers[] = { "hub", "switch", NULL };
 static const char *const carriers[] = { "bus", "peer", NULL };
 static const char *const nodes[] = { "auto", "none", NULL };
 static const char *const ptypes[] = { "asked", "always", NULL };
@@ -215,6 +230,7 @@ static const struct key keys[] = {
 	  "a number of queues from 1 to 64" },
 	{ "lane_size", LANES | READONLY, parse_lane_size, FIELD(lane_size), NULL,
 	  "a power of two in bytes, such as 65536, 256K or 4M" },
+	{ "deliver", LANES | READONLY, parse_choice, FIELD(deliver), delivers, "hub or switch" },
 	{ "mode", LANES | SHMIF, parse_mode, FIELD(mode), NULL,
 	  "octal permission bits with 0600 among them, such as 0660" },
 	{ "pause", LANES, parse_flag, FIELD(pause), switches, "on or off" },
@@ -224,6 +240,7 @@ static const struct key keys[] = {
 	{ "numa", LANES, parse_numa, FIELD(numa), nodes, "auto, none or the number of a node" },
 	{ "unlink", LANES | SHMIF, parse_flag, FIELD(unlink), switches, "on or off" },
 	{ "readonly", ALL, parse_flag, FIELD(readonly), switches, "on or off" },
+	{ "mirror", LANES, parse_flag, FIELD(mirror), switches, "on or off" },
 	{ "ptypes", ALL, parse_flag, FIELD(ptypes_always), ptypes, "asked or always" },
 	{ "wake", SHMIF, parse_flag, FIELD(quiet), wakes, "always or never" },
 	{ "lock_break_ms", SHMIF, parse_u32, FIELD(lock_break_ms), NULL,
@@ -244,7 +261,7 @@ find_key(const char *name)
 static int
 unknown_key(const char *name, const char *value)
 {
-	char known[256] = "";
+	char known[320] = "";
 	unsigned int i;
 
 	for (i = 0; i < RTE_DIM(keys); i++) {

@@ -34,6 +34,7 @@ struct shmbus_args {
 	uint32_t ports; /* 0: not given; the same for the next two */
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
+	enum shmbus_deliver deliver;
 	uint32_t mode;      /* permission bits; 0: not given */
 	bool pause;
 	uint32_t pause_timeout_ms;
@@ -41,6 +42,7 @@ struct shmbus_args {
 	int numa; /* a node, or SHMBUS_NUMA_... */
 	bool unlink;
 	bool readonly; /* receive only, take no slot */
+	bool mirror;   /* on a switch: receive also what is for other ports */
 	bool ptypes_always; /* packet types even if the application does not ask for them */
 	bool quiet; /* shmif: do not wake sleepers */
 	uint32_t lock_break_ms;

@@ -41,6 +41,7 @@
 #include "shmbus_rss.h"
 #include "shmbus_stats.h"
 #include "shmbus_steer.h"
+#include "shmbus_switch.h"
 #include "shmbus_vlan.h"
 
 #define SHMBUS_DESC_DEFAULT 1024
@@ -103,6 +104,7 @@ close_primary(struct rte_eth_dev *dev)
 	shmbus_link_end_poll(dev);
 	shmbus_queues_release(dev);
 	shmbus_steer_close(dev);
+	shmbus_switch_close(dev);
 	shmbus_wire_leave(shmbus_wire(dev), shmbus_priv(dev)->args.unlink);
 	shmbus_mp_unserve(dev);
 	/* A part of dev_private, which ethdev frees. */
@@ -397,6 +399,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"ports=<1..256> "
 	"queues=<1..64> "
 	"lane_size=<bytes|nK|nM|nG> "
+	"deliver=hub|switch "
 	"mode=<octal> "
 	"pause=on|off "
 	"pause_timeout_ms=<n> "
@@ -404,6 +407,7 @@ RTE_PMD_REGISTER_PARAM_STRING(net_shmbus,
 	"numa=auto|none|<node> "
 	"unlink=on|off "
 	"readonly=on|off "
+	"mirror=on|off "
 	"ptypes=asked|always "
 	"wake=always|never "
 	"lock_break_ms=<n>");

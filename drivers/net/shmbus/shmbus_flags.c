@@ -34,6 +34,8 @@ rx_flags(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, bool down)
 		flags |= SHMBUS_RX_STEER;
 	if (priv->steer.spread)
 		flags |= SHMBUS_RX_SHARED;
+	if (priv->format == SHMBUS_WIRE_LANES && priv->lanes.directed)
+		flags |= SHMBUS_RX_DIRECTED;
 	if (down || data->rx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)
 		flags |= SHMBUS_RX_DOWN;
 	return flags;
@@ -65,6 +67,8 @@ update_txq(const struct rte_eth_dev *dev, struct shmbus_txq *q, uint32_t max_len
 	if ((dev->data->dev_conf.txmode.offloads & SHMBUS_VLAN_TX_OFFLOADS) ||
 	    (q->offloads & (SHMBUS_TX_CHECKSUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO)))
 		flags |= SHMBUS_TX_OFFLOADS;
+	if (priv->format == SHMBUS_WIRE_LANES && priv->lanes.fdb != NULL)
+		flags |= SHMBUS_TX_SWITCH;
 	if (shmbus_load(&q->limit.cost) != 0)
 		flags |= SHMBUS_TX_LIMITED;
 	if (down || dev->data->tx_queue_state[q->queue_id] != RTE_ETH_QUEUE_STATE_STARTED)

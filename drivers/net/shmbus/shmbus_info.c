@@ -11,6 +11,7 @@
 #include <rte_power_intrinsics.h>
 #include <rte_string_fns.h>
 
+#include "base/lanes/shmbus_geometry.h"
 #include "base/lanes/shmbus_reader.h"
 #include "shmbus_info.h"
 #include "shmbus_ops.h"
@@ -119,8 +120,8 @@ dump_lanes(const struct shmbus_wire *wire, FILE *file)
 	struct shmbus_peer peer;
 	uint32_t slot;
 
-	fprintf(file, "bus: %u ports, %u queues, lanes of %" PRIu64 " bytes\n", geo->ports, geo->queues,
-		geo->lane_size);
+	fprintf(file, "bus: %u ports, %u queues, lanes of %" PRIu64 " bytes, deliver=%s\n", geo->ports,
+		geo->queues, geo->lane_size, shmbus_deliver_word(shmbus_geometry_deliver(geo)));
 	for (slot = 0; slot < geo->ports; slot++) {
 		if (!shmbus_port_peer(bus, slot, &peer))
 			continue;

@@ -40,6 +40,7 @@ rxq_start(struct rte_eth_dev *dev, struct shmbus_rxq *q)
 		.n_queues = dev->data->nb_rx_queues,
 		.shared = priv->steer.spread,
 		.loopback = dev->data->dev_conf.lpbk_mode != 0,
+		.mirror = priv->args.mirror,
 		.backoff_ticks = (uint32_t)(rte_get_tsc_hz() / 1000000 * SHMBUS_BACKOFF_US),
 		.pollers = &priv->lanes.pollers,
 	};
@@ -79,6 +80,7 @@ rxq_count(const struct shmbus_rxq *q, struct shmbus_counts *counts)
 
 	shmbus_lanes_rx_count(&q->lanes, &sum);
 	counts->imissed += sum.missed;
+	counts->skipped += sum.skipped;
 	counts->overruns += sum.overruns;
 	counts->corrupt += sum.corrupt;
 }
@@ -111,6 +113,7 @@ txq_start(struct rte_eth_dev *dev, struct shmbus_txq *q)
 {
 	const struct shmbus_priv *priv = shmbus_priv(dev);
 
+	shmbus_lanes_tx_use_fdb(&q->lanes, priv->lanes.fdb);
 	shmbus_lanes_tx_start(&shmbus_wire(dev)->lanes, &q->lanes, priv->slot, q->queue_id,
 			      &priv->lanes.pollers, priv->args.pause,
 			      (uint64_t)priv->args.pause_timeout_ms * 1000 * 1000);

@@ -51,6 +51,7 @@ struct shmbus_counts {
 	uint64_t corrupt;
 	uint64_t rx_too_long;
 	/* lanes */
+	uint64_t skipped;
 	uint64_t paused;
 	uint64_t pause_timeouts;
 	uint64_t pause_dead;
@@ -71,6 +72,7 @@ struct shmbus_filter {
 	shmbus_a64 multicast[SHMBUS_MULTICAST_MAX];
 };
 
+struct shmbus_fdb;
 struct shmbus_steer_table;
 
 /* The choice among the Rx queues of a port, see shmbus_steer.h. */
@@ -107,6 +109,8 @@ struct shmbus_priv {
 	union {
 		struct {
 			bool holds; /* senders wait for this port */
+			bool directed; /* frames on the bus may be directed: format version 2 */
+			struct shmbus_fdb *fdb; /* on a switch, else NULL; see shmbus_switch.h */
 			struct shmbus_pollers pollers;
 		} lanes;
 		struct {

@@ -42,6 +42,7 @@
 #include "shmbus_queue.h"
 #include "shmbus_relink.h"
 #include "shmbus_steer.h"
+#include "shmbus_switch.h"
 
 /* ---- leave and join */
 
@@ -108,6 +109,7 @@ shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 			.ports = args->ports,
 			.queues = args->queues,
 			.lane_size = args->lane_size,
+			.deliver = args->deliver,
 			.mode = args->mode,
 		},
 		.format = priv->format,
@@ -133,6 +135,11 @@ shmbus_relink_join(struct rte_eth_dev *dev, struct shmbus_wire *wire)
 		ret = shmbus_wire_attach(wire, &conf, &error);
 	if (ret != 0) {
 		SHMBUS_LOG(ERR, "%s: %s", dev->data->name, error.text);
+		return ret;
+	}
+	ret = shmbus_switch_join(dev, wire);
+	if (ret != 0) {
+		leave(priv, wire);
 		return ret;
 	}
 	priv->slot = wire->slot;

@@ -12,7 +12,8 @@
  * not, the mbufs go back to the stash and the frames count as missed. All further
  * work is done on the copies (shmbus_frame.h).
  *
- * Two functions copy a record. copy_plain() handles frames that fit one mbuf and
+ * Two functions copy a record, and a third one on a switch (shmbus_switch.c).
+ * copy_plain() handles frames that fit one mbuf and
  * have no request. At any other frame rx_record_any() goes on, which handles
  * all frames.
  *
@@ -28,6 +29,7 @@
 #include "shmbus_priv.h"
 #include "shmbus_bursts.h"
 #include "shmbus_steer.h"
+#include "shmbus_switch.h"
 
 /* Flags that need the second loop. */
 #define SORT (SHMBUS_RX_FILTER | SHMBUS_RX_STEER | SHMBUS_RX_COMPLETE)
@@ -236,18 +238,28 @@ copy_to_place(struct shmbus_rxq *q, struct rte_mbuf *m, const uint8_t *from, uin
 	return false;
 }
 
+/* Steps over frames for other ports. Returns false if the record has no more frames. */
+static bool
+pass_others(const struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk)
+{
+	return shmbus_reader_pass(r, walk, shmbus_lanes_rx_reads_for(&q->lanes, r->lane));
+}
+
 /* Copies the next frame. Returns false at the last frame that this poll copies of the record. */
 static bool
 copy_one(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	 struct rte_mbuf **pkts, uint32_t flags, struct shmbus_frame *frame,
 	 struct copied *copied)
 {
-	const struct shmbus_walk before = *walk;
+	struct shmbus_walk before;
 	const uint8_t *from;
 	struct rte_mbuf *m;
 	enum place place;
 	uint32_t len, done = 0;
 
+	if ((flags & SHMBUS_RX_DIRECTED) && !pass_others(q, r, walk))
+		return false;
+	before = *walk;
 	*frame = (struct shmbus_frame){
 		.tstamp_ns = r->tstamp_ns,
 		.pos = r->pos,
@@ -315,6 +327,19 @@ deliver_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_t 
 	return shmbus_frames_sort(q, pkts, got, &frame, 0, flags);
 }
 
+/* Notes what the frames of a record tell on a switch. */
+static void
+note_directed(const struct shmbus_bus *bus, const struct shmbus_rxq *q,
+	      const struct shmbus_reader *r, const struct shmbus_walk *walk,
+	      struct rte_mbuf **pkts, const struct copied *copied)
+{
+	if (walk->skipped != 0)
+		shmbus_lanes_rx_publish_skipped(bus, &q->lanes, r);
+	shmbus_switch_learn(q, pkts, copied->n, r->lane);
+	if (copied->held)
+		shmbus_switch_learn_one(q, q->held.bytes, r->lane);
+}
+
 /* The same as rx_record(), for frames of all kinds. */
 static __rte_noinline uint16_t
 rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
@@ -339,6 +364,8 @@ rx_record_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_
 	q->stats.filtered += copied.filtered;
 	if (unlikely(copied.corrupt))
 		shmbus_reader_give_up(r);
+	if (flags & SHMBUS_RX_DIRECTED)
+		note_directed(bus, q, r, &walk, pkts, &copied);
 	*more = !copied.no_mbuf;
 	got = shmbus_frames_sort(q, pkts, copied.n, frames, 1, flags);
 	if (copied.held && shmbus_frame_accept(q, &q->held, flags)) {
@@ -364,8 +391,11 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	struct shmbus_walk walk;
 
 	*more = true;
-	if (unlikely(*flags & NOT_PLAIN))
-		return rx_record_any(bus, q, r, pkts, n, room, *flags, more);
+	if (unlikely(*flags & (NOT_PLAIN | SHMBUS_RX_DIRECTED))) {
+		if (*flags & NOT_PLAIN)
+			return rx_record_any(bus, q, r, pkts, n, room, *flags, more);
+		return shmbus_switch_rx_record(bus, q, r, pkts, n, flags, more);
+	}
 	shmbus_reader_walk(bus, r, &walk);
 	n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
 	if (unlikely(n == 0)) {

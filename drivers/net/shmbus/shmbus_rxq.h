@@ -31,6 +31,7 @@
 #define SHMBUS_RX_STEER (1u << 3)    /* RSS or flow rules: shmbus_steer.h */
 #define SHMBUS_RX_COMPLETE (1u << 4) /* offloads: shmbus_frame.h */
 #define SHMBUS_RX_SHARED (1u << 5)   /* other queues of the port read the same lanes */
+#define SHMBUS_RX_DIRECTED (1u << 7) /* frames may be directed: shmbus_switch.h */
 #define SHMBUS_RX_REQUESTS (1u << 6) /* within a burst only: a frame with a request was met */
 
 struct shmbus_rxq_stats {

@@ -15,6 +15,7 @@
 #include <rte_string_fns.h>
 #include <rte_telemetry.h>
 
+#include "base/lanes/shmbus_geometry.h"
 #include "shmbus_mp.h"
 #include "shmbus_ops.h"
 #include "shmbus_printable.h"
@@ -96,6 +97,7 @@ add_info(const struct rte_eth_dev *dev, uint32_t first, struct rte_tel_data *d)
 	if (priv->format == SHMBUS_WIRE_LANES && priv->slot != SHMBUS_NO_SLOT)
 		rte_tel_data_add_dict_uint(d, "slot", priv->slot);
 	rte_tel_data_add_dict_string(d, "readonly", priv->args.readonly ? "yes" : "no");
+	rte_tel_data_add_dict_string(d, "mirror", priv->args.mirror ? "yes" : "no");
 	rte_tel_data_add_dict_string(d, "started", dev->data->dev_started ? "yes" : "no");
 	rte_tel_data_add_dict_string(d, "link_set_down", priv->link.set_down ? "yes" : "no");
 	rte_tel_data_add_dict_uint(d, "rx_queues", dev->data->nb_rx_queues);
@@ -157,6 +159,8 @@ add_lanes(const struct shmbus_bus *bus, uint32_t first, struct rte_tel_data *d)
 	rte_tel_data_add_dict_uint(d, "ports", geo->ports);
 	rte_tel_data_add_dict_uint(d, "queues", geo->queues);
 	rte_tel_data_add_dict_uint(d, "lane_size", geo->lane_size);
+	rte_tel_data_add_dict_string(d, "deliver",
+				     shmbus_deliver_word(shmbus_geometry_deliver(geo)));
 	rte_tel_data_add_dict_uint(d, "file_size", geo->file_size);
 	for (lane = first; lane < geo->lanes && n < ANSWER_MAX; lane++) {
 		entry = shmbus_bus_lane(bus, lane);

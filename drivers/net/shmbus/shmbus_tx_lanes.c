@@ -20,7 +20,7 @@
 #include "shmbus_vlan.h"
 
 /* Bits of shmbus_txq.flags that the plain path does not handle. */
-#define NOT_PLAIN (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS | SHMBUS_TX_LIMITED)
+#define NOT_PLAIN (SHMBUS_TX_DOWN | SHMBUS_TX_OFFLOADS | SHMBUS_TX_LIMITED | SHMBUS_TX_SWITCH)
 
 /* The frame that an mbuf becomes on the bus. */
 struct frame {
@@ -56,12 +56,13 @@ plan_offloads(const struct shmbus_txq *q, const struct rte_mbuf *m, uint64_t off
 }
 
 /*
- * Fills a record. offloads: the Tx offloads that change frames. Returns true if the
- * next frame cannot be sent and is to be dropped.
+ * Fills a record. offloads: the Tx offloads that change frames; directs: the bus is a
+ * switch. Returns true if the next frame cannot be sent and is to be dropped.
  */
 static __rte_always_inline bool
 fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_record *rec,
-	    struct rte_mbuf **pkts, uint32_t nb_pkts, const uint64_t offloads, bool *chains)
+	    struct rte_mbuf **pkts, uint32_t nb_pkts, const uint64_t offloads, const bool directs,
+	    bool *chains)
 {
 	struct frame f = { .growth = 0, .tags = 0, .req.flags = 0 };
 	const uint32_t max_len = offloads != 0 ? UINT32_MAX : q->max_len;
@@ -95,6 +96,8 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_re
 		}
 		if (offloads != 0 && f.tags != 0)
 			shmbus_vlan_insert(at, m, f.tags);
+		if (directs)
+			shmbus_record_direct(bus, &q->lanes, rec, at);
 		if (offloads != 0 && f.req.flags != 0)
 			shmbus_record_added_request(rec, f.len, &f.req);
 		else
@@ -105,7 +108,7 @@ fill_record(const struct shmbus_bus *bus, struct shmbus_txq *q, struct shmbus_re
 
 static __rte_always_inline uint16_t
 tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const uint32_t flags,
-	 const uint64_t offloads)
+	 const uint64_t offloads, const bool directs)
 {
 	struct shmbus_bus *bus = &shmbus_port_wire(q->port_id)->lanes;
 	struct shmbus_record rec = { .full = false };
@@ -126,7 +129,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 			break;
 		drop = fill_record(bus, q, &rec, &pkts[sent],
 				   RTE_MIN((uint32_t)nb_pkts - sent, SHMBUS_RECORD_FRAMES), offloads,
-				   &chains);
+				   directs, &chains);
 		shmbus_record_publish(bus, &q->lanes, &rec, now);
 		q->stats.bytes += rec.bytes;
 		sent += rec.count;
@@ -135,7 +138,10 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 			sent++; /* taken from the application, but dropped */
 		}
 	} while (!rec.full && sent < nb_pkts);
-	shmbus_lanes_tx_sent(bus, &q->lanes);
+	if (directs)
+		shmbus_lanes_tx_sent_directed(bus, &q->lanes);
+	else
+		shmbus_lanes_tx_sent(bus, &q->lanes);
 	q->stats.packets += (uint16_t)(sent - drops);
 	q->stats.dropped += drops;
 	shmbus_free_sent(flags, chains, pkts, sent);
@@ -147,7 +153,15 @@ static __rte_noinline uint16_t
 tx_burst_offload(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
 {
 	return tx_burst(q, pkts, nb_pkts, flags,
-			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads);
+			rte_eth_devices[q->port_id].data->dev_conf.txmode.offloads,
+			flags & SHMBUS_TX_SWITCH);
+}
+
+/* The same on a switch, without offloads. */
+static __rte_noinline uint16_t
+tx_burst_switch(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_t flags)
+{
+	return tx_burst(q, pkts, nb_pkts, flags, 0, true);
 }
 
 uint16_t
@@ -161,7 +175,9 @@ shmbus_tx_lanes_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 			return 0;
 		if (flags & SHMBUS_TX_LIMITED)
 			return shmbus_limit_burst(q, pkts, nb_pkts, flags, tx_burst_offload);
-		return tx_burst_offload(q, pkts, nb_pkts, flags);
+		if (flags & SHMBUS_TX_OFFLOADS)
+			return tx_burst_offload(q, pkts, nb_pkts, flags);
+		return tx_burst_switch(q, pkts, nb_pkts, flags);
 	}
-	return tx_burst(q, pkts, nb_pkts, flags, 0);
+	return tx_burst(q, pkts, nb_pkts, flags, 0, false);
 }

@@ -20,6 +20,7 @@
 #define SHMBUS_TX_QUIET (1u << 2)    /* do not wake sleepers */
 #define SHMBUS_TX_OFFLOADS (1u << 3) /* mbufs may have requests: shmbus_checksum.h, _vlan.h */
 #define SHMBUS_TX_LIMITED (1u << 4)  /* shmbus_limit.h */
+#define SHMBUS_TX_SWITCH (1u << 5)   /* frames are directed: shmbus_switch.h */
 
 struct shmbus_txq_stats {
 	uint64_t packets;

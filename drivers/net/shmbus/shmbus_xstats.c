@@ -34,6 +34,7 @@ static const struct xstat port_table[] = {
 	{ "rx_filtered", OFF(filtered), SHMBUS_WIRE_AUTO },
 	{ "rx_corrupt", OFF(corrupt), SHMBUS_WIRE_AUTO },
 	{ "rx_too_long", OFF(rx_too_long), SHMBUS_WIRE_AUTO },
+	{ "rx_skipped", OFF(skipped), SHMBUS_WIRE_LANES },
 	{ "tx_paused", OFF(paused), SHMBUS_WIRE_LANES },
 	{ "tx_pause_timeouts", OFF(pause_timeouts), SHMBUS_WIRE_LANES },
 	{ "tx_pause_dead", OFF(pause_dead), SHMBUS_WIRE_LANES },

@@ -202,15 +202,14 @@ shmbus_lanes_rx_publish(const struct shmbus_bus *bus, const struct shmbus_lanes_
 		shmbus_lanes_rx_answer(bus, rx, r);
 }
 
-/* The same on a bus of version 2. */
+/* Publishes the count of frames that were stepped over in r's lane, on a bus of version 2. */
 static inline void
-shmbus_lanes_rx_publish_directed(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
-				 const struct shmbus_reader *r)
+shmbus_lanes_rx_publish_skipped(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
+				const struct shmbus_reader *r)
 {
 	if (rx->conf.slot != SHMBUS_NO_SLOT)
 		shmbus_reader_publish_skipped(r, shmbus_bus_cursor(bus, rx->conf.slot,
 								   rx->conf.queue, r->lane));
-	shmbus_lanes_rx_publish(bus, rx, r);
 }
 
 /*
