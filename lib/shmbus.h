@@ -68,6 +68,12 @@ enum shmbus_format {
 	SHMBUS_FORMAT_SHMIF = 2 /* NetBSD's format */
 };
 
+/* Who gets a unicast frame. */
+enum shmbus_delivery {
+	SHMBUS_DELIVERY_HUB = 1,   /* every port */
+	SHMBUS_DELIVERY_SWITCH = 2 /* the port with its address, if the sender knows that port */
+};
+
 /* shmbus_conf.flags */
 #define SHMBUS_EXISTING (1u << 0)  /* attach: fail if the bus does not exist */
 #define SHMBUS_NEW (1u << 1)       /* attach: fail if the file exists */
@@ -85,6 +91,7 @@ enum shmbus_format {
  * docs/library.rst, "Without a handler of SIGBUS".
  */
 #define SHMBUS_NO_GUARD (1u << 10)
+#define SHMBUS_MIRROR (1u << 11)   /* on a switch: also receive what is for other ports */
 
 struct shmbus_conf {
 	uint32_t flags;
@@ -108,7 +115,8 @@ struct shmbus_conf {
 	 * that touches the memory first. A preference: a node that does not exist is no error.
 	 */
 	uint32_t numa;
-	uint32_t reserved1;
+	/* lanes: enum shmbus_delivery of a new bus, a hub; a condition for an existing one, as above. */
+	uint32_t deliver;
 	uint64_t reserved[3];
 };
 
@@ -138,7 +146,7 @@ struct shmbus;
  * Opens a bus to examine it. Needs permission to read the file, not to write it.
  * Changes nothing, and no port notices. conf may be NULL. Of its flags the function
  * accepts SHMBUS_NO_GUARD and _EXISTING (which changes nothing); of its other fields
- * only format, ports, queues and lane_size have an effect: the bus must have them.
+ * only format, ports, queues, lane_size and deliver have an effect: the bus must have them.
  * Returns 0; -ENOENT: no file; -EMEDIUMTYPE: the file is not a bus, or not of conf's
  * format; -EEXIST: the bus has another geometry than conf; -EINVAL: conf is invalid;
  * -EPROTO: the library does not know this version of the format; -ENODATA: the file is
@@ -170,7 +178,9 @@ struct shmbus_info {
 	uint32_t spare;
 	uint32_t first;
 	uint32_t last;
-	uint64_t reserved[4];
+	uint32_t deliver;      /* lanes: enum shmbus_delivery; shmif: 0 */
+	uint32_t reserved0;
+	uint64_t reserved[3];
 	char path[4096];
 };
 
@@ -186,6 +196,7 @@ int shmbus_get_info(const struct shmbus *bus, struct shmbus_info *info);
 #define SHMBUS_PEER_SLEEPS (1u << 4)  /* it may wait for interrupts */
 #define SHMBUS_PEER_SELF (1u << 5)    /* it is this station */
 #define SHMBUS_PEER_LEFT (1u << 6)    /* it has detached, see shmbus_get_owner() */
+#define SHMBUS_PEER_MIRROR (1u << 7)  /* it also receives what is for other ports, on a switch */
 
 /* A port on the bus. On a shmif bus only slot, flags and the queues (1 and 1) are set. */
 struct shmbus_peer_info {
@@ -205,7 +216,8 @@ struct shmbus_peer_info {
 	uint64_t rx_frames;
 	uint64_t rx_bytes;
 	uint64_t rx_missed;
-	uint64_t reserved[4];
+	uint64_t rx_skipped; /* for other ports, on a switch */
+	uint64_t reserved[3];
 	/*
 	 * The port chooses its name. Each byte of it that is not printable ASCII is a
 	 * question mark here, so the name may be written to a terminal. It may have
@@ -261,7 +273,8 @@ struct shmbus_station;
 /*
  * Attaches to a bus as a port. Creates the bus if the file does not exist or is
  * empty, unless conf has SHMBUS_EXISTING. conf may be NULL. The port receives
- * the frames that other stations send from now on, to any address; with
+ * the frames that other stations send from now on, to any address (on a switch, without
+ * SHMBUS_MIRROR, not those that their senders have directed to other ports); with
  * SHMBUS_FILTER only frames to its own address, broadcast and multicast. It never
  * receives its own frames.
  *
@@ -597,7 +610,8 @@ struct shmbus_stats {
 	uint64_t lock_busy;      /* shmif: how often the lock was not available */
 	uint64_t lock_broken;    /* shmif: how often the lock was broken */
 	uint64_t pause_deadlocks; /* receivers given up because they waited for this station */
-	uint64_t reserved[3];
+	uint64_t rx_skipped;     /* frames for other ports that were not read, on a switch */
+	uint64_t reserved[2];
 };
 
 /* Writes the counters of a station. Returns 0; never fails. */

@@ -66,6 +66,8 @@ struct shmbus_lib_lanes {
 	struct shmbus_lanes_rx rx;
 	struct shmbus_lanes_tx tx;
 	struct shmbus_pollers pollers;
+	struct shmbus_fdb *fdb; /* of a port on a switch; else NULL */
+	bool directed;          /* frames on the bus may be directed */
 	void *rx_memory;
 	void *tx_memory;
 	uint64_t *reported; /* [lanes] the part of readers[].missed that meta has reported */

@@ -20,6 +20,7 @@ lanes_info(const struct shmbus_bus *bus, struct shmbus_info *info)
 
 	info->ports = bus->geo.ports;
 	info->lane_size = bus->geo.lane_size;
+	info->deliver = shmbus_geometry_deliver(&bus->geo);
 	info->created_ns = header->created_ns;
 	memcpy(info->id, bus->id, sizeof(info->id));
 }
@@ -83,6 +84,8 @@ peer_flags(const struct shmbus *bus, uint32_t slot, uint32_t state)
 		flags |= SHMBUS_PEER_HOLDS;
 	if (state & SHMBUS_PORT_RX_INTR)
 		flags |= SHMBUS_PEER_SLEEPS;
+	if (state & SHMBUS_PORT_MIRROR)
+		flags |= SHMBUS_PEER_MIRROR;
 	return flags;
 }
 
@@ -110,6 +113,7 @@ peer_counts(const struct shmbus_bus *bus, struct shmbus_peer_info *info)
 			info->rx_frames += shmbus_load(&cursor->frames);
 			info->rx_bytes += shmbus_load(&cursor->bytes);
 			info->rx_missed += shmbus_load(&cursor->missed);
+			info->rx_skipped += shmbus_load(&cursor->skipped);
 		}
 	}
 }

@@ -35,6 +35,14 @@ allocate(struct shmbus_station *st)
 		return shmbus_lib_no_memory(shmbus_lib_path(&st->bus));
 	shmbus_lanes_rx_init(&l->rx, geo, rx);
 	shmbus_lanes_tx_init(&l->tx, geo, tx);
+	l->directed = shmbus_geometry_directed(geo);
+	if (geo->directs && !st->monitor) {
+		l->fdb = aligned_alloc(SHMBUS_LINE, SHMBUS_ALIGN(sizeof(*l->fdb)));
+		if (l->fdb == NULL)
+			return shmbus_lib_no_memory(shmbus_lib_path(&st->bus));
+		shmbus_fdb_init(l->fdb);
+		shmbus_lanes_tx_use_fdb(&l->tx, l->fdb);
+	}
 	l->reported = (uint64_t *)(void *)(rx + rx_size);
 	l->round_end = l->reported + geo->lanes;
 	return 0;
@@ -47,6 +55,8 @@ state_of(const struct shmbus_station *st)
 
 	if (shmbus_lib_receives(st) && !(st->flags & SHMBUS_NO_HOLD))
 		state |= SHMBUS_PORT_RX_CURSORS;
+	if (st->lanes.directed && (st->flags & SHMBUS_MIRROR))
+		state |= SHMBUS_PORT_MIRROR;
 	return state;
 }
 
@@ -69,6 +79,7 @@ begin_receiving(struct shmbus_station *st)
 		.slot = st->bus.wire.slot,
 		.n_queues = 1,
 		.oldest = st->flags & SHMBUS_OLDEST,
+		.mirror = st->flags & SHMBUS_MIRROR,
 		.pollers = st->monitor ? NULL : &st->lanes.pollers,
 	};
 
@@ -115,6 +126,19 @@ publish(struct shmbus_station *st, const struct shmbus_record *rec, uint64_t now
 	shmbus_count(&st->stats.tx_bytes, rec->bytes);
 }
 
+/* Wakes those who have got something. */
+static void
+wake(struct shmbus_station *st)
+{
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+
+	if (shmbus_lanes_tx_directs(tx))
+		shmbus_lanes_tx_sent_directed(bus, tx);
+	else
+		shmbus_lanes_tx_sent(bus, tx);
+}
+
 /* Publishes one record of up to n frames. */
 static void
 send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct shmbus_tx *frames,
@@ -130,6 +154,8 @@ send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct s
 		if (at == NULL)
 			break;
 		shmbus_copy_exact(at, frame->data, frame->len);
+		if (shmbus_lanes_tx_directs(tx))
+			shmbus_record_direct(bus, tx, rec, at);
 		shmbus_record_added(rec, frame->len);
 	}
 	publish(st, rec, now);
@@ -155,7 +181,7 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 		sent += rec.count;
 	}
 	if (sent != 0)
-		shmbus_lanes_tx_sent(bus, tx);
+		wake(st);
 	return sent;
 }
 
@@ -185,16 +211,20 @@ commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned in
 	const struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lib_reserved *reserved = &st->reserved;
 	struct shmbus_record *rec = &reserved->record;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
 	const uint64_t now = shmbus_clock_real_ns();
 	unsigned int i;
 
 	if (shmbus_lib_sends_astray(st, now))
 		return 0;
 	shmbus_record_rewind(rec);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
+		if (shmbus_lanes_tx_directs(tx))
+			shmbus_record_direct(bus, tx, rec, reserved->at[i]);
 		shmbus_record_settle(rec, reserved->at[i], places[i].len);
+	}
 	publish(st, rec, now);
-	shmbus_lanes_tx_sent(bus, &st->lanes.tx);
+	wake(st);
 	return n;
 }
 
@@ -256,6 +286,7 @@ count(const struct shmbus_station *st, struct shmbus_stats *stats)
 	shmbus_lanes_rx_count(&st->lanes.rx, &rx);
 	shmbus_lanes_tx_count(&st->lanes.tx, &tx);
 	stats->rx_missed += rx.missed;
+	stats->rx_skipped = rx.skipped;
 	stats->rx_overruns += rx.overruns;
 	stats->rx_corrupt += rx.corrupt;
 	stats->tx_pauses = tx.pauses;

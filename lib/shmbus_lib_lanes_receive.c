@@ -108,6 +108,25 @@ offload_of(const struct shmbus_request *req)
 	};
 }
 
+/* Steps over frames for other ports. Returns whether the record has more frames. */
+static bool
+pass_others(const struct shmbus_station *st, const struct shmbus_reader *r,
+	    struct shmbus_walk *walk)
+{
+	if (!st->lanes.directed)
+		return walk->next < r->next + r->left;
+	return shmbus_reader_pass(r, walk, shmbus_lanes_rx_reads_for(&st->lanes.rx, r->lane));
+}
+
+/* Notes the source of a frame that was copied out of the bus. */
+static void
+learn(struct shmbus_station *st, const struct shmbus_reader *r, const uint8_t *frame, uint32_t len)
+{
+	if (st->lanes.fdb != NULL && len >= SHMBUS_FRAME_MIN)
+		shmbus_fdb_learn(st->lanes.fdb, shmbus_address(frame + 6),
+				 r->lane / st->bus.wire.lanes.geo.queues, shmbus_fdb_now());
+}
+
 /* Steps over the next frame of a record. Returns its length; 0: the rest is invalid. */
 static uint32_t
 next_frame(const struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
@@ -137,6 +156,8 @@ commit_frames(struct shmbus_station *st, struct shmbus_reader *r, const struct s
 	shmbus_count(&st->stats.rx_filtered, filtered);
 	if (corrupt)
 		shmbus_reader_give_up(r);
+	if (walk->skipped != 0)
+		shmbus_lanes_rx_publish_skipped(bus, &st->lanes.rx, r);
 	shmbus_lanes_rx_publish(bus, &st->lanes.rx, r);
 	return true;
 }
@@ -218,16 +239,15 @@ static void
 take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	    struct shmbus_rx *frames, unsigned int n, struct take *take)
 {
-	const uint32_t left = r->left;
 	struct shmbus_meta meta = meta_of(st, r);
 	struct shmbus_walk before;
 	struct shmbus_request req;
 	const uint8_t *frame;
-	uint32_t i, len;
+	uint32_t len;
 	bool wanted;
 
 	*take = (struct take){ .n = 0 };
-	for (i = 0; i < left && take->n < n && !take->unfinished; i++) {
+	while (take->n < n && !take->unfinished && pass_others(st, r, walk)) {
 		before = *walk;
 		len = next_frame(st, r, walk, &frame, &req);
 		if (len == 0) {
@@ -259,6 +279,7 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 	struct shmbus_lib_unfinished *part = &st->lanes.part;
 	struct shmbus_walk walk;
 	struct take take;
+	unsigned int i;
 	bool whole;
 
 	shmbus_reader_walk(&st->bus.wire.lanes, r, &walk);
@@ -268,6 +289,10 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 		part->len = 0;
 	if (!whole)
 		return 0;
+	for (i = 0; i < take.n; i++)
+		learn(st, r, frames[i].data, shmbus_lib_min(frames[i].len, frames[i].room));
+	if (take.unfinished)
+		learn(st, r, st->room_in, part->len);
 	if (take.n != 0)
 		frames[0].meta.missed = newly_missed(st, r);
 	else if (take.unfinished)
@@ -302,16 +327,15 @@ static unsigned int
 show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
 	    struct shmbus_view *frames, unsigned int n, bool *corrupt)
 {
-	const uint32_t left = r->left;
 	struct shmbus_meta meta = meta_of(st, r);
 	struct shmbus_request req;
 	unsigned int found = 0;
 	const uint8_t *frame;
 	uint8_t dst[6];
-	uint32_t i, len;
+	uint32_t len;
 
 	*corrupt = false;
-	for (i = 0; i < left && found < n; i++) {
+	while (found < n && pass_others(st, r, walk)) {
 		len = next_frame(st, r, walk, &frame, &req);
 		if (len == 0) {
 			*corrupt = true;
@@ -321,6 +345,8 @@ show_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 		if (!shmbus_lib_wants(st, dst, len))
 			continue;
 		meta.seq = r->rec_seq + walk->next - 1;
+		/* If the frame is torn, so is the address: no more than a lie of the sender. */
+		learn(st, r, frame, len);
 		frames[found] = (struct shmbus_view){
 			.data = frame,
 			.len = len,
@@ -370,7 +396,7 @@ shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames, uns
 		if (found != 0)
 			return found;
 		/* The filter rejects all frames of the record: release it at once. */
-		commit_frames(st, r, &walk, walk.next - r->next, corrupt);
+		commit_frames(st, r, &walk, walk.next - r->next - walk.skipped, corrupt);
 	}
 	return 0;
 }
@@ -385,7 +411,7 @@ shmbus_lib_lanes_release(struct shmbus_station *st, unsigned int n)
 		drop_final(st);
 		return true;
 	}
-	if (!commit_frames(st, r, walk, walk->next - r->next - n, false))
+	if (!commit_frames(st, r, walk, walk->next - r->next - n - walk->skipped, false))
 		return false;
 	newly_missed(st, r);
 	return true;

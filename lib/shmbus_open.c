@@ -18,7 +18,7 @@
 #define PAUSE_TIMEOUT_MS 1000
 #define LOCK_BREAK_MS 5000
 
-#define FLAGS 0x7ffu
+#define FLAGS 0xfffu
 
 /* Linux has no more. */
 #define NUMA_NODES 1024u
@@ -26,6 +26,8 @@
 static_assert((int)SHMBUS_FORMAT_AUTO == SHMBUS_WIRE_AUTO, "formats");
 static_assert((int)SHMBUS_FORMAT_LANES == SHMBUS_WIRE_LANES, "formats");
 static_assert((int)SHMBUS_FORMAT_SHMIF == SHMBUS_WIRE_SHMIF, "formats");
+static_assert((int)SHMBUS_DELIVERY_HUB == SHMBUS_DELIVER_HUB, "hub");
+static_assert((int)SHMBUS_DELIVERY_SWITCH == SHMBUS_DELIVER_SWITCH, "switch");
 
 /* ---- a bus that is gone */
 
@@ -89,8 +91,6 @@ check_all_reserved(const char *path, const struct shmbus_conf *conf)
 
 	ret = check_reserved(path, "reserved0", conf->reserved0, sizeof(conf->reserved0));
 	if (ret == 0)
-		ret = check_reserved(path, "reserved1", &conf->reserved1, sizeof(conf->reserved1));
-	if (ret == 0)
 		ret = check_reserved(path, "reserved", conf->reserved, sizeof(conf->reserved));
 	return ret;
 }
@@ -123,6 +123,9 @@ check_conf(const char *path, const struct shmbus_conf *conf)
 	if (conf->numa > NUMA_NODES)
 		return shmbus_lib_fail(-EINVAL, "path=%s: numa=%" PRIu32 ": must be 0 or "
 				       "SHMBUS_NUMA_NODE() of a node from 0 to %u", path, conf->numa, NUMA_NODES - 1);
+	if (conf->deliver > SHMBUS_DELIVERY_SWITCH)
+		return shmbus_lib_fail(-EINVAL, "path=%s: deliver=%" PRIu32 ": must be 0 (any), 1 (hub) "
+				       "or 2 (switch)", path, conf->deliver);
 	if (conf->name != NULL && strlen(conf->name) > 63)
 		return shmbus_lib_fail(-EINVAL, "path=%s: name=%.64s...: longer than 63 bytes", path,
 				       conf->name);
@@ -173,6 +176,7 @@ make_wire_conf(struct shmbus_wire_conf *wire_conf, const char *path, const struc
 			.lane_size = conf->lane_size,
 			.mode = conf->mode,
 			.numa = conf->numa,
+			.deliver = (enum shmbus_deliver)conf->deliver,
 			.want = conf->flags & SHMBUS_EXISTING ? SHMBUS_FILE_OLD :
 				conf->flags & SHMBUS_NEW ? SHMBUS_FILE_NEW : SHMBUS_FILE_ANY,
 		},
@@ -202,10 +206,11 @@ shmbus_lib_conf(const char *path, const struct shmbus_conf *conf, struct shmbus_
 	if (ret != 0)
 		return ret;
 	/* The open finds the format by itself, as the file may be replaced meanwhile. */
-	if ((full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0) &&
+	if ((full->ports != 0 || full->queues != 0 || full->lane_size != 0 || full->numa != 0 ||
+	     full->deliver != 0) &&
 	    shmbus_wire_find_format(path, (enum shmbus_wire_format)full->format) == SHMBUS_WIRE_SHMIF)
-		return shmbus_lib_fail(-EINVAL, "path=%s: a shmif bus has no ports, queues, lane_size "
-				       "or numa; leave them out", path);
+		return shmbus_lib_fail(-EINVAL, "path=%s: a shmif bus has no ports, queues, lane_size, "
+				       "numa or deliver; leave them out", path);
 	put_defaults(full);
 	make_wire_conf(wire_conf, path, full);
 	return 0;

@@ -18,6 +18,7 @@ free_station(struct shmbus_station *st)
 	shmbus_lib_sleeper_close(&st->tx_sleeper);
 	free(st->lanes.rx_memory);
 	free(st->lanes.tx_memory);
+	free(st->lanes.fdb);
 	free(st->room_in);
 	free(st->room_out);
 	free(st);

@@ -95,7 +95,7 @@ peer_json(const struct bus_state *state, const struct shmbus_peer_info *p)
 		return peer;
 	if (json_object_update_new(peer, json_pack(
 		"{s:s, s:I, s:s, s:I, s:I, s:b, s:b, s:b, s:b, s:I, s:I,"
-		" s:I, s:I, s:I, s:I, s:I, s:I}",
+		" s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 		"name", p->name,
 		"pid", (json_int_t)p->pid,
 		"mac", bus_state_mac(p->mac, mac),
@@ -112,6 +112,7 @@ peer_json(const struct bus_state *state, const struct shmbus_peer_info *p)
 		"tx_pauses", json_number(p->tx_pauses),
 		"rx_frames", json_number(p->rx_frames),
 		"rx_bytes", json_number(p->rx_bytes),
+		"rx_skipped", json_number(p->rx_skipped),
 		"rx_missed", json_number(p->rx_missed))) != 0) {
 		json_decref(peer);
 		return NULL;
@@ -145,6 +146,12 @@ lane_json(const struct bus_state *state, const struct shmbus_lane_info *l)
 	return lane;
 }
 
+const char *
+bus_state_deliver(const struct shmbus_info *info)
+{
+	return info->deliver == SHMBUS_DELIVERY_SWITCH ? "switch" : "hub";
+}
+
 /* Returns the members that only one of the formats has. */
 static json_t *
 format_json(const struct shmbus_info *info)
@@ -161,8 +168,9 @@ format_json(const struct shmbus_info *info)
 			"last", (json_int_t)info->last);
 	for (i = 0; i < sizeof(info->id); i++)
 		snprintf(id + 2 * i, 3, "%02x", info->id[i]);
-	return json_pack("{s:s, s:I, s:I, s:I}",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I}",
 		"id", id,
+		"deliver", bus_state_deliver(info),
 		"places", (json_int_t)info->ports,
 		"queues", (json_int_t)info->queues,
 		"created_ns", json_number(info->created_ns));

@@ -42,4 +42,7 @@ const char *bus_state_mac(const uint8_t mac[6], char text[18]);
 /* Returns the state of a port in one word: "up", "down", "dead", ... */
 const char *bus_state_peer(const struct bus_state *state, const struct shmbus_peer_info *peer);
 
+/* Returns the word for who gets a unicast frame on a bus of lanes. */
+const char *bus_state_deliver(const struct shmbus_info *info);
+
 #endif /* BUS_STATE_H */

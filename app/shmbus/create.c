@@ -21,6 +21,8 @@ static const struct option_entry options[] = {
 	  OPTION_U32(struct shmbus_conf, queues, 1, 64), .expects = "a number from 1 to 64" },
 	{ "lane-size", 's', "BYTES", "lanes: size of the ring of one Tx queue, as 256K (default 4M)",
 	  OPTION_SIZE(struct shmbus_conf, lane_size) },
+	{ "deliver", 'd', "HOW", "lanes: hub (default), or switch: unicast to its port alone",
+	  OPTION_DELIVER(struct shmbus_conf, deliver) },
 	{ "mode", 'm', "MODE", "permission bits in octal (default 0600)",
 	  OPTION_MODE(struct shmbus_conf, mode) },
 	{ "numa", 'n', "NODE", "lanes: NUMA node for its memory (default: by first touch)",

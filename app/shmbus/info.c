@@ -41,8 +41,10 @@ print_bus(const struct shmbus_info *info)
 	if (info->format == SHMBUS_FORMAT_LANES)
 		printf("format   lanes, version %" PRIu32 "\n"
 		       "geometry %" PRIu32 " ports with %" PRIu32 " queues, lanes of %s, frames up to %"
-		       PRIu32 " bytes\n",
-		       info->version, info->ports, info->queues, size, info->frame_max);
+		       PRIu32 " bytes\n"
+		       "deliver  %s\n",
+		       info->version, info->ports, info->queues, size, info->frame_max,
+		       bus_state_deliver(info));
 	else
 		printf("format   shmif (NetBSD), version %" PRIu32 "\n"
 		       "geometry one ring of %s, frames up to %" PRIu32 " bytes\n",
@@ -64,6 +66,7 @@ print_bus(const struct shmbus_info *info)
 static void
 print_ports(const struct bus_state *state)
 {
+	const bool skips = state->info.deliver == SHMBUS_DELIVERY_SWITCH;
 	const struct shmbus_peer_info *p;
 	char mac[18], queues[24], tx[UNITS_LEN], rx[UNITS_LEN];
 	unsigned int i;
@@ -89,12 +92,16 @@ print_ports(const struct bus_state *state)
 		       p->flags & SHMBUS_PEER_HOLDS ? "on" : "off");
 	}
 	/* Another table, so that a line fits into 80 columns. */
-	puts("\nport        tx frames    tx bytes       rx frames    rx bytes          missed");
+	printf("\nport        tx frames    tx bytes       rx frames    rx bytes          missed%s\n",
+	       skips ? "         skipped" : "");
 	for (i = 0; i < state->n_peers; i++) {
 		p = &state->peers[i];
-		printf("%4" PRIu32 "  %15" PRIu64 "  %10s %15" PRIu64 "  %10s %15" PRIu64 "\n", p->slot,
+		printf("%4" PRIu32 "  %15" PRIu64 "  %10s %15" PRIu64 "  %10s %15" PRIu64, p->slot,
 		       p->tx_frames, units_bytes(p->tx_bytes, tx), p->rx_frames,
 		       units_bytes(p->rx_bytes, rx), p->rx_missed);
+		if (skips)
+			printf(" %15" PRIu64, p->rx_skipped);
+		putchar('\n');
 	}
 }
 

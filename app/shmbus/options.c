@@ -99,6 +99,18 @@ parse_format(const char *text, uint32_t *format)
 }
 
 static int
+parse_deliver(const char *text, uint32_t *deliver)
+{
+	if (strcmp(text, "hub") == 0)
+		*deliver = SHMBUS_DELIVERY_HUB;
+	else if (strcmp(text, "switch") == 0)
+		*deliver = SHMBUS_DELIVERY_SWITCH;
+	else
+		return -EINVAL;
+	return 0;
+}
+
+static int
 parse_numa(const char *text, uint32_t *numa)
 {
 	uint32_t node;
@@ -147,6 +159,8 @@ store(const struct option_entry *option, const char *value, void *conf)
 		return parse_mode(value, field);
 	case OPTION_KIND_NUMA:
 		return parse_numa(value, field);
+	case OPTION_KIND_DELIVER:
+		return parse_deliver(value, field);
 	case OPTION_KIND_OTHER:
 		break;
 	}

@@ -28,6 +28,7 @@ enum option_kind {
 	OPTION_KIND_FORMAT,
 	OPTION_KIND_MODE,
 	OPTION_KIND_NUMA,
+	OPTION_KIND_DELIVER,
 };
 
 struct option_entry {
@@ -67,6 +68,10 @@ struct option_entry {
 #define OPTION_MODE(conf, member) \
 	.kind = OPTION_KIND_MODE, .field = OPTION_FIELD(conf, member, uint32_t), \
 	.expects = "permission bits in octal, as 0600 or 0660"
+/* enum shmbus_delivery */
+#define OPTION_DELIVER(conf, member) \
+	.kind = OPTION_KIND_DELIVER, .field = OPTION_FIELD(conf, member, uint32_t), \
+	.expects = "hub or switch"
 /* The number of a NUMA node, in the form of shmbus_conf's numa. */
 #define OPTION_NUMA(conf, member) \
 	.kind = OPTION_KIND_NUMA, .field = OPTION_FIELD(conf, member, uint32_t), \

@@ -30,14 +30,15 @@
 	F(T, flags, 0, 4) F(T, format, 4, 4) F(T, ports, 8, 4) F(T, queues, 12, 4) \
 	F(T, lane_size, 16, 8) F(T, mode, 24, 4) F(T, pause_timeout_ms, 28, 4) \
 	F(T, lock_break_ms, 32, 4) F(T, mac, 36, 6) F(T, reserved0, 42, 6) F(T, name, 48, 8) \
-	F(T, numa, 56, 4) F(T, reserved1, 60, 4) F(T, reserved, 64, 24)
+	F(T, numa, 56, 4) F(T, deliver, 60, 4) F(T, reserved, 64, 24)
 
 #define INFO(F, T) \
 	F(T, format, 0, 4) F(T, version, 4, 4) F(T, ports, 8, 4) F(T, queues, 12, 4) \
 	F(T, lane_size, 16, 8) F(T, file_size, 24, 8) F(T, used, 32, 8) F(T, created_ns, 40, 8) \
 	F(T, id, 48, 16) F(T, mode, 64, 4) F(T, frame_max, 68, 4) F(T, hugetlb, 72, 4) \
 	F(T, nlink, 76, 4) F(T, gen, 80, 8) F(T, lock, 88, 4) F(T, spare, 92, 4) \
-	F(T, first, 96, 4) F(T, last, 100, 4) F(T, reserved, 104, 32) F(T, path, 136, 4096)
+	F(T, first, 96, 4) F(T, last, 100, 4) F(T, deliver, 104, 4) \
+	F(T, reserved0, 108, 4) F(T, reserved, 112, 24) F(T, path, 136, 4096)
 
 #define PEER_INFO(F, T) \
 	F(T, slot, 0, 4) F(T, flags, 4, 4) F(T, pid, 8, 4) F(T, mac, 12, 6) \
@@ -45,7 +46,7 @@
 	F(T, reserved1, 28, 4) F(T, incarnation, 32, 8) F(T, attached_ns, 40, 8) \
 	F(T, tx_frames, 48, 8) F(T, tx_bytes, 56, 8) F(T, tx_pauses, 64, 8) \
 	F(T, rx_frames, 72, 8) F(T, rx_bytes, 80, 8) F(T, rx_missed, 88, 8) \
-	F(T, reserved, 96, 32) F(T, name, 128, 64)
+	F(T, rx_skipped, 96, 8) F(T, reserved, 104, 24) F(T, name, 128, 64)
 
 #define LANE_INFO(F, T) \
 	F(T, lane, 0, 4) F(T, slot, 4, 4) F(T, queue, 8, 4) F(T, reserved0, 12, 4) \
@@ -81,7 +82,7 @@
 	F(T, rx_truncated, 48, 8) F(T, tx_frames, 56, 8) F(T, tx_bytes, 64, 8) \
 	F(T, tx_pauses, 72, 8) F(T, pause_timeouts, 80, 8) F(T, pause_dead, 88, 8) \
 	F(T, lock_busy, 96, 8) F(T, lock_broken, 104, 8) F(T, pause_deadlocks, 112, 8) \
-	F(T, reserved, 120, 24)
+	F(T, rx_skipped, 120, 8) F(T, reserved, 128, 16)
 
 #if UINTPTR_MAX == UINT64_MAX
 STRUCT(shmbus_conf, 88, CONF);

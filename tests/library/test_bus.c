@@ -118,7 +118,7 @@ test_conf_refused(void **state)
 	refused(s->path, &(struct shmbus_conf){ .mac = { 1 } }, -EINVAL, "unicast");
 	refused(s->path, &(struct shmbus_conf){ .name = name }, -EINVAL, "name=xxx");
 	refused(s->path, &(struct shmbus_conf){ .reserved = { 0, 1 } }, -EINVAL, "conf.reserved is");
-	refused(s->path, &(struct shmbus_conf){ .reserved1 = 1 }, -EINVAL, "conf.reserved1");
+	refused(s->path, &(struct shmbus_conf){ .deliver = 3 }, -EINVAL, "deliver=3");
 	for (i = 0; i < sizeof(conf.reserved0); i++) {
 		conf.reserved0[i] = 1;
 		refused(s->path, &conf, -EINVAL, "conf.reserved0");
