@@ -626,6 +626,16 @@ test_wake(void **state)
 	assert_true(shmbus_lanes_rx_pending(&p[3].st.bus, &p[3].rx));
 	poll_all(&p[3]);
 	shmbus_wake_rise(&p[3].st.bus, 3, 0);
+	/* A cursor that is a quarter of a lap behind keeps its queue awake until it has moved. */
+	poll_all(&p[2]);
+	for (i = 0; i < SHMBUS_LANE_SIZE_MIN / 4 / 128 + 1; i++) {
+		send_one(&p[0], 2, 1);
+		poll_all(&p[1]);
+		poll_all(&p[3]);
+	}
+	assert_true(shmbus_lanes_rx_pending(&p[2].st.bus, &p[2].rx));
+	assert_int_equal(poll_all(&p[2]), 0);
+	assert_false(shmbus_lanes_rx_pending(&p[2].st.bus, &p[2].rx));
 	/* A sleeper that gets nothing is woken in time to let the sender go on. */
 	poll_all(&p[1]);
 	poll_all(&p[2]);

@@ -394,6 +394,9 @@ shmbus_lanes_rx_waiting(const struct shmbus_bus *bus, const struct shmbus_lanes_
 /*
  * Returns whether the next poll of a lane would get a frame, or get past one that is invalid,
  * and not only step over frames. Reads ahead with a copy of the reader.
+ *
+ * A cursor must not stay behind by a quarter of a lap: the sender may have rung for that before
+ * the queue said that it sleeps (shmbus_director_end), and would wait for the cursor.
  */
 static bool
 has_own(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t lane)
@@ -413,6 +416,8 @@ has_own(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t lane)
 		    !shmbus_reader_commit(bus, &ahead, &walk) || --tries == 0)
 			return true;
 	}
+	if (ahead.pos / (bus->geo.lane_size / 4) != r->pos / (bus->geo.lane_size / 4))
+		return true;
 	/* The reader itself gets past records that were lost or are corrupt, and counts them. */
 	return shmbus_counted(&ahead.overruns) != shmbus_counted(&r->overruns) ||
 	       shmbus_counted(&ahead.corrupt) != shmbus_counted(&r->corrupt);
