@@ -18,7 +18,7 @@ import threading
 
 MAGIC = b"SHMBUS1\n"
 MAGIC_CREATING = b"SHMBUS0\n"
-VERSION = 1
+VERSION_HUB, VERSION_SWITCH = 1, 2
 
 LINE = 64
 CHUNKS = 16
@@ -31,7 +31,7 @@ FRAME_MAX = 65535
 BURST_FRAMES_MAX = 1024
 RECORD_MAX = (1 << 24) - LINE
 
-# magic, version, ports, queues, reserved, lane_size, six offsets and sizes, created_ns, id
+# magic, version, ports, queues, deliver, lane_size, six offsets and sizes, created_ns, id
 HEADER = struct.Struct("=8sIIII8Q16s")
 HEADER_SIZE = 256
 PORT_SIZE = 256
@@ -39,23 +39,25 @@ LANE_SIZE = 256  # of a lane's entry
 CURSOR_SIZE = 64
 
 # Bell
-B_CHANGES, B_RUNG = 256, 320
+B_CHANGES, B_ENTRIES, B_RUNG = 256, 260, 320
 
 # Port entry
 P_STATE, P_PID, P_INCARNATION, P_MAC, P_N_TXQ, P_N_RXQ, P_ATTACHED, P_NAME, P_SLEEPING, P_SLEEPS = (
     0, 4, 8, 16, 24, 28, 32, 64, 128, 192)
-ATTACHED, STARTED, LINK_UP, RX_CURSORS, RX_INTR = 1, 2, 4, 8, 16
+ATTACHED, STARTED, LINK_UP, RX_CURSORS, RX_INTR, MIRROR = 1, 2, 4, 8, 16, 32
 
 # Lane entry
 L_TAIL, L_STAMP, L_BYTES, L_HEAD, L_PAUSES, L_ROOM, L_MARK = 0, 8, 40, 64, 72, 96, 128
 
 # Cursor
-C_POS, C_STATE, C_FRAMES, C_BYTES, C_MISSED = 0, 8, 16, 24, 32
+C_POS, C_STATE, C_FRAMES, C_BYTES, C_MISSED, C_SKIPPED = 0, 8, 16, 24, 32, 40
 ACTIVE = 1
 
 # Burst record
 BURST = struct.Struct("=QQQQ")  # shape, seq, tstamp_ns, pos
 DESC_LEN, DESC_REQUEST = 0xffffff, 1 << 24
+# Version 2
+DESC_LEN_2, DESC_SLOT_SHIFT, DESC_DIRECTED = 0xffff, 16, 1 << 25
 REQUEST = struct.Struct("=BBHHHH6x")  # flags, l4, l3_off, l4_off, data_off, segment
 IP_CKSUM, L4_CKSUM, SEGMENT = 1, 2, 4
 TCP, UDP = 6, 17
@@ -90,11 +92,13 @@ def above(a, b):
 class Geometry:
     """The offsets that follow from ports, queues and lane_size."""
 
-    def __init__(self, ports=32, queues=4, lane_size=1 << 22, page_size=4096):
+    def __init__(self, ports=32, queues=4, lane_size=1 << 22, page_size=4096, switch=False):
         if not 1 <= ports <= 256 or not 1 <= queues <= 64 or ports * queues > 4096:
             raise BusError(f"ports {ports}, queues {queues}: out of range")
         if lane_size & (lane_size - 1) or not LANE_SIZE_MIN <= lane_size <= LANE_SIZE_MAX:
             raise BusError(f"lane_size {lane_size}: out of range, or no power of two")
+        self.version = VERSION_SWITCH if switch else VERSION_HUB
+        self.switch = switch
         self.ports = ports
         self.queues = queues
         self.lanes = ports * queues
@@ -127,13 +131,17 @@ def parse_header(data, file_size):
     """The geometry that a header states, or BusError."""
     if len(data) < HEADER_SIZE:
         raise BusError(f"only {len(data)} bytes")
-    (magic, version, ports, queues, _, lane_size, roster_off, port_off, lane_off, cursor_off,
+    (magic, version, ports, queues, deliver, lane_size, roster_off, port_off, lane_off, cursor_off,
      data_off, stated_size, _, _) = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise BusError(f"begins with {magic!r}")
-    if version != VERSION:
+    if version not in (VERSION_HUB, VERSION_SWITCH):
         raise BusError(f"version {version}")
+    if version == VERSION_SWITCH and deliver > 1:
+        raise BusError(f"deliver {deliver}")
     geo = Geometry(ports, queues, lane_size)
+    geo.version = version
+    geo.switch = version == VERSION_SWITCH and deliver == 1
     if (roster_off, port_off, lane_off, cursor_off) != (
             geo.roster_off, geo.port_off, geo.lane_off, geo.cursor_off):
         raise BusError("the tables are not where they should be")

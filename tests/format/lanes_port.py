@@ -14,10 +14,11 @@ import struct
 import time
 
 from lanes_file import (
-    ACTIVE, ATTACHED, BURST, C_FRAMES, C_MISSED, C_POS, C_STATE, DESC_REQUEST, FRAME_MIN, HEADER,
+    ACTIVE, ATTACHED, B_ENTRIES, BURST, C_FRAMES, C_MISSED, C_POS, C_SKIPPED, C_STATE,
+    DESC_DIRECTED, DESC_REQUEST, DESC_SLOT_SHIFT, FRAME_MIN, HEADER,
     HEADER_SIZE, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_ROOM, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
     MAGIC_CREATING, MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME,
-    P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION, Bus, BusError, Geometry,
+    P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION_HUB, Bus, BusError, Geometry,
     drop_lock, full_fence, locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
 from lanes_room import Answerer
@@ -43,7 +44,8 @@ def _make_bus(fd, geo):
     os.pwrite(fd, MAGIC_CREATING, 0)
     os.truncate(fd, geo.file_size)
     os.posix_fallocate(fd, 0, geo.cursor_off)
-    header = HEADER.pack(MAGIC, VERSION, geo.ports, geo.queues, 0, geo.lane_size, geo.roster_off,
+    header = HEADER.pack(MAGIC, geo.version, geo.ports, geo.queues, int(geo.switch), geo.lane_size,
+                         geo.roster_off,
                          geo.port_off, geo.lane_off, geo.cursor_off, geo.data_off, geo.file_size,
                          time.time_ns(), os.urandom(16))
     os.pwrite(fd, header[len(MAGIC):], len(MAGIC))
@@ -158,6 +160,9 @@ class Member:
     def _tell(self):
         counter = self.geo.roster_off // 4 + self.slot
         self.bus.u32[counter] = (self.bus.u32[counter] + 1) & MASK32
+        # No other port adds to this word meanwhile in these tests.
+        if self.geo.version != VERSION_HUB:
+            self.bus.u32[B_ENTRIES // 4] = (self.bus.u32[B_ENTRIES // 4] + 1) & MASK32
 
     # What a port does
 
@@ -304,13 +309,27 @@ class LaneWriter:
             return frame + padding * (-len(frame) % LINE)
         return frame + padding * (-(len(frame) + REQUEST.size) % LINE) + REQUEST.pack(*request)
 
+    def _receiver(self, frame):
+        """The one slot that a frame is for, by the entries of the ports; None: everybody."""
+        if not self.geo.switch or frame[0] & 1:
+            return None
+        up_state = ATTACHED | STARTED | LINK_UP
+        slots = [port.slot for port in self.bus.ports()
+                 if port.state & up_state == up_state and port.mac == frame[:6]]
+        return slots[0] if len(slots) == 1 and slots[0] != self.slot else None
+
+    def _descriptor(self, frame, request, to):
+        word = len(frame) | (DESC_REQUEST if request else 0)
+        return word if to is None else word | DESC_DIRECTED | to << DESC_SLOT_SHIFT
+
     def send_record(self, frames, spare_lines=0, padding=b"\0", requests=None, spare_end=0,
-                    forged=False):
+                    forged=False, to=None):
         """Send the frames as one record; False if there is no room for it now.
 
         spare_lines: data_off lies so much higher than it must. padding: one byte, to fill up with.
         spare_end: the record has so many lines behind its last frame.
         forged: frames may be longer, or shorter, than a port may send on this bus.
+        to: one for each frame: the slot that it is for, or None; without it, by the entries.
         requests: one for each frame, or None; each flags, l4, l3_off, l4_off, data_off, segment.
         """
         requests = requests or [None] * len(frames)
@@ -328,8 +347,8 @@ class LaneWriter:
             return False
         top = BURST.pack(length | len(frames) << 32 | data_off << 48, self.seq, time.time_ns(),
                          self.tail)
-        top += struct.pack(f"={len(frames)}I", *(len(frame) | (DESC_REQUEST if request else 0)
-                                                 for frame, request in zip(frames, requests)))
+        to = to or [self._receiver(frame) for frame in frames]
+        top += struct.pack(f"={len(frames)}I", *map(self._descriptor, frames, requests, to))
         self._put(self.tail, top.ljust(data_off, padding) + body)
         chunk = self._chunk_start(self.tail)
         if chunk != self.marked_chunk:
@@ -373,7 +392,7 @@ class CursorReader(LaneReader):
 
     def __init__(self, bus, slot, rxq, lane):
         self.cursor = bus.geo.cursor(slot, rxq, lane)
-        super().__init__(bus, lane)
+        super().__init__(bus, lane, own=slot)
         self.publish()
         bus.u32[(self.cursor + C_STATE) // 4] = ACTIVE
         full_fence()
@@ -387,6 +406,8 @@ class CursorReader(LaneReader):
         off = self.cursor // 8
         self.bus.u64[off + C_FRAMES // 8] = self.frames
         self.bus.u64[off + C_MISSED // 8] = self.missed
+        if self.bus.geo.version != VERSION_HUB:
+            self.bus.u64[off + C_SKIPPED // 8] = self.skipped
         self.bus.u64[off + C_POS // 8] = self.pos
 
     def receive(self):

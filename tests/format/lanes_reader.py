@@ -14,10 +14,12 @@ import sys
 from collections import namedtuple
 
 from lanes_file import (
-    BURST, BURST_FRAMES_MAX, DESC_LEN, DESC_REQUEST, FRAME_MIN, IP_CKSUM, L4_CKSUM, LINE, MASK64,
-    RECORD_MAX, REQUEST, SEGMENT, TCP, UDP, Bus, BusError, above, up)
+    BURST, BURST_FRAMES_MAX, DESC_DIRECTED, DESC_LEN, DESC_LEN_2, DESC_REQUEST, DESC_SLOT_SHIFT,
+    FRAME_MIN, IP_CKSUM, L4_CKSUM, LINE, MASK64, RECORD_MAX, REQUEST, SEGMENT, TCP, UDP,
+    VERSION_HUB, Bus, BusError, above, up)
 
-Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data request", defaults=[None])
+Frame = namedtuple("Frame", "lane slot queue seq tstamp_ns data request to",
+                   defaults=[None, None])
 Request = namedtuple("Request", "flags l4 l3_off l4_off data_off segment")
 
 MISSED_MAX = 1 << 40
@@ -41,11 +43,28 @@ def parse_request(data, length):
     return req
 
 
-class LaneReader:
-    """A reader of one lane. It begins at the oldest record that is held, or at the tail."""
+def parse_descriptor(word, version):
+    """(length, request?, receiving slot or None) of a frame; None if it makes no sense."""
+    if version == VERSION_HUB:
+        flags = word & ~DESC_LEN
+        return None if flags & ~DESC_REQUEST else (word & DESC_LEN, bool(flags), None)
+    slot = word >> DESC_SLOT_SHIFT & 0xff
+    directed = word & DESC_DIRECTED
+    if word >> 26 or (slot and not directed):
+        return None
+    return word & DESC_LEN_2, bool(word & DESC_REQUEST), slot if directed else None
 
-    def __init__(self, bus, lane, oldest=False):
+
+class LaneReader:
+    """A reader of one lane. It begins at the oldest record that is held, or at the tail.
+
+    own: the slot that it belongs to, whose frames alone it gets on a switch; None: all frames.
+    """
+
+    def __init__(self, bus, lane, oldest=False, own=None):
         self.bus = bus
+        self.own = own
+        self.skipped = 0
         self.lane = lane
         self.slot, self.queue = divmod(lane, bus.geo.queues)
         self.frames = 0
@@ -134,29 +153,39 @@ class LaneReader:
         return length, count, data_off, seq, tstamp_ns
 
     def _copy(self, record):
-        """The frames of the record, copied; shorter than its count if it makes no sense."""
+        """The frames of the record, copied, None for each that is for another slot; shorter than
+        its count if it makes no sense."""
         length, count, data_off, seq, tstamp_ns = record
         data = self.bus.ring_bytes(self.lane, self.pos, length)
         frames = []
         off = data_off
         for i, word in enumerate(struct.unpack_from(f"={count}I", data, BURST.size)):
-            size, flags = word & DESC_LEN, word & ~DESC_LEN
-            end = off + up(size + (REQUEST.size if flags else 0), LINE)
-            if size < FRAME_MIN or flags & ~DESC_REQUEST or end > length:
+            desc = parse_descriptor(word, self.bus.geo.version)
+            if desc is None:
                 break
+            size, asks, to = desc
+            end = off + up(size + (REQUEST.size if asks else 0), LINE)
+            if size < FRAME_MIN or end > length:
+                break
+            if None not in (to, self.own) and to != self.own:
+                frames.append(None)
+                off = end
+                continue
             request = None
-            if flags:
+            if asks:
                 request = parse_request(data[end - REQUEST.size:end], size)
                 if request is None:
                     break
             frames.append(Frame(self.lane, self.slot, self.queue, (seq + i) & MASK64, tstamp_ns,
-                                data[off:off + size], request))
+                                data[off:off + size], request, to))
             off = end
         return frames
 
     def receive(self):
-        """The frames of the next record; [] if there is none at the moment."""
-        for _ in range(RESYNC_TRIES):
+        """The frames of the next record that has any; [] if there is none at the moment."""
+        tries = RESYNC_TRIES
+        while tries:
+            tries -= 1
             if self.pos == self.tail:
                 self.tail = self.bus.tail(self.lane)
                 if self.pos == self.tail:
@@ -165,9 +194,10 @@ class LaneReader:
             if record is not None:
                 frames = self._copy(record)
                 if not above(self.bus.head(self.lane), self.pos):
-                    self._accept(record, frames)
+                    frames = self._accept(record, frames)
                     if frames:
                         return frames
+                    tries += 1  # the record was whole, and all for others
                     continue
             if not self._resynchronise():
                 return []
@@ -177,9 +207,12 @@ class LaneReader:
         length, count, _, seq, _ = record
         self._continue_with(seq)
         self.seq = (seq + count) & MASK64
-        self.frames += len(frames)
         self.corrupt += len(frames) != count
+        own = [frame for frame in frames if frame is not None]
+        self.frames += len(own)
+        self.skipped += len(frames) - len(own)
         self.pos = (self.pos + length) & MASK64
+        return own
 
     def receive_all(self):
         """All frames up to the present tail."""
@@ -207,7 +240,7 @@ def lanes_with_frames(bus):
 def _print_bus(bus):
     geo = bus.geo
     print(f"{bus.path}: lanes format, {geo.ports} ports of {geo.queues} queues, "
-          f"lanes of {geo.lane_size} bytes")
+          f"lanes of {geo.lane_size} bytes, {'a switch' if geo.switch else 'a hub'}")
     for port in bus.ports():
         life = "alive" if port.alive else "dead"
         print(f"slot {port.slot}: {port.name}, pid {port.pid}, {life}, {port.mac.hex(':')}, "
