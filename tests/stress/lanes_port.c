@@ -825,8 +825,10 @@ lanes_probe(const char *path, uint64_t seed)
 		for (got = 0, i = 0; i < LANES; i++)
 			got += p[1]->ears[i].frames + p[1]->ears[i].r.skipped;
 		if (shmbus_clock_mono_ns() - since > PATIENCE) {
-			board_wrong(WRONG_HANG, "probe: %" PRIu64 " frames sent, %" PRIu64 " received",
-				    sent, got);
+			board_wrong(WRONG_HANG, "probe: %" PRIu64 " frames sent, %" PRIu64 " received; %"
+				    PRIu64 " time-outs, %" PRIu64 " dead, %" PRIu64 " deadlocks",
+				    sent, got, p[0]->mouths[0].w.timeouts, p[0]->mouths[0].w.dead,
+				    p[0]->mouths[0].w.deadlocks);
 			return;
 		}
 	}

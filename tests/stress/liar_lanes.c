@@ -134,6 +134,7 @@ put_frame(struct liar *l, uint8_t *record, uint32_t off, uint32_t i)
 		.segment = (uint16_t)liar_below(l, 100),
 	};
 	const bool request = liar_below(l, 2) != 0;
+	uint32_t desc = len | (request ? SHMBUS_DESC_REQUEST : 0);
 
 	memset(record + off, (int)liar_below(l, 256), extent);
 	record[off + 14 % len] = 0x45;
@@ -142,7 +143,11 @@ put_frame(struct liar *l, uint8_t *record, uint32_t off, uint32_t i)
 		liar_lie(l, (uint8_t *)&req + 4 * liar_below(l, 4), 4, 64);
 	if (request)
 		shmbus_request_store(record + off + extent, &req);
-	shmbus_store(&shmbus_burst_desc(record)[i], len | (request ? SHMBUS_DESC_REQUEST : 0));
+	/* On a switch to a slot, also to one that does not exist; now and then on a hub, too. */
+	if (liar_below(l, shmbus_geometry_directed(&t.bus.geo) ? 2 : 64) == 0)
+		desc |= SHMBUS_DESC_DIRECTED |
+			(uint32_t)liar_below(l, 16) << SHMBUS_DESC_SLOT_SHIFT;
+	shmbus_store(&shmbus_burst_desc(record)[i], desc);
 	return extent;
 }
 

@@ -12,6 +12,8 @@ here only the streams of the honest senders are looked at.
 import contextlib
 import signal
 
+import pytest
+
 import tool
 from apps import checker, scaled
 from checker import stream
@@ -20,6 +22,7 @@ from liar import Liar
 # Longer than an honest receiver is ever put aside, short enough for what a liar holds up.
 PAUSE = {"pause_timeout_ms": 3000}
 LANES = {"ports": 8, "queues": 2, "lane_size": 262144, **PAUSE}
+SWITCH = {**LANES, "deliver": "switch"}
 SHMIF = {"format": "shmif", "lock_break_ms": 100}
 SHORT = {"mbufs": 1024, "hold": 32}
 
@@ -128,9 +131,10 @@ def exchange(bus, count):
     return sent["sent"], found["frames"]
 
 
-def test_own(make_bus, counts):
+@pytest.mark.parametrize("kind", [LANES, SWITCH], ids=["hub", "switch"])
+def test_own(make_bus, counts, kind):
     """The liar writes only its own words: all frames of other ports arrive, whole and in order."""
-    bus = make_bus(**LANES)
+    bus = make_bus(**kind)
     with contextlib.ExitStack() as stack:
         honest = Honest(stack, bus)
         dump = Dump(stack, bus)
@@ -188,6 +192,11 @@ def lie_anywhere(bus, seed, fields, counts):
 def test_anywhere_lanes(make_bus, counts):
     """The words of all: tables, records, cursors, header."""
     lie_anywhere(make_bus(**LANES), 3, ANY["lanes"], counts)
+
+
+def test_anywhere_switch(make_bus, counts):
+    """The same with directed frames."""
+    lie_anywhere(make_bus(**SWITCH), 5, ANY["lanes"], counts)
 
 
 def test_anywhere_shmif(make_bus, counts):

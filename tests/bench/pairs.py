@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""What a port pays for the frames of others: pairs of ports on a hub, on a switch, on own buses."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import eal
+import machine
+
+KINDS = ("hub", "switch", "buses")
+ABOUT = {"hub": "all pairs on one bus, which is a hub",
+         "switch": "all pairs on one bus, which is a switch",
+         "buses": "each pair on a bus of its own"}
+PAIRS, LENGTH = 4, 512
+# Rounds under callgrind: the difference of the two is the cost of the rounds alone.
+FEW, MANY = 20, 120
+
+
+def _run(program, folder, kind, rounds, prefix=()):
+    command = [*prefix, program, eal.plugin_path(), folder, kind, str(PAIRS), str(LENGTH),
+               str(rounds)]
+    found = subprocess.run(command, text=True, check=False, capture_output=True)
+    if found.returncode != 0:
+        sys.exit(f"bench: {' '.join(command)}: {found.stderr[-2000:]}")
+    frames, ns = map(int, found.stdout.split())
+    return frames, ns, found.stderr
+
+
+def rate(program, folder, kind, rounds):
+    """Delivered frames per second, in millions."""
+    frames, ns, _ = _run(program, folder, kind, rounds)
+    return frames * 1000 / ns
+
+
+def instructions(program, folder, kind):
+    """Instructions for each delivered frame, of sender and receiver together; None: no valgrind."""
+    if shutil.which("valgrind") is None:
+        return None
+    total = []
+    for rounds in (FEW, MANY):
+        frames, _, said = _run(program, folder, kind, rounds,
+                               ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        total.append((frames, int(re.search(r"Collected : (\d+)", said).group(1))))
+    (few, base), (many, all_of_it) = total
+    return (all_of_it - base) / (many - few)
+
+
+def measure(builddir, rounds, samples):
+    """The medians of the rates, and the instructions, by kind. The kinds take turns."""
+    program = os.path.join(builddir, "tests", "bench", "pairs")
+    parent = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    rates = {kind: [] for kind in KINDS}
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as folder:
+        for _ in range(samples):
+            for kind in KINDS:
+                rates[kind].append(rate(program, folder, kind, rounds))
+        counted = {kind: instructions(program, folder, kind) for kind in KINDS}
+    return {kind: {"mpps": machine.median(rates[kind]), "samples": rates[kind],
+                   "instructions": counted[kind]} for kind in KINDS}
+
+
+def table(found):
+    best = found["buses"]["mpps"]
+    lines = [f"{2 * PAIRS} ports, {PAIRS} pairs, frames of {LENGTH} B, one thread",
+             "", "| bus | Mpps in all | of own buses | instructions per frame |", "|---|---|---|---|"]
+    for kind in KINDS:
+        count = found[kind]["instructions"]
+        lines.append(f"| {ABOUT[kind]} | {found[kind]['mpps']:.2f} "
+                     f"| {found[kind]['mpps'] / best:.2f} "
+                     f"| {'-' if count is None else f'{count:.0f}'} |")
+    return "\n".join(lines)
+
+
+def main(args):
+    found = measure(args.builddir, 200 if args.quick else 20000, args.rounds)
+    print(table(found))
+    if args.json:
+        os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump(found, file, indent=1)
+            file.write("\n")
