@@ -42,24 +42,18 @@ shmbus_desc_is_others(uint32_t word, uint32_t slot)
 }
 
 /*
- * Steps over a frame for another slot. word is its descriptor. Returns false if the descriptor
- * is invalid; the receiver of the frame refuses it, too.
+ * Returns the bytes that a frame takes in its record, by its descriptor; 0 if the descriptor is
+ * invalid. The receiver of the frame refuses it, too (shmbus_reader_next_any).
  */
-static inline bool
-shmbus_reader_step_over(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t word)
+static inline uint32_t
+shmbus_desc_extent(uint32_t word)
 {
 	const uint32_t plain = shmbus_desc_plain(word, true);
 	const uint32_t len = plain & SHMBUS_DESC_LEN;
-	const uint32_t extent = plain & SHMBUS_DESC_REQUEST ? shmbus_request_extent(len) :
-							      (uint32_t)SHMBUS_ALIGN(len);
 
-	if (len < SHMBUS_FRAME_MIN || extent > r->len - walk->off ||
-	    (plain & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0)
-		return false;
-	walk->next++;
-	walk->off += extent;
-	walk->skipped++;
-	return true;
+	if (len < SHMBUS_FRAME_MIN || (plain & SHMBUS_DESC_FLAGS & ~SHMBUS_DESC_REQUEST) != 0)
+		return 0;
+	return plain & SHMBUS_DESC_REQUEST ? shmbus_request_extent(len) : (uint32_t)SHMBUS_ALIGN(len);
 }
 
 /*
@@ -72,15 +66,32 @@ static inline bool
 shmbus_reader_pass(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t slot)
 {
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
+	const uint32_t first = walk->next;
 	const uint32_t end = r->next + r->left;
+	uint32_t next = first;
+	uint32_t off = walk->off;
+	uint32_t last = 0; /* never the descriptor of a frame for others */
+	uint32_t extent = 0;
 	uint32_t word;
 
-	while (walk->next < end) {
-		word = shmbus_load(&desc[walk->next]);
-		if (!shmbus_desc_is_others(word, slot) || !shmbus_reader_step_over(r, walk, word))
-			return true;
+	for (; next < end; next++, off += extent) {
+		word = shmbus_load(&desc[next]);
+		/* Frames of one length for one slot often come in a row. */
+		if (word != last) {
+			if (!shmbus_desc_is_others(word, slot))
+				break;
+			extent = shmbus_desc_extent(word);
+			if (extent == 0)
+				break;
+			last = word;
+		}
+		if (extent > r->len - off)
+			break;
 	}
-	return false;
+	walk->next = next;
+	walk->off = off;
+	walk->skipped += next - first;
+	return next < end;
 }
 
 /*
@@ -93,16 +104,12 @@ shmbus_reader_next_directed(const struct shmbus_reader *r, struct shmbus_walk *w
 			    uint32_t slot, const uint8_t **frame)
 {
 	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
-	const uint32_t end = r->next + r->left;
 	uint32_t word;
 
-	do {
-		if (walk->next == end)
-			return 0;
-		word = shmbus_load(&desc[walk->next]);
-	} while (shmbus_desc_is_others(word, slot) && shmbus_reader_step_over(r, walk, word));
+	if (!shmbus_reader_pass(r, walk, slot))
+		return 0;
 	/* A descriptor that could not be stepped over is refused here for the same reason. */
-	word = shmbus_desc_plain(word, true);
+	word = shmbus_desc_plain(shmbus_load(&desc[walk->next]), true);
 	/* A flag that is left makes the length too large, as in version 1. */
 	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
 		return 0;
