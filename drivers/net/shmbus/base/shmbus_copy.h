@@ -18,6 +18,25 @@
 #define SHMBUS_LINE 64
 #define SHMBUS_ALIGN(n) (((n) + (SHMBUS_LINE - 1)) & ~(uint64_t)(SHMBUS_LINE - 1))
 
+/* Asks for a line that is to be read soon. An address that is not mapped does no harm. */
+static inline void
+shmbus_prefetch(const void *p)
+{
+	__builtin_prefetch(p, 0, 3);
+}
+
+/* Asks for a line that is to be written soon: no other processor keeps a copy of it. */
+static inline void
+shmbus_prefetch_write(void *p)
+{
+#if defined(__x86_64__)
+	/* The compiler uses this instruction only if it is told so for the whole build. */
+	__asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+	__builtin_prefetch(p, 1, 3);
+#endif
+}
+
 /* Copies out of a lane: whole lines, as frames are padded there. dst has room for them. */
 static inline void
 shmbus_copy_lines(uint8_t *dst, const uint8_t *src, uint32_t len)

@@ -46,5 +46,6 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.stalls, pause,
 			    pause_timeout_ns);
 	tx->writer.pollers = pollers;
+	tx->asked = tx->writer.tail;
 	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }
