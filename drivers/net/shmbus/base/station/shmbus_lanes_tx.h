@@ -40,6 +40,7 @@
 #include <string.h>
 
 #include "shmbus_request.h"
+#include "shmbus_tstamp.h"
 #include "shmbus_room.h"
 #include "shmbus_wake.h"
 #include "shmbus_writer.h"
@@ -59,6 +60,7 @@ struct shmbus_lanes_tx {
 	uint32_t burst_max; /* length at which a record is published and the next begins */
 	struct shmbus_waker waker;
 	struct shmbus_writer writer;
+	struct shmbus_tstamp clock; /* for timestamps */
 	uint64_t asked; /* the lines below this position have been asked for, for writing */
 	struct shmbus_lanes_tx_counts past; /* counters of the writers of earlier starts */
 };
