@@ -166,7 +166,7 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 {
 	const struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lanes_tx *tx = &st->lanes.tx;
-	const uint64_t now = shmbus_clock_real_ns();
+	const uint64_t now = shmbus_tstamp_ns(&st->lanes.tx.clock);
 	struct shmbus_record rec = { .full = false };
 	unsigned int sent = 0;
 	uint32_t part;
@@ -212,7 +212,7 @@ commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned in
 	struct shmbus_lib_reserved *reserved = &st->reserved;
 	struct shmbus_record *rec = &reserved->record;
 	struct shmbus_lanes_tx *tx = &st->lanes.tx;
-	const uint64_t now = shmbus_clock_real_ns();
+	const uint64_t now = shmbus_tstamp_ns(&st->lanes.tx.clock);
 	unsigned int i;
 
 	if (shmbus_lib_sends_astray(st, now))

@@ -28,12 +28,18 @@ take_turn(struct shmbus_station *st)
 {
 	struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lanes_rx *rx = &st->lanes.rx;
+	uint32_t left = rx->n_active;
+	struct shmbus_lanes_rx_active *a;
 	struct shmbus_reader *r;
-	uint32_t i;
+	bool found;
 
-	for (i = 0; i < rx->n_active; i++) {
-		r = shmbus_lanes_rx_reader(bus, rx, shmbus_lanes_rx_turn(rx));
-		if (r != NULL && shmbus_reader_peek(bus, r) != 0)
+	while ((a = shmbus_lanes_rx_next(bus, rx, &left)) != NULL) {
+		r = shmbus_lanes_rx_reader(bus, rx, a->lane);
+		if (r == NULL)
+			continue;
+		found = shmbus_reader_peek(bus, r) != 0;
+		shmbus_lanes_rx_leave(rx, a);
+		if (found)
 			return r;
 	}
 	return NULL;

@@ -41,7 +41,7 @@ begin_round(struct shmbus_station *st)
 	uint32_t i;
 
 	for (i = 0; i < rx->n_active; i++) {
-		r = &rx->readers[rx->active[i]];
+		r = &rx->readers[rx->active[i].lane];
 		shmbus_reader_look(bus, r);
 		len = r->tail - r->pos;
 		/* After an overrun, or if the tail is invalid. */
@@ -61,9 +61,9 @@ earliest(struct shmbus_station *st)
 	uint32_t i;
 
 	for (i = 0; i < rx->n_active; i++) {
-		if (!is_in_round(st, &rx->readers[rx->active[i]]))
+		if (!is_in_round(st, &rx->readers[rx->active[i].lane]))
 			continue;
-		r = shmbus_lanes_rx_reader(bus, rx, rx->active[i]);
+		r = shmbus_lanes_rx_reader(bus, rx, rx->active[i].lane);
 		/* A reader that recovers from a corrupt record may leave the round. */
 		if (r != NULL && shmbus_reader_peek(bus, r) != 0 && is_in_round(st, r) &&
 		    (best == NULL || r->tstamp_ns < best->tstamp_ns))

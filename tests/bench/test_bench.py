@@ -321,3 +321,14 @@ def test_latency_before(tmp_path):
     broken.write_bytes(b"")
     assert str(broken) in bench("--latency", "--quick", "--no-huge", "--links", "shmbus",
                                 "--before", broken, status=1)
+
+
+def test_idle(tmp_path):
+    """Each number of peers is polled by each build, in turns."""
+    path = tmp_path / "idle.json"
+    text = bench("--idle", "--quick", "--before", eal.plugin_path(), "--json", path)
+    assert re.search(r"idle peers +shmbus ns +before ns", text)
+    samples = json.loads(path.read_text())
+    assert [(s["build"], s["peers"]) for s in samples] == \
+        [(build, peers) for build in ("shmbus", "before") for peers in (0, 1, 8, 31)]
+    assert all(s["ns"] > 0 for s in samples)

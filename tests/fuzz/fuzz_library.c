@@ -272,6 +272,36 @@ peek(struct shmbus_station *st, struct input *in)
 	return got;
 }
 
+/* Sends in place, and looks for room: other ports' cursors and states say what the input says. */
+static void
+send_in_place(struct input *in)
+{
+	const uint32_t n = input_below(in, BURST) + 1;
+	struct shmbus_place places[BURST];
+	uint32_t most, m;
+	int got, i;
+
+	for (i = 0; i < BURST; i++)
+		places[i] = (struct shmbus_place){
+			.len = SHMBUS_FRAME_MIN + input_u16(in) % (t.frame_max - SHMBUS_FRAME_MIN + 1),
+		};
+	got = shmbus_reserve(t.st[0], places, n);
+	MUST(got >= 0 && (uint32_t)got <= n);
+	for (i = 0; i < got; i++) {
+		most = places[i].len;
+		memset(places[i].data, i, most);
+		places[i].len = SHMBUS_FRAME_MIN + input_u16(in) % (most - SHMBUS_FRAME_MIN + 1);
+	}
+	m = got != 0 ? input_below(in, (uint32_t)got + 1) : 0;
+	MUST(shmbus_commit(t.st[0], places, m) == (int)m);
+	MUST(m != 0 || got == 0 || shmbus_commit(t.st[0], places, 1) < 0);
+	got = shmbus_wait_room(t.st[0], 0);
+	MUST(got == 0 || got == 1);
+	got = shmbus_arm_room(t.st[0]);
+	MUST(got == 0 || got == 1);
+	shmbus_disarm_room(t.st[0]);
+}
+
 static void
 one_op(struct input *in)
 {
@@ -303,6 +333,9 @@ one_op(struct input *in)
 		ret = shmbus_arm(t.st[0]);
 		MUST(ret == 0 || ret == 1);
 		shmbus_disarm(t.st[0]);
+		break;
+	case 11:
+		send_in_place(in);
 		break;
 	default:
 		lie(in);

@@ -21,7 +21,7 @@ import eal
 import pytest
 from apps import sanitizer_env
 from liar import Liar
-from process import poll
+from process import cpu_seconds, poll
 from tool import LIMIT_S, shmbus
 
 sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
@@ -72,13 +72,6 @@ def wait_started(path, process):
             return is_started(path, process.pid)
         return False
     poll(started, f"{process.args} on the bus", LIMIT_S)
-
-
-def cpu_s(pid):
-    """CPU time of a process."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def stop(process, how=signal.SIGINT):
@@ -265,12 +258,12 @@ def test_epoll_and_a_slow_receiver(path):
         writer.start()
         lane = GEO.queues  # of slot 1
         poll(lambda: member.bus.lane_word(lane, lf.L_ROOM) != 0, "epoll to wait for room", LIMIT_S)
-        before = cpu_s(process.pid)
+        before = cpu_seconds(process.pid)
         for number in range(8):
             member.lane(0).send([HEADER + b"%d\n" % number])
             assert process.stdout.readline() == b"%d\n" % number
             time.sleep(0.01)
-        assert cpu_s(process.pid) - before < 0.1
+        assert cpu_seconds(process.pid) - before < 0.1
         got = b""
         while len(got) < 200 * len(line):
             got += b"".join(frame.data[14:] for frame in receiver.receive())

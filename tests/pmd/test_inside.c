@@ -191,7 +191,10 @@ test_burst_that_does_not_end(void **state)
 	assert_int_equal(shmbus_load(&q->flags), flags);
 	assert_queue(&p, 0, 0);
 	assert_queue(&p, 1, 1);
-	/* Other bursts take the lock while the change waits for the end of this one. */
+	/* Other bursts take the lock while the change waits for the end of this one. The polls
+	 * above have ended the first.
+	 */
+	shmbus_gate_enter(&q->gate);
 	assert_int_equal(pthread_create(&thread, NULL, make_rule, &p.b), 0);
 	eventually(shmbus_load(&q->flags) == (flags | SHMBUS_RX_STEER));
 	send_frames(p.a, 0, 100, 4, 1);

@@ -9,13 +9,20 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
+import time
 
+import eal
 import netns
 import pytest
 from apps import scaled, testpmd
 from netns import Netns, Tap
-from process import Process, poll
-from tool import program, shmbus
+from process import Process, cpu_seconds, poll
+from tool import LIMIT_S, program, shmbus
+
+sys.path.append(os.path.join(eal.ROOT, "tests", "format"))
+import lanes_file as lf  # noqa: E402
+from lanes_port import Member  # noqa: E402
 
 TRANSFER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tcp_transfer.py")
 ADDRESSES = (("10.9.0.1", "fd09::1"), ("10.9.0.2", "fd09::2"))
@@ -194,6 +201,42 @@ def test_ping_testpmd(make_bus, ns, fmt):
         ping(ns, "10.9.0.2")
         assert pmd.port_info()["mac"].lower() in ns.ip("neigh", "show", "10.9.0.2")
         pmd.stop_fwd()
+
+
+# In the namespace: as many datagrams as the tap's queue takes, to all.
+FLOOD = """
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+for i in range(int(sys.argv[1])):
+    s.sendto(bytes(1000), ("10.9.0.255", 9))
+"""
+
+
+def test_slow_receiver(folder, ns):
+    """The bus takes no frames for a while: tap sleeps until it does, and goes on receiving."""
+    path = os.path.join(folder, "bus")
+    geo = lf.Geometry(ports=4, queues=1, lane_size=1 << 16)
+    with Member(path, geo) as member:
+        member.start(1, 1)
+        receiver = member.receiver(0, 1)  # the lane of slot 1
+        with Tap(path, "-N", ns.name, "--address", "10.9.0.1/24", "--up") as tap:
+            ns.run(sys.executable, "-c", FLOOD, 300)
+            poll(lambda: member.bus.lane_word(1, lf.L_ROOM) != 0, "tap to wait for room", LIMIT_S)
+            before = cpu_seconds(tap.pid)
+            # Less than a second, after which tap would give us up.
+            for _ in range(10):
+                member.lane(0).send([b"\xff" * 6 + bytes(54)])
+                time.sleep(0.03)
+            assert cpu_seconds(tap.pid) - before < 0.15, "it spins"
+            got = receiver.receive_all()
+            assert len(got) > 40 and receiver.answerer.rings > 0
+            poll(lambda: not receiver.receive() and member.bus.lane_word(1, lf.L_ROOM) == 0,
+                 "tap to send the rest", LIMIT_S)
+            assert receiver.missed == 0
+            tap.signal(signal.SIGTERM)
+            assert tap.wait() == 0
+        assert int(re.search(r"^bus to \S+: (\d+) frames", tap.log, re.M).group(1)) == 10
 
 
 def test_device_is_as_asked_for(bus, ns):

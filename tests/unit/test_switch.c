@@ -177,7 +177,7 @@ poll_all(struct port *p)
 
 	shmbus_lanes_rx_attend(&p->st.bus, &p->rx);
 	for (i = 0; i < p->rx.n_active; i++) {
-		r = shmbus_lanes_rx_reader(&p->st.bus, &p->rx, p->rx.active[i]);
+		r = shmbus_lanes_rx_reader(&p->st.bus, &p->rx, p->rx.active[i].lane);
 		assert_non_null(r);
 		while (shmbus_reader_peek(&p->st.bus, r) != 0)
 			read_record(p, r);

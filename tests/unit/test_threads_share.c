@@ -99,15 +99,18 @@ static void
 burst(struct poller *p)
 {
 	struct shmbus_bus *bus = &p->port->t.b.bus;
+	struct shmbus_lanes_rx_active *a;
 	struct shmbus_reader *r;
-	uint32_t i;
+	uint32_t left;
 
 	if (shmbus_lanes_rx_due(&p->rx))
 		shmbus_lanes_rx_attend(bus, &p->rx);
-	for (i = 0; i < p->rx.n_active; i++) {
-		r = shmbus_lanes_rx_reader(bus, &p->rx, shmbus_lanes_rx_turn(&p->rx));
+	left = p->rx.n_active;
+	while ((a = shmbus_lanes_rx_next(bus, &p->rx, &left)) != NULL) {
+		r = shmbus_lanes_rx_reader(bus, &p->rx, a->lane);
 		assert_non_null(r);
 		read_some(p, r, 5);
+		shmbus_lanes_rx_leave(&p->rx, a);
 	}
 	shmbus_lanes_rx_polled(&p->rx, 1);
 }

@@ -255,7 +255,7 @@ shmbus_get_monitor_addr(void *queue, struct rte_power_monitor_cond *cond)
 	shmbus_lanes_rx_refresh(bus, &q->lanes);
 	if (q->lanes.n_active != 1 || q->held.len != 0)
 		return -ENOTSUP;
-	r = &q->lanes.readers[q->lanes.active[0]];
+	r = &q->lanes.readers[q->lanes.active[0].lane];
 	cond->addr = &shmbus_bus_lane(bus, r->lane)->tail;
 	cond->size = sizeof(r->tail);
 	cond->fn = is_pending;

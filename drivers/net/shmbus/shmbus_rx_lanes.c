@@ -456,9 +456,10 @@ rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 {
 	struct shmbus_bus *bus = &shmbus_port_wire(q->port_id)->lanes;
 	struct shmbus_lanes_rx *rx = &q->lanes;
+	struct shmbus_lanes_rx_active *a;
 	struct shmbus_reader *r;
 	uint16_t got = 0;
-	uint16_t i;
+	uint32_t left;
 
 	if (unlikely(shmbus_lanes_rx_due(rx))) {
 		if (shmbus_lanes_rx_restarts(rx))
@@ -467,10 +468,16 @@ rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	}
 	if (unlikely(q->held.len != 0))
 		got = deliver_held(q, pkts, nb_pkts, flags);
-	for (i = 0; i < rx->n_active && got < nb_pkts && q->held.len == 0; i++) {
-		r = shmbus_lanes_rx_reader(bus, rx, shmbus_lanes_rx_turn(rx));
-		if (likely(r != NULL))
-			got += rx_lane(bus, q, r, &pkts[got], nb_pkts - got, flags);
+	left = rx->n_active;
+	while (got < nb_pkts && q->held.len == 0) {
+		a = shmbus_lanes_rx_next(bus, rx, &left);
+		if (a == NULL)
+			break;
+		r = shmbus_lanes_rx_reader(bus, rx, a->lane);
+		if (unlikely(r == NULL))
+			continue;
+		got += rx_lane(bus, q, r, &pkts[got], nb_pkts - got, flags);
+		shmbus_lanes_rx_leave(rx, a);
 	}
 	shmbus_lanes_rx_polled(rx, got);
 	return got;

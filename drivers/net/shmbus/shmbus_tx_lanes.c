@@ -121,7 +121,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 	/* Maps the lane, which the primary has prepared, at this process's first use. */
 	if (unlikely(!shmbus_lanes_tx_is_mapped(bus, &q->lanes)))
 		return 0;
-	now = shmbus_clock_real_ns();
+	now = shmbus_tstamp_ns(&q->lanes.clock);
 	do {
 		if (unlikely(!shmbus_record_begin(bus, &q->lanes, &rec,
 						  RTE_MIN((uint32_t)nb_pkts - sent,

@@ -169,6 +169,28 @@ shmbus_reader_pending(const struct shmbus_bus *bus, const struct shmbus_reader *
 	return tail != r->pos && tail % SHMBUS_LINE == 0;
 }
 
+/* Most lines that a reader asks for at a new tail: those of a header and a frame of 1518 bytes. */
+#define SHMBUS_READER_AHEAD (26 * SHMBUS_LINE)
+
+/*
+ * Asks for the first lines of the records below a new tail. Tail, header and
+ * frame are three cache misses, each of which needs the one before; so the
+ * last two come together.
+ */
+static inline void
+shmbus_reader_ahead(const struct shmbus_bus *bus, const struct shmbus_reader *r)
+{
+	const uint8_t *record =
+		shmbus_bus_lane_data(bus, r->lane) + (r->pos & (bus->geo.lane_size - 1));
+	uint64_t len = r->tail - r->pos;
+	uint64_t off;
+
+	if (len > SHMBUS_READER_AHEAD)
+		len = SHMBUS_READER_AHEAD;
+	for (off = 0; off < len; off += SHMBUS_LINE)
+		shmbus_prefetch(record + off);
+}
+
 /*
  * Returns the number of frames that can be read at once; 0: none. Maps
  * nothing: the lane is mapped.
@@ -182,6 +204,7 @@ shmbus_reader_peek(const struct shmbus_bus *bus, struct shmbus_reader *r)
 		shmbus_reader_look(bus, r);
 	if (r->pos == r->tail)
 		return 0;
+	shmbus_reader_ahead(bus, r);
 	if (!shmbus_reader_open(bus, r) && !shmbus_reader_resync(bus, r))
 		return 0;
 	return r->left;

@@ -66,6 +66,13 @@ shmbus_backoff_waits(struct shmbus_backoff *b)
 	return false;
 }
 
+/* Returns whether another poll that finds nothing would change nothing. */
+static inline bool
+shmbus_backoff_is_idle(const struct shmbus_backoff *b)
+{
+	return b->since_ticks == 0 && b->full == 0;
+}
+
 /* Notes the result of a poll: got of the n frames that the caller asked for. */
 static inline void
 shmbus_backoff_note(struct shmbus_backoff *b, uint32_t got, uint32_t n)

@@ -22,7 +22,8 @@ shmbus_lanes_rx_size(const struct shmbus_geometry *geo)
 {
 	return 2 * array(geo->lanes, sizeof(struct shmbus_reader)) +
 	       array(geo->lanes, sizeof(struct shmbus_backoff)) +
-	       array(geo->lanes, sizeof(uint16_t)) + array(geo->ports, sizeof(uint32_t));
+	       array(geo->lanes, sizeof(struct shmbus_lanes_rx_active)) +
+	       array(geo->ports, sizeof(uint32_t));
 }
 
 static void *
@@ -43,7 +44,7 @@ shmbus_lanes_rx_init(struct shmbus_lanes_rx *rx, const struct shmbus_geometry *g
 	rx->readers = take(&p, geo->lanes, sizeof(struct shmbus_reader));
 	rx->restart_at = take(&p, geo->lanes, sizeof(struct shmbus_reader));
 	rx->backoffs = take(&p, geo->lanes, sizeof(struct shmbus_backoff));
-	rx->active = take(&p, geo->lanes, sizeof(uint16_t));
+	rx->active = take(&p, geo->lanes, sizeof(struct shmbus_lanes_rx_active));
 	rx->roster = take(&p, geo->ports, sizeof(uint32_t));
 	rx->n_active = 0;
 	rx->conf.slot = SHMBUS_NO_SLOT;
@@ -324,7 +325,10 @@ list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 				continue;
 			if (queue < n_txq ||
 			    rx->readers[lane].pos != shmbus_load(&shmbus_bus_lane(bus, lane)->tail))
-				rx->active[n++] = (uint16_t)lane;
+				rx->active[n++] = (struct shmbus_lanes_rx_active){
+					.empty_at = SHMBUS_NOT_EMPTY,
+					.lane = lane,
+				};
 		}
 	}
 	rx->n_active = n;
@@ -359,7 +363,7 @@ answer_all(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
 	if (rx->conf.slot == SHMBUS_NO_SLOT)
 		return;
 	for (i = 0; i < rx->n_active; i++) {
-		r = &rx->readers[rx->active[i]];
+		r = &rx->readers[rx->active[i].lane];
 		if (shmbus_room_is_asked(bus, r))
 			shmbus_lanes_rx_answer(bus, rx, r);
 	}
@@ -432,8 +436,8 @@ shmbus_lanes_rx_pending(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 	/* A sender is in the roster before its first frame is on its lane. */
 	shmbus_lanes_rx_refresh(bus, rx);
 	for (i = 0; i < rx->n_active; i++)
-		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i]]) &&
-		    (!directed || has_own(bus, rx, rx->active[i])))
+		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i].lane]) &&
+		    (!directed || has_own(bus, rx, rx->active[i].lane)))
 			return true;
 	answer_all(bus, rx);
 	return false;

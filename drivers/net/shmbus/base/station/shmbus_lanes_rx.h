@@ -19,7 +19,7 @@
  * list only names the lanes that are worth polling. It follows the roster.
  *
  *   shmbus_lanes_rx_due()           a refresh or a restart is due: _attend()
- *   shmbus_lanes_rx_turn() x n      the active lanes by turns
+ *   shmbus_lanes_rx_next() x n      the active lanes by turns, without empty ones
  *   shmbus_reader_...()             the caller reads from the lane
  *   shmbus_lanes_rx_publish()       the cursor moves; a sender that sleeps for that wakes up
  *   shmbus_lanes_rx_polled()        counts polls until the next refresh
@@ -76,6 +76,16 @@ struct shmbus_lanes_rx_counts {
 	uint64_t corrupt;
 };
 
+/*
+ * An active lane. These entries lie close together: a poll that finds nothing
+ * reads them and the tails, and touches no reader.
+ */
+struct shmbus_lanes_rx_active {
+	uint64_t empty_at; /* nothing is to be done while the tail is this; or the next */
+	uint32_t lane;
+};
+#define SHMBUS_NOT_EMPTY UINT64_MAX /* no tail, as that is a multiple of lines */
+
 /* Only the queue's thread writes these fields, except restart and restart_at. */
 struct shmbus_lanes_rx {
 	shmbus_a32 restart; /* another thread adds one when restart_at is in place */
@@ -83,7 +93,7 @@ struct shmbus_lanes_rx {
 	uint32_t idle;     /* polls before the next look at the roster */
 	uint16_t n_active;
 	uint16_t turn;     /* the next active lane */
-	uint16_t *active;  /* the lanes to poll */
+	struct shmbus_lanes_rx_active *active; /* the lanes to poll */
 	struct shmbus_reader *readers; /* [n_lanes] */
 	struct shmbus_backoff *backoffs; /* [n_lanes] */
 	struct shmbus_lanes_rx_conf conf;
@@ -175,15 +185,43 @@ shmbus_lanes_rx_reader(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint3
 }
 
 /*
- * Returns the next active lane. There is at least one; at most n_active calls
- * in a row make sense.
+ * Returns the next active lane that is not known to be empty. left: the number
+ * of lanes that are left of this round, n_active at its begin. NULL: the round
+ * is over.
  */
-static inline uint32_t
-shmbus_lanes_rx_turn(struct shmbus_lanes_rx *rx)
+static inline struct shmbus_lanes_rx_active *
+shmbus_lanes_rx_next(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t *left)
 {
-	if (rx->turn >= rx->n_active)
-		rx->turn = 0;
-	return rx->active[rx->turn++];
+	struct shmbus_lanes_rx_active *const active = rx->active;
+	const struct shmbus_lane_entry *const entries = shmbus_bus_lane(bus, 0);
+	const uint32_t n_active = rx->n_active;
+	uint32_t n = *left;
+	uint32_t i = rx->turn;
+	struct shmbus_lanes_rx_active *a = NULL;
+
+	for (; n != 0; n--) {
+		if (i >= n_active)
+			i = 0;
+		a = &active[i++];
+		/* Not an end of edge T: nothing below this tail is read; the reader loads it again. */
+		if (a->empty_at == SHMBUS_NOT_EMPTY ||
+		    shmbus_load(&entries[a->lane].tail) != a->empty_at)
+			break;
+	}
+	rx->turn = (uint16_t)i;
+	*left = n != 0 ? n - 1 : 0;
+	return n != 0 ? a : NULL;
+}
+
+/* Notes how the queue leaves a lane from shmbus_lanes_rx_next(), read or not. */
+static inline void
+shmbus_lanes_rx_leave(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_active *a)
+{
+	const struct shmbus_reader *r = &rx->readers[a->lane];
+	const bool empty = r->left == 0 && r->pos == r->tail &&
+			   shmbus_backoff_is_idle(&rx->backoffs[a->lane]);
+
+	a->empty_at = empty ? r->pos : SHMBUS_NOT_EMPTY;
 }
 
 /* Wakes the sender of r's lane if it sleeps until r's cursor has moved, and the cursor has. */

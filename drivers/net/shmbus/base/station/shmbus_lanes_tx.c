@@ -57,5 +57,6 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 			    pause_timeout_ns);
 	tx->writer.pollers = pollers;
 	shmbus_director_start(bus, &tx->director, slot, tx->writer.tail);
+	tx->asked = tx->writer.tail;
 	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }

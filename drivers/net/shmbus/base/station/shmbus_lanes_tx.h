@@ -42,6 +42,7 @@
 
 #include "shmbus_director.h"
 #include "shmbus_request.h"
+#include "shmbus_tstamp.h"
 #include "shmbus_room.h"
 #include "shmbus_wake.h"
 #include "shmbus_writer.h"
@@ -61,6 +62,8 @@ struct shmbus_lanes_tx {
 	uint32_t burst_max; /* length at which a record is published and the next begins */
 	struct shmbus_waker waker;
 	struct shmbus_writer writer;
+	struct shmbus_tstamp clock; /* for timestamps */
+	uint64_t asked; /* the lines below this position have been asked for, for writing */
 	struct shmbus_lanes_tx_counts past; /* counters of the writers of earlier starts */
 	struct shmbus_director director;
 };
@@ -133,6 +136,28 @@ shmbus_record_begin(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 }
 
 /*
+ * Asks for the lines up to a position, which the queue is to write soon.
+ *
+ * The lines of a new lap have been read by others, so each first store to one
+ * of them waits for the line. A sender asks for the lines behind a burst when
+ * the burst is published: there is time then. During a long burst it asks as
+ * soon as fewer than SHMBUS_AHEAD_LOW bytes are on the way. Shorter windows
+ * were slower with all frame sizes, and so were requests at each frame.
+ */
+#define SHMBUS_AHEAD (80 * SHMBUS_LINE)
+#define SHMBUS_AHEAD_LOW (40 * SHMBUS_LINE)
+
+static inline void
+shmbus_lanes_tx_ask(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, uint64_t to)
+{
+	uint8_t *data = shmbus_bus_lane_data(bus, tx->writer.lane);
+	const uint64_t mask = tx->writer.size - 1;
+
+	for (; (int64_t)(to - tx->asked) > 0; tx->asked += SHMBUS_LINE)
+		shmbus_prefetch_write(data + (tx->asked & mask));
+}
+
+/*
  * Returns the place of the next frame, which takes extent bytes in whole
  * lines. NULL: the lane is full (rec->full is true), or the record is long
  * enough.
@@ -149,6 +174,8 @@ shmbus_record_add(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 		rec->full = true;
 		return NULL;
 	}
+	if ((int64_t)(tx->writer.tail + next + SHMBUS_AHEAD_LOW - tx->asked) > 0)
+		shmbus_lanes_tx_ask(bus, tx, tx->writer.tail + next + SHMBUS_AHEAD);
 	SHMBUS_STEP(writer_copy);
 	return rec->at + rec->len;
 }
@@ -249,6 +276,7 @@ shmbus_record_publish(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 static inline void
 shmbus_lanes_tx_sent(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 {
+	shmbus_lanes_tx_ask(bus, tx, tx->writer.tail + SHMBUS_AHEAD);
 	shmbus_waker_published(bus, &tx->waker);
 }
 
