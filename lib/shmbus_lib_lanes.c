@@ -12,6 +12,7 @@
 #include "shmbus_clock.h"
 #include "shmbus_copy.h"
 #include "shmbus_lib.h"
+#include "shmbus_prefault.h"
 
 /* Returns zeroed memory that begins on a cache line. *memory is for free(). */
 static void *
@@ -80,9 +81,12 @@ begin_receiving(struct shmbus_station *st)
 		.n_queues = 1,
 		.oldest = st->flags & SHMBUS_OLDEST,
 		.mirror = st->flags & SHMBUS_MIRROR,
+		.prefault = SHMBUS_PREFAULT_SHORT,
 		.pollers = st->monitor ? NULL : &st->lanes.pollers,
 	};
 
+	/* Before senders wait for the queue. */
+	shmbus_wire_prefault(&st->bus.wire);
 	shmbus_lanes_rx_start(&st->bus.wire.lanes, &st->lanes.rx, &conf);
 	/* Until another one does, the thread that made the station is the one that receives. */
 	shmbus_pollers_note(&st->lanes.pollers, 0);

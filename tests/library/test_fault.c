@@ -98,6 +98,14 @@ static const struct scenario scenarios[] = {
 	{ "a bus to be made", SHMBUS_FORMAT_AUTO, attempt_create, false, 16 },
 };
 
+/* Does it map lanes of others ahead of their frames? */
+static bool
+has_others(const struct scenario *s)
+{
+	return s->before == SHMBUS_FORMAT_LANES &&
+	       (s->attempt == attempt_lanes || s->attempt == attempt_monitor);
+}
+
 /* Is there another way when this one fails? */
 static bool
 is_optional(const struct scenario *s, const char *call)
@@ -105,6 +113,10 @@ is_optional(const struct scenario *s, const char *call)
 	return strcmp(call, "getrandom") == 0 || /* the time serves as well */
 	       strcmp(call, "lstat64") == 0 ||   /* a name that cannot be seen is one that is gone */
 	       strcmp(call, "syscall") == 0 ||   /* memory is then where it comes to lie */
+	       /* The lanes of others are mapped at their first frame instead. The same calls of the
+		* port itself are those of the port on a new bus.
+		*/
+	       (has_others(s) && (strcmp(call, "fcntl64") == 0 || strcmp(call, "mmap64") == 0)) ||
 	       /* it looks for the format twice, or takes the bus for one of lanes, which it is */
 	       (s->looks && (strcmp(call, "open64") == 0 || strcmp(call, "pread64") == 0 ||
 			  strcmp(call, "fstat64") == 0));

@@ -30,6 +30,7 @@ DIRECTIVE = re.compile(r"^#(?:.*\\\n)*.*$", re.MULTILINE)
 # (file, first argument) of plain stores: words of one process
 PRIVATE = {
     ("shmbus_bus.c", "&bus->lane_prot[lane]"),
+    ("shmbus_prefault.c", "&bus->lane_ready[lane]"),
     ("shmbus_guard.c", "&inside"),
     ("shmbus_guard.c", "&g->spoiled"),
     ("shmbus_guard.c", "&g->struck"),

@@ -74,6 +74,8 @@ shmbus_dev_start(struct rte_eth_dev *dev)
 	ret = shmbus_intr_open(dev);
 	if (ret != 0)
 		return ret;
+	/* Before senders wait for these queues. */
+	shmbus_wire_prefault(shmbus_wire(dev));
 	ret = shmbus_queues_start(dev);
 	if (ret != 0) {
 		shmbus_intr_close(dev);

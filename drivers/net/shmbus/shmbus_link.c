@@ -21,6 +21,8 @@
  *   gone       the link poll, or a    a line in the log; queues and link down;
  *              call for the link      the poll sends the events LSC and RMV
  *
+ * The link poll also maps the lanes of new ports, so that bursts need not (shmbus_prefault.h).
+ *
  * A bus that is gone never comes back; the port needs a relink, shmbus_relink.c.
  *
  * Only the interrupt thread sends events. Each run of the poll sends at most one
@@ -191,6 +193,8 @@ poll_link(void *arg)
 
 	if (shmbus_priv(dev)->link.polls)
 		schedule_poll(dev, poll_link, POLL_US);
+	if (dev->data->dev_started)
+		shmbus_wire_prefault(shmbus_wire(dev));
 	poll_once(dev);
 }
 

@@ -68,9 +68,10 @@ reserve_lanes(struct shmbus_bus *bus, struct shmbus_error *e)
 	uintptr_t from;
 	uint8_t *p;
 
-	bus->lane_prot = calloc(bus->geo.lanes, sizeof(*bus->lane_prot));
+	bus->lane_prot = calloc(bus->geo.lanes, 2 * sizeof(*bus->lane_prot));
 	if (bus->lane_prot == NULL)
 		return shmbus_error_set(e, -ENOMEM, "path=%s: out of memory", bus->file.path);
+	bus->lane_ready = bus->lane_prot + bus->geo.lanes;
 	p = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return shmbus_error_set(e, -errno, "path=%s: no address space for %" PRIu32
@@ -103,7 +104,7 @@ shmbus_bus_map(struct shmbus_bus *bus, struct shmbus_error *e)
 }
 
 int
-shmbus_bus_map_lane(struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot)
+shmbus_bus_map_lane(const struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot)
 {
 	const size_t size = bus->geo.lane_size;
 	const int pages = prot == SHMBUS_LANE_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -145,6 +146,7 @@ shmbus_bus_unmap(struct shmbus_bus *bus)
 	bus->lanes = NULL;
 	bus->control = NULL;
 	bus->lane_prot = NULL;
+	bus->lane_ready = NULL;
 }
 
 void

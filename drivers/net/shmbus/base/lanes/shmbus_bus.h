@@ -63,6 +63,7 @@ struct shmbus_bus {
 	uint8_t *control;     /* [0, data_off) of the file, writable if the file is */
 	uint8_t *lanes;       /* address space for all lanes, two copies of each */
 	shmbus_a8 *lane_prot; /* per lane: enum shmbus_lane_prot */
+	shmbus_a8 *lane_ready; /* per lane: as lane_prot, faulted in (shmbus_prefault.h) */
 	struct shmbus_guard *guard; /* of all mappings */
 };
 
@@ -92,7 +93,7 @@ void shmbus_bus_unmap(struct shmbus_bus *bus);
  * already. Several threads may call this at once. Makes system calls only for
  * the first mapping.
  */
-int shmbus_bus_map_lane(struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot);
+int shmbus_bus_map_lane(const struct shmbus_bus *bus, uint32_t lane, enum shmbus_lane_prot prot);
 
 /*
  * Allocates memory or disk blocks for a range of the file, so that later

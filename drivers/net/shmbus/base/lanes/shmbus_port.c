@@ -27,6 +27,7 @@
 #include "shmbus_lock.h"
 #include "shmbus_numa.h"
 #include "shmbus_port.h"
+#include "shmbus_prefault.h"
 #include "shmbus_step.h"
 
 static void
@@ -228,7 +229,10 @@ shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue)
 		return ret;
 	/* Before the lane has memory: existing memory stays where it is. */
 	shmbus_numa_prefer(shmbus_bus_lane_data(bus, lane), bus->geo.lane_size, port->numa_node);
-	return shmbus_bus_allocate(bus, shmbus_lane_off(&bus->geo, lane), bus->geo.lane_size);
+	ret = shmbus_bus_allocate(bus, shmbus_lane_off(&bus->geo, lane), bus->geo.lane_size);
+	if (ret == 0)
+		shmbus_prefault_own(bus, lane);
+	return ret;
 }
 
 bool

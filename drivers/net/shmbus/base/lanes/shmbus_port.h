@@ -54,7 +54,7 @@ void shmbus_port_set_state(struct shmbus_port *port, uint32_t state);
 void shmbus_port_set_queues(struct shmbus_port *port, uint32_t n_txq, uint32_t n_rxq);
 void shmbus_port_set_mac(struct shmbus_port *port, const uint8_t mac[6]);
 
-/* Maps one of the port's own lanes for writing and allocates its memory. */
+/* Maps one of the port's own lanes for writing, allocates its memory and faults it in. */
 int shmbus_port_prepare_lane(struct shmbus_port *port, uint32_t queue);
 
 /*

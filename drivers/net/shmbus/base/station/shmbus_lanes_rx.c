@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include "shmbus_prefault.h"
 #include "shmbus_status.h"
 #include "shmbus_lanes_rx.h"
 
@@ -333,6 +334,8 @@ list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 	}
 	rx->n_active = n;
 	rx->turn = 0;
+	if (rx->conf.prefault != 0)
+		shmbus_prefault_peers(bus, rx->conf.slot, rx->conf.prefault);
 }
 
 void

@@ -65,6 +65,7 @@ struct shmbus_lanes_rx_conf {
 	bool loopback;     /* also read the port's own lanes */
 	bool oldest;       /* begin with the oldest frames; monitors only */
 	bool mirror;       /* also frames that are directed to other slots; a monitor always */
+	uint32_t prefault; /* a refresh faults in new lanes of up to these bytes; 0: none */
 	uint32_t backoff_ticks; /* shmbus_backoff.h; 0: never back off */
 	struct shmbus_pollers *pollers; /* of the port; NULL: of a monitor, or unknown */
 };

@@ -7,6 +7,7 @@
 
 #include "shmbus_bus_open.h"
 #include "shmbus_guard.h"
+#include "shmbus_prefault.h"
 #include "shmbus_shmif_open.h"
 #include "shmbus_wire.h"
 #include "shmbus_writer.h"
@@ -106,6 +107,7 @@ shmbus_wire_join(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 	if (ret != 0)
 		return ret;
 	shmbus_file_unlock(&wire->lanes.file);
+	shmbus_prefault_tables(&wire->lanes, port.slot);
 	wire->slot = port.slot;
 	wire->numa_node = port.numa_node;
 	wire->took_over = port.took_over;
@@ -139,6 +141,24 @@ shmbus_wire_look(struct shmbus_wire *wire, const struct shmbus_wire_conf *conf,
 	return ret;
 }
 
+/* Maps and faults in the lanes of the port in another process of the port. */
+static void
+prefault_shared(const struct shmbus_wire *wire)
+{
+	const struct shmbus_bus *bus = &wire->lanes;
+	struct shmbus_peer self;
+	uint32_t queue, lane;
+
+	if (wire->readonly || wire->slot == SHMBUS_NO_SLOT || !shmbus_port_peer(bus, wire->slot, &self))
+		return;
+	shmbus_prefault_tables(bus, wire->slot);
+	for (queue = 0; queue < self.n_txq; queue++) {
+		lane = wire->slot * bus->geo.queues + queue;
+		if (shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_WRITE) == 0)
+			shmbus_prefault_own(bus, lane);
+	}
+}
+
 int
 shmbus_wire_share(struct shmbus_wire *wire, int fd, const char *path, uint32_t slot,
 		  uint64_t sender, struct shmbus_error *e)
@@ -153,6 +173,9 @@ shmbus_wire_share(struct shmbus_wire *wire, int fd, const char *path, uint32_t s
 		wire->readonly = wire->lanes.file.readonly;
 		if (ret != 0)
 			wire->lanes.file.fd = -1; /* still the caller's */
+		else
+			prefault_shared(wire);
+		shmbus_wire_prefault(wire);
 		return ret;
 	}
 	ret = shmbus_shmif_open_fd(&wire->shmif, fd, path, sender, e);
@@ -303,6 +326,13 @@ shmbus_wire_has_partner(const struct shmbus_wire *wire)
 		return false;
 	return is_lanes(wire) ? shmbus_port_has_partner(&port) :
 				shmbus_shmif_count_peers(&wire->shmif) != 0;
+}
+
+void
+shmbus_wire_prefault(const struct shmbus_wire *wire)
+{
+	if (is_lanes(wire) && !shmbus_wire_is_lost(wire))
+		shmbus_prefault_peers(&wire->lanes, wire->slot, UINT64_MAX);
 }
 
 void

@@ -155,6 +155,12 @@ uint32_t shmbus_wire_count_peers(const struct shmbus_wire *wire);
  */
 bool shmbus_wire_has_partner(const struct shmbus_wire *wire);
 
+/*
+ * Maps what other ports have brought since the last call, and faults it in (shmbus_prefault.h).
+ * Does nothing on shmif, or if the wire is closed or lost. Any thread may call it.
+ */
+void shmbus_wire_prefault(const struct shmbus_wire *wire);
+
 /* Wakes all stations that sleep on the bus. Does nothing if the wire is closed or lost. */
 void shmbus_wire_wake(const struct shmbus_wire *wire);
 
