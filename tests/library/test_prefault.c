@@ -92,7 +92,7 @@ skip_if_excused(void)
 	const char *why = faults_excuse();
 
 	if (why != NULL) {
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 		skip();
 	}
 }

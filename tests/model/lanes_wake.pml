@@ -12,6 +12,11 @@
  * to, and died; and perhaps another one, which died while it took over. Senders
  * ask now and then whether the port lives that they watch, and forget a dead one.
  *
+ * With DIRECTED the bus is a switch: each record is for the port, or for another one,
+ * as it happens. A sender rings for records for the port alone, and the port does not
+ * stay awake for others. (Both know of every record whom it is for: that is part of the
+ * record, which edge T orders.)
+ *
  * The bell is inotify's: what was rung stays until it is drained, and all who
  * watch hear it. It is not counted on to bring anything but the wake-up.
  *
@@ -54,6 +59,7 @@
 
 bool rung[QUEUES];
 bool began;
+byte own[SENDERS]; /* bits: the records that are for the port */
 #if DEATHS
 bool owned; /* the slot's lock is held: the kernel knows at once */
 #endif
@@ -153,12 +159,25 @@ proctype sender(byte s)
 				:: else -> break
 				od;
 				if
+#ifdef DIRECTED
+#ifndef LAST_RECEIVER
+				:: !(own[s] >> (tail - 1) & 1) -> skip
+#else
+				/* The receivers of the burst before. */
+				:: tail == 1 || !(own[s] >> (tail - 2) & 1) -> skip
+#endif
+				:: else ->
+#else
+				:: true ->
+#endif
+				if
 #ifndef NO_SLEEPS
 				:: flag && woken != sleeps + 1 -> woken = sleeps + 1; wake = true
 #else
 				:: flag && woken == 0 -> woken = 1; wake = true
 #endif
 				:: else
+				fi
 				fi;
 				d_step { flag = 0; sleeps = 0; q = 0 }
 				if
@@ -173,10 +192,12 @@ proctype sender(byte s)
 	od
 }
 
+/* The port's records at position p or above. */
+#define UNREAD(s, p) (own[s] >> (p))
 #if SENDERS > 1
-#define ALL_READ (pos[0] == RECORDS && pos[1] == RECORDS)
+#define ALL_READ (UNREAD(0, pos[0]) == 0 && UNREAD(1, pos[1]) == 0)
 #else
-#define ALL_READ (pos[0] == RECORDS)
+#define ALL_READ (UNREAD(0, pos[0]) == 0)
 #endif
 
 proctype queue(byte q)
@@ -253,7 +274,10 @@ proctype queue(byte q)
 		do
 		:: s < SENDERS ->
 			load(QUEUE(q), TAIL(s), tail);
-			d_step { pending = pending || tail != pos[s]; s++ }
+			d_step {
+				pending = pending || (UNREAD(s, pos[s]) != UNREAD(s, tail) << (tail - pos[s]));
+				s++
+			}
 		:: else -> break
 		od;
 		if
@@ -282,7 +306,18 @@ proctype queue(byte q)
 }
 
 init {
+	byte i;
+
 	atomic {
+		do
+		:: i == SENDERS * RECORDS -> break
+		:: i < SENDERS * RECORDS ->
+			own[i / RECORDS] = own[i / RECORDS] | 1 << (i % RECORDS);
+			i++
+#ifdef DIRECTED
+		:: i < SENDERS * RECORDS -> i++
+#endif
+		od;
 		run sender(0);
 #if SENDERS > 1
 		run sender(1);

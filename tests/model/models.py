@@ -62,8 +62,8 @@ MODELS = {
             "RECORDS=4 READERS=2 SC ONE_CURSOR": "kept",
         }),
     "lanes_wake": Model(
-        bounds=["RECORDS=3", "RECORDS=2 DEATHS=1"],
-        long=["RECORDS=1 SENDERS=2", "RECORDS=3 DEATHS=1"],
+        bounds=["RECORDS=3", "RECORDS=2 DEATHS=1", "RECORDS=2 DIRECTED"],
+        long=["RECORDS=1 SENDERS=2", "RECORDS=3 DEATHS=1", "RECORDS=3 DIRECTED", "RECORDS=2 DEATHS=1 DIRECTED"],
         mutations={
             "RECORDS=3 NO_W1": STUCK,
             "RECORDS=3 NO_W2": STUCK,
@@ -73,6 +73,10 @@ MODELS = {
             "RECORDS=3 NO_MEMBARRIER": STUCK,
             "RECORDS=3 NO_SLEEPS": STUCK,
             "RECORDS=3 NO_LOOK": STUCK,
+            "RECORDS=3 DIRECTED NO_W1": STUCK,
+            "RECORDS=3 DIRECTED NO_W2": STUCK,
+            "RECORDS=3 DIRECTED NO_LOOK": STUCK,
+            "RECORDS=3 DIRECTED LAST_RECEIVER": STUCK,
             "RECORDS=2 DEATHS=1 NO_ASK": STUCK,
             "RECORDS=2 DEATHS=1 LOCK_LATE": STUCK,
             "RECORDS=2 DEATHS=1 QUIET_AT_NEWEST": STUCK,

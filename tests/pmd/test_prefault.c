@@ -26,7 +26,7 @@ skip_if_excused(void)
 	const char *why = faults_excuse();
 
 	if (why != NULL) {
-		print_message("%s\n", why);
+		print_message("# %s\n", why);
 		skip();
 	}
 }
@@ -83,7 +83,7 @@ warm_up(uint16_t a, uint16_t b)
 static void
 look(const char *what, const struct faults *f)
 {
-	print_message("%s: %ld page faults, all bursts %.0f us, longest %.1f us\n", what, f->count,
+	print_message("# %s: %ld page faults, all bursts %.0f us, longest %.1f us\n", what, f->count,
 		      (double)f->total_ns / 1000, (double)f->longest_ns / 1000);
 }
 
