@@ -295,7 +295,7 @@ def patch(off, value, width=4):
 
 @pytest.mark.parametrize("change,complaint", [
     (patch(0, 0xca11d054), "begins with"),
-    (patch(8, 2), "version 2"),
+    (patch(8, 3), "version 3"),
     (patch(12, 0), "out of range"),
     (patch(12, 257), "out of range"),
     (patch(16, 65), "out of range"),

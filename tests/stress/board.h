@@ -81,7 +81,8 @@ struct stream {
 	shmbus_a64 base;      /* number of its first frame */
 	shmbus_a64 attempted; /* number of the first frame that it has not tried to publish */
 	shmbus_a64 published; /* and of the first that it does not know to be published */
-	shmbus_a64 key;       /* whose: of the run's bus less than 2^32, on lanes the lane */
+	/* 0: of nobody; else the key of stream_new() plus 1 */
+	shmbus_a64 key;
 };
 
 /* What a port does, from its coming to its leaving. */

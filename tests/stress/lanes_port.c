@@ -666,7 +666,7 @@ check_end(const struct lanes_port *p, uint32_t lane, uint64_t end)
 	uint64_t i, published, attempted;
 
 	for (i = shmbus_load(&board->n_streams); i-- != 0;)
-		if (shmbus_load(&board->streams[i].key) == lane_key(p, lane))
+		if (shmbus_load_acquire(&board->streams[i].key) == lane_key(p, lane) + 1)
 			break;
 	if (i == UINT64_MAX)
 		return;

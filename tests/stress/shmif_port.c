@@ -361,7 +361,7 @@ check_missed(const struct shmif_port *p)
 	uint64_t i, published, attempted, next;
 
 	for (i = 0; i < n; i++) {
-		if (shmbus_load(&board->streams[i].key) != 0)
+		if (shmbus_load_acquire(&board->streams[i].key) != 1) /* not of the run's bus */
 			continue;
 		next = p->heard[i].next;
 		published = shmbus_load(&board->streams[i].published);

@@ -25,9 +25,10 @@ stream_new(uint64_t base, uint64_t key)
 		exit(1);
 	}
 	shmbus_store(&s->base, base);
-	shmbus_store(&s->key, key);
 	shmbus_store(&s->attempted, base);
-	shmbus_store_release(&s->published, base);
+	shmbus_store(&s->published, base);
+	/* Last: a process that is killed before leaves a stream of no lane. */
+	shmbus_store_release(&s->key, key + 1);
 	return id;
 }
 

@@ -140,7 +140,7 @@ static void
 test_twice(void **state)
 {
 	struct shmbus_fdb *fdb = new_fdb();
-	shmbus_a64 *at, *end = fdb->entry[SHMBUS_FDB_BUCKETS];
+	shmbus_a64 *at, *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	uint32_t i;
 
 	(void)state;

@@ -56,7 +56,7 @@ shmbus_fdb_init(struct shmbus_fdb *fdb)
 static void
 sweep(struct shmbus_fdb *fdb, bool all, uint64_t now)
 {
-	shmbus_a64 *end = fdb->entry[SHMBUS_FDB_BUCKETS];
+	shmbus_a64 *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	shmbus_a64 *at;
 	uint64_t entry;
 
@@ -135,7 +135,7 @@ shmbus_fdb_find(struct shmbus_fdb *fdb, uint64_t address, uint64_t now)
 void
 shmbus_fdb_owners(struct shmbus_fdb *fdb, const uint64_t *owners, uint32_t n)
 {
-	shmbus_a64 *end = fdb->entry[SHMBUS_FDB_BUCKETS];
+	shmbus_a64 *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	bool other[SHMBUS_PORTS_MAX] = { false };
 	bool any = false;
 	shmbus_a64 *at;
