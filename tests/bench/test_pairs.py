@@ -9,9 +9,12 @@ import subprocess
 import builddir
 import eal
 import pytest
+from apps import sanitizer_env
 
 
 def test_pairs(folder):
+    if sanitizer_env():
+        pytest.skip("valgrind cannot run a program with sanitizers")
     path = os.path.join(folder, "pairs.json")
     found = subprocess.run(
         [os.path.join(eal.ROOT, "scripts", "bench"), "--switch", "--quick", "--json", path,
