@@ -194,7 +194,7 @@ FILES = [
     (three_bytes, ["not a shmbus bus file", "3 bytes"]),
     (zeros, ["not a shmbus bus file"]),
     (patched(0, b"SHMBUS9\n"), ["not a shmbus bus file"]),
-    (patched(8, struct.pack("=I", 7)), ["version 7", "version 1"]),
+    (patched(8, struct.pack("=I", 7)), ["version 7", "versions 1 and 2"]),
     (patched(12, struct.pack("=I", 100000)), ["damaged", "100000"]),
     (patched(16, struct.pack("=I", 0)), ["damaged"]),
     (patched(24, struct.pack("=Q", 65537)), ["damaged", "65537"]),

@@ -118,7 +118,7 @@ def first_record(path):
 
 # off, format, value: what is written; and the name that it is found under
 LANES_DAMAGE = {
-    "reserved of the header": (20, "I", 7, "header: reserved"),
+    "deliver": (20, "I", 7, "header: deliver"),
     "more of it": (104 + 151, "B", 7, "header: reserved"),
     "roster_off": (32, "Q", 8192, "header: roster_off"),
     "port_off": (40, "Q", 0, "header: port_off"),
@@ -126,7 +126,8 @@ LANES_DAMAGE = {
     "cursor_off": (56, "Q", 1 << 40, "header: cursor_off"),
     "data_off": (64, "Q", 65537, "header: data_off"),
     "file_size": (72, "Q", 1 << 30, "header: file_size"),
-    "bell": (260, "B", 1, "bell: reserved"),
+    "entries": (260, "I", 1, "bell: entries"),
+    "bell": (264, "B", 1, "bell: reserved"),
     "rung": (320, "I", 1, "bell: rung"),
     "bell's end": (256 + 127, "B", 1, "bell: reserved"),
     "state": (port(lf.P_STATE), "I", 2, "port 0: state"),
@@ -278,7 +279,7 @@ def test_all_records_are_gone(folder):
     assert (found[0]["offset"], found[0]["value"]) == (start + 24, "0")
 
 
-@pytest.mark.parametrize("off, form, value", [(8, "I", 2), (12, "I", 0), (16, "I", 65),
+@pytest.mark.parametrize("off, form, value", [(8, "I", 3), (12, "I", 0), (16, "I", 65),
                                               (24, "Q", 65537)])
 def test_impossible_numbers(folder, off, form, value):
     path = os.path.join(folder, "bus")

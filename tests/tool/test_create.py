@@ -100,7 +100,7 @@ def test_usage(path, options, said):
 
 @pytest.mark.parametrize("options, said", [
     (["--lane-size", "3M"], "lane_size"),
-    (["--format", "shmif", "--numa", "0"], "a shmif bus has no ports, queues, lane_size or numa; leave them out"),
+    (["--format", "shmif", "--numa", "0"], "a shmif bus has no ports, queues, lane_size, numa or deliver"),
 ])
 def test_refused_geometry(path, options, said):
     _, err = shmbus("create", path, *options, status=1)
