@@ -11,6 +11,7 @@
 #                         was built with sanitizers
 #   shmbus_dpdk_source    print the folder of DPDK's source, of the installed version
 #   shmbus_cache          the folder of what all build folders share
+#   get_guest_kernel      get the kernel for the virtual machines of the tests
 #   missing_packages      print those of the packages that are not installed
 #   install_packages      install the packages that are missing, or say how
 #   begin_steps, step     say the steps of a long job, and keep the output of programs in a log
@@ -299,6 +300,46 @@ unpack_foreign()
 	done
 	rm -rf "$root/apt" "$root/download"
 	printf '%s\n' "$*" >"$root/PACKAGES"
+}
+
+# Get Debian's kernel for the virtual machines of the tests (tests/lib/guest.py), and unpack it with
+# the modules that they need. It is not installed: that would make it a kernel of this machine. Needs
+# no root where apt knows the archive. Fails with a message if there is none.
+get_guest_kernel()
+{
+	local guest=$shmbus_cache/guest package log=$shmbus_cache/guest.log
+	if [ "$(dpkg --print-architecture)" != amd64 ]; then
+		say "there is a kernel for virtual machines on amd64 only"
+		return 1
+	fi
+	[ ! -f "$guest/PACKAGE" ] || return 0
+	rm -rf "$guest"
+	mkdir -p "$guest/download"
+	package=$(guest_kernel_package)
+	if [ -z "$package" ] && [ "$(id -u)" = 0 ]; then
+		apt-get -q update >"$log" 2>&1 || true
+		package=$(guest_kernel_package)
+	fi
+	say "getting the kernel of ${package:-linux-image-amd64} for tests with virtual machines"
+	# apt downloads as root into a folder that its own user may not write to, and says so
+	if ! (cd "$guest/download" && apt-get -q -o APT::Sandbox::User=root download "$package") >>"$log" 2>&1; then
+		grep '^E:' "$log" | tail -n 5 >&2 || true
+		say "could not get the package of a kernel (all messages: $log);" \
+			"if apt knows no such package, root does: apt-get update"
+		return 1
+	fi
+	dpkg-deb --fsys-tarfile "$guest/download"/*.deb | tar -x -C "$guest" --wildcards './boot/vmlinuz-*' \
+		'*/kernel/drivers/virtio' '*/kernel/drivers/net/virtio_net.ko*' \
+		'*/kernel/drivers/net/net_failover.ko*' '*/kernel/net/core/failover.ko*'
+	rm -rf "$guest/download"
+	printf '%s\n' "$package" >"$guest/PACKAGE"
+}
+
+# Prints the package in which the newest kernel that apt knows is; nothing if it knows none.
+guest_kernel_package()
+{
+	apt-cache depends --important linux-image-amd64 2>/dev/null |
+		sed -n 's/^ *Depends: *\(linux-image-[^ ]*\)$/\1/p' | head -n 1
 }
 
 # Get the source package $1 (NAME=VERSION) and unpack it below the folder $2.
