@@ -12,18 +12,16 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <shmbus.h>
 
-#include "background.h"
-#include "bridge.h"
+#include "bridge/join.h"
 #include "cmd.h"
 #include "device.h"
 #include "link.h"
 #include "options.h"
 #include "say.h"
-#include "stop.h"
+#include "side.h"
 
 #define ADDRESSES_MAX 16
 #define MTU_MIN 68 /* of IPv4 */
@@ -183,38 +181,39 @@ configure(const struct conf *conf, const char *name, struct shmbus_station *st, 
 	return ret;
 }
 
-/*
- * Scripts wait for this line, and may send signals at once. Returns 0, or -errno after a
- * message.
- */
-static int
+static void
 print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
 	    const char *path, uint32_t mtu)
 {
 	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
 	       conf->up ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
-	return say_flush();
 }
 
+/* Configures the device, and carries frames. The station is attached, and is left here. */
 static enum cmd_status
-carry(struct tap_bridge *bridge, int stop)
+carry(const struct conf *conf, struct bridge_join *join, struct tap_device *dev,
+      const uint8_t mac[6])
 {
-	const int ret = tap_bridge_run(bridge, stop);
-
-	tap_bridge_print(bridge);
-	return ret == 0 ? CMD_DONE : CMD_FAILED;
-}
-
-/* Leaves the bus after an error. Removes it if this command created the bus and its file. */
-static void
-give_up(struct shmbus_station *st, const char *path, bool was_there)
-{
+	static struct tap_side side; /* too large for the stack */
 	struct shmbus_self self;
+	enum cmd_status status;
+	uint32_t mtu;
 
-	shmbus_get_self(st, &self);
-	shmbus_detach(st);
-	if ((self.flags & SHMBUS_SELF_CREATED) && !was_there)
-		shmbus_remove(path, NULL);
+	shmbus_get_self(join->st, &self);
+	if (configure(conf, dev->name, join->st, &mtu) != 0 ||
+	    tap_side_init(&side, dev, self.frame_max) != 0) {
+		bridge_join_give_up(join);
+		return CMD_FAILED;
+	}
+	if (bridge_join_ready(join, &side.dev) != 0) {
+		bridge_join_give_up(join);
+		status = CMD_FAILED;
+	} else {
+		print_ready(conf, dev, mac, join->path, mtu);
+		status = bridge_join_carry(join);
+	}
+	tap_side_fini(&side);
+	return status;
 }
 
 static enum cmd_status
@@ -223,25 +222,12 @@ run(int n, char **operands, const void *c)
 	struct shmbus_conf bus = { .flags = 0 };
 	enum cmd_status status = CMD_FAILED;
 	const struct conf *conf = c;
-	struct tap_bridge *bridge;
-	struct shmbus_station *st;
+	struct bridge_join join;
 	struct tap_device dev;
-	int ready = -1;
-	bool was_there;
-	uint32_t mtu;
-	int stop;
 
 	(void)n;
-	/* Before the station exists: its slot names the process. */
-	if (conf->background) {
-		ready = background_begin();
-		if (ready < 0)
-			return CMD_FAILED;
-	}
-	stop = stop_catch();
-	if (stop < 0)
+	if (bridge_join_begin(&join, conf->background) != 0)
 		return CMD_FAILED;
-	stop_finish_writes();
 	if (conf->netns != NULL && tap_device_enter_netns(conf->netns) != 0)
 		return CMD_FAILED;
 	if (tap_device_open(&dev, conf->name) != 0)
@@ -251,36 +237,8 @@ run(int n, char **operands, const void *c)
 	bus.name = dev.name;
 	bus.format = conf->format;
 	bus.numa = conf->numa;
-	was_there = access(operands[0], F_OK) == 0;
-	if (shmbus_attach(&st, operands[0], &bus) != 0) {
-		say("%s", shmbus_error_text());
-		goto out_close;
-	}
-	if (shmbus_fd(st) < 0) {
-		say("%s", shmbus_error_text());
-		goto err_give_up;
-	}
-	if (configure(conf, dev.name, st, &mtu) != 0)
-		goto err_give_up;
-	bridge = tap_bridge_new(&dev, st);
-	if (bridge == NULL) {
-		say_no_memory();
-		goto err_give_up;
-	}
-	tap_bridge_catch();
-	if (print_ready(conf, &dev, bus.mac, operands[0], mtu) != 0)
-		goto err_free;
-	if (ready >= 0)
-		background_ready(ready);
-	status = carry(bridge, stop);
-	tap_bridge_free(bridge);
-	shmbus_detach(st);
-	goto out_close;
-err_free:
-	tap_bridge_free(bridge);
-err_give_up:
-	give_up(st, operands[0], was_there);
-out_close:
+	if (bridge_join_attach(&join, operands[0], &bus) == 0)
+		status = carry(conf, &join, &dev, bus.mac);
 	tap_device_close(&dev);
 	return status;
 }

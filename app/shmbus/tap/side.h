@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#ifndef TAP_SIDE_H
+#define TAP_SIDE_H
+
+/* A tap device as one side of a bridge. */
+
+#include <stdint.h>
+
+#include "bridge/device.h"
+#include "device.h"
+#include "packet.h"
+
+struct tap_side {
+	struct bridge_device dev;
+	struct tap_device *tap;
+	uint32_t room; /* for a frame */
+	struct tap_packet packet; /* being made into frames */
+	uint8_t *bytes; /* of a burst of frames to the bus */
+};
+
+/*
+ * Begins. frame_max: the longest frame that the bus takes. The caller remains the owner of
+ * the device. Returns 0, or -ENOMEM after a message.
+ */
+int tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max);
+void tap_side_fini(struct tap_side *side);
+
+#endif /* TAP_SIDE_H */
