@@ -14,6 +14,7 @@
 
 #include <ethdev_driver.h>
 
+#include "base/shmbus_copy.h"
 #include "shmbus_rxq.h"
 #include "shmbus_txq.h"
 
@@ -50,6 +51,18 @@ shmbus_init_mbuf(const struct shmbus_rxq *q, struct rte_mbuf *m, uint32_t len)
 	m->pkt_len = len;
 	m->data_len = (uint16_t)len;
 	m->vlan_tci = 0;
+}
+
+/* Copies the bytes of a frame from done on: done is a multiple of lines, or len. */
+static inline void
+shmbus_copy_frame(const struct shmbus_rxq *q, uint8_t *dst, const uint8_t *frame, uint32_t done,
+		  uint32_t len)
+{
+	/* Whole lines are faster, if the mbuf has room for them. */
+	if (likely(SHMBUS_ALIGN(len) <= q->room))
+		shmbus_copy_lines(dst + done, frame + done, len - done);
+	else
+		memcpy(dst + done, frame + done, len - done);
 }
 
 /* Puts n undelivered mbufs or chains back into the stash, or into the pool if it is full. */
