@@ -253,19 +253,6 @@ shmbus_rx_held(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t n, uint32_
 	return shmbus_frames_sort(q, pkts, got, &frame, 0, flags);
 }
 
-/* Notes what the frames of a record tell on a switch. */
-static void
-note_directed(const struct shmbus_bus *bus, const struct shmbus_rxq *q,
-	      const struct shmbus_reader *r, const struct shmbus_walk *walk,
-	      struct rte_mbuf **pkts, const struct copied *copied)
-{
-	if (walk->skipped != 0)
-		shmbus_lanes_rx_publish_skipped(bus, &q->lanes, r);
-	shmbus_switch_learn(q, pkts, copied->n, r->lane);
-	if (copied->held)
-		shmbus_switch_learn_one(q, q->held.bytes, r->lane);
-}
-
 uint16_t
 shmbus_rx_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
 	      struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t flags, bool *more)
@@ -289,8 +276,11 @@ shmbus_rx_any(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_
 	q->stats.filtered += copied.filtered;
 	if (unlikely(copied.corrupt))
 		shmbus_reader_give_up(r);
-	if (flags & SHMBUS_RX_DIRECTED)
-		note_directed(bus, q, r, &walk, pkts, &copied);
+	if (flags & SHMBUS_RX_DIRECTED) {
+		shmbus_switch_note(bus, q, r, &walk, pkts, copied.n);
+		if (copied.held)
+			shmbus_switch_learn_one(q, q->held.bytes, r->lane);
+	}
 	*more = !copied.no_mbuf;
 	got = shmbus_frames_sort(q, pkts, copied.n, frames, 1, flags);
 	if (copied.held && shmbus_frame_accept(q, &q->held, flags)) {

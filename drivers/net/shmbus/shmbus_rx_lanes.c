@@ -12,8 +12,7 @@
  * not, the mbufs go back to the stash and the frames count as missed. All further
  * work is done on the copies (shmbus_frame.h).
  *
- * Two functions copy a record, and a third one on a switch (shmbus_switch.c).
- * copy_plain() handles frames that fit one mbuf and have no request. At any other frame
+ * Two functions copy a record. copy_plain() handles frames that fit one mbuf and have no request. At any other frame
  * shmbus_rx_any() goes on (shmbus_rx_any.h), which handles all frames.
  */
 
@@ -32,24 +31,30 @@
 /* The copies from one record, before the commit. */
 struct copied {
 	uint16_t n;     /* mbufs */
-	bool not_plain; /* the next frame is not plain */
+	bool not_plain; /* the next frame is not plain, or its descriptor is corrupt */
 	uint32_t bytes;
 	uint32_t too_long;
 };
 
-static inline void
+/*
+ * Copies up to n frames into mbufs of the stash. directed, which is constant: the bus is a
+ * switch; only frames for slot are copied.
+ */
+static __rte_always_inline void
 copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
-	   struct rte_mbuf **pkts, uint16_t n, struct copied *copied)
+	   struct rte_mbuf **pkts, uint16_t n, bool directed, uint32_t slot,
+	   struct copied *copied)
 {
 	struct rte_mbuf **stash = &q->stash[q->n_stash];
 	const uint8_t *frame;
-	uint32_t len;
 	uint16_t i, k;
+	uint32_t len;
 
 	for (i = 0, k = 0; i < n; i++) {
-		len = shmbus_reader_next(r, walk, &frame);
+		len = directed ? shmbus_reader_next_directed(r, walk, slot, &frame) :
+				 shmbus_reader_next(r, walk, &frame);
 		if (unlikely(len == 0)) {
-			copied->not_plain = true;
+			copied->not_plain = !directed || walk->next != r->next + r->left;
 			break;
 		}
 		if (unlikely(len > q->max_len || len > q->room)) {
@@ -66,36 +71,32 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 	q->n_stash -= k;
 }
 
-/*
- * Receives up to n frames of one record into pkts, which has room for room mbufs, as a
- * frame may become several. Returns the number of mbufs. *more: the lane may have
- * more frames for this poll.
- */
-static inline uint16_t
-rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
-	  struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t *flags, bool *more)
+/* The same as rx_record(), for plain frames. directed: as above. */
+static __rte_always_inline uint16_t
+rx_plain(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	 struct rte_mbuf **pkts, uint16_t n, uint32_t *flags, bool *more, bool directed)
 {
+	const uint32_t slot = directed ? shmbus_lanes_rx_reads_for(&q->lanes, r->lane) : 0;
 	struct copied copied = { .n = 0 };
 	const uint64_t pos = r->pos;
 	struct shmbus_walk walk;
 
-	*more = true;
-	if (unlikely(*flags & (NOT_PLAIN | SHMBUS_RX_DIRECTED))) {
-		if (*flags & NOT_PLAIN)
-			return shmbus_rx_any(bus, q, r, pkts, n, room, *flags, more);
-		return shmbus_switch_rx_record(bus, q, r, pkts, n, flags, more);
-	}
 	shmbus_reader_walk(bus, r, &walk);
-	n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
-	if (unlikely(n == 0)) {
-		*more = false;
-		return 0;
+	/* A record that is all for others needs no mbufs. */
+	if (!directed || shmbus_reader_pass(r, &walk, slot)) {
+		n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
+		if (unlikely(n == 0)) {
+			*more = false;
+			return 0;
+		}
+		copy_plain(q, r, &walk, pkts, n, directed, slot, &copied);
 	}
-	copy_plain(q, r, &walk, pkts, n, &copied);
 	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
 		shmbus_put_back(q, pkts, copied.n);
 		return 0;
 	}
+	if (directed)
+		shmbus_switch_note(bus, q, r, &walk, pkts, copied.n);
 	q->stats.too_long += copied.too_long;
 	if (unlikely(copied.not_plain))
 		*flags |= SHMBUS_RX_REQUESTS;
@@ -111,6 +112,32 @@ rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_read
 	q->stats.packets += copied.n;
 	q->stats.bytes += copied.bytes;
 	return copied.n;
+}
+
+/* On a switch. Not inline: the loop of a hub stays as small as it is. */
+static __rte_noinline uint16_t
+rx_directed(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	    struct rte_mbuf **pkts, uint16_t n, uint32_t *flags, bool *more)
+{
+	return rx_plain(bus, q, r, pkts, n, flags, more, true);
+}
+
+/*
+ * Receives up to n frames of one record into pkts, which has room for room mbufs, as a
+ * frame may become several. Returns the number of mbufs. *more: the lane may have
+ * more frames for this poll.
+ */
+static inline uint16_t
+rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reader *r,
+	  struct rte_mbuf **pkts, uint16_t n, uint16_t room, uint32_t *flags, bool *more)
+{
+	*more = true;
+	if (unlikely(*flags & (NOT_PLAIN | SHMBUS_RX_DIRECTED))) {
+		if (*flags & NOT_PLAIN)
+			return shmbus_rx_any(bus, q, r, pkts, n, room, *flags, more);
+		return rx_directed(bus, q, r, pkts, n, flags, more);
+	}
+	return rx_plain(bus, q, r, pkts, n, flags, more, false);
 }
 
 /* Receives the frames of a lane, up to nb_pkts. */

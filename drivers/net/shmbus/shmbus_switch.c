@@ -4,13 +4,9 @@
 
 #include <rte_malloc.h>
 
-#include "base/shmbus_copy.h"
 #include "base/station/shmbus_fdb.h"
-#include "shmbus_mbuf.h"
 #include "shmbus_priv.h"
 #include "shmbus_switch.h"
-
-/* ---- the database */
 
 int
 shmbus_switch_join(struct rte_eth_dev *dev, const struct shmbus_wire *wire)
@@ -63,9 +59,9 @@ slot_of(const struct shmbus_rxq *q, uint32_t lane)
 	return lane / shmbus_port_wire(q->port_id)->lanes.geo.queues;
 }
 
-void
-shmbus_switch_learn(const struct shmbus_rxq *q, struct rte_mbuf *const *pkts, uint16_t n,
-		    uint32_t lane)
+/* Learns the source addresses of frames that were read from a lane. */
+static void
+learn(const struct shmbus_rxq *q, struct rte_mbuf *const *pkts, uint16_t n, uint32_t lane)
 {
 	struct shmbus_fdb *fdb = learns_from(q, lane);
 	uint64_t last = SHMBUS_NO_ADDRESS;
@@ -97,85 +93,12 @@ shmbus_switch_learn_one(const struct shmbus_rxq *q, const uint8_t *frame, uint32
 				 shmbus_fdb_now());
 }
 
-/* ---- receive */
-
-struct copied {
-	uint32_t bytes;
-	uint32_t too_long;
-};
-
-/* Copies up to n plain frames of a record. Returns their number. */
-static uint16_t
-copy_frames(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_walk *walk,
-	    struct rte_mbuf **pkts, uint16_t n, uint32_t slot, struct copied *copied)
+void
+shmbus_switch_note(const struct shmbus_bus *bus, const struct shmbus_rxq *q,
+		   const struct shmbus_reader *r, const struct shmbus_walk *walk,
+		   struct rte_mbuf *const *pkts, uint16_t n)
 {
-	struct rte_mbuf **stash = &q->stash[q->n_stash];
-	const uint8_t *frame;
-	uint32_t len;
-	uint16_t k = 0;
-
-	while (k < n) {
-		len = shmbus_reader_next_directed(r, walk, slot, &frame);
-		if (len == 0)
-			break;
-		if (unlikely(len > q->max_len || len > q->room)) {
-			copied->too_long++;
-			continue;
-		}
-		k++;
-		pkts[k - 1] = stash[-k];
-		shmbus_init_mbuf(q, pkts[k - 1], len);
-		copied->bytes += len;
-		if (likely(SHMBUS_ALIGN(len) <= q->room))
-			shmbus_copy_lines(rte_pktmbuf_mtod(pkts[k - 1], uint8_t *), frame, len);
-		else
-			memcpy(rte_pktmbuf_mtod(pkts[k - 1], uint8_t *), frame, len);
-	}
-	q->n_stash -= k;
-	return k;
-}
-
-uint16_t
-shmbus_switch_rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q,
-			struct shmbus_reader *r, struct rte_mbuf **pkts, uint16_t n,
-			uint32_t *flags, bool *more)
-{
-	const uint32_t slot = shmbus_lanes_rx_reads_for(&q->lanes, r->lane);
-	const uint32_t end = r->next + r->left;
-	struct shmbus_frame frame = { .pos = r->pos, .lane = r->lane };
-	struct shmbus_walk walk;
-	struct copied copied = { .bytes = 0 };
-	uint16_t got = 0;
-
-	*more = true;
-	shmbus_reader_walk(bus, r, &walk);
-	/* A record that is all for others needs no mbufs. */
-	if (shmbus_reader_pass(r, &walk, slot)) {
-		n = shmbus_fill_stash(q, RTE_MIN(n, (uint16_t)SHMBUS_STASH));
-		if (unlikely(n == 0)) {
-			*more = false;
-			return 0;
-		}
-		got = copy_frames(q, r, &walk, pkts, n, slot, &copied);
-		/* The other function goes on behind frames that are not plain, or corrupt. */
-		if (unlikely(got < n && walk.next != end))
-			*flags |= SHMBUS_RX_REQUESTS;
-	}
-	if (unlikely(!shmbus_reader_commit(bus, r, &walk))) {
-		shmbus_put_back(q, pkts, got);
-		return 0;
-	}
-	if (walk.skipped != 0)
+	if (walk->skipped != 0)
 		shmbus_lanes_rx_publish_skipped(bus, &q->lanes, r);
-	q->stats.too_long += copied.too_long;
-	if (got == 0)
-		return 0;
-	shmbus_switch_learn(q, pkts, got, r->lane);
-	if (*flags & (SHMBUS_RX_FILTER | SHMBUS_RX_STEER | SHMBUS_RX_COMPLETE)) {
-		frame.tstamp_ns = r->tstamp_ns;
-		return shmbus_frames_sort(q, pkts, got, &frame, 0, *flags);
-	}
-	q->stats.packets += got;
-	q->stats.bytes += copied.bytes;
-	return got;
+	learn(q, pkts, n, r->lane);
 }

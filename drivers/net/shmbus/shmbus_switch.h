@@ -28,19 +28,15 @@ int shmbus_switch_join(struct rte_eth_dev *dev, const struct shmbus_wire *wire);
 
 void shmbus_switch_close(struct rte_eth_dev *dev);
 
-/* Learns the source addresses of frames that were read from a lane. */
-void shmbus_switch_learn(const struct shmbus_rxq *q, struct rte_mbuf *const *pkts, uint16_t n,
-			 uint32_t lane);
-
-/* The same, of one frame in one piece. */
-void shmbus_switch_learn_one(const struct shmbus_rxq *q, const uint8_t *frame, uint32_t lane);
-
 /*
- * Receives up to n plain frames of one record, as rx_record() does (shmbus_rx_lanes.c), and
- * steps over those that are directed to other ports.
+ * Notes what a committed walk has found on a switch: publishes how many frames it stepped
+ * over, and learns the source addresses of the n frames that it has copied.
  */
-uint16_t shmbus_switch_rx_record(const struct shmbus_bus *bus, struct shmbus_rxq *q,
-				 struct shmbus_reader *r, struct rte_mbuf **pkts, uint16_t n,
-				 uint32_t *flags, bool *more);
+void shmbus_switch_note(const struct shmbus_bus *bus, const struct shmbus_rxq *q,
+			const struct shmbus_reader *r, const struct shmbus_walk *walk,
+			struct rte_mbuf *const *pkts, uint16_t n);
+
+/* Learns the source address of a frame in one piece that was read from a lane. */
+void shmbus_switch_learn_one(const struct shmbus_rxq *q, const uint8_t *frame, uint32_t lane);
 
 #endif /* SHMBUS_SWITCH_H */
