@@ -172,4 +172,11 @@ shmbus_bus_lane_data(const struct shmbus_bus *bus, uint32_t lane)
 	return bus->lanes + 2 * bus->geo.lane_size * lane;
 }
 
+/* The descriptors of a record. */
+static inline shmbus_a32 *
+shmbus_burst_desc(uint8_t *record)
+{
+	return (shmbus_a32 *)(void *)(record + sizeof(struct shmbus_burst));
+}
+
 #endif /* SHMBUS_BUS_H */

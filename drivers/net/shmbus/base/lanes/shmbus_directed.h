@@ -65,7 +65,7 @@ shmbus_desc_extent(uint32_t word)
 static inline bool
 shmbus_reader_pass(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t slot)
 {
-	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
+	shmbus_a32 *const desc = shmbus_burst_desc(walk->record);
 	const uint32_t first = walk->next;
 	const uint32_t end = r->next + r->left;
 	uint32_t next = first;
@@ -103,21 +103,10 @@ static inline uint32_t
 shmbus_reader_next_directed(const struct shmbus_reader *r, struct shmbus_walk *walk,
 			    uint32_t slot, const uint8_t **frame)
 {
-	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
-	uint32_t word;
-
 	if (!shmbus_reader_pass(r, walk, slot))
 		return 0;
 	/* A descriptor that could not be stepped over is refused here for the same reason. */
-	word = shmbus_desc_plain(shmbus_load(&desc[walk->next]), true);
-	/* A flag that is left makes the length too large, as in version 1. */
-	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
-		return 0;
-	*frame = walk->record + walk->off;
-	walk->next++;
-	walk->off += (uint32_t)SHMBUS_ALIGN(word);
-	walk->bytes += word;
-	return word;
+	return shmbus_reader_take(r, walk, shmbus_desc_plain(shmbus_walk_desc(walk), true), frame);
 }
 
 #endif /* SHMBUS_DIRECTED_H */

@@ -222,6 +222,31 @@ shmbus_reader_walk(const struct shmbus_bus *bus, const struct shmbus_reader *r,
 	walk->directed = shmbus_geometry_directed(&bus->geo);
 }
 
+/* Reads the descriptor of the next frame. */
+static inline uint32_t
+shmbus_walk_desc(const struct shmbus_walk *walk)
+{
+	return shmbus_load(&shmbus_burst_desc(walk->record)[walk->next]);
+}
+
+/*
+ * Goes behind the next frame, whose descriptor the caller has read as word. Returns its length
+ * and its place, or 0 if the frame is not plain, or does not fit the record.
+ */
+static inline uint32_t
+shmbus_reader_take(const struct shmbus_reader *r, struct shmbus_walk *walk, uint32_t word,
+		   const uint8_t **frame)
+{
+	/* A flag makes the length too large as well: no record is that long (SHMBUS_RECORD_MAX). */
+	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
+		return 0;
+	*frame = walk->record + walk->off;
+	walk->next++;
+	walk->off += (uint32_t)SHMBUS_ALIGN(word);
+	walk->bytes += word;
+	return word;
+}
+
 /*
  * Returns the length of the next frame and its place; the frame is padded to
  * whole lines there. For at most r->left calls. Returns 0 if this is not a
@@ -231,17 +256,7 @@ shmbus_reader_walk(const struct shmbus_bus *bus, const struct shmbus_reader *r,
 static inline uint32_t
 shmbus_reader_next(const struct shmbus_reader *r, struct shmbus_walk *walk, const uint8_t **frame)
 {
-	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
-	const uint32_t word = shmbus_load(&desc[walk->next]);
-
-	/* A flag makes the length too large as well: no record is that long (SHMBUS_RECORD_MAX). */
-	if (word < SHMBUS_FRAME_MIN || word > r->len - walk->off)
-		return 0;
-	*frame = walk->record + walk->off;
-	walk->next++;
-	walk->off += (uint32_t)SHMBUS_ALIGN(word);
-	walk->bytes += word;
-	return word;
+	return shmbus_reader_take(r, walk, shmbus_walk_desc(walk), frame);
 }
 
 /*
@@ -266,8 +281,7 @@ static inline uint32_t
 shmbus_reader_next_any(const struct shmbus_reader *r, struct shmbus_walk *walk,
 		       const uint8_t **frame, struct shmbus_request *req)
 {
-	shmbus_a32 *desc = (shmbus_a32 *)(void *)(walk->record + sizeof(struct shmbus_burst));
-	const uint32_t word = shmbus_desc_plain(shmbus_load(&desc[walk->next]), walk->directed);
+	const uint32_t word = shmbus_desc_plain(shmbus_walk_desc(walk), walk->directed);
 	const uint32_t len = word & SHMBUS_DESC_LEN;
 	const bool request = word & SHMBUS_DESC_REQUEST;
 	uint32_t extent = (uint32_t)SHMBUS_ALIGN(len);

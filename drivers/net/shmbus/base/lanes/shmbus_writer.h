@@ -162,12 +162,6 @@ shmbus_writer_record(const struct shmbus_bus *bus, const struct shmbus_writer *w
 	return shmbus_bus_lane_data(bus, w->lane) + (w->tail & (w->size - 1));
 }
 
-static inline shmbus_a32 *
-shmbus_burst_desc(uint8_t *record)
-{
-	return (shmbus_a32 *)(void *)(record + sizeof(struct shmbus_burst));
-}
-
 /*
  * Publishes the record at tail. Its count descriptors and its frames are in
  * place, the first frame at data_off; the record has len bytes in all, a
