@@ -40,22 +40,21 @@ shmbus_director_init(struct shmbus_director *d, const struct shmbus_geometry *ge
 }
 
 void
-shmbus_director_start(const struct shmbus_bus *bus, struct shmbus_director *d, uint32_t slot,
-		      uint64_t tail)
+shmbus_director_start(struct shmbus_director *d, uint32_t slot, uint64_t tail)
 {
 	d->slot = slot;
 	d->last = SHMBUS_NO_ADDRESS;
 	d->now_known = false;
 	d->entries = UINT64_MAX;
 	d->receivers = (struct shmbus_receivers){ .all = false };
-	d->lap = tail / (bus->geo.lane_size / 4);
+	d->tail = tail;
 }
 
 /* Returns the place of an address in the table: its own, or a free one, which is 0. */
 static uint64_t *
 place_of(const struct shmbus_director *d, uint64_t address)
 {
-	uint32_t i = (uint32_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> 32) & d->mask;
+	uint32_t i = shmbus_address_hash(address) & d->mask;
 
 	while (d->addresses[i] != 0 && (d->addresses[i] & ADDRESS) != address)
 		i = (i + 1) & d->mask;

@@ -48,7 +48,7 @@ struct shmbus_director {
 	uint64_t now;
 	uint64_t entries; /* the bell's, at the last look; UINT64_MAX: never looked */
 	struct shmbus_receivers receivers; /* of this burst */
-	uint64_t lap;     /* quarter of a lap at the last burst */
+	uint64_t tail;    /* of the lane, at the last burst */
 	struct shmbus_fdb *fdb; /* of the port; NULL: nothing is learned */
 	uint64_t live[SHMBUS_PORTS_MAX / 64]; /* slots that are started, with link up */
 	uint32_t mask;
@@ -63,8 +63,7 @@ void shmbus_director_init(struct shmbus_director *d, const struct shmbus_geometr
 			  void *memory);
 
 /* Begins to send for a slot; tail is the position of the lane. */
-void shmbus_director_start(const struct shmbus_bus *bus, struct shmbus_director *d, uint32_t slot,
-			   uint64_t tail);
+void shmbus_director_start(struct shmbus_director *d, uint32_t slot, uint64_t tail);
 
 /* Looks up the receiver of an address. Returns bits of a descriptor; 0: everybody. */
 uint32_t shmbus_director_look(const struct shmbus_bus *bus, struct shmbus_director *d,
@@ -83,29 +82,25 @@ shmbus_director_direct(const struct shmbus_bus *bus, struct shmbus_director *d,
 }
 
 /*
- * Ends a burst. Returns its receivers for the waker. tail: the position of the lane now.
+ * Ends a burst. Returns its receivers for the waker. tail: the position of the lane now;
+ * lane_size: a power of two.
  *
  * A queue that sleeps does not step over the frames for others, and its cursor stays. So
  * once in a quarter of a lap the burst counts as one for everybody: all sleepers wake up
  * and move their cursors, long before the sender would have to wait for them.
  */
-static inline const struct shmbus_receivers *
+static inline struct shmbus_receivers
 shmbus_director_end(struct shmbus_director *d, uint64_t tail, uint64_t lane_size)
 {
-	const uint64_t lap = tail / (lane_size / 4);
+	struct shmbus_receivers receivers = d->receivers;
 
-	d->receivers.all |= lap != d->lap;
-	d->lap = lap;
+	/* Whether the two positions are in different quarters. */
+	receivers.all |= (tail ^ d->tail) >= lane_size / 4;
+	d->receivers = (struct shmbus_receivers){ .all = false };
+	d->tail = tail;
 	d->last = SHMBUS_NO_ADDRESS;
 	d->now_known = false;
-	return &d->receivers;
-}
-
-/* Forgets the receivers of the burst after they were woken. */
-static inline void
-shmbus_director_woken(struct shmbus_director *d)
-{
-	d->receivers = (struct shmbus_receivers){ .all = false };
+	return receivers;
 }
 
 #endif /* SHMBUS_DIRECTOR_H */

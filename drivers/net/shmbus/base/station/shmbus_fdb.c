@@ -14,10 +14,7 @@
 static shmbus_a64 *
 bucket_of(struct shmbus_fdb *fdb, uint64_t address)
 {
-	/* The constant is 2^64 divided by the golden ratio. */
-	const uint64_t hash = address * UINT64_C(0x9e3779b97f4a7c15);
-
-	return fdb->entry[hash >> 32 & (SHMBUS_FDB_BUCKETS - 1)];
+	return fdb->entry[shmbus_address_hash(address) & (SHMBUS_FDB_BUCKETS - 1)];
 }
 
 static uint32_t

@@ -101,6 +101,13 @@ shmbus_address_is_group(uint64_t address)
 #endif
 }
 
+static inline uint32_t
+shmbus_address_hash(uint64_t address)
+{
+	/* The constant is 2^64 divided by the golden ratio. */
+	return (uint32_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 /* Returns the present time in units, of a clock that does not jump. Takes a few nanoseconds. */
 uint64_t shmbus_fdb_now(void);
 

@@ -56,7 +56,7 @@ shmbus_lanes_tx_start(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx, 
 	shmbus_writer_start(bus, &tx->writer, slot, queue, tx->writer.stalls, pause,
 			    pause_timeout_ns);
 	tx->writer.pollers = pollers;
-	shmbus_director_start(bus, &tx->director, slot, tx->writer.tail);
+	shmbus_director_start(&tx->director, slot, tx->writer.tail);
 	tx->asked = tx->writer.tail;
 	shmbus_waker_start(bus, &tx->waker, tx->writer.lane, tx->waker.sleepers);
 }

@@ -284,10 +284,11 @@ shmbus_lanes_tx_sent(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 static inline void
 shmbus_lanes_tx_sent_directed(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 {
-	shmbus_waker_published_to(bus, &tx->waker,
-				  shmbus_director_end(&tx->director, tx->writer.tail,
-						      tx->writer.size));
-	shmbus_director_woken(&tx->director);
+	const struct shmbus_receivers receivers =
+		shmbus_director_end(&tx->director, tx->writer.tail, tx->writer.size);
+
+	shmbus_lanes_tx_ask(bus, tx, tx->writer.tail + SHMBUS_AHEAD);
+	shmbus_waker_published_to(bus, &tx->waker, &receivers);
 }
 
 #endif /* SHMBUS_LANES_TX_H */
