@@ -281,7 +281,7 @@ run_pong(const struct side *s, const struct options *o)
 	return echoed;
 }
 
-/* The second lcore of --role both. What it echoed is what ping got back. */
+/* The second lcore of --role both. Its frames count where ping gets them back. */
 static int
 pong_lcore(void *arg)
 {

@@ -9,6 +9,8 @@
 
 #define FRAME_ROOM 2048
 #define HEADER 14u
+/* Of the word of the lock in the file, see docs/format.rst. */
+#define SHMIF_LOCK_OFF 24
 
 void
 segment_fill(uint8_t *frame, uint32_t len, uint64_t seq)
@@ -174,4 +176,19 @@ segment_receive(struct segment *s)
 	got = segment_drain(s->b, &next, &s->missed);
 	s->received += got;
 	return got;
+}
+
+struct shmbus_stats
+segment_stats(const struct shmbus_station *st)
+{
+	struct shmbus_stats stats;
+
+	assert_int_equal(shmbus_get_stats(st, &stats), 0);
+	return stats;
+}
+
+void
+segment_lock(const struct segment *s, uint32_t value)
+{
+	file_write(s->path, SHMIF_LOCK_OFF, &value, sizeof(value));
 }

@@ -58,6 +58,11 @@ uint64_t segment_receive(struct segment *s);
 /* The same for any station; *next is the number that comes next. */
 uint64_t segment_drain(struct shmbus_station *st, uint64_t *next, uint64_t *missed);
 
+struct shmbus_stats segment_stats(const struct shmbus_station *st);
+
+/* Stores a value into the lock of a shmif bus, as a peer that holds it (1) or releases it (0). */
+void segment_lock(const struct segment *s, uint32_t value);
+
 /* A test for each format. */
 #define BOTH_FORMATS(test) \
 	{ #test " (lanes)", test, segment_setup_lanes, segment_teardown, NULL }, \

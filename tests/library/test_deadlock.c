@@ -34,15 +34,6 @@ receive_all(struct shmbus_station *st)
 	assert_int_equal(n, 0);
 }
 
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
-
 static struct shmbus_station *
 join(const char *path)
 {
@@ -77,7 +68,7 @@ finish(struct shmbus_station *st, const struct child *c)
 	child_tell(c, 1);
 	do {
 		receive_all(st);
-		number = stats_of(st).rx_frames + stats_of(st).rx_missed;
+		number = segment_stats(st).rx_frames + segment_stats(st).rx_missed;
 		assert_true(number <= FRAMES * ROUNDS);
 		usleep(1000);
 	} while (number < FRAMES * ROUNDS);
@@ -92,9 +83,9 @@ other_side(struct child *c, void *arg)
 	child_tell(c, 0);
 	send_first(st);
 	finish(st, c);
-	child_tell(c, stats_of(st).pause_deadlocks);
-	child_tell(c, stats_of(st).rx_missed);
-	child_tell(c, stats_of(st).pause_timeouts + stats_of(st).pause_dead);
+	child_tell(c, segment_stats(st).pause_deadlocks);
+	child_tell(c, segment_stats(st).rx_missed);
+	child_tell(c, segment_stats(st).pause_timeouts + segment_stats(st).pause_dead);
 	shmbus_detach(st);
 	return 0;
 }
@@ -112,7 +103,7 @@ test_two_processes(void **state)
 	assert_int_equal(child_answer(&c), 0);
 	send_first(st);
 	finish(st, &c);
-	stats = stats_of(st);
+	stats = segment_stats(st);
 	deadlocks = stats.pause_deadlocks + child_answer(&c);
 	missed = stats.rx_missed + child_answer(&c);
 	printf("# %d rounds of %d frames each way: %u deadlocks, %u frames missed\n", ROUNDS, FRAMES,

@@ -87,23 +87,12 @@ warm_up(void)
 }
 
 static void
-skip_if_excused(void)
-{
-	const char *why = faults_excuse();
-
-	if (why != NULL) {
-		print_message("# %s\n", why);
-		skip();
-	}
-}
-
-static void
 test_first_lap(void **state)
 {
 	struct segment *s = *state;
 	struct faults tx = { .count = 0 }, rx = { .count = 0 };
 
-	skip_if_excused();
+	faults_skip_if_excused();
 	warm_up();
 	s->a = attach(s->path);
 	s->b = attach(s->path);
@@ -123,7 +112,7 @@ test_new_port(void **state)
 	struct faults tx = { .count = 0 }, rx = { .count = 0 };
 	struct shmbus_station *c;
 
-	skip_if_excused();
+	faults_skip_if_excused();
 	warm_up();
 	s->a = attach(s->path);
 	s->b = attach(s->path);

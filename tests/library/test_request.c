@@ -61,15 +61,6 @@ send_between(struct sender *sender, const struct packet *p, const struct shmbus_
 			      shmbus_clock_real_ns());
 }
 
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
-
 static void
 start(struct segment *s, struct sender *sender)
 {
@@ -111,8 +102,8 @@ test_checksums(void **state)
 			assert_int_equal(rx[i].meta.missed, 0);
 		}
 	}
-	assert_int_equal(stats_of(s->b).rx_frames, 6);
-	assert_int_equal(stats_of(s->b).rx_bytes, 4 * 60 + 1043 + 1063);
+	assert_int_equal(segment_stats(s->b).rx_frames, 6);
+	assert_int_equal(segment_stats(s->b).rx_bytes, 4 * 60 + 1043 + 1063);
 	sender_leave(&sender);
 }
 
@@ -161,7 +152,7 @@ test_segments(void **state)
 	assert_int_equal(shmbus_receive(s->b, &rx, 1), 1);
 	assert_int_equal(segment_number(bytes, rx.len), 2);
 	assert_int_equal(shmbus_receive(s->b, &rx, 1), 0);
-	assert_int_equal(stats_of(s->b).rx_frames, 62);
+	assert_int_equal(segment_stats(s->b).rx_frames, 62);
 	sender_leave(&sender);
 }
 
@@ -215,8 +206,8 @@ test_lie(void **state)
 	assert_int_equal(shmbus_receive(s->b, rx, DIM(rx)), 2);
 	assert_int_equal(segment_number(bytes[0], rx[0].len), 1);
 	assert_int_equal(segment_number(bytes[1], rx[1].len), 2);
-	assert_int_equal(stats_of(s->b).rx_corrupt, 1);
-	assert_int_equal(stats_of(s->b).rx_frames, 2);
+	assert_int_equal(segment_stats(s->b).rx_corrupt, 1);
+	assert_int_equal(segment_stats(s->b).rx_frames, 2);
 	sender_leave(&sender);
 }
 
@@ -275,8 +266,8 @@ test_too_long(void **state)
 			assert_int_equal(segment_number(bytes[0], rx[0].len), 1);
 		}
 		assert_int_equal(shmbus_receive(s->b, rx, 2), 0);
-		assert_int_equal(stats_of(s->b).rx_corrupt, i + 1);
-		assert_int_equal(stats_of(s->b).rx_frames, i + 1);
+		assert_int_equal(segment_stats(s->b).rx_corrupt, i + 1);
+		assert_int_equal(segment_stats(s->b).rx_frames, i + 1);
 	}
 	/* One byte less is a frame. */
 	send_long(&sender, self.frame_max, false);

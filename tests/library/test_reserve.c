@@ -12,16 +12,6 @@
 #include "segment.h"
 
 #define PLACES 64
-#define SHMIF_LOCK_OFF 24
-
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
 
 static void
 ask(struct shmbus_place *places, unsigned int n, uint32_t len)
@@ -101,8 +91,8 @@ test_in_place(void **state)
 	segment_receive(s);
 	assert_int_equal(s->received, s->sent);
 	assert_int_equal(s->missed, 0);
-	assert_int_equal(stats_of(s->a).tx_frames, s->sent);
-	assert_int_equal(stats_of(s->a).tx_bytes, bytes);
+	assert_int_equal(segment_stats(s->a).tx_frames, s->sent);
+	assert_int_equal(segment_stats(s->a).tx_bytes, bytes);
 }
 
 /* Nobody sees a frame before its commit, and no reservation keeps anybody. */
@@ -171,7 +161,7 @@ test_fewer(void **state)
 		if (n != 0)
 			assert_int_equal(shmbus_commit(s->a, places, 1), -EINVAL);
 	}
-	assert_int_equal(stats_of(s->a).tx_frames, 36);
+	assert_int_equal(segment_stats(s->a).tx_frames, 36);
 	ask(places, 8, 150);
 	assert_int_equal(shmbus_reserve(s->a, places, 8), 8);
 	assert_int_equal(shmbus_commit(s->a, NULL, 0), 0);
@@ -258,7 +248,7 @@ test_errors(void **state)
 	places[0].flags = 0;
 	commit(s, places, 3);
 	assert_int_equal(segment_receive(s), 3);
-	assert_int_equal(stats_of(s->a).tx_frames, 3);
+	assert_int_equal(segment_stats(s->a).tx_frames, 3);
 }
 
 /* How many places there are: of a record, of a burst, and always one of the longest frame. */
@@ -309,7 +299,7 @@ test_held(void **state)
 	}
 	assert_int_equal(s->missed, 0);
 	assert_true(full > 5);
-	assert_true(stats_of(s->a).tx_pauses >= 2 * full);
+	assert_true(segment_stats(s->a).tx_pauses >= 2 * full);
 }
 
 /* A reservation may take as long as it likes, and the receiver as well. */
@@ -330,7 +320,7 @@ test_late(void **state)
 	commit(s, places, 3);
 	assert_int_equal(segment_receive(s), 3);
 	assert_int_equal(s->received + s->missed, s->sent);
-	assert_int_equal(stats_of(s->b).rx_corrupt, 0);
+	assert_int_equal(segment_stats(s->b).rx_corrupt, 0);
 }
 
 /* A port that dies with a reservation, half of it written, leaves nothing of it. */
@@ -371,7 +361,7 @@ test_death(void **state)
 	segment_send(s, 200, 200);
 	assert_int_equal(segment_receive(s), 200);
 	assert_int_equal(s->missed, 0);
-	assert_int_equal(stats_of(s->b).rx_corrupt, 0);
+	assert_int_equal(segment_stats(s->b).rx_corrupt, 0);
 }
 
 /* The lock of a shmif bus is not available: the frames stay, and go later. */
@@ -390,14 +380,14 @@ test_shmif_lock(void **state)
 	for (i = 0; i < 5; i++)
 		places[i].len = 300 - 50 * i;
 	fill(s, places, 5);
-	file_write(s->path, SHMIF_LOCK_OFF, &lock, sizeof(lock));
+	segment_lock(s, lock);
 	assert_int_equal(shmbus_commit(s->a, places, 5), 0);
 	assert_int_equal(shmbus_commit(s->a, places, 5), 0);
 	lock = 0;
-	file_write(s->path, SHMIF_LOCK_OFF, &lock, sizeof(lock));
+	segment_lock(s, lock);
 	commit(s, places, 5);
 	assert_int_equal(segment_receive(s), 5);
-	assert_true(stats_of(s->a).lock_busy >= 2);
+	assert_true(segment_stats(s->a).lock_busy >= 2);
 }
 
 /* The file is cut off: writing into the places does no harm, and the commit says so. */

@@ -23,17 +23,7 @@
 #include "station.h"
 
 #define MS UINT64_C(1000000)
-#define SHMIF_LOCK_OFF 24
 #define CHUNK 4096u /* of the lanes of a segment */
-
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
 
 /* ---- rings: seen by a process that watches the file */
 
@@ -113,7 +103,7 @@ test_returns(void **state)
 	segment_send(s, 1, 300);
 	assert_int_equal(shmbus_wait_room(s->a, -1), 1);
 	/* A wait counts as no burst that was cut short. */
-	assert_int_equal(stats_of(s->a).tx_pauses, 1);
+	assert_int_equal(segment_stats(s->a).tx_pauses, 1);
 }
 
 /* The receiver rings when it has come far enough, once; and not if nobody asks. */
@@ -267,7 +257,7 @@ send_all_to(struct segment *s, struct slow *slow, uint64_t frames, unsigned int 
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	assert_int_equal(slow->got, frames);
-	assert_int_equal(stats_of(s->b).rx_missed, 0);
+	assert_int_equal(segment_stats(s->b).rx_missed, 0);
 }
 
 /* Both sleep whenever they can, for many laps. Nothing is lost, and nobody sleeps for ever. */
@@ -289,8 +279,8 @@ test_trickle(void **state)
 
 	segment_start(s, &patient);
 	send_all_to(s, &slow, 1000, 500);
-	assert_true(stats_of(s->a).tx_pauses != 0);
-	assert_int_equal(stats_of(s->a).pause_timeouts, 0);
+	assert_true(segment_stats(s->a).tx_pauses != 0);
+	assert_int_equal(segment_stats(s->a).pause_timeouts, 0);
 }
 
 /* ---- receivers that do not ring */
@@ -338,9 +328,9 @@ test_old(void **state)
 		segment_fill(bytes, sizeof(bytes), s->sent);
 		assert_int_equal(shmbus_send_all(s->a, &tx, 1, PATIENCE_MS), 1);
 	}
-	assert_true(stats_of(s->a).tx_pauses > 10);
+	assert_true(segment_stats(s->a).tx_pauses > 10);
 	assert_false(rang(fd));
-	assert_int_equal(stats_of(s->a).pause_timeouts, 0);
+	assert_int_equal(segment_stats(s->a).pause_timeouts, 0);
 	close(fd);
 	child_kill(&c);
 }
@@ -358,7 +348,7 @@ test_still(void **state)
 	begin = shmbus_clock_mono_ns();
 	assert_int_equal(shmbus_wait_room(s->a, PATIENCE_MS), 1);
 	assert_in_range(shmbus_clock_mono_ns() - begin, 80 * MS, 10000 * MS);
-	assert_int_equal(stats_of(s->a).pause_timeouts, 1);
+	assert_int_equal(segment_stats(s->a).pause_timeouts, 1);
 	segment_send(s, 1, 300);
 }
 
@@ -393,8 +383,8 @@ test_dead(void **state)
 	assert_int_equal(shmbus_wait_room(s->a, 20), 0);
 	child_kill(&c);
 	assert_int_equal(shmbus_wait_room(s->a, PATIENCE_MS), 1);
-	assert_int_equal(stats_of(s->a).pause_dead, 1);
-	assert_int_equal(stats_of(s->a).pause_timeouts, 0);
+	assert_int_equal(segment_stats(s->a).pause_dead, 1);
+	assert_int_equal(segment_stats(s->a).pause_timeouts, 0);
 }
 
 /* No inotify instance is left: the sender looks at intervals. */
@@ -416,7 +406,7 @@ test_no_descriptor(void **state)
 	assert_int_equal(shmbus_room_fd(s->a), -EMFILE);
 	send_all_to(s, &slow, 1000, 100);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	assert_true(stats_of(s->a).tx_pauses != 0);
+	assert_true(segment_stats(s->a).tx_pauses != 0);
 	assert_true(shmbus_room_fd(s->a) >= 0);
 }
 
@@ -544,7 +534,7 @@ test_shmif(void **state)
 
 	segment_start(s, &conf);
 	segment_fill(bytes, sizeof(bytes), 0);
-	file_write(s->path, SHMIF_LOCK_OFF, &lock, sizeof(lock));
+	segment_lock(s, lock);
 	assert_int_equal(shmbus_send(s->a, &tx, 1), 0);
 	assert_int_equal(shmbus_wait_room(s->a, 0), 0);
 	assert_int_equal(shmbus_wait_room(s->a, PATIENCE_MS), 1);
@@ -557,7 +547,7 @@ test_shmif(void **state)
 	assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
 	shmbus_disarm_room(s->a);
 	lock = 0;
-	file_write(s->path, SHMIF_LOCK_OFF, &lock, sizeof(lock));
+	segment_lock(s, lock);
 	assert_int_equal(shmbus_send_all(s->a, &tx, 1, PATIENCE_MS), 1);
 	assert_int_equal(shmbus_wait_room(s->a, -1), 1);
 	assert_int_equal(shmbus_arm_room(s->a), 1);

@@ -40,26 +40,17 @@ take_all(struct shmbus_station *st)
 	return n;
 }
 
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
-
 /* The frames that the station must get of one burst: as in tests/pmd/test_short.c. */
 static void
 expect_burst(struct forger *f, struct shmbus_station *st, const uint32_t *lens, uint32_t n,
 	     uint32_t on_lanes, uint32_t on_shmif)
 {
-	const struct shmbus_stats before = stats_of(st);
+	const struct shmbus_stats before = segment_stats(st);
 	struct shmbus_stats after;
 
 	forger_send(f, lens, n);
 	assert_int_equal(take_all(st), f->lanes ? on_lanes : on_shmif);
-	after = stats_of(st);
+	after = segment_stats(st);
 	assert_int_equal(after.rx_corrupt - before.rx_corrupt, f->lanes);
 	assert_int_equal(after.rx_missed, 0);
 	assert_int_equal(after.rx_frames - before.rx_frames, f->lanes ? on_lanes : on_shmif);

@@ -8,13 +8,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "check.h"
-#include "shmbus.h"
-#include "tmpdir.h"
+#include "segment.h"
 
 #define PORTS 3
 
-struct segment {
+struct switched {
 	char *path;
 	struct shmbus_station *st[PORTS];
 };
@@ -29,7 +27,7 @@ conf_of(uint8_t n)
 }
 
 static void
-begin(struct segment *s, uint32_t flags_of_last)
+begin(struct switched *s, uint32_t flags_of_last)
 {
 	struct shmbus_conf conf;
 	unsigned int i;
@@ -44,7 +42,7 @@ begin(struct segment *s, uint32_t flags_of_last)
 }
 
 static void
-end(struct segment *s)
+end(struct switched *s)
 {
 	unsigned int i;
 
@@ -102,7 +100,7 @@ peek(struct shmbus_station *st)
 
 /* A bit for each station that receives a frame of the first. */
 static unsigned int
-reached(const struct segment *s, uint8_t to)
+reached(const struct switched *s, uint8_t to)
 {
 	unsigned int i, got = 0;
 
@@ -112,21 +110,12 @@ reached(const struct segment *s, uint8_t to)
 	return got;
 }
 
-static struct shmbus_stats
-stats_of(const struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
-
 static void
 test_owner_alone(void **state)
 {
 	struct shmbus_peer_info peers[PORTS];
 	struct shmbus_info info;
-	struct segment s;
+	struct switched s;
 
 	(void)state;
 	begin(&s, 0);
@@ -137,9 +126,9 @@ test_owner_alone(void **state)
 	assert_int_equal(reached(&s, 3), 1u << 2);
 	assert_int_equal(reached(&s, 0xff), 6);
 	assert_int_equal(reached(&s, 77), 6);
-	assert_int_equal(stats_of(s.st[1]).rx_frames, 3);
-	assert_int_equal(stats_of(s.st[1]).rx_skipped, 1);
-	assert_int_equal(stats_of(s.st[1]).rx_missed + stats_of(s.st[1]).rx_filtered, 0);
+	assert_int_equal(segment_stats(s.st[1]).rx_frames, 3);
+	assert_int_equal(segment_stats(s.st[1]).rx_skipped, 1);
+	assert_int_equal(segment_stats(s.st[1]).rx_missed + segment_stats(s.st[1]).rx_filtered, 0);
 	assert_int_equal(shmbus_get_peers(shmbus_station_bus(s.st[0]), peers, PORTS), PORTS);
 	assert_int_equal(peers[1].rx_frames, 3);
 	assert_int_equal(peers[1].rx_skipped, 1);
@@ -149,7 +138,7 @@ test_owner_alone(void **state)
 static void
 test_learn(void **state)
 {
-	struct segment s;
+	struct switched s;
 
 	(void)state;
 	begin(&s, 0);
@@ -170,7 +159,7 @@ test_sees_all(void **state)
 	const struct shmbus_conf conf = { .deliver = SHMBUS_DELIVERY_SWITCH };
 	struct shmbus_peer_info peers[PORTS];
 	struct shmbus_station *monitor;
-	struct segment s;
+	struct switched s;
 
 	(void)state;
 	begin(&s, SHMBUS_MIRROR);
@@ -189,7 +178,7 @@ static void
 test_in_place(void **state)
 {
 	struct shmbus_place places[6];
-	struct segment s;
+	struct switched s;
 	unsigned int i;
 
 	(void)state;
@@ -204,9 +193,9 @@ test_in_place(void **state)
 	assert_int_equal(shmbus_commit(s.st[0], places, 3), 3);
 	assert_int_equal(peek(s.st[1]), 2);
 	assert_int_equal(peek(s.st[2]), 1);
-	assert_int_equal(stats_of(s.st[1]).rx_skipped, 1);
-	assert_int_equal(stats_of(s.st[2]).rx_skipped, 2);
-	assert_int_equal(stats_of(s.st[2]).rx_filtered, 0);
+	assert_int_equal(segment_stats(s.st[1]).rx_skipped, 1);
+	assert_int_equal(segment_stats(s.st[2]).rx_skipped, 2);
+	assert_int_equal(segment_stats(s.st[2]).rx_filtered, 0);
 	end(&s);
 }
 
@@ -214,7 +203,7 @@ test_in_place(void **state)
 static void
 test_sleep(void **state)
 {
-	struct segment s;
+	struct switched s;
 	unsigned int i;
 
 	(void)state;
@@ -239,7 +228,7 @@ test_refused(void **state)
 {
 	struct shmbus_conf conf = conf_of(9);
 	struct shmbus_station *st;
-	struct segment s;
+	struct switched s;
 
 	(void)state;
 	begin(&s, 0);

@@ -10,15 +10,6 @@
 
 #include "segment.h"
 
-static struct shmbus_stats
-stats_of(struct shmbus_station *st)
-{
-	struct shmbus_stats stats;
-
-	assert_int_equal(shmbus_get_stats(st, &stats), 0);
-	return stats;
-}
-
 static uint32_t
 frame_max(struct shmbus_station *st)
 {
@@ -46,13 +37,13 @@ test_all_lengths(void **state)
 	segment_receive(s);
 	assert_int_equal(s->received, s->sent);
 	assert_int_equal(s->missed, 0);
-	assert_int_equal(stats_of(s->a).tx_frames, s->sent);
-	assert_int_equal(stats_of(s->a).tx_bytes, bytes);
-	assert_int_equal(stats_of(s->b).rx_frames, s->sent);
-	assert_int_equal(stats_of(s->b).rx_bytes, bytes);
+	assert_int_equal(segment_stats(s->a).tx_frames, s->sent);
+	assert_int_equal(segment_stats(s->a).tx_bytes, bytes);
+	assert_int_equal(segment_stats(s->b).rx_frames, s->sent);
+	assert_int_equal(segment_stats(s->b).rx_bytes, bytes);
 	/* A port does not receive its own frames. */
 	assert_int_equal(shmbus_receive(s->a, NULL, 0), 0);
-	assert_int_equal(stats_of(s->a).rx_frames, 0);
+	assert_int_equal(segment_stats(s->a).rx_frames, 0);
 }
 
 static void
@@ -80,7 +71,7 @@ test_lengths_refused(void **state)
 	frames[0].len = 14;
 	assert_int_equal(shmbus_send(s->a, frames, 1), 1);
 	assert_int_equal(shmbus_send(s->a, frames, 0), 0);
-	assert_int_equal(stats_of(s->a).tx_frames, 3);
+	assert_int_equal(segment_stats(s->a).tx_frames, 3);
 }
 
 /* The sender waits for b, and loses nothing. */
@@ -98,8 +89,8 @@ test_pause(void **state)
 	}
 	assert_int_equal(s->received, s->sent);
 	assert_int_equal(s->missed, 0);
-	assert_true(stats_of(s->a).tx_pauses >= 20);
-	assert_int_equal(stats_of(s->b).rx_missed, 0);
+	assert_true(segment_stats(s->a).tx_pauses >= 20);
+	assert_int_equal(segment_stats(s->b).rx_missed, 0);
 }
 
 static void
@@ -118,7 +109,7 @@ test_send_all(void **state)
 	/* More frames than the lane holds, and no reader. */
 	n = shmbus_send_all(s->a, frames, DIM(frames), 20);
 	assert_in_range(n, 1, DIM(frames) - 1);
-	assert_int_equal(stats_of(s->a).tx_frames, n);
+	assert_int_equal(segment_stats(s->a).tx_frames, n);
 }
 
 /* Readers for which no sender waits miss frames, and know how many and where. */
@@ -139,9 +130,9 @@ missed(struct segment *s, const struct shmbus_conf *conf)
 	}
 	assert_int_equal(next, 3000);
 	assert_true(sum > 1000);
-	assert_int_equal(stats_of(s->b).rx_missed, sum);
-	assert_int_equal(stats_of(s->b).rx_frames, 3000 - sum);
-	assert_true(stats_of(s->b).rx_overruns != 0);
+	assert_int_equal(segment_stats(s->b).rx_missed, sum);
+	assert_int_equal(segment_stats(s->b).rx_frames, 3000 - sum);
+	assert_true(segment_stats(s->b).rx_overruns != 0);
 }
 
 static void
@@ -173,7 +164,7 @@ test_shmif_missed(void **state)
 	segment_receive(s);
 	assert_int_equal(s->received + s->missed, 3001);
 	assert_true(s->missed > 1000);
-	assert_int_equal(stats_of(s->b).rx_missed, s->missed);
+	assert_int_equal(segment_stats(s->b).rx_missed, s->missed);
 }
 
 static void
@@ -226,7 +217,7 @@ test_truncated(void **state)
 	rx = (struct shmbus_rx){ .room = 0 };
 	assert_int_equal(shmbus_receive(s->b, &rx, 1), 1);
 	assert_int_equal(rx.len, 200);
-	assert_int_equal(stats_of(s->b).rx_truncated, 2);
+	assert_int_equal(segment_stats(s->b).rx_truncated, 2);
 }
 
 static void
@@ -259,14 +250,14 @@ test_filter(void **state)
 		assert_int_equal(shmbus_receive(s->b, &rx, 1), 1);
 		assert_int_equal(got[20], 3);
 		assert_int_equal(shmbus_receive(s->b, &rx, 1), 0);
-		assert_int_equal(stats_of(s->b).rx_filtered, round * 4 + 2);
+		assert_int_equal(segment_stats(s->b).rx_filtered, round * 4 + 2);
 		assert_int_equal(shmbus_send(s->a, tx, 4), 4);
 		for (i = 0; i < 2; i += shmbus_release(s->b, 1)) {
 			assert_in_range(shmbus_peek(s->b, views, 4), 1, 2);
 			assert_int_equal(((const uint8_t *)views[0].data)[20], 2 * i + 1);
 		}
 		assert_int_equal(shmbus_peek(s->b, views, 4), 0);
-		assert_int_equal(stats_of(s->b).rx_filtered, round * 4 + 4);
+		assert_int_equal(segment_stats(s->b).rx_filtered, round * 4 + 4);
 	}
 }
 
@@ -295,9 +286,9 @@ test_filter_peek_counts(void **state)
 		released += (unsigned int)shmbus_release(s->b, (unsigned int)n);
 	assert_int_equal(n, 0);
 	assert_int_equal(released, 2);
-	assert_int_equal(stats_of(s->b).rx_frames, 2);
-	assert_int_equal(stats_of(s->b).rx_bytes, 130);
-	assert_int_equal(stats_of(s->b).rx_filtered, 1);
+	assert_int_equal(segment_stats(s->b).rx_frames, 2);
+	assert_int_equal(segment_stats(s->b).rx_bytes, 130);
+	assert_int_equal(segment_stats(s->b).rx_filtered, 1);
 }
 
 /* A frame with a flag that nobody knows is refused as one of a wrong length is. */
@@ -323,7 +314,7 @@ test_tx_flags(void **state)
 	}
 	tx[2].flags = 0;
 	assert_int_equal(shmbus_send(s->a, tx, 4), 4);
-	assert_int_equal(stats_of(s->a).tx_frames, 32 * 4 + 4);
+	assert_int_equal(segment_stats(s->a).tx_frames, 32 * 4 + 4);
 }
 
 static void
@@ -340,7 +331,7 @@ test_send_only(void **state)
 	assert_int_equal(segment_drain(s->b, &next, &lost), 0);
 	assert_int_equal(shmbus_peek(s->b, &view, 1), 0);
 	assert_int_equal(shmbus_wait(s->b, 0), 0);
-	assert_int_equal(stats_of(s->a).tx_pauses, 0);
+	assert_int_equal(segment_stats(s->a).tx_pauses, 0);
 }
 
 static void
@@ -382,8 +373,8 @@ test_peek(void **state)
 		next += use;
 	}
 	assert_int_equal(next, 390);
-	assert_int_equal(stats_of(s->b).rx_frames, 390);
-	assert_int_equal(stats_of(s->b).rx_bytes, 390 * 100);
+	assert_int_equal(segment_stats(s->b).rx_frames, 390);
+	assert_int_equal(segment_stats(s->b).rx_bytes, 390 * 100);
 }
 
 /* What is peeked at and not released is received. */
@@ -422,7 +413,7 @@ test_peek_overwritten(void **state)
 	segment_receive(s);
 	assert_int_equal(s->received + s->missed, s->sent);
 	assert_true(s->missed > 8);
-	assert_int_equal(stats_of(s->b).rx_missed, s->missed);
+	assert_int_equal(segment_stats(s->b).rx_missed, s->missed);
 }
 
 /* The sender waits for peeked frames as for any others. */

@@ -20,17 +20,6 @@
 /* Bursts of a lap: a frame of 1500 bytes takes 1536. */
 #define LAP (LANE / (BURST * 1536))
 
-static void
-skip_if_excused(void)
-{
-	const char *why = faults_excuse();
-
-	if (why != NULL) {
-		print_message("# %s\n", why);
-		skip();
-	}
-}
-
 /*
  * Sends n bursts and receives them; also at port also, if that is not the same, as senders wait for
  * all ports. All mbufs come from the few that the pool has just got back.
@@ -94,7 +83,7 @@ test_first_lap(void **state)
 	struct pair p;
 
 	(void)state;
-	skip_if_excused();
+	faults_skip_if_excused();
 	pair_start(&p, nic_lanes, NULL);
 	nic_settle();
 	warm_up(p.a, p.b);
@@ -114,7 +103,7 @@ test_new_port(void **state)
 	uint16_t c;
 
 	(void)state;
-	skip_if_excused();
+	faults_skip_if_excused();
 	pair_start(&p, nic_lanes, NULL);
 	warm_up(p.a, p.b);
 	c = pair_join(&p, nic_lanes, NULL);

@@ -15,7 +15,7 @@
 
 #define FRAME_SHORTEST 60u
 
-/* A new stream, whose first frame has the number base; key: see struct stream. */
+/* Begins a stream, whose first frame has the number base. key: of struct stream. */
 uint64_t stream_new(uint64_t base, uint64_t key);
 /* It is about to publish all below number, or has. */
 void stream_attempt(uint64_t stream, uint64_t number);

@@ -19,6 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "check.h"
+
 struct faults {
 	long count;
 	uint64_t total_ns;
@@ -78,6 +80,15 @@ faults_excuse(void)
 	ret = madvise(p, len, 23 /* MADV_POPULATE_WRITE */);
 	munmap(p, len);
 	return ret != 0 ? "the kernel cannot fault in pages ahead (before Linux 5.14)" : NULL;
+}
+
+static inline void
+faults_skip_if_excused(void)
+{
+	const char *why = faults_excuse();
+
+	if (why != NULL)
+		skip_because("%s", why);
 }
 
 #endif /* TEST_FAULTS_H */

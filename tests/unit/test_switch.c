@@ -2,7 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
-/* A switch: who gets a frame, who steps over it, who is woken, and that all counts add up. */
+/* A switch: the receivers of a frame, the ports that step over it, wake-ups, and the sum of all counts. */
 
 #include <errno.h>
 #include <poll.h>
@@ -428,7 +428,7 @@ test_learned(void **state)
 	send_one(&p[0], 2, 1);
 	assert_int_equal(poll_all(&p[1]), 1);
 	assert_int_equal(poll_all(&p[3]), 0);
-	/* The link goes down: what was behind it may be anywhere. */
+	/* The link goes down: a station behind it may be anywhere. */
 	shmbus_port_set_state(&p[3].st.port, UP & ~SHMBUS_PORT_LINK_UP);
 	assert_int_equal(reached(p, 4, 77), 3);
 	shmbus_port_set_state(&p[3].st.port, UP);

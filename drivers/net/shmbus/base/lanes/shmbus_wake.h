@@ -65,7 +65,7 @@
  * On a switch a sender rings only for the receivers of its burst, and for ports that see
  * all frames (SHMBUS_PORT_MIRROR). The other sleepers go on sleeping: they have no frame,
  * and the look before their sleep steps over those of others (shmbus_lanes_rx_pending).
- * The edges are the same: who is to be rung is known before the burst is published.
+ * The edges are the same: the sender knows the receivers before it publishes the burst.
  *
  * Words with several writers: changes (all ports) and sleeps (all queues of a
  * port). They are only ever added to, and a wrong value only costs time.
