@@ -35,7 +35,7 @@ MODELS = {
             "RECORDS=4 DEATHS=1 BAD_TAKE_OVER": "torn",
         }),
     "lanes_stamp": Model(
-        bounds=["RECORDS=3 DEATHS=1"],
+        bounds=["RECORDS=2 DEATHS=1", "RECORDS=3 DEATHS=1"],
         long=["RECORDS=4 DEATHS=1"],
         mutations={
             "NO_T1": "fits",
@@ -133,7 +133,7 @@ MODELS = {
             "DEATHS=0 NO_L2": "whole",
         }),
     "shmif_monitor": Model(
-        bounds=["TURNS=2 STOPS=1", "TURNS=3"],
+        bounds=["TURNS=2", "TURNS=2 STOPS=1", "TURNS=3"],
         long=["TURNS=3 STOPS=1"],
         mutations={
             "TURNS=2 NO_N1": "torn",
