@@ -493,6 +493,58 @@ test_lines_untouched(void **state)
 	leave_all(p, 3);
 }
 
+/* Every order of 9 frames for two receivers: equal descriptors are stepped over together. */
+static void
+test_runs(void **state)
+{
+	struct shmbus_lanes_rx_counts before, after;
+	struct port p[3];
+	uint8_t to[9];
+	uint32_t order, i, ours;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	for (order = 0; order < 1u << DIM(to); order++) {
+		for (i = 0, ours = 0; i < DIM(to); i++) {
+			to[i] = order >> i & 1 ? 2 : 3;
+			ours += to[i] == 2;
+		}
+		before = counts(&p[1]);
+		send_to(&p[0], to, DIM(to), 1, 60);
+		assert_int_equal(poll_all(&p[1]), ours);
+		assert_int_equal(poll_all(&p[2]), DIM(to) - ours);
+		after = counts(&p[1]);
+		assert_int_equal(after.skipped - before.skipped, DIM(to) - ours);
+		assert_int_equal(after.corrupt, 0);
+	}
+	leave_all(p, 3);
+}
+
+/* A row of frames for others that goes beyond its record: those within the record are stepped over. */
+static void
+test_run_beyond_the_record(void **state)
+{
+	const uint8_t to[] = { 3, 3, 3, 3, 3, 3, 3 };
+	struct shmbus_lanes_rx_counts sum;
+	struct port p[2];
+	uint8_t *at;
+	uint32_t i;
+
+	(void)state;
+	start_all(p, 2, SHMBUS_DELIVER_SWITCH);
+	at = shmbus_writer_record(&p[0].st.bus, &p[0].tx.writer);
+	send_to(&p[0], to, DIM(to), 1, 60);
+	for (i = 0; i < DIM(to); i++)
+		shmbus_store(&shmbus_burst_desc(at)[i], 100 | SHMBUS_DESC_DIRECTED | 9u << 16);
+	assert_int_equal(poll_all(&p[1]), 0);
+	sum = counts(&p[1]);
+	assert_int_equal(sum.skipped, DIM(to) / 2);
+	assert_int_equal(sum.corrupt, 1);
+	send_one(&p[0], 2, 1);
+	assert_int_equal(poll_all(&p[1]), 1);
+	leave_all(p, 2);
+}
+
 /* Words that no honest sender writes. */
 static void
 test_hostile(void **state)
@@ -708,6 +760,8 @@ main(void)
 		cmocka_unit_test(test_learned),
 		cmocka_unit_test(test_all_counted),
 		cmocka_unit_test(test_lines_untouched),
+		cmocka_unit_test(test_runs),
+		cmocka_unit_test(test_run_beyond_the_record),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_shared),

@@ -22,7 +22,12 @@
 static inline void
 shmbus_prefetch(const void *p)
 {
+#if defined(__x86_64__)
+	/* gcc removes loops of __builtin_prefetch() whose length it does not know. */
+	__asm__ volatile("prefetcht0 %0" : : "m"(*(const char *)p));
+#else
 	__builtin_prefetch(p, 0, 3);
+#endif
 }
 
 /* Asks for a line that is to be written soon: no other processor keeps a copy of it. */

@@ -57,6 +57,28 @@ shmbus_desc_extent(uint32_t word)
 }
 
 /*
+ * Returns how many descriptors from the index next on are the same as that one, which is word, or
+ * fewer: those behind it are read two at a time.
+ */
+static inline uint32_t
+shmbus_desc_run(uint8_t *record, uint32_t next, uint32_t end, uint32_t word)
+{
+	/* Descriptors begin at a multiple of 8 bytes. */
+	shmbus_a64 *const pairs = (shmbus_a64 *)(void *)(record + sizeof(struct shmbus_burst));
+	const uint64_t two = word | (uint64_t)word << 32;
+	uint32_t i = next + 1;
+
+	if (i % 2 != 0) {
+		if (i == end || shmbus_load(&shmbus_burst_desc(record)[i]) != word)
+			return 1;
+		i++;
+	}
+	while (i + 2 <= end && shmbus_load(&pairs[i / 2]) == two)
+		i += 2;
+	return i - next;
+}
+
+/*
  * Steps over the next frames of the record as long as they are directed to another slot than
  * the reader's, or up to a descriptor that is invalid. Returns whether the record has frames
  * behind them. The caller reads the next descriptor again: a sender that changes it meanwhile
@@ -70,23 +92,21 @@ shmbus_reader_pass(const struct shmbus_reader *r, struct shmbus_walk *walk, uint
 	const uint32_t end = r->next + r->left;
 	uint32_t next = first;
 	uint32_t off = walk->off;
-	uint32_t last = 0; /* never the descriptor of a frame for others */
-	uint32_t extent = 0;
-	uint32_t word;
+	uint32_t word, extent, run;
 
-	for (; next < end; next++, off += extent) {
+	while (next < end) {
 		word = shmbus_load(&desc[next]);
-		/* Frames of one length for one slot often come in a row. */
-		if (word != last) {
-			if (!shmbus_desc_is_others(word, slot))
-				break;
-			extent = shmbus_desc_extent(word);
-			if (extent == 0)
-				break;
-			last = word;
-		}
-		if (extent > r->len - off)
+		if (!shmbus_desc_is_others(word, slot))
 			break;
+		extent = shmbus_desc_extent(word);
+		if (extent == 0 || extent > r->len - off)
+			break;
+		/* Frames of one length for one slot often come in a row. */
+		run = shmbus_desc_run(walk->record, next, end, word);
+		if (run * extent > r->len - off)
+			run = (r->len - off) / extent;
+		next += run;
+		off += run * extent;
 	}
 	walk->next = next;
 	walk->off = off;
@@ -103,10 +123,18 @@ static inline uint32_t
 shmbus_reader_next_directed(const struct shmbus_reader *r, struct shmbus_walk *walk,
 			    uint32_t slot, const uint8_t **frame)
 {
-	if (!shmbus_reader_pass(r, walk, slot))
+	uint32_t word;
+
+	if (walk->next == r->next + r->left)
 		return 0;
+	word = shmbus_walk_desc(walk);
+	if (shmbus_desc_is_others(word, slot)) {
+		if (!shmbus_reader_pass(r, walk, slot))
+			return 0;
+		word = shmbus_walk_desc(walk);
+	}
 	/* A descriptor that could not be stepped over is refused here for the same reason. */
-	return shmbus_reader_take(r, walk, shmbus_desc_plain(shmbus_walk_desc(walk), true), frame);
+	return shmbus_reader_take(r, walk, shmbus_desc_plain(word, true), frame);
 }
 
 #endif /* SHMBUS_DIRECTED_H */

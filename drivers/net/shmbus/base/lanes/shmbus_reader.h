@@ -64,6 +64,7 @@ struct shmbus_reader {
 	shmbus_a64 corrupt;  /* corrupt records */
 	uint32_t lane;
 	bool seq_unknown; /* no frame counts as missed before the first record is read */
+	bool others;      /* all frames of the last commit were directed to other slots */
 	/* Readers of several queues read this lane from this sequence number on; the frames
 	 * below are this reader's alone (shmbus_lanes_rx_share).
 	 */
@@ -171,6 +172,8 @@ shmbus_reader_pending(const struct shmbus_bus *bus, const struct shmbus_reader *
 
 /* Most lines that a reader asks for at a new tail: those of a header and a frame of 1518 bytes. */
 #define SHMBUS_READER_AHEAD (26 * SHMBUS_LINE)
+/* The same in a lane whose frames are for other slots: a header, and descriptors of 40 frames. */
+#define SHMBUS_READER_AHEAD_OTHERS (3 * SHMBUS_LINE)
 
 /*
  * Asks for the first lines of the records below a new tail. Tail, header and
@@ -182,11 +185,12 @@ shmbus_reader_ahead(const struct shmbus_bus *bus, const struct shmbus_reader *r)
 {
 	const uint8_t *record =
 		shmbus_bus_lane_data(bus, r->lane) + (r->pos & (bus->geo.lane_size - 1));
+	const uint64_t most = r->others ? SHMBUS_READER_AHEAD_OTHERS : SHMBUS_READER_AHEAD;
 	uint64_t len = r->tail - r->pos;
 	uint64_t off;
 
-	if (len > SHMBUS_READER_AHEAD)
-		len = SHMBUS_READER_AHEAD;
+	if (len > most)
+		len = most;
 	for (off = 0; off < len; off += SHMBUS_LINE)
 		shmbus_prefetch(record + off);
 }
@@ -342,6 +346,7 @@ shmbus_reader_commit(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		shmbus_reader_gap(r);
 	if (walk->skipped != 0)
 		shmbus_reader_count_skipped(r, r->seq, walk->skipped);
+	r->others = walk->skipped != 0 && walk->skipped == n;
 	r->seq += n;
 	r->frames += n - walk->skipped;
 	r->bytes += walk->bytes;
