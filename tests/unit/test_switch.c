@@ -554,6 +554,7 @@ test_hostile(void **state)
 		uint64_t got, skipped, corrupt;
 	} cases[] = {
 		{ 60, 1, 0, 0 },
+		{ 0, 0, 0, 1 },
 		{ 60 | SHMBUS_DESC_DIRECTED | 1u << 16, 1, 0, 0 },
 		{ 60 | SHMBUS_DESC_DIRECTED | 2u << 16, 0, 1, 0 },
 		{ 60 | SHMBUS_DESC_DIRECTED | 200u << 16, 0, 1, 0 }, /* no such slot */
