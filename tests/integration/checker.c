@@ -321,6 +321,18 @@ pool_is_whole(const struct checker *c)
 	return false;
 }
 
+/* False if the port has no address to send from. */
+static bool
+prepare_frames(const struct options *opt)
+{
+	struct rte_ether_addr own;
+
+	if (rte_eth_macaddr_get(opt->port, &own) != 0)
+		return false;
+	frame_init(opt->seed, opt->addressed ? opt->to.addr_bytes : NULL, own.addr_bytes);
+	return true;
+}
+
 static struct checker checker;
 
 int
@@ -339,8 +351,8 @@ main(int argc, char **argv)
 	}
 	signal(SIGINT, interrupt);
 	signal(SIGTERM, interrupt);
-	frame_init(c->opt.seed);
-	if (start_port(c) != 0 || (c->opt.send && !sender_init(&c->opt, c->pool)) ||
+	if (start_port(c) != 0 || !prepare_frames(&c->opt) ||
+	    (c->opt.send && !sender_init(&c->opt, c->pool)) ||
 	    (c->opt.receive && !receiver_init(&c->opt)) ||
 	    (c->opt.sleep && !receiver_prepare_sleep(&c->opt))) {
 		rte_eal_cleanup();

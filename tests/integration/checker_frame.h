@@ -14,6 +14,13 @@
  *   12  88b5                                             for local experiments
  *   14  noise
  *
+ * A frame with addresses, for switches, has the same numbers behind its header:
+ *
+ *    0  destination and source
+ *   12  88b6                                             for local experiments, too
+ *   14  stream (2), sequence number (4), checksum (4)
+ *   24  noise
+ *
  * Big endian. The checksum is the CRC32C of all bytes but its own, begun with
  * the length: a frame that was cut, filled with others' bytes, or put
  * together from two, does not pass.
@@ -23,10 +30,11 @@
 #include <stdint.h>
 
 #define FRAME_MIN 14u
+#define FRAME_ADDRESSED_MIN 24u
 #define FRAME_MAX 16000u
 
-/* Call once. */
-void frame_init(uint64_t seed);
+/* Call once. to: the destination of frames with addresses; NULL: of the short kind. */
+void frame_init(uint64_t seed, const uint8_t *to, const uint8_t *from);
 
 void frame_build(uint8_t *p, uint32_t len, uint16_t stream, uint32_t seq);
 

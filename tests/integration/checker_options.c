@@ -16,7 +16,7 @@
 
 #define QUEUES_MAX 16
 #define BURST_MAX 512
-#define FLAGS 6 /* options that are no numbers */
+#define FLAGS 7 /* options that are no numbers */
 
 enum {
 	OPT_SEND = 256,
@@ -25,6 +25,7 @@ enum {
 	OPT_WAIT,
 	OPT_SLEEP,
 	OPT_LENGTHS,
+	OPT_TO,
 	OPT_NUMBER, /* and all behind it: numbers[opt - OPT_NUMBER] */
 };
 
@@ -64,6 +65,7 @@ usage(void)
 		"  --queues N         Rx and Tx queues (1)\n"
 		"  --id N             of the first stream sent; a stream per Tx queue (0)\n"
 		"  --count N          frames to send; 0: until told to stop (0)\n"
+		"  --to MAC           send to this address, from the port's own\n"
 		"  --lengths MIN-MAX  of the frames sent, without FCS (14-1514)\n"
 		"  --short N          most frames are no longer than this ... (256)\n"
 		"  --long-percent P   ... but P %% of them (5)\n"
@@ -131,6 +133,15 @@ take_lengths(struct options *opt, const char *text)
 }
 
 static bool
+take_address(struct options *opt, const char *text)
+{
+	opt->addressed = rte_ether_unformat_addr(text, &opt->to) == 0;
+	if (!opt->addressed)
+		fprintf(stderr, "checker: --to %s: expected an Ethernet address\n", text);
+	return opt->addressed;
+}
+
+static bool
 check(const struct options *opt)
 {
 	if (!opt->send && !opt->receive) {
@@ -168,6 +179,7 @@ options_parse(struct options *opt, int argc, char **argv)
 		{ "wait", no_argument, NULL, OPT_WAIT },
 		{ "sleep", no_argument, NULL, OPT_SLEEP },
 		{ "lengths", required_argument, NULL, OPT_LENGTHS },
+		{ "to", required_argument, NULL, OPT_TO },
 	};
 	unsigned int i;
 	bool good = true;
@@ -193,6 +205,8 @@ options_parse(struct options *opt, int argc, char **argv)
 			opt->sleep = true;
 		else if (c == OPT_LENGTHS)
 			good = take_lengths(opt, optarg);
+		else if (c == OPT_TO)
+			good = take_address(opt, optarg);
 		else if (c >= OPT_NUMBER)
 			good = take_number(opt, (unsigned int)(c - OPT_NUMBER), optarg);
 		else
@@ -201,6 +215,10 @@ options_parse(struct options *opt, int argc, char **argv)
 	if (good && optind != argc) {
 		fprintf(stderr, "checker: what is '%s'?\n", argv[optind]);
 		good = false;
+	}
+	if (opt->addressed) {
+		opt->min_len = RTE_MAX(opt->min_len, FRAME_ADDRESSED_MIN);
+		opt->max_len = RTE_MAX(opt->max_len, opt->min_len);
 	}
 	if (good && check(opt))
 		return true;

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_ether.h>
+
 struct options {
 	bool send;
 	bool receive;
@@ -19,6 +21,8 @@ struct options {
 	uint16_t queues;
 	uint16_t burst;
 	uint64_t count;    /* frames to send; 0: until told to stop */
+	bool addressed;    /* the frames sent go to this address */
+	struct rte_ether_addr to;
 	uint32_t min_len;
 	uint32_t max_len;
 	uint32_t short_len; /* most frames are at most so long ... */
