@@ -63,12 +63,35 @@ print_bus(const struct shmbus_info *info)
 		       info->lock, info->spare, info->first, info->last, info->gen);
 }
 
+/* Prints what the ports of a bus of lanes have counted: lines of at most 80 characters. */
 static void
-print_ports(const struct bus_state *state)
+print_counters(const struct bus_state *state)
 {
 	const bool skips = state->info.deliver == SHMBUS_DELIVERY_SWITCH;
 	const struct shmbus_peer_info *p;
-	char mac[18], queues[24], tx[UNITS_LEN], rx[UNITS_LEN];
+	char tx[UNITS_LEN], rx[UNITS_LEN];
+	unsigned int i;
+
+	puts("\nport        tx frames    tx bytes       rx frames    rx bytes          missed");
+	for (i = 0; i < state->n_peers; i++) {
+		p = &state->peers[i];
+		printf("%4" PRIu32 "  %15" PRIu64 "  %10s %15" PRIu64 "  %10s %15" PRIu64 "\n", p->slot,
+		       p->tx_frames, units_bytes(p->tx_bytes, tx), p->rx_frames,
+		       units_bytes(p->rx_bytes, rx), p->rx_missed);
+	}
+	if (!skips)
+		return;
+	puts("\nport          skipped    (frames for other ports)");
+	for (i = 0; i < state->n_peers; i++)
+		printf("%4" PRIu32 "  %15" PRIu64 "\n", state->peers[i].slot,
+		       state->peers[i].rx_skipped);
+}
+
+static void
+print_ports(const struct bus_state *state)
+{
+	const struct shmbus_peer_info *p;
+	char mac[18], queues[24];
 	unsigned int i;
 
 	if (state->n_peers == 0) {
@@ -91,18 +114,7 @@ print_ports(const struct bus_state *state)
 		       p->flags & SHMBUS_PEER_LINK_UP ? "up" : "down",
 		       p->flags & SHMBUS_PEER_HOLDS ? "on" : "off");
 	}
-	/* Another table, so that a line fits into 80 columns. */
-	printf("\nport        tx frames    tx bytes       rx frames    rx bytes          missed%s\n",
-	       skips ? "         skipped" : "");
-	for (i = 0; i < state->n_peers; i++) {
-		p = &state->peers[i];
-		printf("%4" PRIu32 "  %15" PRIu64 "  %10s %15" PRIu64 "  %10s %15" PRIu64, p->slot,
-		       p->tx_frames, units_bytes(p->tx_bytes, tx), p->rx_frames,
-		       units_bytes(p->rx_bytes, rx), p->rx_missed);
-		if (skips)
-			printf(" %15" PRIu64, p->rx_skipped);
-		putchar('\n');
-	}
+	print_counters(state);
 }
 
 static void

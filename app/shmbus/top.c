@@ -45,6 +45,7 @@ struct rates {
 	double rx_pps;
 	double rx_bps;
 	double missed_pps;
+	double skipped_pps;
 	double pauses_ps;
 };
 
@@ -87,8 +88,24 @@ rates_of(const struct bus_state *before, const struct bus_state *now,
 		.rx_pps = grown(was->rx_frames, p->rx_frames, seconds),
 		.rx_bps = BITS * grown(was->rx_bytes, p->rx_bytes, seconds),
 		.missed_pps = grown(was->rx_missed, p->rx_missed, seconds),
+		.skipped_pps = grown(was->rx_skipped, p->rx_skipped, seconds),
 		.pauses_ps = grown(was->tx_pauses, p->tx_pauses, seconds),
 	};
+}
+
+/* The columns of the table. A line has at most 80 characters, so the heading has the units. */
+struct layout {
+	int name; /* characters */
+	int rate;
+	bool skips; /* the last column: frames for other ports, on a switch */
+};
+
+static struct layout
+layout_of(const struct shmbus_info *info)
+{
+	const bool skips = info->deliver == SHMBUS_DELIVERY_SWITCH;
+
+	return (struct layout){ .name = skips ? 15 : 16, .rate = skips ? 6 : 7, .skips = skips };
 }
 
 static void
@@ -96,15 +113,18 @@ print_port(const struct bus_state *before, const struct bus_state *now,
 	   const struct shmbus_peer_info *p)
 {
 	const struct rates r = rates_of(before, now, p);
+	const struct layout l = layout_of(&now->info);
 	char tx_pps[UNITS_LEN], tx_bps[UNITS_LEN], rx_pps[UNITS_LEN], rx_bps[UNITS_LEN];
-	char missed[UNITS_LEN];
+	char missed[UNITS_LEN], skipped[UNITS_LEN];
 
-	/* The heading has the units, so that a line fits into 80 columns. */
-	printf("%4" PRIu32 "  %-16.16s %-7" PRIu32 " %-7s %7s %7s %7s %7s %7s\n", p->slot,
-	       p->name, p->pid, bus_state_peer(now, p),
-	       units_rate(r.tx_pps, "", tx_pps), units_rate(r.tx_bps, "", tx_bps),
-	       units_rate(r.rx_pps, "", rx_pps), units_rate(r.rx_bps, "", rx_bps),
-	       units_rate(r.missed_pps, "", missed));
+	printf("%4" PRIu32 "  %-*.*s %-7" PRIu32 " %-7s %*s %*s %*s %*s %*s", p->slot,
+	       l.name, l.name, p->name, p->pid, bus_state_peer(now, p),
+	       l.rate, units_rate(r.tx_pps, "", tx_pps), l.rate, units_rate(r.tx_bps, "", tx_bps),
+	       l.rate, units_rate(r.rx_pps, "", rx_pps), l.rate, units_rate(r.rx_bps, "", rx_bps),
+	       l.rate, units_rate(r.missed_pps, "", missed));
+	if (l.skips)
+		printf(" %7s", units_rate(r.skipped_pps, "", skipped));
+	putchar('\n');
 }
 
 /*
@@ -131,6 +151,7 @@ static void
 print_table(const struct bus_state *before, const struct bus_state *now)
 {
 	const bool lanes = now->info.format == SHMBUS_FORMAT_LANES;
+	const struct layout l = layout_of(&now->info);
 	char used[UNITS_LEN], bps[UNITS_LEN];
 	unsigned int i;
 
@@ -146,8 +167,9 @@ print_table(const struct bus_state *before, const struct bus_state *now)
 		       units_rate(shmif_bps(before, now), "bit/s", bps));
 		return;
 	}
-	printf("port  %-16s %-7s %-7s %7s %7s %7s %7s %7s\n", "name", "pid", "state", "tx pps",
-	       "bit/s", "rx pps", "bit/s", "missed");
+	printf("port  %-*s %-7s %-7s %*s %*s %*s %*s %*s%s\n", l.name, "name", "pid", "state", l.rate,
+	       "tx pps", l.rate, "bit/s", l.rate, "rx pps", l.rate, "bit/s", l.rate, "missed",
+	       l.skips ? " skipped" : "");
 	for (i = 0; i < now->n_peers; i++)
 		print_port(before, now, &now->peers[i]);
 }
@@ -170,9 +192,10 @@ print_json(const struct bus_state *before, const struct bus_state *now)
 	for (i = 0; ok && now->info.format == SHMBUS_FORMAT_LANES && i < now->n_peers; i++) {
 		r = rates_of(before, now, &now->peers[i]);
 		port = json_array_get(json_object_get(bus, "ports"), i);
-		ok = json_object_update_new(port, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}",
+		ok = json_object_update_new(port, json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
 			"tx_pps", r.tx_pps, "tx_bps", r.tx_bps, "rx_pps", r.rx_pps, "rx_bps", r.rx_bps,
-			"missed_pps", r.missed_pps, "pauses_ps", r.pauses_ps)) == 0;
+			"missed_pps", r.missed_pps, "skipped_pps", r.skipped_pps,
+			"pauses_ps", r.pauses_ps)) == 0;
 	}
 	if (ok)
 		json_print(bus, JSON_COMPACT | JSON_REAL_PRECISION(12));
@@ -298,7 +321,8 @@ const struct cmd cmd_top = {
 	.operands = "PATH",
 	.summary = "show the ports and their rates, refreshed at an interval",
 	.about = "Shows the ports on the bus PATH, and what each of them sends, receives and misses, in\n"
-		 "frames and bits per second. On a terminal the table is refreshed in place; q ends\n"
+		 "frames and bits per second; on a switch also what it skips because it is for other\n"
+		 "ports. On a terminal the table is refreshed in place; q ends\n"
 		 "it, and another key reads the bus at once. Needs permission to read the file only, and does not disturb the ports.\n",
 	.options = options,
 	.operands_min = 1,

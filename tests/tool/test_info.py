@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The shmbus authors
 """shmbus info: of live buses, of buses without ports, and of NetBSD's buses."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,7 +12,8 @@ import sys
 
 import eal
 import pytest
-from apps import checker
+from apps import LOSSLESS, checker
+from checker import xstat
 from rounds import rounds
 from tool import LIMIT_S, program, shmbus
 
@@ -78,9 +80,10 @@ def test_live_bus_and_dead_port(bus):
     assert " dead " in shmbus("info", bus.path)[0]
 
 
-def test_eighty_columns(make_bus):
+@pytest.mark.parametrize("deliver", ["hub", "switch"])
+def test_eighty_columns(make_bus, deliver):
     """Also with large numbers, as after weeks of traffic; only a path may be longer."""
-    bus = make_bus(ports=4, queues=1, lane_size="64K")
+    bus = make_bus(ports=4, queues=1, lane_size="64K", deliver=deliver)
     geo = lf.Geometry(4, 1, 1 << 16)
     with checker(bus.vdev(), receive=True) as rx:
         with checker(bus.vdev(), send=True, count=1000, id=7) as tx:
@@ -88,18 +91,41 @@ def test_eighty_columns(make_bus):
         rx.wait_until(lambda r: r["received"] == sent, "all frames")
         lane, = info(bus.path)["lanes"]
         with open(bus.path, "r+b") as f:
-            # frames, bytes and missed of the receiver's cursor, which only new frames change
+            # frames, bytes, missed and skipped of the receiver's cursor, which only new frames change
             f.seek(geo.cursor_off + lf.CURSOR_SIZE * (rx_slot(bus, rx) * geo.lanes + lane["lane"]) + 16)
-            f.write(struct.pack("=QQQ", 10**14, 10**16, 10**14))
+            f.write(struct.pack("=QQQQ", 10**14, 10**16, 10**14, 2 * 10**14))
         out, _ = shmbus("info", bus.path)
         assert str(10**14) in out
         assert max(map(len, out.splitlines()[1:])) <= 80, out
+        assert (deliver == "switch") == (str(2 * 10**14) in out)
         out, _ = shmbus("top", "--once", "-i", "0.1", bus.path)
         assert max(map(len, out.splitlines()[1:])) <= 80, out
 
 
 def rx_slot(bus, process):
     return port_of(info(bus.path), process.pid)["slot"]
+
+
+def test_switch(make_bus):
+    """Frames for another port are skipped, and received by that port alone."""
+    bus = make_bus(deliver="switch", **LOSSLESS)
+    macs = [f"b2:a0:00:00:00:{i:02x}" for i in range(2)]
+    with contextlib.ExitStack() as stack:
+        owner, other = [stack.enter_context(checker(bus.vdev(mac=mac), receive=True, on=i))
+                        for i, mac in enumerate(macs)]
+        with checker(bus.vdev(), send=True, count=1000, id=7, to=macs[0]) as tx:
+            sent = tx.result()["sent"]
+        owner.wait_until(lambda r: r["received"] == sent, "all frames")
+        other.wait_until(lambda r: xstat(r, "rx_skipped") == sent, "the others' frames")
+        told = info(bus.path)
+        assert (told["version"], told["deliver"]) == (2, "switch")
+        found = [(port["rx_frames"], port["rx_skipped"], port["rx_missed"])
+                 for port in (port_of(told, owner.pid), port_of(told, other.pid))]
+        assert found == [(sent, 0, 0), (0, sent, 0)]
+        out, _ = shmbus("info", bus.path)
+        assert "deliver  switch\n" in out
+        table = out.partition("skipped    (frames for other ports)\n")[2].splitlines()[:2]
+        assert table == [f"{rx_slot(bus, owner):4}  {0:15}", f"{rx_slot(bus, other):4}  {sent:15}"]
 
 
 @pytest.mark.parametrize("command", ["info", "top", "dump", "check"])

@@ -10,7 +10,7 @@ import signal
 import subprocess
 
 import pytest
-from apps import checker
+from apps import LOSSLESS, checker
 from process import poll
 from tool import LIMIT_S, program, read_until, shmbus, start
 
@@ -42,6 +42,25 @@ def test_rates_are_what_the_port_counts(bus):
         assert re.search(r" (up|dead) +[1-9][0-9.]*( [kMG])? +[1-9][0-9.]*( [kMG])? +0 +0 +0$", row)
         assert max(map(len, [heading, *rows])) <= 80
         assert "\x1b" not in out
+        tx.stop()
+
+
+def test_switch(make_bus):
+    """What a port steps over has a column of its own, and a rate."""
+    bus = make_bus(deliver="switch", **LOSSLESS)
+    mac = "b2:a0:00:00:00:01"
+    with checker(bus.vdev(mac=mac), receive=True) as owner, checker(bus.vdev(), receive=True) as other, \
+            checker(bus.vdev(), send=True, on=1, to=mac) as tx:
+        owner.wait_more("received", 1000)
+        told = {port["pid"]: port for port in top(bus.path)["ports"]}
+        assert told[owner.pid]["rx_pps"] > 0 and told[owner.pid]["skipped_pps"] == 0
+        assert told[other.pid]["rx_pps"] == 0 and told[other.pid]["skipped_pps"] > 0
+        out, _ = shmbus("top", "--once", "-i", "0.2", bus.path)
+        heading, *rows = out.splitlines()[2:]
+        assert heading.split()[-3:] == ["bit/s", "missed", "skipped"]
+        row, = [row for row in rows if f" {other.pid} " in row]
+        assert re.search(r" up +0 +0 +0 +0 +0 +[1-9][0-9.]*( [kMG])?$", row)
+        assert {len(line) for line in (heading, *rows)} == {80}
         tx.stop()
 
 
