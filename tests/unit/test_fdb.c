@@ -140,12 +140,12 @@ static void
 test_twice(void **state)
 {
 	struct shmbus_fdb *fdb = new_fdb();
-	shmbus_a64 *at, *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
+	shmbus_a64 *at, *end = fdb->entry + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	uint32_t i;
 
 	(void)state;
 	shmbus_fdb_learn(fdb, ADDRESS(1), 5, 1000);
-	for (at = fdb->entry[0]; at != end && shmbus_load(at) == 0; at++)
+	for (at = fdb->entry; at != end && shmbus_load(at) == 0; at++)
 		;
 	assert_true(at != end);
 	for (i = 1; i < SHMBUS_FDB_WAYS; i++)

@@ -14,7 +14,7 @@
 static shmbus_a64 *
 bucket_of(struct shmbus_fdb *fdb, uint64_t address)
 {
-	return fdb->entry[shmbus_address_hash(address) & (SHMBUS_FDB_BUCKETS - 1)];
+	return &fdb->entry[(shmbus_address_hash(address) & (SHMBUS_FDB_BUCKETS - 1)) * SHMBUS_FDB_WAYS];
 }
 
 static uint32_t
@@ -53,11 +53,11 @@ shmbus_fdb_init(struct shmbus_fdb *fdb)
 static void
 sweep(struct shmbus_fdb *fdb, bool all, uint64_t now)
 {
-	shmbus_a64 *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
+	shmbus_a64 *end = fdb->entry + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	shmbus_a64 *at;
 	uint64_t entry;
 
-	for (at = fdb->entry[0]; at != end; at++) {
+	for (at = fdb->entry; at != end; at++) {
 		entry = shmbus_load(at);
 		if (entry != 0 && (all || age_of(entry, now) > SHMBUS_FDB_AGE_MAX))
 			shmbus_store(at, 0);
@@ -132,7 +132,7 @@ shmbus_fdb_find(struct shmbus_fdb *fdb, uint64_t address, uint64_t now)
 void
 shmbus_fdb_owners(struct shmbus_fdb *fdb, const uint64_t *owners, uint32_t n)
 {
-	shmbus_a64 *end = fdb->entry[0] + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
+	shmbus_a64 *end = fdb->entry + SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS;
 	bool other[SHMBUS_PORTS_MAX] = { false };
 	bool any = false;
 	shmbus_a64 *at;
@@ -146,7 +146,7 @@ shmbus_fdb_owners(struct shmbus_fdb *fdb, const uint64_t *owners, uint32_t n)
 		shmbus_store(&fdb->owner[slot], owners[slot]);
 		any = true;
 	}
-	for (at = fdb->entry[0]; any && at != end; at++) {
+	for (at = fdb->entry; any && at != end; at++) {
 		entry = shmbus_load(at);
 		if (entry != 0 && other[slot_of(entry)])
 			shmbus_store(at, 0);

@@ -64,7 +64,7 @@ struct shmbus_fdb {
 	shmbus_a64 swept;   /* units at the last sweep */
 	shmbus_a64 owner[SHMBUS_PORTS_MAX]; /* of the slots, as shmbus_fdb_owners() got them */
 	uint64_t pad[7];
-	shmbus_a64 entry[SHMBUS_FDB_BUCKETS][SHMBUS_FDB_WAYS];
+	shmbus_a64 entry[SHMBUS_FDB_BUCKETS * SHMBUS_FDB_WAYS]; /* bucket by bucket */
 };
 
 /*
