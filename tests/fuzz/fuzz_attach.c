@@ -37,7 +37,7 @@ make_file(struct input *in, bool *readonly)
 	int fd;
 
 	*readonly = flags & 4;
-	fd = open(input_path(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+	fd = open(input_path(""), O_RDWR | O_CREAT | O_TRUNC, 0600);
 	MUST(fd >= 0);
 	/* As long as its header says: nobody guesses that by chance. */
 	if ((flags & 8) && in->left >= offsetof(struct shmbus_header, created_ns))
@@ -108,7 +108,7 @@ use_lanes(struct shmbus_bus *bus, bool readonly)
 static void
 try_lanes(bool readonly)
 {
-	const struct shmbus_bus_conf conf = { .path = input_path(), .readonly = readonly };
+	const struct shmbus_bus_conf conf = { .path = input_path(""), .readonly = readonly };
 	struct shmbus_error e = { .text = "" };
 	struct shmbus_bus bus;
 	int ret;
@@ -118,6 +118,8 @@ try_lanes(bool readonly)
 		MUST(ret < 0 && e.text[0] != '\0');
 		return;
 	}
+	MUST(bus.geo.version == SHMBUS_VERSION_HUB || bus.geo.version == SHMBUS_VERSION_SWITCH);
+	MUST(!bus.geo.directs || shmbus_geometry_directed(&bus.geo));
 	MUST(bus.geo.ports >= 1 && bus.geo.ports <= SHMBUS_PORTS_MAX);
 	MUST(bus.geo.queues >= 1 && bus.geo.queues <= SHMBUS_QUEUES_MAX);
 	MUST(bus.geo.lanes == bus.geo.ports * bus.geo.queues && bus.geo.lanes <= SHMBUS_LANES_MAX);
@@ -140,8 +142,8 @@ try_shmif(bool readonly)
 	unsigned int i;
 	int ret;
 
-	ret = readonly ? shmbus_shmif_open_readonly(&bus, input_path(), &e) :
-			 shmbus_shmif_open(&bus, input_path(), SHMBUS_FILE_ANY, 0, 1, &e);
+	ret = readonly ? shmbus_shmif_open_readonly(&bus, input_path(""), &e) :
+			 shmbus_shmif_open(&bus, input_path(""), SHMBUS_FILE_ANY, 0, 1, &e);
 	if (ret != 0) {
 		MUST(ret < 0 && e.text[0] != '\0');
 		return;
@@ -173,11 +175,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool readonly;
 
 	if (make_file(&in, &readonly)) {
-		if (shmbus_shmif_recognise(input_path()))
+		if (shmbus_shmif_recognise(input_path("")))
 			try_shmif(readonly);
 		else
 			try_lanes(readonly);
 	}
-	unlink(input_path());
+	unlink(input_path(""));
 	return 0;
 }

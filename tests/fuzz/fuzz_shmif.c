@@ -60,14 +60,14 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	for (i = 0; i < SIDES; i++) {
-		MUST(shmbus_shmif_open(&sides[i].bus, input_path(), SHMBUS_FILE_ANY, 0, i + 1, NULL) == 0);
+		MUST(shmbus_shmif_open(&sides[i].bus, input_path(""), SHMBUS_FILE_ANY, 0, i + 1, NULL) == 0);
 		fence_in(&sides[i].bus);
 		/* Not one byte more than they ask for. */
 		sides[i].r.bytes = malloc(SHMBUS_SHMIF_PIECE);
 		sides[i].w.bytes = malloc(SHMBUS_SHMIF_BURST);
 		MUST(sides[i].r.bytes != NULL && sides[i].w.bytes != NULL);
 	}
-	MUST(unlink(input_path()) == 0);
+	MUST(unlink(input_path("")) == 0);
 	return 0;
 }
 

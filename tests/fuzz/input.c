@@ -17,13 +17,12 @@ input_broken(const char *condition, const char *file, int line)
 }
 
 const char *
-input_path(void)
+input_path(const char *what)
 {
 	static char path[PATH_MAX];
 	const char *dir = getenv("SHMBUS_TEST_DIR");
 
-	if (path[0] == '\0')
-		snprintf(path, sizeof(path), "%s/shmbus-fuzz-%d", dir != NULL ? dir : "/dev/shm",
-			 (int)getpid());
+	snprintf(path, sizeof(path), "%s/shmbus-fuzz-%d%s", dir != NULL ? dir : "/dev/shm",
+		 (int)getpid(), what);
 	return path;
 }

@@ -90,7 +90,10 @@ input_split(struct input *in)
 
 _Noreturn void input_broken(const char *condition, const char *file, int line);
 
-/* A path of this process's own in $SHMBUS_TEST_DIR, else /dev/shm. */
-const char *input_path(void);
+/*
+ * A path of this process's own in $SHMBUS_TEST_DIR, else /dev/shm, that ends with what; it stays
+ * until the next call.
+ */
+const char *input_path(const char *what);
 
 #endif /* FUZZ_INPUT_H */
