@@ -438,14 +438,15 @@ get_through(unsigned int port)
 static void
 recover(void)
 {
+	const struct shmbus_port_entry fresh = { .incarnation = 1 };
 	unsigned int i;
 
 	unsteady_begin(NULL, writable);
 	memcpy(t->all, t->header, sizeof(t->header));
-	memset(t->all + t->bus.geo.port_off, 0, t->bus.geo.cursor_off - t->bus.geo.port_off);
-	/* An entry of zeros is a hole, and the port's bus gone. */
+	/* Not for a moment zeros: these are a hole to the link poll, and the port's bus gone. */
 	for (i = 0; i < t->bus.geo.ports; i++)
-		shmbus_store(&shmbus_bus_port(&t->bus, i)->incarnation, 1);
+		memcpy(shmbus_bus_port(&t->bus, i), &fresh, sizeof(fresh));
+	memset(t->all + t->bus.geo.lane_off, 0, t->bus.geo.cursor_off - t->bus.geo.lane_off);
 	shmbus_port_set_queues(&t->port, 1, 0);
 	shmbus_port_set_state(&t->port, SHMBUS_PORT_ATTACHED | SHMBUS_PORT_STARTED);
 	shmbus_writer_start(&t->bus, &t->w, t->port.slot, 0, t->stalls, false, 0);
