@@ -2,6 +2,7 @@
  * Copyright(c) 2026 The shmbus authors
  */
 
+#include <stdatomic.h>
 #include <time.h>
 
 #include "input.h"
@@ -10,13 +11,15 @@
 /* A clock that stood still would keep those waiting who look at nothing else. */
 #define TICK_NS 1000
 
-static struct {
+/* Of the thread that reads the input. The driver has another one, for its link poll. */
+static _Thread_local struct {
 	struct input *in;
 	uint8_t *(*writable)(const volatile void *at);
 	uint64_t looks;
 	uint32_t wait; /* looks until the next change */
-	uint64_t now_ns;
-} un = { .now_ns = 1000000000 };
+} un;
+
+static _Atomic(uint64_t) now_ns = 1000000000;
 
 uint64_t
 unsteady_looks(void)
@@ -27,14 +30,13 @@ unsteady_looks(void)
 uint64_t
 unsteady_clock_ns(void)
 {
-	un.now_ns += TICK_NS;
-	return un.now_ns;
+	return atomic_fetch_add_explicit(&now_ns, TICK_NS, memory_order_relaxed) + TICK_NS;
 }
 
 void
 unsteady_pass(uint64_t ns)
 {
-	un.now_ns += ns;
+	atomic_fetch_add_explicit(&now_ns, ns, memory_order_relaxed);
 }
 
 /* Instead of sleeping. */
@@ -43,7 +45,7 @@ int
 nanosleep(const struct timespec *nap, struct timespec *rest)
 {
 	(void)rest;
-	un.now_ns += (uint64_t)nap->tv_sec * 1000000000 + (uint64_t)nap->tv_nsec;
+	unsteady_pass((uint64_t)nap->tv_sec * 1000000000 + (uint64_t)nap->tv_nsec);
 	return 0;
 }
 
