@@ -17,6 +17,7 @@ import subprocess
 import eal
 from busfile import FOREVER
 from checker import Checker
+from checker import program_path as checker_path
 from process import ProcessError
 from rounds import rounds
 from testpmd import Testpmd
@@ -47,6 +48,13 @@ def _sanitizer_env():
 def sanitizer_env():
     """What a program needs in its environment to load the plugin of a sanitizer build."""
     return dict(_sanitizer_env())
+
+
+def preloaded(library):
+    """The environment of a process with this library of tests/integration in front."""
+    path = os.path.join(os.path.dirname(checker_path()), f"lib{library}.so")
+    assert os.path.exists(path)
+    return {"LD_PRELOAD": ":".join(filter(None, [sanitizer_env().get("LD_PRELOAD"), path]))}
 
 
 def sanitize():

@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from apps import LOSSLESS, checker, sanitizer_env, scaled
-from checker import program_path, xstat
+from apps import LOSSLESS, checker, preloaded, scaled
+from checker import xstat
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "format"))
 
@@ -19,19 +19,12 @@ from shmif_file import Shmif  # noqa: E402
 TIMEOUT_MS = 300
 
 
-def jumper():
-    """The environment of a process whose clock is set all the time."""
-    path = os.path.join(os.path.dirname(program_path()), "libclock-jumper.so")
-    assert os.path.exists(path)
-    return {"LD_PRELOAD": ":".join(filter(None, [sanitizer_env().get("LD_PRELOAD"), path]))}
-
-
 @pytest.mark.parametrize("who", ["sender", "receiver"])
 def test_clock_is_set(bus, counts, who):
     """Timestamps jump by years, back and forth; no frame is lost or held up by that."""
     count = scaled(300_000, least=20_000)
     env = {"sender": {}, "receiver": {}}
-    env[who] = {"env": jumper()}
+    env[who] = {"env": preloaded("clock-jumper")}
     with checker(bus.vdev(), receive=True, **env["receiver"]) as rx, \
             checker(bus.vdev(), send=True, on=1, count=count, **env["sender"]) as tx:
         assert tx.result()["sent"] == count

@@ -2,8 +2,10 @@
 # Copyright(c) 2026 The shmbus authors
 """Network namespaces, and taps that join them to a bus."""
 
+import ctypes
 import itertools
 import os
+import socket
 import subprocess
 
 import pytest
@@ -11,6 +13,8 @@ import tool
 from process import Process
 
 LIMIT_S = 120
+
+CLONE_NEWNET = 0x40000000
 
 _serial = itertools.count()
 
@@ -55,14 +59,41 @@ class Netns:
     def ip(self, *command):
         return self.run("ip", *command)
 
-    def has_vlans(self):
-        """Does this kernel know them?"""
-        made = subprocess.run(self.argv("ip", "link", "add", "link", "lo", "name", "probe", "type",
-                                        "vlan", "id", "1"), stdout=subprocess.PIPE,
+    def packet_socket(self, device):
+        """A socket of this process that sends whole frames through a device in it."""
+        def enter(fd):
+            if ctypes.CDLL(None, use_errno=True).setns(fd, CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), f"cannot enter the namespace {self.name}")
+
+        with open(f"/run/netns/{self.name}", "rb") as there, \
+                open("/proc/thread-self/ns/net", "rb") as here:
+            enter(there.fileno())
+            try:
+                found = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+                found.bind((device, 0))
+            finally:
+                enter(here.fileno())
+        return found
+
+    def _makes(self, *device):
+        """Does this kernel know such devices?"""
+        made = subprocess.run(self.argv("ip", "link", "add", *device), stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, check=False, timeout=LIMIT_S)
         if made.returncode == 0:
             self.ip("link", "del", "probe")
         return made.returncode == 0
+
+    def has_vlans(self):
+        return self._makes("link", "lo", "name", "probe", "type", "vlan", "id", "1")
+
+    def has_bridges(self):
+        return self._makes("name", "probe", "type", "bridge")
+
+    def silence(self):
+        """From now on the kernel sends nothing of its own accord: no IPv6."""
+        for device in ("all", "default"):
+            path = f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6"
+            self.run("sh", "-c", f"test ! -e {path} || echo 1 >{path}")
 
 
 class Tap(Process):
@@ -74,5 +105,6 @@ class Tap(Process):
 
     def start(self):
         super().start()
-        self.device = self.wait_for(r"^(\S+) (up|down) on ", LIMIT_S).group(1)
+        ready = self.wait_for(r"^(\S+) (up|down) on .*, MAC (\S+), .*\n", LIMIT_S)
+        self.device, self.mac = ready.group(1), ready.group(3)
         return self
