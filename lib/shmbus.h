@@ -20,8 +20,9 @@
  * Structs: a field that is 0 selects the default. Fields called reserved must be 0; the
  * library refuses other values with -EINVAL. In structs that the library writes, they are 0.
  *
- * Threads: a station has a sending side (shmbus_send, _send_all, _reserve, _commit,
- * _wait_room, _room_fd, _arm_room, _disarm_room) and a receiving side (shmbus_receive, _peek, _release, _fd, _arm, _disarm, _wait).
+ * Threads: a station has a sending side (shmbus_send, _send_offload, _send_all, _reserve, _commit,
+ * _wait_room, _room_fd, _arm_room, _disarm_room) and a receiving side (shmbus_receive,
+ * _receive_offload, _peek, _release, _fd, _arm, _disarm, _wait).
  * Each side is for one thread at a time; the two sides may be used at once. Any
  * thread may call shmbus_get_*() and shmbus_station_bus() at any time between
  * open and close. shmbus_close, _detach and _forget require that no other thread
@@ -352,6 +353,40 @@ struct shmbus_tx {
  */
 int shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n);
 
+/* shmbus_offload.flags: work that the sender leaves to the receiver. */
+#define SHMBUS_OFFLOAD_IP_CKSUM (1u << 0) /* the header checksum of IPv4 */
+#define SHMBUS_OFFLOAD_L4_CKSUM (1u << 1) /* the checksum of TCP or UDP */
+#define SHMBUS_OFFLOAD_SEGMENT (1u << 2)  /* a TCP packet that is to be cut into segments */
+
+/* Offsets count from the start of the frame. */
+struct shmbus_offload {
+	uint8_t flags;     /* 0: the frame is final */
+	uint8_t l4;        /* 6 TCP, 17 UDP, or 0 */
+	uint16_t l3_off;   /* of the IP header */
+	uint16_t l4_off;   /* of the TCP or UDP header */
+	uint16_t data_off; /* SEGMENT: of the TCP payload */
+	uint16_t segment;  /* SEGMENT: longest payload of a segment, in bytes */
+	uint16_t reserved[3];
+};
+
+/*
+ * As shmbus_send(), for frames of which the sender leaves work to the receivers, as with the
+ * offloads of a NIC: offloads[i] belongs to frames[i]; its flags are 0 if the frame is final. A
+ * receiver that does not know what to do with such a frame gets it finished by its library or
+ * driver: a TCP packet with SEGMENT in segments. So a checksum that nobody looks at need not be
+ * computed, and a long packet crosses the bus in one piece.
+ *
+ * The lengths in the IP header of a frame with SEGMENT are those of the whole packet, or 0 in one
+ * that is too long for them. L4_CKSUM comes with l4; SEGMENT comes with L4_CKSUM and l4 6. What is
+ * in a checksum that is left to the receiver does not matter.
+ *
+ * Returns as shmbus_send(). Further errors, of the first frame: -EINVAL: the offload does not fit
+ * the length of the frame, or a reserved field is not 0; -ENOTSUP: an offload on shmif, which
+ * carries final frames only: see shmbus_complete().
+ */
+int shmbus_send_offload(struct shmbus_station *st, const struct shmbus_tx *frames,
+			const struct shmbus_offload *offloads, unsigned int n);
+
 /*
  * Sends n frames, and waits until all are taken, for at most timeout_ms; -1: without
  * a limit. A signal ends the wait, as that of shmbus_wait(). Returns the number of
@@ -481,21 +516,15 @@ struct shmbus_rx {
  */
 int shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n);
 
-/* shmbus_offload.flags: work that the sender has left to the receiver. */
-#define SHMBUS_OFFLOAD_IP_CKSUM (1u << 0) /* the header checksum of IPv4 */
-#define SHMBUS_OFFLOAD_L4_CKSUM (1u << 1) /* the checksum of TCP or UDP */
-#define SHMBUS_OFFLOAD_SEGMENT (1u << 2)  /* a TCP packet that is to be cut into segments */
-
-/* Offsets count from the start of the frame. */
-struct shmbus_offload {
-	uint8_t flags;     /* 0: the frame is final */
-	uint8_t l4;        /* 6 TCP, 17 UDP, or 0 */
-	uint16_t l3_off;   /* of the IP header */
-	uint16_t l4_off;   /* of the TCP or UDP header */
-	uint16_t data_off; /* SEGMENT: of the TCP payload */
-	uint16_t segment;  /* SEGMENT: longest payload of a segment, in bytes */
-	uint16_t reserved[3];
-};
+/*
+ * As shmbus_receive(), but leaves the work that the sender has left to the caller, who can pass it
+ * on, to a kernel or a virtual machine, or have it done by shmbus_complete(). Writes to offloads[i]
+ * what is left of frames[i]; its flags are 0 if the frame is final, or truncated. The caller
+ * checks the headers of the frame against the offload before it relies on them: the library has
+ * compared the offsets with the length of the frame, and no more.
+ */
+int shmbus_receive_offload(struct shmbus_station *st, struct shmbus_rx *frames,
+			   struct shmbus_offload *offloads, unsigned int n);
 
 struct shmbus_view {
 	const void *data;
@@ -509,7 +538,7 @@ struct shmbus_view {
  * Shows up to n frames in place, without a copy. Returns the number of frames,
  * which may be less than the number that the bus holds; 0: none now; -ENODEV: the bus
  * is gone. The frames stay pending until shmbus_release(). The next call of
- * shmbus_peek, _receive, _arm or _wait ends the peek without a release.
+ * shmbus_peek, _receive, _receive_offload, _arm or _wait ends the peek without a release.
  *
  * A sender that does not wait, or a hostile one, may overwrite the frames while the
  * caller reads them. So read each byte once, into a variable; check the variable

@@ -15,14 +15,7 @@ int
 shmbus_lib_complete(const void *frame, uint32_t len, const struct shmbus_offload *offload,
 		    uint32_t *done, void *buf, uint32_t room)
 {
-	const struct shmbus_request req = {
-		.flags = offload->flags,
-		.l4 = offload->l4,
-		.l3_off = offload->l3_off,
-		.l4_off = offload->l4_off,
-		.data_off = offload->data_off,
-		.segment = offload->segment,
-	};
+	const struct shmbus_request req = shmbus_lib_request(offload);
 	struct shmbus_tso tso = {
 		.frame = frame,
 		.len = len,
@@ -51,24 +44,52 @@ shmbus_lib_complete(const void *frame, uint32_t len, const struct shmbus_offload
 	return (int)len;
 }
 
+#define N_RESERVED (sizeof(((struct shmbus_offload *)NULL)->reserved) / sizeof(uint16_t))
+
+/* Returns the first reserved field that is not 0; N_RESERVED if all are. */
+static unsigned int
+used_reserved(const struct shmbus_offload *offload)
+{
+	unsigned int i = 0;
+
+	while (i < N_RESERVED && offload->reserved[i] == 0)
+		i++;
+	return i;
+}
+
+bool
+shmbus_lib_offload_is_legal(const struct shmbus_offload *offload, uint32_t len)
+{
+	const struct shmbus_request req = shmbus_lib_request(offload);
+
+	return used_reserved(offload) == N_RESERVED &&
+	       (req.flags == 0 || shmbus_request_valid(&req, len));
+}
+
+int
+shmbus_lib_refuse_offload(const struct shmbus_offload *offload, uint32_t len)
+{
+	const unsigned int i = used_reserved(offload);
+
+	if (i != N_RESERVED)
+		return shmbus_lib_fail(-EINVAL, "offload.reserved[%u] is not 0; set the whole offload "
+				       "to 0 before its fields", i);
+	return shmbus_lib_fail(-EINVAL, "the offload (flags 0x%x, l4 %u, l3_off %u, l4_off %u) does not "
+			       "match the frame of %" PRIu32 " bytes", offload->flags, offload->l4,
+			       offload->l3_off, offload->l4_off, len);
+}
+
 int
 shmbus_complete(const void *frame, uint32_t len, const struct shmbus_offload *offload,
 		uint32_t *done, void *buf, uint32_t room)
 {
-	unsigned int i;
 	int ret;
 
-	for (i = 0; i < sizeof(offload->reserved) / sizeof(offload->reserved[0]); i++)
-		if (offload->reserved[i] != 0)
-			return shmbus_lib_fail(-EINVAL, "offload.reserved[%u] is not 0; set the whole "
-					       "offload to 0 before its fields", i);
+	if (used_reserved(offload) != N_RESERVED)
+		return shmbus_lib_refuse_offload(offload, len);
 	ret = shmbus_lib_complete(frame, len, offload, done, buf, room);
 	if (ret == -EMSGSIZE)
-		shmbus_lib_fail(ret, "room=%" PRIu32 ": too small for the next frame of a frame of "
-				"%" PRIu32 " bytes", room, len);
-	else if (ret < 0)
-		shmbus_lib_fail(ret, "the offload (flags 0x%x, l4 %u, l3_off %u, l4_off %u) does not "
-				"match the frame of %" PRIu32 " bytes", offload->flags, offload->l4,
-				offload->l3_off, offload->l4_off, len);
-	return ret;
+		return shmbus_lib_fail(ret, "room=%" PRIu32 ": too small for the next frame of a frame "
+				       "of %" PRIu32 " bytes", room, len);
+	return ret < 0 ? shmbus_lib_refuse_offload(offload, len) : ret;
 }

@@ -136,9 +136,12 @@ struct shmbus_lib_ops {
 	 */
 	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf,
 		     const struct shmbus_wire_conf *wire_conf);
-	/* Sends frames whose lengths the caller has checked. */
+	/*
+	 * Sends frames whose lengths and offloads the caller has checked. offloads: NULL if all
+	 * frames are final, as they are on shmif.
+	 */
 	unsigned int (*send)(struct shmbus_station *st, const struct shmbus_tx *frames,
-			     unsigned int n);
+			     const struct shmbus_offload *offloads, unsigned int n);
 	/*
 	 * Writes the places of up to n frames to st->reserved.at. Their longest lengths are in
 	 * st->reserved.len, which the caller has checked. Returns their number.
@@ -148,8 +151,9 @@ struct shmbus_lib_ops {
 	unsigned int (*commit)(struct shmbus_station *st, const struct shmbus_place *frames,
 			       unsigned int n);
 	/* Called only for stations that receive: receive, peek and pending. */
+	/* offloads: NULL if the frames are to be final. */
 	unsigned int (*receive)(struct shmbus_station *st, struct shmbus_rx *frames,
-				unsigned int n);
+				struct shmbus_offload *offloads, unsigned int n);
 	unsigned int (*peek)(struct shmbus_station *st, struct shmbus_view *frames,
 			     unsigned int n);
 	bool (*pending)(struct shmbus_station *st);
@@ -233,6 +237,25 @@ bool shmbus_lib_lost(struct shmbus *bus);
 /* Does what shmbus_complete() does, and leaves the thread's error text as it is. */
 int shmbus_lib_complete(const void *frame, uint32_t len, const struct shmbus_offload *offload,
 			uint32_t *done, void *buf, uint32_t room);
+
+static inline struct shmbus_request
+shmbus_lib_request(const struct shmbus_offload *offload)
+{
+	return (struct shmbus_request){
+		.flags = offload->flags,
+		.l4 = offload->l4,
+		.l3_off = offload->l3_off,
+		.l4_off = offload->l4_off,
+		.data_off = offload->data_off,
+		.segment = offload->segment,
+	};
+}
+
+/* Returns whether a frame of len bytes may have this offload. */
+bool shmbus_lib_offload_is_legal(const struct shmbus_offload *offload, uint32_t len);
+
+/* Writes the reason why it may not. Returns -EINVAL. */
+int shmbus_lib_refuse_offload(const struct shmbus_offload *offload, uint32_t len);
 
 /* ---- shmbus_send.c */
 
@@ -328,6 +351,7 @@ bool shmbus_lib_lanes_ask_room(struct shmbus_station *st);
 void shmbus_lib_lanes_end_ask(struct shmbus_station *st);
 
 unsigned int shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
+				      struct shmbus_offload *offloads,
 				      unsigned int n);
 unsigned int shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames,
 				   unsigned int n);

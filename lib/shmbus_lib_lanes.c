@@ -143,30 +143,40 @@ wake(struct shmbus_station *st)
 		shmbus_lanes_tx_sent(bus, tx);
 }
 
-/* Publishes one record of up to n frames. */
+/* Publishes one record of up to n frames. offloads: NULL if the frames are final. */
 static void
 send_record(struct shmbus_station *st, struct shmbus_record *rec, const struct shmbus_tx *frames,
-	    unsigned int n, uint64_t now)
+	    const struct shmbus_offload *offloads, unsigned int n, uint64_t now)
 {
 	const struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+	struct shmbus_request req = { .flags = 0 };
 	const struct shmbus_tx *frame;
+	unsigned int i;
 	uint8_t *at;
 
-	for (frame = frames; frame != frames + n; frame++) {
-		at = shmbus_record_add(bus, tx, rec, (uint32_t)SHMBUS_ALIGN(frame->len));
+	for (i = 0; i < n; i++) {
+		frame = &frames[i];
+		if (offloads != NULL)
+			req = shmbus_lib_request(&offloads[i]);
+		at = shmbus_record_add(bus, tx, rec, req.flags == 0 ? (uint32_t)SHMBUS_ALIGN(frame->len) :
+				       shmbus_request_extent(frame->len));
 		if (at == NULL)
 			break;
 		shmbus_copy_exact(at, frame->data, frame->len);
 		if (shmbus_lanes_tx_directs(tx))
 			shmbus_record_direct(bus, tx, rec, at);
-		shmbus_record_added(rec, frame->len);
+		if (req.flags == 0)
+			shmbus_record_added(rec, frame->len);
+		else
+			shmbus_record_added_request(rec, frame->len, &req);
 	}
 	publish(st, rec, now);
 }
 
 static unsigned int
-send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
+send_frames(struct shmbus_station *st, const struct shmbus_tx *frames,
+	    const struct shmbus_offload *offloads, unsigned int n)
 {
 	const struct shmbus_bus *bus = &st->bus.wire.lanes;
 	struct shmbus_lanes_tx *tx = &st->lanes.tx;
@@ -181,7 +191,8 @@ send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 		part = shmbus_lib_min(n - sent, SHMBUS_RECORD_FRAMES);
 		if (!shmbus_record_begin(bus, tx, &rec, part))
 			break;
-		send_record(st, &rec, frames + sent, part, now);
+		send_record(st, &rec, frames + sent, offloads != NULL ? offloads + sent : NULL, part,
+			    now);
 		sent += rec.count;
 	}
 	if (sent != 0)

@@ -218,7 +218,8 @@ drop_final(struct shmbus_station *st)
 }
 
 static unsigned int
-receive_final(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
+receive_final(struct shmbus_station *st, struct shmbus_rx *frames,
+	      struct shmbus_offload *offloads, unsigned int n)
 {
 	struct shmbus_lib_unfinished *part = &st->lanes.part;
 	unsigned int got;
@@ -226,6 +227,8 @@ receive_final(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int 
 	for (got = 0; got < n && has_final(st); got++) {
 		frames[got].meta = part->meta;
 		shmbus_lib_take(st, &frames[got], st->room_out, part->final_len);
+		if (offloads != NULL)
+			offloads[got] = (struct shmbus_offload){ .flags = 0 };
 		drop_final(st);
 	}
 	return got;
@@ -241,9 +244,23 @@ struct take {
 	bool corrupt;    /* the rest of the record is invalid */
 };
 
+/* Copies a frame. Returns false if the station's filter rejects it. offload: as below. */
+static bool
+take_frame(struct shmbus_station *st, struct shmbus_rx *rx, const uint8_t *frame, uint32_t len,
+	   const struct shmbus_request *req, struct shmbus_offload *offload)
+{
+	const bool wanted = shmbus_lib_take(st, rx, frame, len);
+
+	if (offload != NULL)
+		*offload = len <= rx->room ? offload_of(req) : (struct shmbus_offload){ .flags = 0 };
+	return wanted;
+}
+
+/* offloads: where the work goes that is left to the caller; NULL: the frames are to be final. */
 static void
 take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shmbus_walk *walk,
-	    struct shmbus_rx *frames, unsigned int n, struct take *take)
+	    struct shmbus_rx *frames, struct shmbus_offload *offloads, unsigned int n,
+	    struct take *take)
 {
 	struct shmbus_meta meta = meta_of(st, r);
 	struct shmbus_walk before;
@@ -261,9 +278,10 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 			return;
 		}
 		meta.seq = r->rec_seq + walk->next - 1;
-		if (req.flags == 0) {
+		if (req.flags == 0 || offloads != NULL) {
 			frames[take->n].meta = meta;
-			wanted = shmbus_lib_take(st, &frames[take->n], frame, len);
+			wanted = take_frame(st, &frames[take->n], frame, len, &req,
+					    offloads != NULL ? &offloads[take->n] : NULL);
 			take->n += wanted;
 		} else if (take->n == 0) {
 			wanted = copy_unfinished(st, frame, len, &req, &meta);
@@ -280,7 +298,7 @@ take_frames(struct shmbus_station *st, const struct shmbus_reader *r, struct shm
 /* Receives frames of one record. Returns their number, 0 for an unfinished frame in room_in. */
 static unsigned int
 receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus_rx *frames,
-	       unsigned int n)
+	       struct shmbus_offload *offloads, unsigned int n)
 {
 	struct shmbus_lib_unfinished *part = &st->lanes.part;
 	struct shmbus_walk walk;
@@ -289,7 +307,7 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 	bool whole;
 
 	shmbus_reader_walk(&st->bus.wire.lanes, r, &walk);
-	take_frames(st, r, &walk, frames, n, &take);
+	take_frames(st, r, &walk, frames, offloads, n, &take);
 	whole = commit_frames(st, r, &walk, take.filtered, take.corrupt);
 	if (!whole || !take.unfinished)
 		part->len = 0;
@@ -307,19 +325,23 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 }
 
 unsigned int
-shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
+shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
+			 struct shmbus_offload *offloads, unsigned int n)
 {
 	unsigned int tries = TRIES;
+	struct shmbus_offload *at;
 	struct shmbus_reader *r;
 	unsigned int got, more;
 
-	got = receive_final(st, frames, n);
+	got = receive_final(st, frames, offloads, n);
 	while (got < n && tries != 0) {
 		r = next_reader(st);
 		if (r == NULL)
 			break;
-		more = receive_record(st, r, frames + got, n - got);
-		more += receive_final(st, frames + got + more, n - got - more);
+		at = offloads != NULL ? offloads + got : NULL;
+		more = receive_record(st, r, frames + got, at, n - got);
+		more += receive_final(st, frames + got + more, at != NULL ? at + more : NULL,
+				      n - got - more);
 		got += more;
 		tries -= more == 0;
 	}

@@ -79,13 +79,15 @@ send_burst(struct shmbus_station *st)
 }
 
 static unsigned int
-send_frames(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
+send_frames(struct shmbus_station *st, const struct shmbus_tx *frames,
+	    const struct shmbus_offload *offloads, unsigned int n)
 {
 	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
 	unsigned int sent = 0;
 	unsigned int part;
 	uint64_t bytes, now;
 
+	(void)offloads; /* all frames are final */
 	while (sent < n) {
 		now = shmbus_clock_mono_ns();
 		if (shmbus_lib_sends_astray(st, now))
@@ -198,7 +200,8 @@ has_next(struct shmbus_station *st, unsigned int *fetches)
 }
 
 static unsigned int
-receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
+receive(struct shmbus_station *st, struct shmbus_rx *frames, struct shmbus_offload *offloads,
+	unsigned int n)
 {
 	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
 	unsigned int fetches = SHMBUS_SHMIF_FETCHES;
@@ -213,6 +216,8 @@ receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
 			shmbus_count(&st->stats.rx_filtered, 1);
 			continue;
 		}
+		if (offloads != NULL)
+			offloads[got] = (struct shmbus_offload){ .flags = 0 };
 		frames[got++].meta.missed = newly_missed(&st->shmif);
 		fetches = SHMBUS_SHMIF_FETCHES;
 	}

@@ -81,8 +81,9 @@ note_read(struct shmbus_station *st, unsigned int got, uint64_t filtered)
 	st->hinted = false;
 }
 
-int
-shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
+static int
+receive(struct shmbus_station *st, struct shmbus_rx *frames, struct shmbus_offload *offloads,
+	unsigned int n)
 {
 	const uint64_t filtered = shmbus_counted(&st->stats.rx_filtered);
 	unsigned int got = 0;
@@ -94,7 +95,7 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 	if (n > INT_MAX)
 		n = INT_MAX;
 	if (shmbus_lib_receives(st))
-		got = st->ops->receive(st, frames, n);
+		got = st->ops->receive(st, frames, offloads, n);
 	if (n != 0)
 		note_read(st, got, filtered);
 	if (got == 0)
@@ -107,6 +108,19 @@ shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int
 	shmbus_count(&st->stats.rx_bytes, bytes);
 	shmbus_count(&st->stats.rx_truncated, truncated);
 	return (int)got;
+}
+
+int
+shmbus_receive(struct shmbus_station *st, struct shmbus_rx *frames, unsigned int n)
+{
+	return receive(st, frames, NULL, n);
+}
+
+int
+shmbus_receive_offload(struct shmbus_station *st, struct shmbus_rx *frames,
+		       struct shmbus_offload *offloads, unsigned int n)
+{
+	return receive(st, frames, offloads, n);
 }
 
 int

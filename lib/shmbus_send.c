@@ -46,10 +46,25 @@ shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags)
 			       shmbus_lib_path(&st->bus), len, SHMBUS_FRAME_MIN, st->frame_max);
 }
 
+static int
+send_legal(struct shmbus_station *st, const struct shmbus_tx *frames,
+	   const struct shmbus_offload *offloads, unsigned int n)
+{
+	unsigned int sent;
+	int ret;
+
+	sent = st->ops->send(st, frames, offloads, n);
+	if (sent != 0)
+		st->room_since_ns = 0;
+	/* Frames that were written to a lost bus reach nobody: they were not sent. */
+	ret = shmbus_lib_gone(&st->bus);
+	return ret != 0 ? ret : (int)sent;
+}
+
 int
 shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
 {
-	unsigned int legal, sent;
+	unsigned int legal;
 	int ret;
 
 	ret = shmbus_lib_may_send(st);
@@ -63,12 +78,49 @@ shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned 
 			break;
 	if (legal == 0 && n != 0)
 		return shmbus_lib_refuse(st, frames[0].len, frames[0].flags);
-	sent = st->ops->send(st, frames, legal);
-	if (sent != 0)
-		st->room_since_ns = 0;
-	/* Frames that were written to a lost bus reach nobody: they were not sent. */
-	ret = shmbus_lib_gone(&st->bus);
-	return ret != 0 ? ret : (int)sent;
+	return send_legal(st, frames, NULL, legal);
+}
+
+static bool
+can_leave(const struct shmbus_station *st, const struct shmbus_offload *offload, uint32_t len)
+{
+	return shmbus_lib_offload_is_legal(offload, len) &&
+	       (offload->flags == 0 || shmbus_lib_is_lanes(&st->bus));
+}
+
+/* Writes the reason why the first frame cannot be sent. Returns its error. */
+static int
+refuse_first(const struct shmbus_station *st, const struct shmbus_tx *frame,
+	     const struct shmbus_offload *offload)
+{
+	if (!shmbus_lib_is_legal(st, frame->len, frame->flags))
+		return shmbus_lib_refuse(st, frame->len, frame->flags);
+	if (!shmbus_lib_offload_is_legal(offload, frame->len))
+		return shmbus_lib_refuse_offload(offload, frame->len);
+	return shmbus_lib_fail(-ENOTSUP, "path=%s: the format shmif carries final frames only; have "
+			       "the work done by shmbus_complete()", shmbus_lib_path(&st->bus));
+}
+
+int
+shmbus_send_offload(struct shmbus_station *st, const struct shmbus_tx *frames,
+		    const struct shmbus_offload *offloads, unsigned int n)
+{
+	unsigned int legal;
+	int ret;
+
+	ret = shmbus_lib_may_send(st);
+	if (ret != 0)
+		return ret;
+	st->reserved.n = 0;
+	if (n > INT_MAX)
+		n = INT_MAX;
+	for (legal = 0; legal < n; legal++)
+		if (!shmbus_lib_is_legal(st, frames[legal].len, frames[legal].flags) ||
+		    !can_leave(st, &offloads[legal], frames[legal].len))
+			break;
+	if (legal == 0 && n != 0)
+		return refuse_first(st, &frames[0], &offloads[0]);
+	return send_legal(st, frames, offloads, legal);
 }
 
 int
