@@ -118,6 +118,50 @@ test_kinds(void **state)
 	free(frame);
 }
 
+/* The sum from l4_off on, as a kernel completes it: over words in the order of the network. */
+static uint16_t
+completed(const uint8_t *frame, uint32_t from, uint32_t len)
+{
+	uint32_t sum = 0;
+	uint32_t i;
+
+	for (i = from; i < len; i++)
+		sum += (i - from) % 2 == 0 ? (uint32_t)frame[i] << 8 : frame[i];
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)~sum;
+}
+
+/* Somebody else completes the checksum over the sum of the pseudo header, and gets scapy's. */
+static void
+test_head(void **state)
+{
+	const struct sample *s;
+	uint16_t sum, wanted;
+	uint8_t *frame;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < DIM(samples); i++) {
+		s = &samples[i];
+		if (s->l4_sum == 0)
+			continue;
+		print_message("# %s\n", s->name);
+		frame = frame_copy(s->bytes, s->len);
+		memset(frame + s->l4_sum, 0x5a, 2);
+		if (s->ip_sum != 0)
+			memset(frame + s->ip_sum, 0x5a, 2);
+		assert_true(shmbus_finish_head(frame, s->len, &s->req));
+		sum = completed(frame, s->req.l4_off, s->len);
+		wanted = (uint16_t)(s->bytes[s->l4_sum] << 8 | s->bytes[s->l4_sum + 1]);
+		assert_int_equal(sum == 0 ? 0xffff : sum, wanted);
+		/* Nothing else has changed, and the checksum of IP is right. */
+		memcpy(frame + s->l4_sum, s->bytes + s->l4_sum, 2);
+		assert_memory_equal(frame, s->bytes, s->len);
+		free(frame);
+	}
+}
+
 /* One byte of a sample changed, and the finisher refuses. */
 struct damage {
 	unsigned int sample;
@@ -152,6 +196,7 @@ test_damaged(void **state)
 		assert_int_not_equal(frame[damages[i].off], damages[i].value);
 		frame[damages[i].off] = damages[i].value;
 		assert_false(shmbus_finish(frame, s->len, &s->req, s->req.flags));
+		assert_false(shmbus_finish_head(frame, s->len, &s->req));
 		free(frame);
 	}
 }
@@ -197,6 +242,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_head),
 		cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_other_requests),
 	};

@@ -84,6 +84,8 @@ test_too_long(void **state)
 		assert_int_equal(shmbus_ip_get16(frame + (v6 ? 18 : 16)), UINT16_MAX);
 		/* Nothing but the length is looked at. */
 		assert_false(shmbus_finish_whole(frame, len + 1, &req, 0));
+		assert_true(shmbus_finish_head(frame, len, &req));
+		assert_false(shmbus_finish_head(frame, len + 1, &req));
 	}
 }
 

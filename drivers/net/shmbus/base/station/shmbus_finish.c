@@ -97,6 +97,29 @@ shmbus_finish_whole(uint8_t *frame, uint32_t len, const struct shmbus_request *r
 	       shmbus_finish(frame, len, req, kinds);
 }
 
+bool
+shmbus_finish_head(uint8_t *frame, uint32_t len, const struct shmbus_request *req)
+{
+	const uint8_t kinds = req->flags & SHMBUS_REQUEST_IP_CKSUM;
+	const bool segment = req->flags & SHMBUS_REQUEST_SEGMENT;
+	struct shmbus_ip ip;
+	uint32_t l4_len;
+
+	if (!(segment ? shmbus_finish_whole(frame, len, req, kinds) :
+			shmbus_finish(frame, len, req, kinds)))
+		return false;
+	if (!(req->flags & SHMBUS_REQUEST_L4_CKSUM))
+		return true;
+	if (!shmbus_ip_read(&ip, frame + req->l3_off, len - req->l3_off))
+		return false;
+	l4_len = shmbus_ip_l4_len(&ip, (uint32_t)req->l4_off - req->l3_off, req->l4,
+				  frame + req->l4_off, len - req->l4_off);
+	if (l4_len == 0)
+		return false;
+	put_sum(l4_field(frame, req), shmbus_ip_sum_pseudo(&ip, req->l4, l4_len));
+	return true;
+}
+
 /* from: the header of the packet; to: the same bytes in a segment. */
 static void
 put_tcp(uint8_t *to, const uint8_t *from, uint32_t done, bool last)

@@ -48,6 +48,14 @@ bool shmbus_finish(uint8_t *frame, uint32_t len, const struct shmbus_request *re
 bool shmbus_finish_whole(uint8_t *frame, uint32_t len, const struct shmbus_request *req,
 			 uint8_t kinds);
 
+/*
+ * Prepares a frame for somebody who will do the rest: the kernel, or a virtual machine. Writes the
+ * real length into the IP header of a packet that is to be segmented, the checksum of an IPv4
+ * header if it is missing, and the sum of the pseudo header into the checksum of TCP or UDP. Returns
+ * as shmbus_finish_whole().
+ */
+bool shmbus_finish_head(uint8_t *frame, uint32_t len, const struct shmbus_request *req);
+
 /* tso.done after the last segment */
 #define SHMBUS_TSO_FINISHED UINT32_MAX
 
