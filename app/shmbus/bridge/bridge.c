@@ -41,12 +41,14 @@ struct bridge {
 
 	/* To the bus: tx[sent..n_tx-1] are still to be sent. Their bytes belong to the device. */
 	struct shmbus_tx tx[BRIDGE_BURST];
+	struct shmbus_offload tx_offloads[BRIDGE_BURST]; /* if the device has offloads */
 	unsigned int n_tx;
 	unsigned int sent;
 
 	/* From the bus: rx[written..n_rx-1] are still to be written. Each has headroom in front. */
 	uint8_t *rx_bytes;
 	struct shmbus_rx rx[BRIDGE_BURST];
+	struct shmbus_offload rx_offloads[BRIDGE_BURST];
 	unsigned int n_rx;
 	unsigned int written;
 };
@@ -111,6 +113,49 @@ waits_for_device(const struct bridge *b)
 	return b->written != b->n_rx;
 }
 
+/* ---- either kind of device */
+
+static int
+read_device(struct bridge *b)
+{
+	const struct bridge_ops *ops = b->dev->ops;
+
+	return ops->read_offload != NULL ?
+	       ops->read_offload(b->dev, b->tx, b->tx_offloads, BRIDGE_BURST) :
+	       ops->read(b->dev, b->tx, BRIDGE_BURST);
+}
+
+static int
+write_device(struct bridge *b)
+{
+	const struct bridge_ops *ops = b->dev->ops;
+	const unsigned int at = b->written, n = b->n_rx - b->written;
+
+	return ops->write_offload != NULL ?
+	       ops->write_offload(b->dev, b->rx + at, b->rx_offloads + at, n) :
+	       ops->write(b->dev, b->rx + at, n);
+}
+
+static int
+send_bus(struct bridge *b)
+{
+	const unsigned int at = b->sent, n = b->n_tx - b->sent;
+
+	return b->dev->ops->read_offload != NULL ?
+	       shmbus_send_offload(b->st, b->tx + at, b->tx_offloads + at, n) :
+	       shmbus_send(b->st, b->tx + at, n);
+}
+
+static int
+receive_bus(struct bridge *b)
+{
+	return b->dev->ops->write_offload != NULL ?
+	       shmbus_receive_offload(b->st, b->rx, b->rx_offloads, BRIDGE_BURST) :
+	       shmbus_receive(b->st, b->rx, BRIDGE_BURST);
+}
+
+/* ---- bursts */
+
 /* Sends a burst. Returns 0 if there was nothing to do, a positive number, or -errno. */
 static int
 to_bus(struct bridge *b)
@@ -120,14 +165,15 @@ to_bus(struct bridge *b)
 	int ret;
 
 	if (!waits_for_bus(b)) {
-		ret = b->dev->ops->read(b->dev, b->tx, BRIDGE_BURST);
+		ret = read_device(b);
 		if (ret <= 0)
 			return ret;
 		b->n_tx = (unsigned int)ret;
 		b->sent = 0;
 	}
-	ret = shmbus_send(b->st, b->tx + b->sent, b->n_tx - b->sent);
-	if (ret == -EMSGSIZE) { /* shorter than a header */
+	ret = send_bus(b);
+	/* Shorter than a header, or with an offload that does not fit it. */
+	if (ret == -EMSGSIZE || ret == -EINVAL) {
 		counts->dropped++;
 		b->sent++;
 		return 1;
@@ -151,7 +197,7 @@ receive(struct bridge *b)
 	int n;
 
 	b->n_rx = b->written = 0;
-	n = shmbus_receive(b->st, b->rx, BRIDGE_BURST);
+	n = receive_bus(b);
 	if (n < 0)
 		return say_library_error(n);
 	for (i = 0; i < (unsigned int)n; i++) {
@@ -159,6 +205,7 @@ receive(struct bridge *b)
 			b->dev->to_dev.dropped++;
 			continue;
 		}
+		b->rx_offloads[b->n_rx] = b->rx_offloads[i];
 		rx = b->rx[b->n_rx];
 		b->rx[b->n_rx++] = b->rx[i];
 		b->rx[i] = rx;
@@ -179,7 +226,7 @@ to_device(struct bridge *b)
 	}
 	if (b->n_rx == 0)
 		return 0;
-	ret = b->dev->ops->write(b->dev, b->rx + b->written, b->n_rx - b->written);
+	ret = write_device(b);
 	if (ret > 0)
 		b->written += (unsigned int)ret;
 	return ret;

@@ -41,6 +41,15 @@ struct bridge_ops {
 	int (*write)(struct bridge_device *dev, const struct shmbus_rx *frames, unsigned int n);
 
 	/*
+	 * The same, for a device that takes and gives frames of which work is left; NULL: all
+	 * frames are final. offloads[i] belongs to frames[i].
+	 */
+	int (*read_offload)(struct bridge_device *dev, struct shmbus_tx *frames,
+			    struct shmbus_offload *offloads, unsigned int n);
+	int (*write_offload)(struct bridge_device *dev, const struct shmbus_rx *frames,
+			     const struct shmbus_offload *offloads, unsigned int n);
+
+	/*
 	 * Says what to sleep on. read: the bridge waits for frames; write: it waits to write
 	 * those that the device did not take. Returns the longest sleep in ms, or -1.
 	 */

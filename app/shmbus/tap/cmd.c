@@ -181,6 +181,15 @@ configure(const struct conf *conf, const char *name, struct shmbus_station *st, 
 	return ret;
 }
 
+static bool
+carries_offloads(struct shmbus_station *st)
+{
+	struct shmbus_info info;
+
+	return shmbus_get_info(shmbus_station_bus(st), &info) == 0 &&
+	       info.format == SHMBUS_FORMAT_LANES;
+}
+
 static void
 print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
 	    const char *path, uint32_t mtu)
@@ -201,7 +210,7 @@ carry(const struct conf *conf, struct bridge_join *join, struct tap_device *dev,
 
 	shmbus_get_self(join->st, &self);
 	if (configure(conf, dev->name, join->st, &mtu) != 0 ||
-	    tap_side_init(&side, dev, self.frame_max) != 0) {
+	    tap_side_init(&side, dev, self.frame_max, carries_offloads(join->st)) != 0) {
 		bridge_join_give_up(join);
 		return CMD_FAILED;
 	}

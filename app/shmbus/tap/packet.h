@@ -7,8 +7,8 @@
 
 /*
  * A packet that the kernel hands to a tap device: a frame, perhaps without its
- * checksum, or a TCP packet that is to become many frames. Only complete frames go
- * onto the bus.
+ * checksum, or a TCP packet that is to become many frames. Here it becomes complete
+ * frames, for a bus that carries no others.
  */
 
 #include <stdbool.h>
@@ -26,6 +26,13 @@ struct tap_packet {
 	struct shmbus_offload offload;
 };
 
+/*
+ * Reads a packet as it is to frame, where room is, TAP_DEVICE_PACKET_MAX at least, and its header.
+ * Returns its length; 0 if there is none now; or -errno.
+ */
+int tap_frame_read(const struct tap_device *dev, struct virtio_net_hdr *hdr, uint8_t *frame,
+		   size_t room);
+
 /* Reads the next packet. Returns 1; 0 if there is none now; or -errno. */
 int tap_packet_read(struct tap_packet *p, const struct tap_device *dev);
 
@@ -35,6 +42,10 @@ int tap_packet_read(struct tap_packet *p, const struct tap_device *dev);
  * both cases the packet is done.
  */
 int tap_packet_next(struct tap_packet *p, void *buf, uint32_t room);
+
+/* The packet is these bytes, with this header. */
+void tap_packet_set(struct tap_packet *p, const struct virtio_net_hdr *hdr, const uint8_t *bytes,
+		    uint32_t len);
 
 static inline bool
 tap_packet_is_there(const struct tap_packet *p)

@@ -9,6 +9,10 @@
 
 #include "say.h"
 #include "side.h"
+#include "vnet.h"
+
+/* The bytes of a burst to the bus: many short frames, or some of the longest. */
+#define FRAMES_ROOM (16 * TAP_DEVICE_PACKET_MAX)
 
 static int
 device_failed(const struct tap_side *side, int err)
@@ -20,44 +24,90 @@ device_failed(const struct tap_side *side, int err)
 	return -err;
 }
 
-/* Reads packets and makes frames of them, until the burst is full or no packet is left. */
+/* Reads a packet, to frame if it can go as it is, or to side->packet. Returns as tap_frame_read(). */
 static int
-side_read(struct bridge_device *dev, struct shmbus_tx *frames, unsigned int n)
+read_packet(struct tap_side *side, uint8_t *frame, struct virtio_net_hdr *hdr)
 {
-	struct tap_side *side = (struct tap_side *)dev;
-	unsigned int done = 0;
-	uint8_t *frame;
+	struct tap_packet *p = &side->packet;
+	int len;
+
+	if (!side->leave) {
+		len = tap_packet_read(p, side->tap);
+	} else {
+		len = tap_frame_read(side->tap, hdr, frame, TAP_DEVICE_PACKET_MAX);
+		if (len > (int)side->room)
+			tap_packet_set(p, hdr, frame, (uint32_t)len);
+	}
+	return len < 0 ? device_failed(side, -len) : len;
+}
+
+/*
+ * Makes a frame at at, of side->packet or else of the packet of len bytes that is there already.
+ * Returns its length; 0: side->packet has no more; -errno: the packet cannot be sent.
+ */
+static int
+make_frame(struct tap_side *side, uint8_t *at, uint32_t len, const struct virtio_net_hdr *hdr,
+	   struct shmbus_offload *offload)
+{
 	int ret;
 
-	while (done < n) {
+	if (!tap_packet_is_there(&side->packet)) {
+		ret = vnet_to_offload(hdr, at, len, false, offload);
+		return ret == 0 ? (int)len : ret;
+	}
+	*offload = (struct shmbus_offload){ .flags = 0 };
+	return tap_packet_next(&side->packet, at, side->room);
+}
+
+/* Reads packets and makes frames of them, until the burst is full or no packet is left. */
+static int
+side_read(struct bridge_device *dev, struct shmbus_tx *frames, struct shmbus_offload *offloads,
+	  unsigned int n)
+{
+	struct tap_side *side = (struct tap_side *)dev;
+	struct virtio_net_hdr hdr;
+	unsigned int done = 0;
+	size_t used = 0;
+	int len = 0;
+
+	while (done < n && used + TAP_DEVICE_PACKET_MAX <= FRAMES_ROOM) {
 		if (!tap_packet_is_there(&side->packet)) {
-			ret = tap_packet_read(&side->packet, side->tap);
-			if (ret < 0)
-				return device_failed(side, -ret);
-			if (ret == 0)
+			len = read_packet(side, side->bytes + used, &hdr);
+			if (len < 0)
+				return len;
+			if (len == 0)
 				break;
 		}
-		frame = side->bytes + (size_t)done * side->room;
-		ret = tap_packet_next(&side->packet, frame, side->room);
-		if (ret > 0)
-			frames[done++] = (struct shmbus_tx){ .data = frame, .len = (uint32_t)ret };
-		else if (ret < 0)
+		len = make_frame(side, side->bytes + used, (uint32_t)len, &hdr, &offloads[done]);
+		if (len < 0)
 			dev->to_bus.dropped++;
+		if (len <= 0)
+			continue;
+		frames[done++] = (struct shmbus_tx){ .data = side->bytes + used,
+						     .len = (uint32_t)len };
+		used += ((size_t)len + 63) & ~(size_t)63;
 	}
 	return (int)done;
 }
 
-/* In front of each frame is a virtio header of zeros: nothing ever writes there. */
+/* In front of each frame there is room for the header. */
 static int
-side_write(struct bridge_device *dev, const struct shmbus_rx *frames, unsigned int n)
+side_write(struct bridge_device *dev, const struct shmbus_rx *frames,
+	   const struct shmbus_offload *offloads, unsigned int n)
 {
 	struct tap_side *side = (struct tap_side *)dev;
-	const uint8_t *frame;
+	struct virtio_net_hdr hdr;
 	unsigned int i;
+	uint8_t *at;
 
 	for (i = 0; i < n; i++) {
-		frame = (const uint8_t *)frames[i].data - TAP_DEVICE_HDR_LEN;
-		if (write(side->tap->fd, frame, TAP_DEVICE_HDR_LEN + frames[i].len) >= 0) {
+		at = (uint8_t *)frames[i].data - sizeof(hdr);
+		if (!vnet_from_offload(&hdr, frames[i].data, frames[i].len, &offloads[i])) {
+			dev->to_dev.dropped++;
+			continue;
+		}
+		memcpy(at, &hdr, sizeof(hdr));
+		if (write(side->tap->fd, at, sizeof(hdr) + frames[i].len) >= 0) {
 			dev->to_dev.frames++;
 			dev->to_dev.bytes += frames[i].len;
 		} else if (errno == EBADFD) {
@@ -82,20 +132,21 @@ side_sleep_on(struct bridge_device *dev, bool read, bool write, struct pollfd *o
 
 static const struct bridge_ops ops = {
 	.headroom = TAP_DEVICE_HDR_LEN,
-	.read = side_read,
-	.write = side_write,
+	.read_offload = side_read,
+	.write_offload = side_write,
 	.sleep_on = side_sleep_on,
 };
 
 int
-tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max)
+tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max, bool leave)
 {
 	memset(side, 0, sizeof(*side));
 	side->dev.ops = &ops;
 	side->dev.name = tap->name;
 	side->tap = tap;
 	side->room = frame_max;
-	side->bytes = calloc(BRIDGE_BURST, frame_max);
+	side->leave = leave;
+	side->bytes = malloc(FRAMES_ROOM);
 	return side->bytes != NULL ? 0 : say_no_memory();
 }
 
