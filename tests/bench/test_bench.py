@@ -13,7 +13,9 @@ import sys
 
 import builddir
 import eal
+import netns
 import pytest
+import tool
 from rounds import rounds
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -321,6 +323,18 @@ def test_latency_before(tmp_path):
     broken.write_bytes(b"")
     assert str(broken) in bench("--latency", "--quick", "--no-huge", "--links", "shmbus",
                                 "--before", broken, status=1)
+
+
+@pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem()))
+def test_tap(tmp_path):
+    """Each build and each format, in turns."""
+    path = tmp_path / "tap.json"
+    text = bench("--tap", "--quick", "--before", tool.program(), "--json", path)
+    assert re.search(r"format +shmbus Gbit/s +before Gbit/s", text)
+    samples = json.loads(path.read_text())
+    assert [(s["build"], s["format"]) for s in samples] == \
+        [(build, fmt) for build in ("shmbus", "before") for fmt in ("lanes", "shmif")]
+    assert all(s["gbits"] > 0 for s in samples)
 
 
 def test_idle(tmp_path):

@@ -171,6 +171,25 @@ def test_iperf3(make_bus, pair, counts):
     counts(f"iperf3: {received['bits_per_second'] / 1e9:.2f} Gbit/s")
 
 
+def test_bridge(bus, pair):
+    """The device is a port of a bridge, which has the address."""
+    pair[1].ip("link", "add", "br0", "type", "bridge")
+    pair[1].ip("address", "add", "10.9.0.2/24", "dev", "br0")
+    pair[1].ip("link", "set", "br0", "up")
+    with Tap(bus.path, "-N", pair[0].name, "-a", "10.9.0.1/24"), \
+            Tap(bus.path, "-N", pair[1].name, "--bridge", "br0") as tap:
+        assert " up on " in tap.log
+        ping(pair[0], "10.9.0.2")
+        transfer(pair, "10.9.0.2", MB)
+
+
+def test_device_that_is_down(bus, ns):
+    with Tap(bus.path, "-N", ns.name) as tap:
+        tap.wait_for("^tap0 carries nothing while it is down; --address, ", LIMIT_S)
+        ns.ip("link", "set", tap.device, "up")
+        poll(lambda: ",UP" in ns.run("ip", "link", "show", tap.device), "the device", LIMIT_S)
+
+
 def test_jumbo_frames(bus, pair):
     with joined(bus.path, pair, "--mtu", 9000):
         ping(pair[0], "10.9.0.2", "-M", "do", "-s", 9000 - 28)
@@ -302,6 +321,8 @@ def test_what_cannot_be(bus, ns):
     assert fails(bus.path, "-N", ns.name, "-m", 1000, "-a", "10.0.0.1/24", "-a", "fd00::1/64") == (
         "shmbus tap: address=fd00::1/64: IPv6 takes an MTU of 1280 at least; here it is 1000\n")
     assert "so 65521 at most" in fails(bus.path, *here, "--mtu", 65522)
+    assert "bridge=br9: " in fails(bus.path, *here, "--bridge", "br9")
+    assert "cannot make it a port of the bridge lo" in fails(bus.path, *here, "--bridge", "lo")
     shmbus("create", bus.path)
     os.truncate(bus.path, 100)
     assert f"path={bus.path}: " in fails(bus.path, *here)

@@ -33,6 +33,7 @@
 struct conf {
 	const char *name;
 	const char *netns;
+	const char *bridge;
 	uint32_t mtu; /* 0: the default */
 	uint32_t format;
 	uint32_t numa;
@@ -103,6 +104,8 @@ static const struct option_entry options[] = {
 	  .expects = "bytes from 68 to what the bus takes" },
 	{ "mac", 'M', "MAC", "MAC address of the device (default: random)", .take = take_mac,
 	  .expects = "a unicast address as 02:00:00:00:00:01" },
+	{ "bridge", 'B', "NAME", "make the device a port of this bridge of the kernel, and bring it up",
+	  OPTION_TEXT(struct conf, bridge), .expects = "the name of a bridge" },
 	{ "up", 'u', NULL, "bring the device up", .flag = offsetof(struct conf, up) },
 	{ "background", 'b', NULL, "go on in the background once the device is ready",
 	  .flag = offsetof(struct conf, background) },
@@ -151,6 +154,12 @@ check_addresses(const struct conf *conf, uint32_t mtu)
 	return 0;
 }
 
+static bool
+is_up(const struct conf *conf)
+{
+	return conf->up || conf->bridge != NULL;
+}
+
 /*
  * Configures the device. A property that has the right value already is not set
  * again: a device that an administrator has prepared then needs no privileges.
@@ -173,7 +182,9 @@ configure(const struct conf *conf, const char *name, struct shmbus_station *st, 
 		ret = tap_link_set_mtu(&link, *mtu);
 	if (ret == 0 && conf->mac_given)
 		ret = tap_link_set_mac(&link, conf->mac);
-	if (ret == 0 && conf->up)
+	if (ret == 0 && conf->bridge != NULL)
+		ret = tap_link_set_bridge(&link, conf->bridge);
+	if (ret == 0 && is_up(conf))
 		ret = tap_link_set_up(&link);
 	for (i = 0; ret == 0 && i < conf->n_addresses; i++)
 		ret = tap_link_add_address(&link, &conf->addresses[i]);
@@ -195,7 +206,10 @@ print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t
 	    const char *path, uint32_t mtu)
 {
 	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
-	       conf->up ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
+	       is_up(conf) ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
+	if (!is_up(conf) && conf->netns != NULL)
+		printf("%s carries nothing while it is down; --address, --bridge or --up bring it up\n",
+		       dev->name);
 }
 
 /* Configures the device, and carries frames. The station is attached, and is left here. */

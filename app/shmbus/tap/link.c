@@ -137,6 +137,26 @@ tap_link_limit_packets(struct tap_link *link, uint32_t len)
 }
 
 int
+tap_link_set_bridge(struct tap_link *link, const char *bridge)
+{
+	const unsigned int index = if_nametoindex(bridge);
+	char message[MESSAGE_MAX];
+	struct nlmsghdr *nlh = begin_link(link, message);
+	char what[64];
+	int ret;
+
+	if (index == 0) {
+		ret = -errno;
+		say("bridge=%s: %s; expected the name of a bridge of the kernel: ip link add %s type "
+		    "bridge", bridge, strerror(-ret), bridge);
+		return ret;
+	}
+	mnl_attr_put_u32(nlh, IFLA_MASTER, index);
+	snprintf(what, sizeof(what), "make it a port of the bridge %.32s", bridge);
+	return ask_for(link, nlh, what);
+}
+
+int
 tap_link_set_up(struct tap_link *link)
 {
 	char message[MESSAGE_MAX];

@@ -36,6 +36,8 @@ void tap_link_close(struct tap_link *link);
 int tap_link_set_mac(struct tap_link *link, const uint8_t mac[6]);
 int tap_link_set_mtu(struct tap_link *link, uint32_t mtu);
 int tap_link_set_up(struct tap_link *link);
+/* Makes the device a port of a bridge of the kernel. */
+int tap_link_set_bridge(struct tap_link *link, const char *bridge);
 /* An IPv6 address can be used at once: there is no duplicate address detection. */
 int tap_link_add_address(struct tap_link *link, const struct tap_address *address);
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""TCP between the kernels of two network namespaces, each joined to the bus by shmbus tap."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+
+import machine
+import netns
+import tool
+from netns import Netns
+from process import Process
+from throughput import align
+
+FORMATS = ("lanes", "shmif")
+
+
+@contextlib.contextmanager
+def _tap(program, path, ns, address, fmt):
+    command = [program, "tap", path, "--netns", ns.name, "--address", address, "--format", fmt]
+    with Process(command, name="tap") as tap:
+        tap.wait_for(r"^\S+ up on ", netns.LIMIT_S)
+        yield tap
+
+
+def measure(program, fmt, seconds):
+    """Gbit/s that have arrived, once."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Netns() as one, Netns() as two:
+        path = os.path.join(folder, "bus")
+        with _tap(program, path, one, "10.9.0.1/24", fmt), \
+                _tap(program, path, two, "10.9.0.2/24", fmt), \
+                Process(two.argv("iperf3", "-s", "-1", "--forceflush")) as server:
+            server.wait_for("^Server listening")
+            # in whole seconds; 0 has no end
+            told = json.loads(one.run("iperf3", "-J", "-t", max(1, round(seconds)), "-c", "10.9.0.2"))
+            server.wait()
+    return told["end"]["sum_received"]["bits_per_second"] / 1e9
+
+
+def run(args, progress):
+    """Alternates the builds and the formats; prints the medians, and returns all samples."""
+    if netns.problem() is not None:
+        sys.exit(f"bench: --tap: {netns.problem()}")
+    programs = {"shmbus": tool.program()}
+    if args.before:
+        programs["before"] = os.path.abspath(args.before)
+    samples = []
+    for number in range(args.rounds):
+        for build, program in programs.items():
+            for fmt in FORMATS:
+                progress(f"round {number + 1} of {args.rounds}, {build}, {fmt}")
+                samples.append({"build": build, "format": fmt,
+                                "gbits": measure(program, fmt, args.seconds)})
+    progress("")
+    rows = [["format", *(f"{build} Gbit/s" for build in programs)]]
+    for fmt in FORMATS:
+        rows.append([fmt] + [
+            f"""{machine.median([s['gbits'] for s in samples
+                                 if (s['build'], s['format']) == (build, fmt)]):.2f}"""
+            for build in programs])
+    print(f"iperf3 between two taps, medians of {args.rounds} runs of {args.seconds:g} s")
+    print(align(rows))
+    return samples
