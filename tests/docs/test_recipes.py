@@ -25,6 +25,7 @@ from scapy.packet import Raw
 
 LIMIT_S = 600
 PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/library.rst", "docs/security.rst",
+         "docs/hosts.rst",
          "examples/integration-test/README.md")
 # Pages whose DPDK finds the driver by itself.
 INSTALLED = ("docs/nics/shmbus.rst",)
@@ -69,6 +70,7 @@ PRINTS = {
         r" 3 received",
     "dpdk-testpmd $eal $one --vdev=net_shmbus0,path=/dev/shm/left":
         r"(?s)[1-9]\d* received.*sec .* receiver.*ARP \]###",
+    "ip netns add alice;": r"(?s) 3 received.*sec .* receiver",
     "shmbus top /dev/shm/wire": r"\"format\": ?\"lanes\"",
     "$ shmbus replay --loop 2": r"6 frames, ",
     "$ shmbus dump --follow": r"ethertype 0x0",
