@@ -310,6 +310,7 @@ def test_lost_echoes_count(tmp_path, lost, status):
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
 @pytest.mark.skipif(not eal.plugin_path() or bool(os.environ.get("SHMBUS_SANITIZE")),
                     reason="no plugin without sanitizers")
+@pytest.mark.only_in_full
 def test_latency_before(tmp_path):
     """Another build takes part in the same run. That it is loaded shows in one that cannot be."""
     plugin = os.path.abspath(eal.plugin_path())

@@ -63,8 +63,9 @@ def passed(text):
     return int(re.search(r"Tests Passed :\s+(\d+)", text).group(1))
 
 
-@pytest.mark.parametrize("suite, cases", [("event_eth_rx_adapter_autotest", 10),
-                                          ("event_eth_rx_intr_adapter_autotest", 2)])
+@pytest.mark.parametrize("suite, cases", [
+    pytest.param("event_eth_rx_adapter_autotest", 10, marks=pytest.mark.only_in_full),
+    ("event_eth_rx_intr_adapter_autotest", 2)])
 def test_event_eth_rx_adapter(make_bus, counts, suite, cases):
     """A port with 64 Rx queues, polled or by interrupts. Half a million mbufs."""
     needs_megabytes(4000)

@@ -38,9 +38,11 @@ def run(*tests, **variables):
     return int(re.search(r"(\d+) passed", done.stdout).group(1))
 
 
+@pytest.mark.only_in_full  # docs/test_recipes.py runs the same
 def test_testpmd():
     assert run() >= 3  # without root there is no tap
 
 
+@pytest.mark.only_in_full
 def test_l2fwd(l2fwd):
     assert run("test_forwarder.py", L2FWD=l2fwd) == 3
