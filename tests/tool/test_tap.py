@@ -196,6 +196,16 @@ def test_jumbo_frames(bus, pair):
         transfer(pair, "10.9.0.2", scaled(10 * MB))
 
 
+def test_mtu_is_changed(bus, pair):
+    """Longer frames pass as soon as both devices allow them."""
+    with joined(bus.path, pair) as taps:
+        ping(pair[0], "10.9.0.2", "-M", "do", "-s", 1500 - 28)
+        for ns, tap in zip(pair, taps):
+            ns.ip("link", "set", tap.device, "mtu", 9000)
+        ping(pair[0], "10.9.0.2", "-M", "do", "-s", 9000 - 28)
+        transfer(pair, "10.9.0.2", MB)
+
+
 def test_vlans_over_a_tap(bus, pair):
     if not pair[0].has_vlans():
         pytest.skip("the kernel has no VLANs")
