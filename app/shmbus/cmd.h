@@ -42,8 +42,10 @@ extern const struct cmd cmd_bench;
 extern const struct cmd cmd_check;
 extern const struct cmd cmd_create;
 extern const struct cmd cmd_dump;
+extern const struct cmd cmd_gateway;
 extern const struct cmd cmd_info;
 extern const struct cmd cmd_replay;
+extern const struct cmd cmd_stream;
 extern const struct cmd cmd_tap;
 extern const struct cmd cmd_top;
 

@@ -20,6 +20,8 @@ static const struct cmd *const cmds[] = {
 	&cmd_create,
 	&cmd_info,
 	&cmd_tap,
+	&cmd_stream,
+	&cmd_gateway,
 	&cmd_top,
 	&cmd_check,
 	&cmd_bench,

@@ -15,7 +15,7 @@ import builddir
 # Far more than anything takes that does not hang.
 LIMIT_S = 120
 
-COMMANDS = ("create", "info", "tap", "top", "check", "bench", "dump", "replay")
+COMMANDS = ("create", "info", "tap", "stream", "gateway", "top", "check", "bench", "dump", "replay")
 
 
 def program():

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Copyright(c) 2026 The shmbus authors
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "passt.h"
+#include "say.h"
+
+/* passt's end of the stream, in passt. */
+#define CHILD_FD 3
+
+/* How often a look is taken whether passt has read. */
+#define LOOK_MS 2
+
+/* passt prints this about each of its messages where there is no syslog, as in most containers. */
+#define NO_SYSLOG "Failed to send "
+
+/* Of passt's messages: the pipe's size, and the lines that are passed on at a time. */
+#define TEXT_MAX 65536
+#define LINES_MAX 8
+
+extern char **environ;
+
+/* Returns whether the options, for passt, have this one. letter: its short form, as "-m", or NULL. */
+static bool
+has_option(char *const *options, unsigned int n, const char *letter, const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if ((letter != NULL && strncmp(options[i], letter, strlen(letter)) == 0) ||
+		    strncmp(options[i], name, strlen(name)) == 0)
+			return true;
+	return false;
+}
+
+static int
+spawn(pid_t *pid, int stream, int messages, char *const *args)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int err;
+
+	err = posix_spawn_file_actions_init(&actions);
+	if (err != 0)
+		return -err;
+	err = posix_spawnattr_init(&attr);
+	if (err != 0)
+		goto out_actions;
+	err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+	if (err == 0)
+		err = posix_spawn_file_actions_adddup2(&actions, messages, STDOUT_FILENO);
+	if (err == 0)
+		err = posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
+	/* Last: it may be the number of a descriptor above. */
+	if (err == 0)
+		err = posix_spawn_file_actions_adddup2(&actions, stream, CHILD_FD);
+	/* passt must not get the terminal's SIGINT: it ends with its stream. */
+	if (err == 0)
+		err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
+	if (err == 0)
+		err = posix_spawnp(pid, args[0], &actions, &attr, args, environ);
+	posix_spawnattr_destroy(&attr);
+out_actions:
+	posix_spawn_file_actions_destroy(&actions);
+	return -err;
+}
+
+/* Starts passt with its ends of the stream and of the pipe for messages. */
+static int
+spawn_with(pid_t *pid, int stream, int messages, char *const *options, unsigned int n, uint32_t mtu)
+{
+	static char name[] = "passt", foreground[] = "--foreground", quiet[] = "--quiet",
+		    fd_option[] = "--fd", fd[] = "3", mtu_option[] = "--mtu";
+	char **args = calloc(n + 8, sizeof(*args));
+	unsigned int n_args = 0, i;
+	char number[16];
+	int ret;
+
+	_Static_assert(CHILD_FD == 3, "fd above");
+	if (args == NULL)
+		return say_no_memory();
+	args[n_args++] = name;
+	args[n_args++] = foreground;
+	args[n_args++] = fd_option;
+	args[n_args++] = fd;
+	if (!has_option(options, n, "-d", "--debug") && !has_option(options, n, NULL, "--trace"))
+		args[n_args++] = quiet;
+	if (!has_option(options, n, "-m", "--mtu")) {
+		snprintf(number, sizeof(number), "%" PRIu32, mtu);
+		args[n_args++] = mtu_option;
+		args[n_args++] = number;
+	}
+	for (i = 0; i < n; i++)
+		args[n_args++] = options[i];
+	ret = spawn(pid, stream, messages, args);
+	free(args);
+	if (ret == -ENOENT)
+		say("cannot start passt: it is not installed (Debian: apt-get install passt), or not in PATH");
+	else if (ret != 0)
+		say("cannot start passt: %s", strerror(-ret));
+	return ret;
+}
+
+int
+passt_start(struct passt *p, char *const *options, unsigned int n, uint32_t mtu)
+{
+	int stream[2], messages[2];
+	int ret;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, stream) != 0) {
+		ret = -errno;
+		say("cannot make a socket: %s", strerror(-ret));
+		return ret;
+	}
+	/* Neither side waits for the other one: what does not fit into the pipe is lost. */
+	if (pipe2(messages, O_CLOEXEC | O_NONBLOCK) != 0) {
+		ret = -errno;
+		say("cannot make a pipe: %s", strerror(-ret));
+		goto err_stream;
+	}
+	ret = spawn_with(&p->pid, stream[1], messages[1], options, n, mtu);
+	close(messages[1]);
+	if (ret != 0)
+		goto err_messages;
+	close(stream[1]);
+	fcntl(stream[0], F_SETFL, O_NONBLOCK);
+	p->fd = stream[0];
+	p->messages = messages[0];
+	return 0;
+
+err_messages:
+	close(messages[0]);
+err_stream:
+	close(stream[0]);
+	close(stream[1]);
+	return ret;
+}
+
+/* Passes on the first lines that passt has printed since the last time. */
+static void
+pass_on(const struct passt *p)
+{
+	static char text[TEXT_MAX + 1]; /* as much as the pipe holds */
+	unsigned int lines = 0;
+	char *line, *rest;
+	size_t have = 0;
+	ssize_t len;
+
+	do {
+		len = read(p->messages, text + have, TEXT_MAX - have);
+		have += len > 0 ? (size_t)len : 0;
+	} while (len > 0 && have < TEXT_MAX);
+	text[have] = '\0';
+	for (line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest))
+		if (strncmp(line, NO_SYSLOG, sizeof(NO_SYSLOG) - 1) != 0 && lines++ < LINES_MAX)
+			say("passt: %s", line);
+	if (lines > LINES_MAX)
+		say("passt: and %u more lines", lines - LINES_MAX);
+}
+
+/*
+ * passt takes the frame, whose type is for experiments, and forgets it. That it has been taken
+ * tells that passt runs, in a way that needs no help from any version of passt.
+ */
+int
+passt_wait_ready(struct passt *p, const uint8_t mac[6], int stop)
+{
+	uint8_t bytes[4 + 60] = { 0, 0, 0, 60, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+				  0, 0, 0, 0, 0, 0, 0x88, 0xb5 };
+	struct pollfd on[2] = { { .fd = p->fd }, { .fd = stop, .events = POLLIN } };
+	int left = 0;
+
+	memcpy(bytes + 10, mac, 6);
+	/* It fails if passt has ended already; so does the loop. */
+	if (send(p->fd, bytes, sizeof(bytes), MSG_NOSIGNAL) < 0)
+		left = -1;
+	do {
+		poll(on, 2, LOOK_MS);
+		if (left >= 0)
+			ioctl(p->fd, SIOCOUTQ, &left);
+		/* After the look: the bytes are also gone when passt is. */
+		poll(on, 2, 0);
+	} while (left != 0 && !(on[0].revents & POLLHUP) && on[1].revents == 0);
+	pass_on(p);
+	if (!(on[0].revents & POLLHUP))
+		return 0;
+	say("passt has ended before it was ready. If it found no interface: it takes addresses and "
+	    "routes from an interface with a default route (ip route); where there is none, tell it "
+	    "all, as: -- --interface eth0 --address 10.0.2.15 --netmask 24 --gateway 10.0.2.2");
+	return -ECHILD;
+}
+
+int
+passt_end(struct passt *p, bool wanted)
+{
+	int status;
+
+	if (wanted)
+		kill(p->pid, SIGTERM);
+	while (waitpid(p->pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!wanted)
+		pass_on(p);
+	close(p->messages);
+	if (wanted)
+		return 0;
+	if (WIFSIGNALED(status))
+		say("passt was killed by signal %d", WTERMSIG(status));
+	else
+		say("passt has ended with status %d", WEXITSTATUS(status));
+	return -ECHILD;
+}
