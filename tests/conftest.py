@@ -136,7 +136,9 @@ class Ordinary:
 
     process  arguments for testpmd() and checker(): the wrapper that gives up root, a runtime
              folder, and copies of our files that this user may read
+    wrapper  commands in front that give up root; empty for an ordinary user
     own(path)  make a file or folder this user's
+    copy(path)  a copy of one of our programs that this user may run
     """
 
     UID = 65534
@@ -151,20 +153,28 @@ class Ordinary:
         env = {"XDG_RUNTIME_DIR": runtime, "HOME": runtime}
         self.process = {"env": env}
         self.checker = {"env": env}
+        self.wrapper = []
+        self._copies = None
         if not self.is_root:
             return
         # EAL refuses plugins in folders that everybody may write to; root's own may be closed.
         copies = tempfile.mkdtemp(prefix="shmbus-test-", dir="/run")
         stack.callback(shutil.rmtree, copies, ignore_errors=True)
         os.chmod(copies, 0o755)
-        here = {}
-        for path in (plugin(), program_path()):
-            here[path] = shutil.copy(path, copies)
-            os.chmod(here[path], 0o755)
-        wrapper = ["setpriv", f"--reuid={self.UID}", f"--regid={self.UID}", "--clear-groups",
-                   "--no-new-privs"]
-        self.process.update(wrapper=wrapper, plugins=[here[plugin()]], cwd=runtime)
-        self.checker.update(self.process, program=here[program_path()])
+        self._copies = copies
+        self.wrapper = ["setpriv", f"--reuid={self.UID}", f"--regid={self.UID}", "--clear-groups",
+                        "--no-new-privs"]
+        self.process.update(wrapper=self.wrapper, plugins=[self.copy(plugin())], cwd=runtime)
+        self.checker.update(self.process, program=self.copy(program_path()))
+
+    def copy(self, path):
+        if not self.is_root:
+            return path
+        made = os.path.join(self._copies, os.path.basename(path))
+        if not os.path.exists(made):
+            shutil.copy(path, made)
+            os.chmod(made, 0o755)
+        return made
 
     def own(self, path):
         if self.is_root:

@@ -9,10 +9,12 @@ what cleans up after them.
 
 import os
 import re
+import shutil
 import subprocess
 import time
 
 import eal
+import guest
 import pcaps
 import pytest
 import recipes
@@ -24,9 +26,10 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 LIMIT_S = 600
-PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/library.rst", "docs/security.rst",
-         "docs/hosts.rst",
-         "examples/integration-test/README.md")
+PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/stream.rst", "docs/hosts.rst",
+         "docs/library.rst", "docs/security.rst", "examples/integration-test/README.md")
+# Pages with a virtual machine, and with a way to the outside.
+GUEST_PAGES = ("docs/stream.rst",)
 # Pages whose DPDK finds the driver by itself.
 INSTALLED = ("docs/nics/shmbus.rst",)
 # Blocks from README that a page relies upon.
@@ -38,6 +41,16 @@ dpdk-testpmd $eal $two --vdev=net_shmbus0,path=/dev/shm/wire -- $pmd --forward-m
 until [ "$(shmbus info /dev/shm/wire 2>&1 | grep -c ' up .* up ')" = 2 ]; do sleep 0.2; done
 """
 STOP = "kill %?rx.log %?tx.log; wait; rm /dev/shm/wire"
+
+# A web server in an outside of its own, behind the default route.
+OUTSIDE = """
+ip netns add outside; ip link add eth0 type veth peer name eth1 netns outside
+ip address add 192.0.2.2/24 dev eth0; ip link set eth0 up; ip route add default via 192.0.2.1
+ip -n outside address add 192.0.2.1/24 dev eth1; ip -n outside link set eth1 up
+ip -n outside address add 198.51.100.1/32 dev lo; ip -n outside link set lo up
+ip netns exec outside python3 -m http.server -b 198.51.100.1 8080 >web.log 2>&1 & disown
+until ip netns exec outside curl -s http://198.51.100.1:8080/ >page; do sleep 0.2; done
+"""
 
 # What the text around a block says is there, by the block's first line; and how it goes again.
 BEFORE = {
@@ -54,6 +67,7 @@ BEFORE = {
         "-- --total-num-mbufs=8192 --forward-mode=txonly --stats-period=60 >tx.log &\n"
         "until [ -e /dev/shm/shmbus ]; do sleep 0.2; done; sleep 1",
         "kill %?tx.log; wait; rm /dev/shm/shmbus"),
+    "shmbus gateway": (OUTSIDE, "kill $(ip netns pids outside); ip netns delete outside"),
     "dpdk-l2fwd": ('dpdk-l2fwd() { build/dpdk-examples/l2fwd "$@"; }', None),
     "groupadd wires": ("groupadd() { getent group wires || echo 'wires:x:4242:' >>/etc/group; }", None),
     "cc -o first first.c": ("export PKG_CONFIG_PATH=$PWD/build/meson-uninstalled "
@@ -75,6 +89,9 @@ PRINTS = {
     "$ shmbus replay --loop 2": r"6 frames, ",
     "$ shmbus dump --follow": r"ethertype 0x0",
     "$ shmbus check --repair": r"(nothing|0) .*wrong|no deviation|right",
+    "shmbus gateway": r"Directory listing",
+    "shmbus stream --listen --once": r" 1 received",
+    "shmbus stream --listen /dev/shm/left": r" 3 received",
     "cc -o first first.c": r"frame 2: 60 bytes from slot 1",
     "cd examples/integration-test": r"\d+ passed",
     "L2FWD=": r"\d+ passed",
@@ -107,8 +124,24 @@ def examples():
     subprocess.run([script, "l2fwd", "skeleton"], check=True, capture_output=True, timeout=LIMIT_S)
 
 
+def problem_of_guests():
+    """Why a page with a virtual machine and a gateway cannot be run, or None."""
+    for program in ("passt", "curl"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return guest.problem()
+
+
+def make_guest(place):
+    """vmlinuz and guest.cpio: a guest that has the address 10.0.0.2."""
+    init = guest.INIT.partition("echo guest is ready")[0].format(modules=guest.module_names()) + \
+        "ip address add 10.0.0.2/24 dev eth0; ip link set eth0 up; exec sleep 100000\n"
+    guest.make_initramfs(place, {"/init": init.encode()})
+    os.symlink(guest.kernel(), os.path.join(place, "vmlinuz"))
+
+
 @pytest.fixture
-def workplace(tmp_path, examples):
+def workplace(tmp_path, examples, page):
     """A repository with the files that the recipes take for granted."""
     place = recipes.repository(str(tmp_path))
     frames = [Ether(dst="02:00:00:00:00:02", src="02:00:00:00:00:01") /
@@ -119,6 +152,10 @@ def workplace(tmp_path, examples):
     with open(os.path.join(place, "first.c"), "w", encoding="utf-8") as f:
         f.write(next(block.text for block in recipes.blocks("docs/library.rst", ("c",))
                      if block.text.startswith("/* first.c")))
+    if page in GUEST_PAGES:
+        if problem_of_guests():
+            pytest.skip(problem_of_guests())
+        make_guest(place)
     return place
 
 

@@ -100,11 +100,22 @@ def _module_files(folder, wanted):
     return order
 
 
+def kernel():
+    """The path of the kernel."""
+    found, = glob.glob(os.path.join(kernel_folder(), "boot", "vmlinuz-*"))
+    return found
+
+
+def module_names():
+    """The files of the modules that INIT loads, in their order."""
+    return " ".join(map(os.path.basename, _module_files(kernel_folder(), MODULES)))
+
+
 def make_initramfs(folder, files):
     """A root file system in the folder: its path. files: {path in the guest: path or bytes}."""
     root = os.path.join(folder, "guest-root")
     modules = _module_files(kernel_folder(), MODULES)
-    contents = {"init": INIT.format(modules=" ".join(map(os.path.basename, modules))).encode(),
+    contents = {"init": INIT.format(modules=module_names()).encode(),
                 "bin/busybox": os.path.realpath(BUSYBOX),
                 "etc/udhcpc/default.script": DHCP_SCRIPT.encode(),
                 **{f"modules/{os.path.basename(path)}": path for path in modules},
@@ -141,10 +152,9 @@ class Guest(Process):
     def __init__(self, folder, *qemu_args, memory=256, files=None, name="guest", **kwargs):
         self._number = itertools.count(1)
         initramfs = make_initramfs(str(folder), files or {})
-        kernel, = glob.glob(os.path.join(kernel_folder(), "boot", "vmlinuz-*"))
         super().__init__([QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                           "-accel", "tcg", "-m", str(memory), "-serial", "stdio",
-                          "-kernel", kernel, "-initrd", initramfs,
+                          "-kernel", kernel(), "-initrd", initramfs,
                           "-append", "console=ttyS0 quiet panic=-1", *map(str, qemu_args)],
                          name=name, **kwargs)
 

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 import tool
-from process import Process
+from process import Exited, Process
 
 LIMIT_S = 120
 
@@ -96,11 +96,59 @@ class Netns:
             self.run("sh", "-c", f"test ! -e {path} || echo 1 >{path}")
 
 
+class UserNetns:
+    """A network namespace that an ordinary user has made: as root in it, and nobody outside.
+
+    wrapper: commands in front that make the user an ordinary one, where the tests run as root.
+    inside: another UserNetns, for a namespace of its user.
+    """
+
+    HOLD = "echo held; exec sleep infinity"
+
+    def __init__(self, wrapper=(), inside=None):
+        self._wrapper = inside._wrapper if inside else [*wrapper]
+        make = ["--net"] if inside else ["--map-root-user", "--net"]
+        self._holder = Process(["unshare", *make, "sh", "-c", self.HOLD], name="namespace",
+                               wrapper=inside.argv() if inside else self._wrapper)
+
+    def __enter__(self):
+        self._holder.start()
+        try:
+            self._holder.wait_for("^held", LIMIT_S)
+        except Exited:
+            reason = self._holder.log.strip()
+            self._holder.close(check=False)
+            pytest.skip(f"an ordinary user makes no namespaces here: {reason}")
+        self.run("ip", "link", "set", "lo", "up")
+        return self
+
+    def __exit__(self, *_):
+        self._holder.kill()
+        self._holder.close()
+
+    @property
+    def pid(self):
+        """A process in it."""
+        return self._holder.pid
+
+    def argv(self, *command):
+        """What runs a command in it."""
+        return [*self._wrapper, "nsenter", f"--target={self._holder.pid}", "--user", "--net",
+                "--preserve-credentials", *map(str, command)]
+
+    def run(self, *command, status=0):
+        """Run a command in it to its end; its output."""
+        done = subprocess.run(self.argv(*command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, check=False, timeout=LIMIT_S, stdin=subprocess.DEVNULL)
+        assert done.returncode == status, (command, done.returncode, done.stdout)
+        return done.stdout
+
+
 class Tap(Process):
     """shmbus tap, ready."""
 
-    def __init__(self, path, *options, **kwargs):
-        super().__init__([tool.program(), "tap", str(path), *map(str, options)], name="tap",
+    def __init__(self, path, *options, program=None, **kwargs):
+        super().__init__([program or tool.program(), "tap", str(path), *map(str, options)], name="tap",
                          **kwargs)
 
     def start(self):
