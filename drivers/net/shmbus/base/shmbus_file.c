@@ -174,6 +174,10 @@ open_failed(const struct shmbus_file *f, int ret, enum shmbus_file_want want,
 	case -EACCES:
 	case -EPERM:
 		return no_permission(f, ret, e);
+	case -EROFS:
+		return shmbus_error_set(e, ret,
+			"path=%s: the filesystem is mounted read-only; a port with readonly=on looks on",
+			path);
 	case -EMEDIUMTYPE:
 		return shmbus_error_set(e, ret, "path=%s: not a regular file; name one",
 			path);
