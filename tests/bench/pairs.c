@@ -9,7 +9,8 @@
  *   pairs PLUGIN hub|switch|buses PAIRS LEN ROUNDS
  *
  * In a round each port sends a burst to its partner, and then each port receives until nothing
- * more comes. Prints the frames that were delivered to partners, and the nanoseconds.
+ * more comes. Prints the frames that were delivered to partners, and the nanoseconds. With 0
+ * rounds: what the first port has delivered to its partner in the 10 ms from its first burst on.
  */
 
 #include <inttypes.h>
@@ -36,11 +37,27 @@ new_port(const char *path, const char *kind, unsigned int n)
 	char args[128];
 	uint16_t port;
 
-	snprintf(args, sizeof(args), "%slane_size=1M,mac=02:00:00:00:00:%02x",
+	snprintf(args, sizeof(args), "%smac=02:00:00:00:00:%02x",
 		 strcmp(kind, "switch") == 0 ? "deliver=switch," : "", n + 1);
 	port = nic_new(path, args);
 	nic_start(port, &conf);
 	return port;
+}
+
+static void
+new_ports(uint16_t *ports, unsigned int n, const char *kind)
+{
+	char *path = NULL;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		if (i == 0 || (strcmp(kind, "buses") == 0 && i % 2 == 0)) {
+			free(path);
+			path = tmpdir_new_path();
+		}
+		ports[i] = new_port(path, kind, i);
+	}
+	free(path);
 }
 
 static void
@@ -103,6 +120,8 @@ settle(const uint16_t *ports, unsigned int n, uint16_t len)
 	}
 }
 
+#define FIRST_NS (UINT64_C(10) * 1000 * 1000)
+
 static uint64_t
 now_ns(void)
 {
@@ -112,13 +131,28 @@ now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+static uint64_t
+exchange_first(const uint16_t *ports, uint16_t len)
+{
+	uint64_t got = 0;
+	uint64_t begin;
+
+	/* As in an application, some time passes between the start of a port and its first burst. */
+	usleep(300 * 1000);
+	begin = now_ns();
+	while (now_ns() - begin < FIRST_NS) {
+		send_burst(ports[0], 0, len);
+		got += receive_all(ports[1]);
+	}
+	return got;
+}
+
 int
 main(int argc, char **argv)
 {
 	uint16_t ports[2 * PAIRS_MAX], len;
-	char *path = NULL;
 	uint64_t rounds, begin, got;
-	unsigned int n, i;
+	unsigned int n;
 
 	if (argc != 6) {
 		fprintf(stderr, "pairs: usage: pairs PLUGIN hub|switch|buses PAIRS LEN ROUNDS\n");
@@ -137,18 +171,16 @@ main(int argc, char **argv)
 	frames = rte_pktmbuf_pool_create("frames", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE,
 					 SOCKET_ID_ANY);
 	assert_non_null(frames);
-	for (i = 0; i < n; i++) {
-		if (i == 0 || (strcmp(argv[2], "buses") == 0 && i % 2 == 0)) {
-			free(path);
-			path = tmpdir_new_path();
-		}
-		ports[i] = new_port(path, argv[2], i);
+	new_ports(ports, n, argv[2]);
+	if (rounds == 0) {
+		printf("%" PRIu64 " %" PRIu64 "\n", exchange_first(ports, len), FIRST_NS);
+		got = 0;
+	} else {
+		settle(ports, n, len);
+		begin = now_ns();
+		got = exchange(ports, n, len, rounds);
+		printf("%" PRIu64 " %" PRIu64 "\n", got, now_ns() - begin);
 	}
-	free(path);
-	settle(ports, n, len);
-	begin = now_ns();
-	got = exchange(ports, n, len, rounds);
-	printf("%" PRIu64 " %" PRIu64 "\n", got, now_ns() - begin);
 	fflush(stdout);
 	if (got != rounds * n * BURST)
 		fprintf(stderr, "pairs: not every frame has reached its partner\n");

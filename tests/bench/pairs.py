@@ -11,6 +11,7 @@ import sys
 
 import eal
 import machine
+from throughput import align
 
 KINDS = ("hub", "switch", "buses")
 ABOUT = {"hub": "all pairs on one bus, which is a hub",
@@ -69,6 +70,33 @@ def table(found):
                      f"| {found[kind]['mpps'] / best:.2f} "
                      f"| {'-' if count is None else f'{count:.0f}'} |")
     return "\n".join(lines)
+
+
+def first(args, progress):
+    """Frames of the first 10 ms, by build and length. The builds take turns."""
+    program = os.path.join(args.builddir, "tests", "bench", "pairs")
+    builds = {"shmbus": eal.plugin_path()}
+    if args.before:
+        builds["before"] = os.path.abspath(args.before)
+    samples = []
+    for number in range(args.rounds):
+        for build, plugin in builds.items():
+            for length in (64, 1514):
+                progress(f"round {number + 1} of {args.rounds}, {build}, {length} B")
+                found = subprocess.run([program, plugin, "buses", "1", str(length), "0"], text=True,
+                                       check=True, stdout=subprocess.PIPE)
+                samples.append({"build": build, "frame_size": length,
+                                "frames": int(found.stdout.split()[0])})
+    progress("")
+    rows = [["frame size", *(f"{build} frames" for build in builds)]]
+    for length in (64, 1514):
+        rows.append([f"{length} B"] + [
+            f"""{machine.median([s['frames'] for s in samples
+                                 if (s['build'], s['frame_size']) == (build, length)]):.0f}"""
+            for build in builds])
+    print(f"the first 10 ms of two ports, in one thread, medians of {args.rounds} runs")
+    print(align(rows))
+    return samples
 
 
 def main(args):
