@@ -89,7 +89,7 @@ PRINTS = {
     "$ shmbus replay --loop 2": r"6 frames, ",
     "$ shmbus dump --follow": r"ethertype 0x0",
     "$ shmbus check --repair": r"(nothing|0) .*wrong|no deviation|right",
-    "shmbus gateway": r"Directory listing",
+    "shmbus gateway /dev/shm/wire &": r"Directory listing",
     "shmbus stream --listen --once": r" 1 received",
     "shmbus stream --listen /dev/shm/left": r" 3 received",
     "cc -o first first.c": r"frame 2: 60 bytes from slot 1",
