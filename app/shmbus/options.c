@@ -222,8 +222,8 @@ find(const struct option_entry *options, int got)
 static int
 refuse(const struct cmd *cmd)
 {
-	fprintf(stderr, "usage: shmbus %s [options] %s\nshmbus %s --help describes the options\n",
-		cmd->name, cmd->operands, cmd->name);
+	fprintf(stderr, "usage: %s [options] %s\n%s --help describes the options\n",
+		say_speaker(), cmd->operands, say_speaker());
 	return -2;
 }
 
@@ -309,7 +309,7 @@ options_help(const struct cmd *cmd, FILE *out)
 	const struct option_entry *option;
 	char left[64];
 
-	fprintf(out, "usage: shmbus %s [options] %s\n\n%s\noptions:\n", cmd->name, cmd->operands,
+	fprintf(out, "usage: %s [options] %s\n\n%s\noptions:\n", say_speaker(), cmd->operands,
 		cmd->about);
 	for (option = cmd->options; option->name != NULL; option++) {
 		snprintf(left, sizeof(left), "--%s%s%s", option->name, option->value != NULL ? " " : "",

@@ -16,7 +16,7 @@
 
 #define EVERY_NS (200 * 1000 * 1000)
 
-static const char *speaker;
+static char speaker[64] = "shmbus";
 
 /* The line of progress. */
 static uint64_t shown_ns;
@@ -25,7 +25,19 @@ static bool shown;
 void
 say_as(const char *cmd)
 {
-	speaker = cmd;
+	snprintf(speaker, sizeof(speaker), "shmbus %s", cmd);
+}
+
+void
+say_as_program(const char *program)
+{
+	snprintf(speaker, sizeof(speaker), "%s", program);
+}
+
+const char *
+say_speaker(void)
+{
+	return speaker;
 }
 
 void
@@ -34,7 +46,7 @@ say(const char *format, ...)
 	va_list args;
 
 	say_progress_clear();
-	fprintf(stderr, "shmbus%s%s: ", speaker != NULL ? " " : "", speaker != NULL ? speaker : "");
+	fprintf(stderr, "%s: ", speaker);
 	va_start(args, format);
 	vfprintf(stderr, format, args);
 	va_end(args);

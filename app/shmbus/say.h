@@ -12,8 +12,12 @@
 
 #include <stdbool.h>
 
-/* Sets the name of the subcommand that later messages begin with. */
+/* Sets the name of the subcommand, or another program's name, that later messages begin with. */
 void say_as(const char *cmd);
+void say_as_program(const char *program);
+
+/* Returns what messages begin with: "shmbus dump". */
+const char *say_speaker(void);
 
 /* Prints a message. The line of progress is cleared first. */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
