@@ -26,7 +26,7 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 LIMIT_S = 600
-PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/stream.rst", "docs/hosts.rst",
+PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/stream.rst", "docs/hosts.rst", "docs/vhost.rst",
          "docs/library.rst", "docs/security.rst", "examples/integration-test/README.md")
 # Pages with a virtual machine, and with a way to the outside.
 GUEST_PAGES = ("docs/stream.rst",)
