@@ -36,7 +36,9 @@ from vhost import Vhost
 from vhost_front import FrontEnd, Header
 
 MACS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
+pytestmark = pytest.mark.skipif(vhost.problem() is not None, reason=str(vhost.problem()))
 VIRTIO_USER = eal.Memory("no-huge", 64)
+LENGTHS = "14-1514"
 
 
 @pytest.fixture
@@ -83,15 +85,15 @@ def test_frames_come_back(bus, sockets, counts):
     counts(f"{sent} frames there and back, none lost")
 
 
-@pytest.mark.parametrize("lengths, mergeable", [("60-1514", 1), ("60-1514", 0), ("14-1514", 1)])
-def test_content(bus, sockets, counts, lengths, mergeable):
+@pytest.mark.parametrize("mergeable", [0, 1])
+def test_content(bus, sockets, counts, mergeable):
     """As fast as it goes, in each direction: every frame is whole, in order, and none is lost."""
     n = scaled(500_000)
     device = virtio_user(sockets[0], cq=1, mrg_rxbuf=mergeable)
     with vhost_on(bus, sockets[0]) as bridge:
         with checker(device, receive=True, on=1, memory=VIRTIO_USER) as guest:
             bridge.wait_guest()
-            with checker(bus.vdev(), send=True, count=n, lengths=lengths) as host:
+            with checker(bus.vdev(), send=True, count=n, lengths=LENGTHS) as host:
                 sent = host.result()
             guest.wait_until(lambda r: r["received"] >= n, "all frames")
             got = guest.finish()
@@ -100,7 +102,7 @@ def test_content(bus, sockets, counts, lengths, mergeable):
         since = bridge.mark()
         with checker(bus.vdev(), receive=True) as host:
             # it goes on until all have come: what lies in the ring of a guest that ends is lost
-            with checker(device, send=True, count=0, lengths=lengths, on=1, wait=True,
+            with checker(device, send=True, count=0, lengths=LENGTHS, on=1, wait=True,
                          memory=VIRTIO_USER) as guest:
                 bridge.wait_guest(since=since)
                 guest.go()

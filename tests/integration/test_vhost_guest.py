@@ -9,6 +9,7 @@ import shutil
 import guest
 import netns
 import pytest
+import vhost
 from apps import sanitize
 from rounds import rounds
 from vhost import Vhost
@@ -19,6 +20,7 @@ MB = 1 << 20
 pytestmark = [
     pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem())),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
+    pytest.mark.skipif(vhost.problem() is not None, reason=str(vhost.problem())),
     pytest.mark.skipif(guest.problem() is not None, reason=str(guest.problem())),
     pytest.mark.skipif(sanitize(), reason="guests are slow, and other tests run the same code"),
     pytest.mark.long,

@@ -16,6 +16,15 @@ def program():
     return builddir.program("app", "shmbus-vhost", "shmbus-vhost")
 
 
+def problem():
+    """Why the program cannot be tested, or None."""
+    try:
+        program()
+    except FileNotFoundError:
+        return "shmbus-vhost is not built: DPDK's vhost library was not found"
+    return None
+
+
 def counters(text, socket):
     """The last counters of a socket: {"to_bus": (frames, bytes, dropped), "to_guest": (..., missed)}."""
     name = re.escape(socket)
