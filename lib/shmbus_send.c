@@ -46,6 +46,7 @@ shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags)
 			       shmbus_lib_path(&st->bus), len, SHMBUS_FRAME_MIN, st->frame_max);
 }
 
+/* Sends frames that are legal. */
 static int
 send_legal(struct shmbus_station *st, const struct shmbus_tx *frames,
 	   const struct shmbus_offload *offloads, unsigned int n)
@@ -61,37 +62,20 @@ send_legal(struct shmbus_station *st, const struct shmbus_tx *frames,
 	return ret != 0 ? ret : (int)sent;
 }
 
-int
-shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
-{
-	unsigned int legal;
-	int ret;
-
-	ret = shmbus_lib_may_send(st);
-	if (ret != 0)
-		return ret;
-	st->reserved.n = 0;
-	if (n > INT_MAX)
-		n = INT_MAX;
-	for (legal = 0; legal < n; legal++)
-		if (!shmbus_lib_is_legal(st, frames[legal].len, frames[legal].flags))
-			break;
-	if (legal == 0 && n != 0)
-		return shmbus_lib_refuse(st, frames[0].len, frames[0].flags);
-	return send_legal(st, frames, NULL, legal);
-}
-
+/* Returns whether a frame can be sent. offload: NULL if it is final. */
 static bool
-can_leave(const struct shmbus_station *st, const struct shmbus_offload *offload, uint32_t len)
+can_send(const struct shmbus_station *st, const struct shmbus_tx *frame,
+	 const struct shmbus_offload *offload)
 {
-	return shmbus_lib_offload_is_legal(offload, len) &&
-	       (offload->flags == 0 || shmbus_lib_is_lanes(&st->bus));
+	return shmbus_lib_is_legal(st, frame->len, frame->flags) &&
+	       (offload == NULL || (shmbus_lib_offload_is_legal(offload, frame->len) &&
+				    (offload->flags == 0 || shmbus_lib_is_lanes(&st->bus))));
 }
 
-/* Writes the reason why the first frame cannot be sent. Returns its error. */
+/* Writes the reason why it cannot. Returns its error. */
 static int
-refuse_first(const struct shmbus_station *st, const struct shmbus_tx *frame,
-	     const struct shmbus_offload *offload)
+refuse(const struct shmbus_station *st, const struct shmbus_tx *frame,
+       const struct shmbus_offload *offload)
 {
 	if (!shmbus_lib_is_legal(st, frame->len, frame->flags))
 		return shmbus_lib_refuse(st, frame->len, frame->flags);
@@ -101,9 +85,10 @@ refuse_first(const struct shmbus_station *st, const struct shmbus_tx *frame,
 			       "the work done by shmbus_complete()", shmbus_lib_path(&st->bus));
 }
 
-int
-shmbus_send_offload(struct shmbus_station *st, const struct shmbus_tx *frames,
-		    const struct shmbus_offload *offloads, unsigned int n)
+/* offloads: NULL if all frames are final. */
+static int
+send_burst(struct shmbus_station *st, const struct shmbus_tx *frames,
+	   const struct shmbus_offload *offloads, unsigned int n)
 {
 	unsigned int legal;
 	int ret;
@@ -115,12 +100,24 @@ shmbus_send_offload(struct shmbus_station *st, const struct shmbus_tx *frames,
 	if (n > INT_MAX)
 		n = INT_MAX;
 	for (legal = 0; legal < n; legal++)
-		if (!shmbus_lib_is_legal(st, frames[legal].len, frames[legal].flags) ||
-		    !can_leave(st, &offloads[legal], frames[legal].len))
+		if (!can_send(st, &frames[legal], offloads != NULL ? &offloads[legal] : NULL))
 			break;
 	if (legal == 0 && n != 0)
-		return refuse_first(st, &frames[0], &offloads[0]);
+		return refuse(st, frames, offloads);
 	return send_legal(st, frames, offloads, legal);
+}
+
+int
+shmbus_send(struct shmbus_station *st, const struct shmbus_tx *frames, unsigned int n)
+{
+	return send_burst(st, frames, NULL, n);
+}
+
+int
+shmbus_send_offload(struct shmbus_station *st, const struct shmbus_tx *frames,
+		    const struct shmbus_offload *offloads, unsigned int n)
+{
+	return send_burst(st, frames, offloads, n);
 }
 
 int

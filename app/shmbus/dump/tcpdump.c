@@ -6,43 +6,16 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "recorder.h"
+#include "program.h"
 #include "say.h"
 #include "tcpdump.h"
 
 #define ARGS_MAX 10
-
-extern char **environ;
-
-static int
-spawn(pid_t *pid, int in, char **args)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
-
-	err = posix_spawn_file_actions_init(&actions);
-	if (err != 0)
-		return -err;
-	err = posix_spawnattr_init(&attr);
-	if (err != 0)
-		goto out_actions;
-	err = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
-	/* tcpdump must not get the terminal's SIGINT: it ends with its input, after printing all. */
-	if (err == 0)
-		err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-	if (err == 0)
-		err = posix_spawnp(pid, args[0], &actions, &attr, args, environ);
-	posix_spawnattr_destroy(&attr);
-out_actions:
-	posix_spawn_file_actions_destroy(&actions);
-	return -err;
-}
 
 int
 tcpdump_start(struct tcpdump *t, const struct recorder_conf *conf, FILE **out)
@@ -67,7 +40,8 @@ tcpdump_start(struct tcpdump *t, const struct recorder_conf *conf, FILE **out)
 		say("cannot make a pipe to tcpdump: %s", strerror(-ret));
 		return ret;
 	}
-	ret = spawn(&t->pid, ends[0], args);
+	/* tcpdump ends with its input, after printing all. */
+	ret = program_start(&t->pid, args, &(struct program_fd){ ends[0], STDIN_FILENO }, 1);
 	close(ends[0]);
 	if (ret != 0) {
 		t->pid = 0;

@@ -8,7 +8,6 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "passt.h"
+#include "program.h"
 #include "say.h"
 
 /* passt's end of the stream, in passt. */
@@ -32,8 +32,6 @@
 /* Of passt's messages: the pipe's size, and the lines that are passed on at a time. */
 #define TEXT_MAX 65536
 #define LINES_MAX 8
-
-extern char **environ;
 
 /* Returns whether the options, for passt, have this one. letter: its short form, as "-m", or NULL. */
 static bool
@@ -51,33 +49,21 @@ has_option(char *const *options, unsigned int n, const char *letter, const char 
 static int
 spawn(pid_t *pid, int stream, int messages, char *const *args)
 {
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int err;
+	const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	/* The stream is last: CHILD_FD may be the number of a descriptor above. passt ends with it. */
+	const struct program_fd fds[] = {
+		{ null, STDIN_FILENO },
+		{ messages, STDOUT_FILENO },
+		{ messages, STDERR_FILENO },
+		{ stream, CHILD_FD },
+	};
+	int ret;
 
-	err = posix_spawn_file_actions_init(&actions);
-	if (err != 0)
-		return -err;
-	err = posix_spawnattr_init(&attr);
-	if (err != 0)
-		goto out_actions;
-	err = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (err == 0)
-		err = posix_spawn_file_actions_adddup2(&actions, messages, STDOUT_FILENO);
-	if (err == 0)
-		err = posix_spawn_file_actions_adddup2(&actions, messages, STDERR_FILENO);
-	/* Last: it may be the number of a descriptor above. */
-	if (err == 0)
-		err = posix_spawn_file_actions_adddup2(&actions, stream, CHILD_FD);
-	/* passt must not get the terminal's SIGINT: it ends with its stream. */
-	if (err == 0)
-		err = posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP);
-	if (err == 0)
-		err = posix_spawnp(pid, args[0], &actions, &attr, args, environ);
-	posix_spawnattr_destroy(&attr);
-out_actions:
-	posix_spawn_file_actions_destroy(&actions);
-	return -err;
+	if (null < 0)
+		return -errno;
+	ret = program_start(pid, args, fds, sizeof(fds) / sizeof(fds[0]));
+	close(null);
+	return ret;
 }
 
 /* Starts passt with its ends of the stream and of the pipe for messages. */
