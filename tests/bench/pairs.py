@@ -9,9 +9,9 @@ import shutil
 import subprocess
 import sys
 
+import builds
 import eal
 import machine
-from throughput import align
 
 KINDS = ("hub", "switch", "buses")
 ABOUT = {"hub": "all pairs on one bus, which is a hub",
@@ -73,29 +73,18 @@ def table(found):
 
 
 def first(args, progress):
-    """Frames of the first 10 ms, by build and length. The builds take turns."""
+    """Frames of the first 10 ms, by length; prints the medians, and returns all samples."""
     program = os.path.join(args.builddir, "tests", "bench", "pairs")
-    builds = {"shmbus": eal.plugin_path()}
-    if args.before:
-        builds["before"] = os.path.abspath(args.before)
-    samples = []
-    for number in range(args.rounds):
-        for build, plugin in builds.items():
-            for length in (64, 1514):
-                progress(f"round {number + 1} of {args.rounds}, {build}, {length} B")
-                found = subprocess.run([program, plugin, "buses", "1", str(length), "0"], text=True,
-                                       check=True, stdout=subprocess.PIPE)
-                samples.append({"build": build, "frame_size": length,
-                                "frames": int(found.stdout.split()[0])})
-    progress("")
-    rows = [["frame size", *(f"{build} frames" for build in builds)]]
-    for length in (64, 1514):
-        rows.append([f"{length} B"] + [
-            f"""{machine.median([s['frames'] for s in samples
-                                 if (s['build'], s['frame_size']) == (build, length)]):.0f}"""
-            for build in builds])
+
+    def measure(plugin):
+        for length in (64, 1514):
+            found = subprocess.run([program, plugin, "buses", "1", str(length), "0"], text=True,
+                                   check=True, stdout=subprocess.PIPE)
+            yield {"frame_size": length, "frames": int(found.stdout.split()[0])}
+
+    samples = builds.alternate(args, progress, eal.plugin_path(), measure)
     print(f"the first 10 ms of two ports, in one thread, medians of {args.rounds} runs")
-    print(align(rows))
+    builds.print_medians(samples, "frame_size", "frames", "frame size", "frames", ".0f")
     return samples
 
 

@@ -8,12 +8,11 @@ import os
 import sys
 import tempfile
 
-import machine
+import builds
 import netns
 import tool
 from netns import Netns
 from process import Process
-from throughput import align
 
 FORMATS = ("lanes", "shmif")
 
@@ -41,26 +40,13 @@ def measure(program, fmt, seconds):
 
 
 def run(args, progress):
-    """Alternates the builds and the formats; prints the medians, and returns all samples."""
+    """Prints the medians, and returns all samples."""
     if netns.problem() is not None:
         sys.exit(f"bench: --tap: {netns.problem()}")
-    programs = {"shmbus": tool.program()}
-    if args.before:
-        programs["before"] = os.path.abspath(args.before)
-    samples = []
-    for number in range(args.rounds):
-        for build, program in programs.items():
-            for fmt in FORMATS:
-                progress(f"round {number + 1} of {args.rounds}, {build}, {fmt}")
-                samples.append({"build": build, "format": fmt,
-                                "gbits": measure(program, fmt, args.seconds)})
-    progress("")
-    rows = [["format", *(f"{build} Gbit/s" for build in programs)]]
-    for fmt in FORMATS:
-        rows.append([fmt] + [
-            f"""{machine.median([s['gbits'] for s in samples
-                                 if (s['build'], s['format']) == (build, fmt)]):.2f}"""
-            for build in programs])
+    samples = builds.alternate(
+        args, progress, tool.program(),
+        lambda program: [{"format": fmt, "gbits": measure(program, fmt, args.seconds)}
+                         for fmt in FORMATS])
     print(f"iperf3 between two taps, medians of {args.rounds} runs of {args.seconds:g} s")
-    print(align(rows))
+    builds.print_medians(samples, "format", "gbits", "format", "Gbit/s", ".2f")
     return samples
