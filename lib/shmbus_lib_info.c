@@ -106,8 +106,6 @@ peer_counts(const struct shmbus_bus *bus, struct shmbus_peer_info *info)
 		info->tx_frames += r.seq;
 		info->tx_bytes += shmbus_load(&entry->bytes);
 		info->tx_pauses += shmbus_load(&entry->pauses);
-	}
-	for (q = 0; q < info->rx_queues; q++) {
 		for (lane = 0; lane < geo->lanes; lane++) {
 			cursor = shmbus_bus_cursor(bus, info->slot, q, lane);
 			info->rx_frames += shmbus_load(&cursor->frames);

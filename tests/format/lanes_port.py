@@ -144,7 +144,9 @@ class Member:
             spans += [(lane + 48, 16), (lane + 80, 48)]
         for cursor in (self.geo.cursor(self.slot, rxq, lane) for rxq in rows
                        for lane in range(self.geo.lanes)):
-            spans += [(cursor + 12, 4), (cursor + 40, 24)]
+            # Version 2 has a count at 40, which goes on.
+            hub = self.geo.version == VERSION_HUB
+            spans += [(cursor + 12, 4), (cursor + 40, 24) if hub else (cursor + 48, 16)]
         for off, length in spans:
             self.bus.view[off:off + length] = bytes(length)
 
@@ -393,6 +395,7 @@ class CursorReader(LaneReader):
     def __init__(self, bus, slot, rxq, lane):
         self.cursor = bus.geo.cursor(slot, rxq, lane)
         super().__init__(bus, lane, own=slot)
+        self.counted_before = {word: bus.u64[(self.cursor + word) // 8] for word in self._counts()}
         self.publish()
         bus.u32[(self.cursor + C_STATE) // 4] = ACTIVE
         full_fence()
@@ -401,13 +404,18 @@ class CursorReader(LaneReader):
         self.answerer = Answerer(bus, lane, slot * bus.geo.queues + rxq, self.pos)
         self.publish()
 
+    def _counts(self):
+        """The words that count, for people, and what this reader has counted."""
+        counts = {C_FRAMES: self.frames, C_MISSED: self.missed}
+        if self.bus.geo.version != VERSION_HUB:
+            counts[C_SKIPPED] = self.skipped
+        return counts
+
     def publish(self):
         """Tell the writer how far we have come."""
         off = self.cursor // 8
-        self.bus.u64[off + C_FRAMES // 8] = self.frames
-        self.bus.u64[off + C_MISSED // 8] = self.missed
-        if self.bus.geo.version != VERSION_HUB:
-            self.bus.u64[off + C_SKIPPED // 8] = self.skipped
+        for word, count in self._counts().items():
+            self.bus.u64[off + word // 8] = (self.counted_before[word] + count) & MASK64
         self.bus.u64[off + C_POS // 8] = self.pos
 
     def receive(self):

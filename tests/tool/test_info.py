@@ -81,6 +81,31 @@ def test_live_bus_and_dead_port(bus):
 
 
 @pytest.mark.parametrize("deliver", ["hub", "switch"])
+def test_counters_go_on(make_bus, deliver):
+    """The counters are the slot's, in both directions: its owners die or leave, and the next continue."""
+    bus = make_bus(deliver=deliver, ports=3, **LOSSLESS)
+    mac = "b2:a0:00:00:00:01"
+    numbers = [("rx_frames", "rx_skipped", "tx_frames")]
+    with contextlib.ExitStack() as stack:
+        sender = stack.enter_context(checker(bus.vdev(), receive=True, send=True, id=7, to=mac))
+        sender.wait_more("sent", 100)
+        for number, leaves in enumerate((False, True, True)):
+            with checker(bus.vdev(mac=mac), receive=True, send=True, on=1, count=500, id=number) as port:
+                own = port_of(info(bus.path), port.pid)
+                numbers.append([own[key] for key in numbers[0]])
+                port.wait_until(lambda r: r["received"] >= 500 and r["sent"] == 500, "500 frames")
+                slot = own["slot"]
+                if leaves:
+                    port.stop()
+                else:
+                    port.kill()
+        sender.stop()
+    assert slot == 1
+    for before, now in zip(numbers[1:], numbers[2:]):
+        assert now[0] >= before[0] + 500 and now[2] == before[2] + 500, numbers
+
+
+@pytest.mark.parametrize("deliver", ["hub", "switch"])
 def test_eighty_columns(make_bus, deliver):
     """Also with large numbers, as after weeks of traffic; only a path may be longer."""
     bus = make_bus(ports=4, queues=1, lane_size="64K", deliver=deliver)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -314,6 +315,49 @@ test_owner_alone(void **state)
 		assert_int_equal(shmbus_load(&cursor->pos), shmbus_load(&station_entry(&p[0].st, 0)->tail));
 	}
 	leave_all(p, 3);
+}
+
+static void
+check_counts(struct shmbus_cursor *cursor, uint64_t frames, uint64_t skipped, uint64_t missed)
+{
+	assert_int_equal(shmbus_load(&cursor->frames), frames);
+	assert_int_equal(shmbus_load(&cursor->bytes), 60 * frames);
+	assert_int_equal(shmbus_load(&cursor->skipped), skipped);
+	assert_int_equal(shmbus_load(&cursor->missed), missed);
+}
+
+/* A queue that begins again continues the counts of its cursors, and so does the slot's next owner. */
+static void
+test_counts_go_on(void **state)
+{
+	static const uint8_t to[] = { 2, 3, 2 };
+	struct shmbus_cursor *cursor;
+	struct port p[3];
+	char *path;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	path = strdup(p[0].st.bus.file.path);
+	cursor = shmbus_bus_cursor(&p[0].st.bus, 1, 0, 0);
+	send_to(&p[0], to, DIM(to), 1, 60);
+	assert_int_equal(poll_all(&p[1]), 2);
+	check_counts(cursor, 2, 1, 0);
+	shmbus_store(&cursor->missed, 7);
+	start(&p[1], false, false);
+	check_counts(cursor, 2, 1, 7);
+	send_to(&p[0], to, DIM(to), 1, 60);
+	assert_int_equal(poll_all(&p[1]), 2);
+	check_counts(cursor, 4, 2, 7);
+	leave(&p[1]);
+	join(&p[1], path, SHMBUS_DELIVER_SWITCH, 2);
+	assert_int_equal(p[1].st.port.slot, 1);
+	start(&p[1], false, false);
+	check_counts(cursor, 4, 2, 7);
+	send_to(&p[0], to, DIM(to), 1, 60);
+	assert_int_equal(poll_all(&p[1]), 2);
+	check_counts(cursor, 6, 3, 7);
+	leave_all(p, 3);
+	free(path);
 }
 
 static void
@@ -755,6 +799,7 @@ main(void)
 		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_hub_of_version_2),
 		cmocka_unit_test(test_owner_alone),
+		cmocka_unit_test(test_counts_go_on),
 		cmocka_unit_test(test_hub_as_ever),
 		cmocka_unit_test(test_sees_all),
 		cmocka_unit_test(test_entries),

@@ -100,7 +100,9 @@ clear_reserved(struct shmbus_port *port)
 	}
 	for (i = 0; i < geo->queues * geo->lanes; i++) {
 		shmbus_step_store(attach_clear_reserved, &cursor[i].reserved0, 0);
-		shmbus_step_store(attach_clear_reserved, &cursor[i].skipped, 0);
+		/* In version 2 this is a count, which goes on. */
+		if (!shmbus_geometry_directed(geo))
+			shmbus_step_store(attach_clear_reserved, &cursor[i].skipped, 0);
 		CLEAR(cursor[i].reserved1);
 	}
 }

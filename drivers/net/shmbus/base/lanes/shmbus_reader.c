@@ -256,6 +256,17 @@ shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus_reader *
 	return seq;
 }
 
+static struct shmbus_cursor_counts
+counts_of(struct shmbus_cursor *cursor)
+{
+	return (struct shmbus_cursor_counts){
+		.frames = shmbus_load(&cursor->frames),
+		.bytes = shmbus_load(&cursor->bytes),
+		.missed = shmbus_load(&cursor->missed),
+		.skipped = shmbus_load(&cursor->skipped),
+	};
+}
+
 void
 shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		   struct shmbus_cursor *cursor)
@@ -279,8 +290,9 @@ shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 		shmbus_fence_full();
 		head = shmbus_load(&shmbus_bus_lane(bus, r->lane)->head);
 		if ((int64_t)(head - before) <= 0)
-			return;
+			break;
 	}
+	r->before = counts_of(cursor);
 }
 
 void

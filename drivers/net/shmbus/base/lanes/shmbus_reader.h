@@ -37,6 +37,14 @@
 #include "shmbus_request.h"
 #include "shmbus_step.h"
 
+/* The counts of a cursor, which its owners continue. */
+struct shmbus_cursor_counts {
+	uint64_t frames;
+	uint64_t bytes;
+	uint64_t missed;
+	uint64_t skipped;
+};
+
 struct shmbus_reader {
 	uint64_t pos;  /* of the current record */
 	uint64_t tail; /* as last loaded; all records below are published */
@@ -48,6 +56,7 @@ struct shmbus_reader {
 	uint32_t len;  /* of the record */
 	uint64_t rec_seq;
 	uint64_t tstamp_ns;
+	struct shmbus_cursor_counts before; /* the cursor's counts when the reader took it */
 	/* Counters since the start of the reader: */
 	uint64_t frames;
 	uint64_t bytes;
@@ -365,9 +374,10 @@ void shmbus_reader_give_up(struct shmbus_reader *r);
 static inline void
 shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
-	shmbus_step_store(reader_store_counts, &cursor->frames, r->frames);
-	shmbus_step_store(reader_store_counts, &cursor->bytes, r->bytes);
-	shmbus_step_store(reader_store_counts, &cursor->missed, shmbus_counted(&r->missed));
+	shmbus_step_store(reader_store_counts, &cursor->frames, r->before.frames + r->frames);
+	shmbus_step_store(reader_store_counts, &cursor->bytes, r->before.bytes + r->bytes);
+	shmbus_step_store(reader_store_counts, &cursor->missed,
+			  r->before.missed + shmbus_counted(&r->missed));
 	/* C1 (reader_publish_cursor): with C2 in the writer */
 	shmbus_step_store_release(reader_publish_cursor, &cursor->pos, r->pos);
 }
@@ -376,7 +386,8 @@ shmbus_reader_publish(const struct shmbus_reader *r, struct shmbus_cursor *curso
 static inline void
 shmbus_reader_publish_skipped(const struct shmbus_reader *r, struct shmbus_cursor *cursor)
 {
-	shmbus_step_store(reader_store_counts, &cursor->skipped, shmbus_counted(&r->skipped));
+	shmbus_step_store(reader_store_counts, &cursor->skipped,
+			  r->before.skipped + shmbus_counted(&r->skipped));
 }
 
 /*
@@ -388,7 +399,8 @@ uint64_t shmbus_reader_waiting(const struct shmbus_bus *bus, const struct shmbus
 
 /*
  * Activate and deactivate a cursor. Activation moves the reader to the lane's
- * tail once more, so that no frame is lost between the two.
+ * tail once more, so that no frame is lost between the two. The reader continues
+ * the cursor's counts, also those of an earlier owner of the slot.
  */
 void shmbus_reader_hold(const struct shmbus_bus *bus, struct shmbus_reader *r,
 			struct shmbus_cursor *cursor);
