@@ -367,9 +367,10 @@ test_filtered_and_too_long(void **state)
 
 /* What cannot be done with a frame: rte_eth_tx_prepare says so, and it is not sent. */
 static void
-refused(const struct pair *p, struct rte_mbuf *m, int err)
+refused(const struct pair *p, struct rte_mbuf *m, int err, const char *counter)
 {
 	const uint64_t before = stats_of(p->a).oerrors;
+	const uint64_t counted = xstat_of(p->a, counter);
 
 	rte_errno = 0;
 	assert_int_equal(rte_eth_tx_prepare(p->a, 0, &m, 1), 0);
@@ -381,6 +382,7 @@ refused(const struct pair *p, struct rte_mbuf *m, int err)
 	assert_true(send_mbuf(p->a, 0, m));
 	expect_none(p->b, 0);
 	assert_int_equal(stats_of(p->a).oerrors - before, 1);
+	assert_int_equal(xstat_of(p->a, counter) - counted, 1);
 }
 
 static void
@@ -410,20 +412,20 @@ test_bad_wishes(void **state)
 			m = vector_request(udp, udp->flags, 0);
 			m->l2_len = lens[i].l2_len;
 			m->l3_len = lens[i].l3_len;
-			refused(&p, m, EINVAL);
+			refused(&p, m, EINVAL, "tx_bad_offload");
 		}
 		/* A packet that is shorter than it says. */
 		m = vector_request(udp, udp->flags, 0);
 		assert_int_equal(rte_pktmbuf_trim(m, 1), 0);
-		refused(&p, m, EINVAL);
+		refused(&p, m, EINVAL, "tx_bad_offload");
 		/* IPv6 has no header checksum. */
 		m = vector_request(v6, v6->flags, 0);
 		m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
-		refused(&p, m, EINVAL);
+		refused(&p, m, EINVAL, "tx_bad_offload");
 		for (i = 0; i < RTE_DIM(unknown); i++) {
 			m = vector_request(v6, 0, 0);
 			m->ol_flags = unknown[i];
-			refused(&p, m, ENOTSUP);
+			refused(&p, m, ENOTSUP, "tx_bad_offload");
 		}
 		/* All that in a burst does not harm what comes with it. */
 		send_vector(p.a, udp, 0);
@@ -459,13 +461,13 @@ test_prepare_tags(void **state)
 			m = vector_mbuf(&kinds[0].right);
 			m->ol_flags |= cases[i].flags;
 			if (!cases[i].legal) {
-				refused(&p, m, ENOTSUP);
+				refused(&p, m, ENOTSUP, "tx_too_short");
 				continue;
 			}
 			assert_int_equal(rte_eth_tx_prepare(p.a, 0, &m, 1), 1);
 			/* There must be an Ethernet header to put them into. */
 			assert_int_equal(rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - 13)), 0);
-			refused(&p, m, EINVAL);
+			refused(&p, m, EINVAL, "tx_too_short");
 		}
 	}
 }

@@ -194,6 +194,7 @@ test_too_long_to_send(void **state)
 	/* As is a chain whose segments are short. */
 	assert_true(send_mbuf(p.a, 0, mbuf_new(pool, max + 1, 0, 800)));
 	assert_int_equal(stats_of(p.a).oerrors, 71);
+	assert_int_equal(xstat_of(p.a, "tx_too_long"), 71);
 	assert_int_equal(stats_of(p.a).opackets, 1);
 	expect_none(p.b, 0);
 	send_frames(p.a, 0, 60, 1, 1);
@@ -229,6 +230,8 @@ test_dropped_within_a_burst(void **state)
 	}
 	expect_none(p.b, 0);
 	assert_int_equal(stats_of(p.a).oerrors, 7);
+	assert_int_equal(xstat_of(p.a, "tx_too_long"), 4);
+	assert_int_equal(xstat_of(p.a, "tx_too_short"), 3);
 	assert_int_equal(stats_of(p.a).opackets, 13);
 	assert_int_equal(stats_of(p.a).obytes, bytes);
 	assert_int_equal(stats_of(p.b).ipackets, 13);
@@ -251,6 +254,8 @@ test_broken_mbufs(void **state)
 	m = rte_pktmbuf_alloc(pool);
 	assert_true(send_mbuf(p.a, 0, m)); /* empty */
 	assert_int_equal(stats_of(p.a).oerrors, 3);
+	assert_int_equal(xstat_of(p.a, "tx_bad_chain"), 2);
+	assert_int_equal(xstat_of(p.a, "tx_too_short"), 1);
 	assert_int_equal(stats_of(p.a).opackets, 0);
 	expect_none(p.b, 0);
 	send_frames(p.a, 0, 60, 1, 1);

@@ -272,6 +272,7 @@ test_sends_nothing(void **state)
 	assert_int_equal(stats_of(t.eye).opackets, 0);
 	assert_int_equal(stats_of(t.eye).obytes, 0);
 	assert_int_equal(stats_of(t.eye).oerrors, 50 * conf.n_txq);
+	assert_int_equal(xstat_of(t.eye, "tx_readonly"), 50 * conf.n_txq);
 	assert_int_equal(rte_eth_tx_burst_mode_get(t.eye, 0, &mode), 0);
 	assert_in_text(mode.info, "all frames dropped");
 	assert_int_equal(rte_eth_dev_flow_ctrl_get(t.eye, &fc), -ENOTSUP);

@@ -259,11 +259,12 @@ test_xstats_names(void **state)
 	static const char *const both[] = {
 		"rx_good_packets", "tx_good_packets", "rx_missed_errors", "rx_q0_packets", "rx_q0_bytes",
 		"rx_q0_errors", "tx_q0_packets", "tx_q0_bytes", "rx_overruns", "rx_filtered",
-		"rx_corrupt", "rx_too_long", "peers",
+		"rx_corrupt", "rx_too_long", "tx_too_long", "tx_too_short", "tx_bad_offload",
+		"tx_bad_chain", "tx_readonly", "peers",
 	};
 	static const char *const lanes[] = { "tx_paused", "tx_pause_timeouts", "tx_pause_dead" };
 	static const char *const shmif[] = {
-		"rx_overrun_bytes", "tx_corrupt", "lock_busy", "lock_broken_own_kind",
+		"rx_overrun_bytes", "tx_cut", "tx_corrupt", "lock_busy", "lock_broken_own_kind",
 		"lock_broken_foreign",
 	};
 	struct pair p;

@@ -278,6 +278,7 @@ test_small_lane(void **state)
 	assert_true(send_mbuf(p.a, 0, m));
 	expect_none(p.b, 0);
 	assert_int_equal(stats_of(p.a).oerrors, 1);
+	assert_int_equal(xstat_of(p.a, "tx_too_long"), 1);
 }
 
 static void

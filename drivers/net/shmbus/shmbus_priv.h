@@ -28,6 +28,7 @@
 #include "base/lanes/shmbus_pollers.h"
 #include "base/station/shmbus_wire.h"
 #include "shmbus_args.h"
+#include "shmbus_drop.h"
 #include "shmbus_log.h"
 #include "shmbus_toeplitz.h"
 
@@ -50,6 +51,7 @@ struct shmbus_counts {
 	uint64_t filtered;
 	uint64_t corrupt;
 	uint64_t rx_too_long;
+	uint64_t tx_drops[SHMBUS_DROPS];
 	/* lanes */
 	uint64_t skipped;
 	uint64_t paused;

@@ -149,7 +149,7 @@ shmbus_rx_shmif_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 /* The burst that is being built in the queue's memory. */
 struct burst {
 	uint16_t taken; /* mbufs: in the burst, dropped, or being segmented */
-	uint16_t dropped;
+	uint16_t dropped[SHMBUS_DROPS];
 	uint16_t frames;
 	uint64_t bytes;
 	bool chains;
@@ -232,7 +232,7 @@ add_segments(struct shmbus_txq *q, uint64_t sender, struct burst *burst)
 			return false;
 		if (shmbus_tso_next(tso, at, len) != (int)len) {
 			go_back(&q->shmif, place);
-			burst->dropped++;
+			burst->dropped[SHMBUS_DROP_OFFLOAD]++;
 			break;
 		}
 		burst->frames++;
@@ -258,7 +258,7 @@ add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const
 		growth = shmbus_vlan_growth(tags);
 	}
 	if (unlikely(!is_legal(q, m, growth))) {
-		burst->dropped++;
+		burst->dropped[shmbus_drop_reason(q, m, offloads)]++;
 		return true;
 	}
 	at = shmbus_shmif_add(&q->shmif, sender, m->pkt_len + growth);
@@ -271,11 +271,14 @@ add_frame(struct shmbus_txq *q, uint64_t sender, const struct rte_mbuf *m, const
 		good = shmbus_copy_chain(at + growth, m);
 	if (offloads != 0 && tags != 0 && good)
 		shmbus_vlan_insert(at, m, tags);
-	if (offloads != 0 && (m->ol_flags & SHMBUS_TX_WISHES) && good)
-		good = finish(q, m, growth, at);
 	if (unlikely(!good)) {
 		go_back(&q->shmif, place);
-		burst->dropped++;
+		burst->dropped[shmbus_drop_reason(q, m, offloads)]++;
+		return true;
+	}
+	if (offloads != 0 && (m->ol_flags & SHMBUS_TX_WISHES) && !finish(q, m, growth, at)) {
+		go_back(&q->shmif, place);
+		burst->dropped[SHMBUS_DROP_OFFLOAD]++;
 		return true;
 	}
 	burst->frames++;
@@ -305,7 +308,7 @@ fill_burst(struct shmbus_txq *q, uint64_t sender, struct rte_mbuf **pkts, uint16
 			if (!add_frame(q, sender, m, offloads, burst))
 				return;
 		} else if (!begin_segments(q, m, shmbus_vlan_wanted(offloads, m), &burst->tso)) {
-			burst->dropped++;
+			burst->dropped[shmbus_drop_reason(q, m, offloads)]++;
 		}
 	}
 }
@@ -327,6 +330,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 	bool begun = false; /* some segments of a packet are on the bus */
 	bool wake = false;
 	uint16_t done = 0;
+	unsigned int i;
 
 	while (done < nb_pkts || burst.tso.len != 0) {
 		burst = (struct burst){ .tso = burst.tso };
@@ -338,7 +342,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 		chains |= burst.chains;
 		if (q->shmif.len != 0 && shmbus_shmif_send(bus, &q->shmif) != 0) {
 			/* Its first segments are on the bus, so the rest of the packet is lost. */
-			q->stats.dropped += begun;
+			q->stats.dropped[SHMBUS_DROP_CUT] += begun;
 			break;
 		}
 		wake |= q->shmif.len != 0;
@@ -346,7 +350,8 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 		done += burst.taken;
 		q->stats.packets += burst.frames;
 		q->stats.bytes += burst.bytes;
-		q->stats.dropped += burst.dropped;
+		for (i = 0; i < SHMBUS_DROPS; i++)
+			q->stats.dropped[i] += burst.dropped[i];
 	}
 	if (wake && !(flags & SHMBUS_TX_QUIET))
 		shmbus_shmif_wake(bus);

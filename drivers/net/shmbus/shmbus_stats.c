@@ -27,9 +27,14 @@ count_rx(const struct rte_eth_dev *dev, const struct shmbus_rxq *q, struct shmbu
 static void
 count_tx(const struct rte_eth_dev *dev, const struct shmbus_txq *q, struct shmbus_counts *counts)
 {
+	unsigned int i;
+
 	counts->opackets += q->stats.packets;
 	counts->obytes += q->stats.bytes;
-	counts->oerrors += q->stats.dropped;
+	for (i = 0; i < SHMBUS_DROPS; i++) {
+		counts->tx_drops[i] += q->stats.dropped[i];
+		counts->oerrors += q->stats.dropped[i];
+	}
 	shmbus_tx_ops(dev)->count(q, counts);
 }
 

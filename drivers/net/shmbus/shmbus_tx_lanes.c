@@ -134,6 +134,7 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 		q->stats.bytes += rec.bytes;
 		sent += rec.count;
 		if (unlikely(drop)) {
+			q->stats.dropped[shmbus_drop_reason(q, pkts[sent], offloads)]++;
 			drops++;
 			sent++; /* taken from the application, but dropped */
 		}
@@ -143,7 +144,6 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 	else
 		shmbus_lanes_tx_sent(bus, &q->lanes);
 	q->stats.packets += (uint16_t)(sent - drops);
-	q->stats.dropped += drops;
 	shmbus_free_sent(flags, chains, pkts, sent);
 	return sent;
 }

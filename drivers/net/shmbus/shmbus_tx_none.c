@@ -22,7 +22,7 @@ shmbus_tx_none_burst(void *queue, struct rte_mbuf **pkts, uint16_t nb_pkts)
 
 	if (shmbus_load(&q->flags) & SHMBUS_TX_DOWN)
 		return 0;
-	q->stats.dropped += nb_pkts;
+	q->stats.dropped[SHMBUS_DROP_READONLY] += nb_pkts;
 	/* Not put back as a whole (SHMBUS_TX_FAST_FREE): mbufs may be chains. */
 	rte_pktmbuf_free_bulk(pkts, nb_pkts);
 	return nb_pkts;

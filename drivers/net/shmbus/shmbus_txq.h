@@ -11,6 +11,7 @@
 
 #include "base/shmif/shmbus_shmif_writer.h"
 #include "base/station/shmbus_lanes_tx.h"
+#include "shmbus_drop.h"
 #include "shmbus_log.h"
 #include "shmbus_stats.h"
 
@@ -25,7 +26,7 @@
 struct shmbus_txq_stats {
 	uint64_t packets;
 	uint64_t bytes;
-	uint64_t dropped;
+	uint64_t dropped[SHMBUS_DROPS];
 };
 
 /* A rate limit, see shmbus_limit.h. */
