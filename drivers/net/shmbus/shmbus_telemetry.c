@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -26,31 +27,50 @@
  */
 #define ANSWER_MAX 48
 
+/* Characters that JSON would have to escape, in text of other processes. */
+#define JSON_ESCAPES "\"\\"
+
+/* What was wrong with the parameters of a command. */
+struct complaint {
+	char text[RTE_TEL_MAX_STRING_LEN];
+};
+
+static const struct rte_eth_dev *
+refuse(struct complaint *why, const char *reason, const char *params)
+{
+	snprintf(why->text, sizeof(why->text), "%s%s", reason, params); /* possibly cut */
+	shmbus_printable(why->text, JSON_ESCAPES);
+	return NULL;
+}
+
 /*
- * Parses "PORT" or "PORT,FIRST". Returns NULL if the port is not one of this driver's. The
- * caller holds shmbus_mp_lock_ports().
+ * Parses "PORT" or "PORT,FIRST". Returns NULL, and the reason in why, if the port is not one of
+ * this driver's. The caller holds shmbus_mp_lock_ports().
  */
 static const struct rte_eth_dev *
-find_port(const char *params, uint32_t *first)
+find_port(const char *params, uint32_t *first, struct complaint *why)
 {
 	const struct rte_eth_dev *dev;
 	unsigned long id;
 	char *end;
 
 	*first = 0;
-	if (params == NULL || !isdigit((unsigned char)params[0]))
-		return NULL;
-	id = strtoul(params, &end, 10);
-	if (*end == ',' && isdigit((unsigned char)end[1]))
+	if (params == NULL || params[0] == '\0')
+		return refuse(why, "expected PORT or PORT,FIRST behind the command", "");
+	id = isdigit((unsigned char)params[0]) ? strtoul(params, &end, 10) : ULONG_MAX;
+	if (id != ULONG_MAX && *end == ',' && isdigit((unsigned char)end[1]))
 		*first = (uint32_t)strtoul(end + 1, &end, 10);
-	if (*end != '\0' || id >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port((uint16_t)id))
-		return NULL;
+	if (id == ULONG_MAX || *end != '\0')
+		return refuse(why, "expected PORT or PORT,FIRST, two numbers, not ", params);
+	if (id >= RTE_MAX_ETHPORTS || !rte_eth_dev_is_valid_port((uint16_t)id))
+		return refuse(why, "no such port: ", params);
 	dev = &rte_eth_devices[id];
-	return shmbus_is_our_port(dev) && dev->process_private != NULL ? dev : NULL;
+	if (!shmbus_is_our_port(dev))
+		return refuse(why, "not a port of net_shmbus: ", params);
+	if (dev->process_private == NULL)
+		return refuse(why, "this process does not use the port: ", params);
+	return dev;
 }
-
-/* Characters that JSON would have to escape, in text of other processes. */
-#define JSON_ESCAPES "\"\\"
 
 static void
 add_mac(struct rte_tel_data *d, const struct rte_ether_addr *mac)
@@ -230,18 +250,21 @@ answer(const char *name, const char *params, struct rte_tel_data *d)
 {
 	const struct command *command = commands;
 	const struct rte_eth_dev *dev;
+	struct complaint why;
 	uint32_t first;
 
 	while (strcmp(command->name, name) != 0) /* name is one of the registered commands */
 		command++;
 	shmbus_mp_lock_ports();
-	dev = find_port(params, &first);
-	if (dev != NULL) {
-		rte_tel_data_start_dict(d);
+	dev = find_port(params, &first, &why);
+	rte_tel_data_start_dict(d);
+	/* An error number would become a bare null. */
+	if (dev == NULL)
+		rte_tel_data_add_dict_string(d, "error", why.text);
+	else
 		command->add(dev, first, d);
-	}
 	shmbus_mp_unlock_ports();
-	return dev != NULL ? 0 : -EINVAL;
+	return 0;
 }
 
 RTE_INIT(shmbus_telemetry_init)
