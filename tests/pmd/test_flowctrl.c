@@ -99,6 +99,43 @@ test_rx_pause(void **state)
 	assert_false(waits(&p));
 }
 
+static unsigned int
+notices(const char *text)
+{
+	unsigned int n = 0;
+
+	for (; (text = strstr(text, "slow receivers lose frames")) != NULL; text++)
+		n++;
+	return n;
+}
+
+/* An application that switches pause off is told so once; one that leaves it on is not. */
+static void
+test_notice(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_start(&p, NULL, NULL);
+	rte_log_set_global_level(RTE_LOG_NOTICE);
+	rte_log_set_level_pattern("pmd.net.shmbus", RTE_LOG_NOTICE);
+	log_begin();
+	set_mode(p.a, RTE_ETH_FC_FULL);
+	assert_int_equal(notices(log_text()), 0);
+	set_mode(p.a, RTE_ETH_FC_NONE);
+	assert_int_equal(notices(log_text()), 1);
+	assert_non_null(strstr(log_text(), "the application has switched pause (flow control) off: "));
+	set_mode(p.a, RTE_ETH_FC_FULL);
+	set_mode(p.a, RTE_ETH_FC_NONE);
+	assert_int_equal(notices(log_text()), 1);
+	set_mode(p.b, RTE_ETH_FC_RX_PAUSE);
+	assert_int_equal(notices(log_text()), 2);
+	assert_non_null(strstr(log_text(), "off in one direction: "));
+	log_end();
+	rte_log_set_global_level(RTE_LOG_WARNING);
+	rte_log_set_level_pattern("pmd.net.shmbus", RTE_LOG_WARNING);
+}
+
 /* What the receiver wants. */
 static void
 test_tx_pause(void **state)
@@ -243,6 +280,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_get),
 		T(test_rx_pause),
+		T(test_notice),
 		T(test_tx_pause),
 		T(test_tx_pause_loses_nothing),
 		T(test_pause_time),

@@ -113,6 +113,20 @@ check(const struct rte_eth_dev *dev, const struct rte_eth_fc_conf *conf)
 	return -ENOTSUP;
 }
 
+/* Says once that frames may be lost from now on: many applications switch pause off unasked. */
+static void
+tell_lossy(const struct rte_eth_dev *dev, const struct rte_eth_fc_conf *conf)
+{
+	struct shmbus_priv *priv = shmbus_priv(dev);
+	const bool had = priv->args.pause || priv->lanes.holds;
+
+	if (conf->mode == RTE_ETH_FC_FULL || !had || priv->lanes.told_lossy)
+		return;
+	priv->lanes.told_lossy = true;
+	SHMBUS_LOG(NOTICE, "%s: the application has switched pause (flow control) %s: slow receivers lose frames; with RTE_ETH_FC_FULL they lose none (Open vSwitch: rx-flow-ctrl=true and tx-flow-ctrl=true)",
+		   dev->data->name, conf->mode == RTE_ETH_FC_NONE ? "off" : "off in one direction");
+}
+
 int
 shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 {
@@ -129,6 +143,7 @@ shmbus_flow_ctrl_set(struct rte_eth_dev *dev, struct rte_eth_fc_conf *conf)
 	ret = check(dev, conf);
 	if (ret != 0)
 		return ret;
+	tell_lossy(dev, conf);
 	pause = conf->mode == RTE_ETH_FC_FULL || conf->mode == RTE_ETH_FC_RX_PAUSE;
 	priv->args.pause = pause;
 	/* 0 keeps the time. 65535 keeps a longer time, which flow_ctrl_get returns as 65535. */

@@ -111,6 +111,7 @@ struct shmbus_priv {
 	union {
 		struct {
 			bool holds; /* senders wait for this port */
+			bool told_lossy; /* that the application has switched pause off */
 			bool directed; /* frames on the bus may be directed: format version 2 */
 			struct shmbus_fdb *fdb; /* on a switch, else NULL; see shmbus_switch.h */
 			struct shmbus_pollers pollers;
