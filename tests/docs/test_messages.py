@@ -25,6 +25,7 @@ OTHERS = {
     "Cannot initialize tailq": DPDK,
     "directory path ... is world-writable and insecure": DPDK,
     "Creation of mbuf pool ... failed": DPDK,
+    "--legacy-mem is not compatible with --in-memory": DPDK,
     "nb_rx_queues=8 > 4": ("librte_ethdev.so.*",),
     "Cannot create lock on '...'. Is another primary process running?": DPDK,
     "Package shmbus was not found in the pkg-config search path": ("libpkgconf.so.*", "pkg-config"),
