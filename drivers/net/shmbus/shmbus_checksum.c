@@ -78,22 +78,30 @@ rx_l4_offload(uint8_t l4)
 	return l4 == SHMBUS_REQUEST_TCP ? RTE_ETH_RX_OFFLOAD_TCP_CKSUM : RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
 }
 
+/*
+ * Checksums of TCP and UDP are left out only for applications with LRO besides the offload. These
+ * get packets that no wire takes, so they pass them on with offloads, the checksum among them.
+ * Others (Open vSwitch) pass on a frame as it is, whatever its flags say.
+ */
 uint8_t
 shmbus_checksum_kinds(const struct shmbus_rxq *q, const struct shmbus_request *req)
 {
 	uint8_t kinds = req->flags & (SHMBUS_REQUEST_IP_CKSUM | SHMBUS_REQUEST_L4_CKSUM);
 
-	if (q->offloads & rx_l4_offload(req->l4))
+	if ((q->offloads & rx_l4_offload(req->l4)) && (q->offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO))
 		kinds &= (uint8_t)~SHMBUS_REQUEST_L4_CKSUM;
 	return kinds;
 }
 
-/* Sets the mbuf's flag for a checksum that the queue does not compute. */
+/* Sets the mbuf's flag for the checksum of TCP or UDP, which has been computed or left out. */
 static void
-tell_kinds(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
+tell_kinds(const struct shmbus_rxq *q, struct rte_mbuf *m, const struct shmbus_request *req,
+	   uint8_t kinds)
 {
-	if (req->flags & ~kinds & SHMBUS_REQUEST_L4_CKSUM)
-		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_NONE;
+	if (!(req->flags & SHMBUS_REQUEST_L4_CKSUM) || !(q->offloads & rx_l4_offload(req->l4)))
+		return;
+	m->ol_flags |= kinds & SHMBUS_REQUEST_L4_CKSUM ? RTE_MBUF_F_RX_L4_CKSUM_GOOD :
+							 RTE_MBUF_F_RX_L4_CKSUM_NONE;
 }
 
 static bool
@@ -105,9 +113,10 @@ finish(uint8_t *bytes, uint32_t len, const struct shmbus_request *req, uint8_t k
 }
 
 static void
-tell_whole(struct rte_mbuf *m, const struct shmbus_request *req, uint8_t kinds)
+tell_whole(const struct shmbus_rxq *q, struct rte_mbuf *m, const struct shmbus_request *req,
+	   uint8_t kinds)
 {
-	tell_kinds(m, req, kinds);
+	tell_kinds(q, m, req, kinds);
 	if (req->flags & SHMBUS_REQUEST_SEGMENT) {
 		m->ol_flags |= RTE_MBUF_F_RX_LRO;
 		m->tso_segsz = req->segment;
@@ -120,7 +129,7 @@ shmbus_checksum_accept(const struct shmbus_rxq *q, struct rte_mbuf *m,
 {
 	const uint8_t kinds = shmbus_checksum_kinds(q, req);
 
-	tell_whole(m, req, kinds);
+	tell_whole(q, m, req, kinds);
 	return finish(rte_pktmbuf_mtod(m, uint8_t *), m->pkt_len, req, kinds);
 }
 
@@ -188,9 +197,9 @@ shmbus_checksum_deliver(struct shmbus_rxq *q, struct shmbus_held *h, struct rte_
 	if (ret != 0)
 		shmbus_put_back(q, m, 1);
 	else if (h->segments)
-		tell_kinds(*m, &tso->req, tso->kinds);
+		tell_kinds(q, *m, &tso->req, tso->kinds);
 	else
-		tell_whole(*m, &tso->req, tso->kinds);
+		tell_whole(q, *m, &tso->req, tso->kinds);
 	return ret;
 }
 
