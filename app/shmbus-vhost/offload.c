@@ -19,6 +19,13 @@
  */
 #define SEGMENT_MIN 48
 
+/* Returns whether a packet makes more than one segment of this length. */
+static bool
+is_long(const struct rte_mbuf *m, const struct rte_net_hdr_lens *lens, uint16_t segment)
+{
+	return m->pkt_len > (uint32_t)lens->l2_len + lens->l3_len + lens->l4_len + segment;
+}
+
 /* Changes Rx flags to Tx flags. Returns false if the packet does not have the headers for them. */
 static bool
 pass_on(struct rte_mbuf *m)
@@ -47,7 +54,8 @@ pass_on(struct rte_mbuf *m)
 	else
 		return false;
 	if ((ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_TCP)
-		tx |= rx & RTE_MBUF_F_RX_LRO ? RTE_MBUF_F_TX_TCP_SEG : RTE_MBUF_F_TX_TCP_CKSUM;
+		tx |= (rx & RTE_MBUF_F_RX_LRO) && is_long(m, &lens, segment) ? RTE_MBUF_F_TX_TCP_SEG :
+									       RTE_MBUF_F_TX_TCP_CKSUM;
 	else if ((ptype & RTE_PTYPE_L4_MASK) == RTE_PTYPE_L4_UDP && !(rx & RTE_MBUF_F_RX_LRO))
 		tx |= RTE_MBUF_F_TX_UDP_CKSUM;
 	else

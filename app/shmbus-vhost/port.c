@@ -138,9 +138,14 @@ configure(struct port *p, const struct port_offloads *offloads)
 		return ret;
 	if (offloads->checksums)
 		conf.rxmode.offloads |= checksums & info.rx_offload_capa;
-	if (offloads->segments && (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO)) {
+	/* The driver leaves checksums out for ports with LRO alone; a packet that LRO may not have comes
+	 * in segments.
+	 */
+	if ((offloads->checksums || offloads->segments) &&
+	    (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO)) {
 		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
-		conf.rxmode.max_lro_pkt_size = info.max_lro_pkt_size;
+		conf.rxmode.max_lro_pkt_size = offloads->segments ? info.max_lro_pkt_size :
+								    RTE_ETHER_MIN_LEN;
 	}
 	/* One sender has one queue as a rule; its flows are to reach all queues of the guest. */
 	if (queues > 1) {
