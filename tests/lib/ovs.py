@@ -26,10 +26,14 @@ def problem():
 
 
 class Ovs:
-    """The switch br0, without ports. It ends with the block, however that ends."""
+    """The switch br0, without ports. It ends with the block, however that ends.
 
-    def __init__(self, folder):
+    ns: the network namespace that it is in
+    """
+
+    def __init__(self, folder, ns=None):
         self.folder = folder
+        self.argv = ns.argv if ns is not None else lambda *argv: list(argv)
         self.prefix = unique_prefix("ovs")
         self.env = {f"OVS_{key}DIR": folder for key in ("RUN", "LOG", "DB", "SYSCONF")}
         self.socket = f"unix:{folder}/db.sock"
@@ -38,8 +42,8 @@ class Ovs:
     def __enter__(self):
         path = os.path.join(self.folder, "conf.db")
         self.run("ovsdb-tool", "create", path, SCHEMA)
-        self.database = Process(["ovsdb-server", path, f"--remote=p{self.socket}"], name="ovsdb",
-                                env=self.env).start()
+        self.database = Process(self.argv("ovsdb-server", path, f"--remote=p{self.socket}"),
+                                name="ovsdb", env=self.env).start()
         self.database.poll(lambda: os.path.exists(os.path.join(self.folder, "db.sock")),
                            "the socket of the database")
         extra = f"--no-huge -m 512 --legacy-mem --no-pci --file-prefix={self.prefix} -d {plugin()}"
@@ -58,7 +62,8 @@ class Ovs:
 
     def start(self):
         """Start the switch, with the ports that the database has."""
-        self.switch = Process([PROGRAM, self.socket], name="ovs-vswitchd", env=self.env).start()
+        self.switch = Process(self.argv(PROGRAM, self.socket), name="ovs-vswitchd",
+                              env=self.env).start()
         self.switch.wait_for(r"DPDK Enabled - initialized", LIMIT_S)
 
     def _run(self, *argv):
