@@ -205,11 +205,9 @@ static void
 print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
 	    const char *path, uint32_t mtu)
 {
-	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "\n", dev->name,
-	       is_up(conf) ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu);
-	if (!is_up(conf) && conf->netns != NULL)
-		printf("%s carries nothing while it is down; --address, --bridge or --up bring it up\n",
-		       dev->name);
+	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "%s\n", dev->name,
+	       is_up(conf) ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu,
+	       is_up(conf) ? "" : "; it carries nothing while it is down (--address, --bridge, --up)");
 }
 
 /* Configures the device, and carries frames. The station is attached, and is left here. */
