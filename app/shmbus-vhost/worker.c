@@ -255,7 +255,9 @@ wait_for_event(struct worker *w, unsigned int us)
 	struct epoll_event events[8];
 	uint64_t count_of_events;
 
-	epoll_pwait2(w->epoll, events, 8, &limit, NULL);
+	/* Before Linux 5.11 there are milliseconds only. */
+	if (epoll_pwait2(w->epoll, events, 8, &limit, NULL) < 0 && errno == ENOSYS)
+		epoll_wait(w->epoll, events, 8, (int)(us / 1000) + 1);
 	if (read(w->event, &count_of_events, sizeof(count_of_events)) < 0) {
 		/* Nobody has written to it. */
 	}

@@ -11,11 +11,30 @@ import netns
 import pytest
 import vhost
 from apps import sanitize
+from process import Process
 from rounds import rounds
 from vhost import Vhost
 from vhost_machine import FIRST, HOST, SECOND, Host, Machine
 
 MB = 1 << 20
+
+# On the host: bytes for half a second and more, over one connection.
+SLOW_SENDER = """
+import hashlib, os, socket, sys, time
+digest = hashlib.sha256()
+with socket.create_server((sys.argv[1], 9)) as server:
+    print("listening")
+    connection, _ = server.accept()
+    with connection:
+        for i in range(50):
+            data = os.urandom(30000)
+            digest.update(data)
+            connection.sendall(data)
+            if i == 10:
+                print("begun")
+            time.sleep(0.01)
+print("sha256", digest.hexdigest())
+"""
 
 pytestmark = [
     pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem())),
@@ -58,20 +77,24 @@ def test_guests(bus, folder, sockets, counts):
 
 def test_kill(bus, folder, sockets, counts):
     """The program is killed, and QEMU is killed: the other one goes on, and so does TCP."""
-    times = {"program": rounds(20, 3), "QEMU": rounds(20, 1)}
+    times = {"program": rounds(20, 2), "QEMU": rounds(20, 1)}
     with Host(folder, bus.path, MB) as host, contextlib.ExitStack() as stack:
         bridge = stack.enter_context(Vhost(bus.path, sockets[0]))
         one = stack.enter_context(Machine(os.path.join(folder, "1"), sockets[0], FIRST))
         assert one.fetch(HOST, Host.PORT) == host.sha256
         for _ in range(times["program"]):
-            # traffic until it dies
-            ping = one.begin(f"ping -c 1000000 -i 0.001 {HOST} >/dev/null & echo $!; sleep 0.3")
-            number = one.finish(ping).strip()
-            bridge.kill()
-            bridge.close()
-            bridge = stack.enter_context(Vhost(bus.path, sockets[0]))
-            bridge.wait_guest()
-            one.run(f"kill {number}")
+            # a TCP connection that survives
+            with Process(host.ns.argv("/usr/bin/python3", "-u", "-c", SLOW_SENDER, HOST)) as sender:
+                sender.wait_for("^listening")
+                begun = one.begin(f"nc {HOST} 9 | sha256sum")
+                sender.wait_for("^begun")
+                bridge.kill()
+                bridge.close()
+                bridge = stack.enter_context(Vhost(bus.path, sockets[0]))
+                bridge.wait_guest()
+                # among what QEMU says about the end of its back end
+                assert sender.wait_for(r"^sha256 (\w+)").group(1) in one.finish(begun)
+                sender.wait()
             one.ping(HOST)
             assert host.fetch(FIRST) == host.sha256
         for _ in range(times["QEMU"]):

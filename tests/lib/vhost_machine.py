@@ -5,6 +5,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 
 import recipes
@@ -49,7 +50,7 @@ class Machine(Guest):
         return self.sha256()
 
     def sha256(self):
-        return self.run("sha256sum /tmp/www/f").split()[0]
+        return re.search(r"^[0-9a-f]{64}", self.run("sha256sum /tmp/www/f"), re.M).group(0)
 
     def wait_link(self, address=HOST):
         """Wait for an answer: the guest's link has just come up, perhaps again."""
