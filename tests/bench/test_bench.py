@@ -22,6 +22,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import links  # noqa: E402
 import machine  # noqa: E402
+import streams  # noqa: E402
 import throughput  # noqa: E402
 
 BENCH = os.path.join(eal.ROOT, "scripts", "bench")
@@ -336,6 +337,21 @@ def test_tap(tmp_path):
     assert [(s["build"], s["format"]) for s in samples] == \
         [(build, fmt) for build in ("shmbus", "before") for fmt in ("lanes", "shmif")]
     assert all(s["gbits"] > 0 for s in samples)
+
+
+@pytest.mark.skipif(streams.problem() is not None, reason=str(streams.problem()))
+@pytest.mark.only_in_full
+def test_stream(tmp_path):
+    """Each size and each kind of socket, and a guest each way; nothing is missed from bus to bus."""
+    path = tmp_path / "stream.json"
+    text = bench("--stream", "--quick", "--json", path)
+    assert re.search(r"bytes +tcp Gbit/s +unix Gbit/s", text) and re.search(r"ratio +\d", text)
+    samples = json.loads(path.read_text())
+    assert [(s["size"], s["kind"]) for s in samples if "kind" in s] == \
+        [(size, kind) for size in (64, 1500) for kind in ("tcp", "unix")]
+    assert [s["way"] for s in samples if "way" in s] == ["gateway", "passt alone"]
+    assert all(s["missed"] == 0 and s["gbits"] > 0 for s in samples if "kind" in s)
+    assert all(s["mbytes"] > 0 for s in samples if "way" in s)
 
 
 def test_idle(tmp_path):

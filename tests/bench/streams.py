@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright(c) 2026 The shmbus authors
+"""What shmbus stream and shmbus gateway carry.
+
+Two buses joined by a stream, over TCP and over a Unix socket: a replay at full speed on the one, and
+what arrives on the other. A download by a virtual machine, through passt: by shmbus gateway and shmbus
+stream, and beside it by QEMU's own stream straight to passt. All take turns.
+"""
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+
+import guest
+import machine
+import netns
+import pcaps
+import tool
+from frame_stream import Stream, frame, free_port
+from guest import Guest
+from netns import Netns
+from process import Process
+from throughput import align
+
+SIZES = (64, 1500)
+KINDS = ("tcp", "unix")
+WAYS = ("gateway", "passt alone")
+ROUTER = "192.0.2.1"
+PORT = 8080
+
+
+# ---- from bus to bus
+
+
+def between_buses(kind, size, seconds):
+    """(Gbit/s that have arrived, missed by the sender's stream), once."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        left, right = (os.path.join(folder, name) for name in ("left", "right"))
+        capture = os.path.join(folder, "capture.pcap")
+        pcaps.write(capture, [frame(number, size) for number in range(1000)])
+        address = f"127.0.0.1:{free_port()}" if kind == "tcp" else os.path.join(folder, "socket")
+        with Stream(left, address, "--listen") as near, Stream(right, address) as far, \
+                Process([tool.program(), "replay", "--fast", "--loop", "0", left, capture]) as replay:
+            time.sleep(0.2)
+            begin, before = time.monotonic(), far.counters()["to_bus"]["bytes"]
+            time.sleep(seconds)
+            after, end = far.counters()["to_bus"]["bytes"], time.monotonic()
+            replay.stop()
+            return (after - before) * 8 / (end - begin) / 1e9, near.counters()["from_bus"]["missed"]
+
+
+# ---- a virtual machine and passt
+
+
+@contextlib.contextmanager
+def _host():
+    """A namespace with a default route, in which a web server listens on the loopback interface."""
+    with Netns() as ns, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        ns.ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
+        ns.ip("address", "add", "192.0.2.2/24", "dev", "eth0")
+        for device in ("eth0", "eth1"):
+            ns.ip("link", "set", device, "up")
+        ns.ip("route", "add", "default", "via", ROUTER)
+        with open(os.path.join(folder, "file"), "wb") as f:
+            f.truncate(1 << 30)
+        with Process(ns.argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", folder, "-b",
+                             "127.0.0.1", PORT)) as web:
+            web.wait_for("^Serving HTTP", netns.LIMIT_S)
+            yield ns
+
+
+@contextlib.contextmanager
+def _connected(way, ns, folder):
+    """The arguments of QEMU for a card behind which passt is."""
+    sock = os.path.join(folder, "socket")
+    if way == "gateway":
+        bus = os.path.join(folder, "bus")
+        with Process(ns.argv(tool.program(), "gateway", bus), name="gateway") as gateway, \
+                Stream(bus, sock, "--listen"):
+            gateway.wait_for("^passt .* joined", netns.LIMIT_S)
+            yield sock
+    else:
+        # passt changes to another user, and makes its socket as that one
+        os.chmod(folder, 0o777)
+        with Process(ns.argv("passt", "--foreground", "--quiet", "--mtu", "1500", "--socket", sock),
+                     name="passt") as passt:
+            passt.poll(lambda: os.path.exists(sock), "passt's socket", netns.LIMIT_S)
+            yield sock
+            passt.kill()
+
+
+def download(way, ns, megabytes):
+    """MB/s of a download in a guest, once."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, _connected(way, ns, folder) as sock, \
+            Guest(folder, "-netdev", f"stream,id=n,addr.type=unix,addr.path={sock}",
+                  "-device", "virtio-net-pci,netdev=n") as vm:
+        vm.run("udhcpc -i eth0 -n -q -t 20 -s /etc/udhcpc/default.script")
+        begin = time.monotonic()
+        got = vm.run(f"wget -q -O - http://{ROUTER}:{PORT}/file | head -c {megabytes << 20} | wc -c")
+        assert int(got) == megabytes << 20, got
+        return megabytes * 1.048576 / (time.monotonic() - begin)
+
+
+# ---- both
+
+
+def problem():
+    """Why guests cannot be measured here, or None."""
+    return netns.problem() or guest.problem()
+
+
+def run(args, progress):
+    """Alternates; prints the medians, and returns all samples."""
+    samples = []
+    megabytes = 2 if args.seconds < 1 else 32
+    with contextlib.ExitStack() as stack:
+        ns = None if problem() else stack.enter_context(_host())
+        for number in range(args.rounds):
+            for size in SIZES:
+                for kind in KINDS:
+                    progress(f"round {number + 1} of {args.rounds}, {kind}, {size} bytes")
+                    gbits, missed = between_buses(kind, size, args.seconds)
+                    samples.append({"kind": kind, "size": size, "gbits": gbits, "missed": missed})
+            for way in WAYS if ns else ():
+                progress(f"round {number + 1} of {args.rounds}, a guest, {way}")
+                samples.append({"way": way, "mbytes": download(way, ns, megabytes)})
+    progress("")
+    report(args, samples, megabytes)
+    return samples
+
+
+def report(args, samples, megabytes):
+    def middle(key, **which):
+        return machine.median([s[key] for s in samples if which.items() <= s.items()])
+
+    rows = [["bytes", *(f"{kind} Gbit/s" for kind in KINDS), "missed"]]
+    for size in SIZES:
+        missed = sum(s["missed"] for s in samples if s.get("size") == size)
+        rows.append([str(size), *(f"{middle('gbits', kind=kind, size=size):.2f}" for kind in KINDS),
+                     str(missed)])
+    print(f"from bus to bus, medians of {args.rounds} runs of {args.seconds:g} s")
+    print(align(rows))
+    if problem():
+        print(f"no download by a guest: {problem()}", file=sys.stderr)
+        return
+    found = {way: middle("mbytes", way=way) for way in WAYS}
+    print(f"\na guest downloads {megabytes} MiB, medians of {args.rounds} runs")
+    print(align([["through", "MB/s"], *([way, f"{found[way]:.1f}"] for way in WAYS),
+                 ["ratio", f"{found[WAYS[0]] / found[WAYS[1]]:.2f}"]]))
