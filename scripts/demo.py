@@ -56,7 +56,7 @@ def look_on(bus):
     program = os.path.join(builddir.folder(), "app", "shmbus", "shmbus")
     if not os.access(program, os.X_OK):
         say()
-        say("Nobody looks on: the command shmbus is not built, as libpcap, jansson or libmnl is missing.")
+        say("Nobody looks on: the command shmbus is not built, as a library is missing: run scripts/setup.")
         return
     for command in (["top", "--once", bus], ["dump", "--new", "--count", "3", "--no-tcpdump", bus]):
         say()

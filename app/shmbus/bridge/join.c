@@ -9,6 +9,7 @@
 #include "background.h"
 #include "bridge.h"
 #include "join.h"
+#include "rights.h"
 #include "say.h"
 #include "stop.h"
 
@@ -39,7 +40,10 @@ bridge_join_attach(struct bridge_join *j, const char *path, const struct shmbus_
 	ret = shmbus_attach(&j->st, path, conf);
 	if (ret != 0)
 		return say_library_error(ret);
+	/* Both make their descriptors at the first call, which is not possible any more later on. */
 	ret = shmbus_fd(j->st);
+	if (ret >= 0)
+		ret = shmbus_room_fd(j->st);
 	if (ret >= 0)
 		return 0;
 	say_library_error(ret);
@@ -50,6 +54,7 @@ bridge_join_attach(struct bridge_join *j, const char *path, const struct shmbus_
 int
 bridge_join_ready(struct bridge_join *j, struct bridge_device *dev)
 {
+	j->dev = dev;
 	j->bridge = bridge_new(dev, j->st);
 	if (j->bridge == NULL)
 		return say_no_memory();
@@ -68,6 +73,7 @@ bridge_join_carry(struct bridge_join *j)
 	}
 	if (j->background >= 0)
 		background_ready(j->background);
+	bridge_rights_keep(j->dev->needs, j->dev->child);
 	ret = bridge_run(j->bridge, j->stop);
 	bridge_print(j->bridge);
 	bridge_free(j->bridge);

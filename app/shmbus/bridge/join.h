@@ -23,6 +23,7 @@ struct bridge;
 struct bridge_join {
 	struct shmbus_station *st;
 	struct bridge *bridge;
+	struct bridge_device *dev;
 	const char *path;
 	bool was_there; /* the file, before the attach */
 	int background; /* what background_begin() returned, or -1 */
@@ -39,8 +40,8 @@ int bridge_join_attach(struct bridge_join *join, const char *path, const struct 
 int bridge_join_ready(struct bridge_join *join, struct bridge_device *dev);
 
 /*
- * Says that the bridge is ready, carries frames until the end, prints the counters, and leaves
- * the bus. Returns what run() of the subcommand is to return.
+ * Says that the bridge is ready, gives up the rights that the device does not need any more,
+ * carries frames until the end, prints the counters, and leaves the bus. Returns what run() of the subcommand is to return.
  */
 enum cmd_status bridge_join_carry(struct bridge_join *join);
 

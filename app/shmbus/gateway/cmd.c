@@ -13,6 +13,7 @@
 #include <shmbus.h>
 
 #include "bridge/join.h"
+#include "bridge/rights.h"
 #include "cmd.h"
 #include "options.h"
 #include "passt.h"
@@ -52,11 +53,14 @@ carry(struct bridge_join *join, struct passt *passt, uint32_t mtu)
 	struct stream_link link;
 	struct shmbus_self self;
 	bool wanted = false;
+	int ret;
 
 	shmbus_get_self(join->st, &self);
 	stream_link_begin_connected(&link, "passt", passt->fd);
-	if (stream_side_init(&side, &link, self.frame_max) != 0 ||
-	    passt_wait_ready(passt, self.mac, join->stop) != 0 ||
+	ret = stream_side_init(&side, &link, self.frame_max);
+	side.dev.needs = BRIDGE_RIGHTS_KILL;
+	side.dev.child = passt->pid;
+	if (ret != 0 || passt_wait_ready(passt, self.mac, join->stop) != 0 ||
 	    bridge_join_ready(join, &side.dev) != 0) {
 		bridge_join_give_up(join);
 	} else {

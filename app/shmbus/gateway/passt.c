@@ -8,6 +8,7 @@
 #include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -196,6 +197,7 @@ passt_end(struct passt *p, bool wanted)
 {
 	int status;
 
+	/* Most end with their stream; one that is busy may not. */
 	if (wanted)
 		kill(p->pid, SIGTERM);
 	while (waitpid(p->pid, &status, 0) < 0)

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "bridge/rights.h"
 #include "link.h"
 #include "say.h"
 #include "shmbus_clock.h"
@@ -218,6 +219,22 @@ stream_link_down(struct stream_link *l, const char *why)
 	if (l->useful)
 		l->pause_ms = PAUSE_MIN_MS;
 	pause_a_while(l);
+}
+
+unsigned int
+stream_link_needs(const struct stream_link *l)
+{
+	unsigned int needs = 0;
+
+	if (l->address == NULL)
+		return 0;
+	if (l->listener >= 0)
+		needs |= BRIDGE_RIGHTS_ACCEPT;
+	else if (!l->once)
+		needs |= BRIDGE_RIGHTS_CONNECT;
+	if (needs != 0 && l->address->is_unix)
+		needs |= BRIDGE_RIGHTS_PATHS;
+	return needs;
 }
 
 void

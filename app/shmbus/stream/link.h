@@ -54,6 +54,9 @@ int stream_link_sleep_on(const struct stream_link *link, struct pollfd *on);
 /* Ends the connection. why: for the message. */
 void stream_link_down(struct stream_link *link, const char *why);
 
+/* Returns what the link needs for the connections after the first: enum bridge_rights. */
+unsigned int stream_link_needs(const struct stream_link *link);
+
 /* Closes everything. */
 void stream_link_end(struct stream_link *link);
 

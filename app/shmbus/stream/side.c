@@ -121,6 +121,7 @@ stream_side_init(struct stream_side *side, const struct stream_link *link, uint3
 	memset(side, 0, sizeof(*side));
 	side->dev.ops = &ops;
 	side->dev.name = link->name;
+	side->dev.needs = stream_link_needs(link);
 	side->link = *link;
 	return stream_frames_init(&side->frames, frame_max);
 }
