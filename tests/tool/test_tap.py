@@ -381,7 +381,7 @@ def test_signal_at_the_first_line(bus, ns, how):
             while True:
                 filled += os.write(writer, bytes(1 << 12))
         os.set_blocking(writer, True)
-        tap = subprocess.Popen([program(), "tap", bus.path, "-N", ns.name], stdout=writer,
+        tap = subprocess.Popen([program(), "tap", bus.path, "-N", ns.name, "--up"], stdout=writer,
                                stderr=subprocess.PIPE)
         stack.callback(tap.communicate)
         stack.callback(tap.kill)
@@ -392,7 +392,7 @@ def test_signal_at_the_first_line(bus, ns, how):
         with open(reader, "rb", closefd=False) as lines:
             assert lines.read(filled) == bytes(filled)
             out = lines.readline()
-            assert re.fullmatch(rb"tap\d+ down on .*\n", out)
+            assert re.fullmatch(rb"tap\d+ up on .*\n", out)
             # The counters come at once, for either signal.
             assert re.fullmatch(rb"tap\d+ to bus: .*\n", lines.readline())
             assert re.fullmatch(rb"bus to tap\d+: .*\n", lines.readline())
