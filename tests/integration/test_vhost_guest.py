@@ -54,9 +54,10 @@ def sockets(folder):
 def test_guests(bus, folder, sockets, counts):
     """Ping and TCP, with right content, between the host and a guest, and between two guests."""
     length = rounds(100, 5) * MB
+    memory = rounds(512, 256)  # half of it is for files
     with Vhost(bus.path, *sockets) as bridge, Host(folder, bus.path, length) as host, \
-            Machine(os.path.join(folder, "1"), sockets[0], FIRST) as first, \
-            Machine(os.path.join(folder, "2"), sockets[1], SECOND) as second:
+            Machine(os.path.join(folder, "1"), sockets[0], FIRST, memory) as first, \
+            Machine(os.path.join(folder, "2"), sockets[1], SECOND, memory) as second:
         assert "TCP packets of up to 64 KB" in bridge.wait_guest(sockets[0])
         first.ping(HOST)
         first.ping(SECOND)
@@ -75,15 +76,14 @@ def test_guests(bus, folder, sockets, counts):
     counts(f"{length >> 20} MB each way, {data // frames} bytes in a packet between guests")
 
 
-def test_kill(bus, folder, sockets, counts):
-    """The program is killed, and QEMU is killed: the other one goes on, and so does TCP."""
-    times = {"program": rounds(20, 2), "QEMU": rounds(20, 1)}
+def test_program_is_killed(bus, folder, sockets, counts):
+    """The guest goes on, and so does a TCP connection."""
+    times = rounds(20, 2)
     with Host(folder, bus.path, MB) as host, contextlib.ExitStack() as stack:
         bridge = stack.enter_context(Vhost(bus.path, sockets[0]))
         one = stack.enter_context(Machine(os.path.join(folder, "1"), sockets[0], FIRST))
         assert one.fetch(HOST, Host.PORT) == host.sha256
-        for _ in range(times["program"]):
-            # a TCP connection that survives
+        for _ in range(times):
             with Process(host.ns.argv("/usr/bin/python3", "-u", "-c", SLOW_SENDER, HOST)) as sender:
                 sender.wait_for("^listening")
                 begun = one.begin(f"nc {HOST} 9 | sha256sum")
@@ -95,16 +95,27 @@ def test_kill(bus, folder, sockets, counts):
                 # among what QEMU says about the end of its back end
                 assert sender.wait_for(r"^sha256 (\w+)").group(1) in one.finish(begun)
                 sender.wait()
-            one.ping(HOST)
             assert host.fetch(FIRST) == host.sha256
-        for _ in range(times["QEMU"]):
-            one.begin(f"ping -c 1000000 -i 0.001 {HOST} >/dev/null")
-            since = bridge.mark()
-            one.kill()
-            one.close()
-            bridge.wait_gone(since=since)
-            one = stack.enter_context(Machine(os.path.join(folder, "1"), sockets[0], FIRST))
+    counts(f"{times} times")
+
+
+@pytest.mark.parametrize("listens", [False, pytest.param(True, marks=pytest.mark.only_in_full)])
+def test_qemu_is_killed(bus, folder, sockets, counts, listens):
+    """The program and its port go on, whoever of the two listens on the socket."""
+    times = rounds(10, 1)
+    options = ["--client"] if listens else []
+    with Host(folder, bus.path, MB) as host, contextlib.ExitStack() as stack:
+        bridge = stack.enter_context(Vhost(bus.path, sockets[0], options=options))
+        for number in range(times + 1):
+            one = stack.enter_context(Machine(os.path.join(folder, "1"), sockets[0], FIRST,
+                                              listens=listens))
             one.ping(HOST)
             assert one.fetch(HOST, Host.PORT) == host.sha256
             assert host.fetch(FIRST) == host.sha256
-    counts(f"{times['program']} times the program, {times['QEMU']} times QEMU")
+            if number < times:
+                since = bridge.mark()
+                one.begin(f"ping -c 1000000 -i 0.001 {HOST} >/dev/null")
+                one.kill()
+                one.close()
+                bridge.wait_gone(since=since)
+    counts(f"{times} times")

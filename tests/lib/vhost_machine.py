@@ -17,26 +17,31 @@ HOST, FIRST, SECOND = "10.9.0.1", "10.9.0.2", "10.9.0.3"
 MACS = {FIRST: "02:00:00:00:00:0b", SECOND: "02:00:00:00:00:0c"}
 
 
-def card(socket, mac, device=""):
+def card(socket, mac, memory, device="", listens=False):
     """The network card of a guest, by the words of the guide; TCG wants a device without MSI-X.
 
-    device: more properties of it, each with a comma in front
+    memory: megabytes of the guest
+    device: more properties of the card, each with a comma in front
+    listens: whether QEMU is the one that listens on the socket
     """
     block, = [block for block in recipes.blocks("docs/vhost.rst")
               if block.text.startswith("qemu-system-x86_64")]
     words = shlex.split(block.text.replace("\\\n", " "))
     words = words[words.index("-object"):]
-    return [word.replace("/dev/shm/vm.sock", socket).replace("02:00:00:00:00:07", f"{mac},vectors=0{device}")
+    how = "server=on,wait=off" if listens else "reconnect=1"
+    return [word.replace("/dev/shm/vm.sock", socket).replace("reconnect=1", how).replace(
+        "size=256M", f"size={memory}M").replace("02:00:00:00:00:07", f"{mac},vectors=0{device}")
             for word in words]
 
 
 class Machine(Guest):
     """A guest with an address on the bus, which serves the file f of its folder /tmp/www."""
 
-    def __init__(self, folder, socket, address, device=""):
+    def __init__(self, folder, socket, address, memory=256, **more):
         self.address = address
         os.makedirs(folder, exist_ok=True)
-        super().__init__(folder, *card(socket, MACS[address], device), name=f"guest {address}")
+        super().__init__(folder, *card(socket, MACS[address], memory, **more), memory=memory,
+                         name=f"guest {address}")
 
     def start(self):
         super().start()
