@@ -106,7 +106,7 @@ limit_calls(unsigned int needs, pid_t child)
 		ret = allow(filter, to_connect, N_OF(to_connect));
 	if (ret == 0 && (needs & BRIDGE_RIGHTS_KILL))
 		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)child));
+				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)child, 0));
 	if (ret == 0 && (needs & BRIDGE_RIGHTS_PATHS))
 		ret = allow(filter, on_paths, N_OF(on_paths));
 	if (ret == 0)
@@ -159,5 +159,6 @@ bridge_rights_keep(unsigned int needs, pid_t child)
 #else
 	/* The sanitizers start a process at the end, and open files. */
 	(void)limit_calls;
+	(void)child;
 #endif
 }
