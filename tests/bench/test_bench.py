@@ -232,6 +232,7 @@ def test_throughput(tmp_path):
     assert facts["cpu"] and set(facts["links"]) == set(names)
 
 
+@pytest.mark.only_in_full
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
 def test_other_links(tmp_path):
     """The further links move frames, and net_ring, which cannot lose any, loses none."""
@@ -250,6 +251,7 @@ def test_other_links(tmp_path):
     assert all(e["p50_ns"] > 0 and e["lost"] == e["corrupt"] == 0 for e in entries)
 
 
+@pytest.mark.only_in_full
 @pytest.mark.skipif(len(eal.allowed_cpus()) < 2, reason="it takes two CPUs")
 @pytest.mark.skipif(not eal.plugin_path() or bool(os.environ.get("SHMBUS_SANITIZE")),
                     reason="no plugin without sanitizers")

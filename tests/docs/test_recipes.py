@@ -240,7 +240,9 @@ def test_pasted_into_a_terminal(possible, workplace, page, counts):
 
 
 @pytest.mark.skipif(sanitize(), reason="a plugin with sanitizers wants more than the text says")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [
+    page if page != "README.md" else pytest.param(page, marks=pytest.mark.only_in_full)
+    for page in PAGES])
 @pytest.mark.long
 def test_without_a_terminal(possible, workplace, page, counts):
     script = [REPORT]
