@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -96,7 +97,10 @@ def test_counters_go_on(make_bus, deliver):
                 port.wait_until(lambda r: r["received"] >= 500 and r["sent"] == 500, "500 frames")
                 slot = own["slot"]
                 if leaves:
+                    # it ends when no frames come any more
+                    sender.signal(signal.SIGSTOP)
                     port.stop()
+                    sender.signal(signal.SIGCONT)
                 else:
                     port.kill()
         sender.stop()
