@@ -92,9 +92,9 @@ def test_counters_go_on(make_bus, deliver):
         sender.wait_more("sent", 100)
         for number, leaves in enumerate((False, True, True)):
             with checker(bus.vdev(mac=mac), receive=True, send=True, on=1, count=500, id=number) as port:
+                port.wait_until(lambda r: r["received"] >= 500 and r["sent"] == 500, "500 frames")
                 own = port_of(info(bus.path), port.pid)
                 numbers.append([own[key] for key in numbers[0]])
-                port.wait_until(lambda r: r["received"] >= 500 and r["sent"] == 500, "500 frames")
                 slot = own["slot"]
                 if leaves:
                     # it ends when no frames come any more
