@@ -41,7 +41,7 @@ struct bridge {
 
 	/* To the bus: tx[sent..n_tx-1] are still to be sent. Their bytes belong to the device. */
 	struct shmbus_tx tx[BRIDGE_BURST];
-	struct shmbus_offload tx_offloads[BRIDGE_BURST]; /* if the device has offloads */
+	struct shmbus_offload tx_offloads[BRIDGE_BURST];
 	unsigned int n_tx;
 	unsigned int sent;
 
@@ -113,49 +113,6 @@ waits_for_device(const struct bridge *b)
 	return b->written != b->n_rx;
 }
 
-/* ---- either kind of device */
-
-static int
-read_device(struct bridge *b)
-{
-	const struct bridge_ops *ops = b->dev->ops;
-
-	return ops->read_offload != NULL ?
-	       ops->read_offload(b->dev, b->tx, b->tx_offloads, BRIDGE_BURST) :
-	       ops->read(b->dev, b->tx, BRIDGE_BURST);
-}
-
-static int
-write_device(struct bridge *b)
-{
-	const struct bridge_ops *ops = b->dev->ops;
-	const unsigned int at = b->written, n = b->n_rx - b->written;
-
-	return ops->write_offload != NULL ?
-	       ops->write_offload(b->dev, b->rx + at, b->rx_offloads + at, n) :
-	       ops->write(b->dev, b->rx + at, n);
-}
-
-static int
-send_bus(struct bridge *b)
-{
-	const unsigned int at = b->sent, n = b->n_tx - b->sent;
-
-	return b->dev->ops->read_offload != NULL ?
-	       shmbus_send_offload(b->st, b->tx + at, b->tx_offloads + at, n) :
-	       shmbus_send(b->st, b->tx + at, n);
-}
-
-static int
-receive_bus(struct bridge *b)
-{
-	return b->dev->ops->write_offload != NULL ?
-	       shmbus_receive_offload(b->st, b->rx, b->rx_offloads, BRIDGE_BURST) :
-	       shmbus_receive(b->st, b->rx, BRIDGE_BURST);
-}
-
-/* ---- bursts */
-
 /* Sends a burst. Returns 0 if there was nothing to do, a positive number, or -errno. */
 static int
 to_bus(struct bridge *b)
@@ -165,13 +122,14 @@ to_bus(struct bridge *b)
 	int ret;
 
 	if (!waits_for_bus(b)) {
-		ret = read_device(b);
+		ret = b->dev->ops->read(b->dev, b->tx, b->tx_offloads, BRIDGE_BURST);
 		if (ret <= 0)
 			return ret;
 		b->n_tx = (unsigned int)ret;
 		b->sent = 0;
 	}
-	ret = send_bus(b);
+	ret = shmbus_send_offload(b->st, b->tx + b->sent, b->tx_offloads + b->sent,
+				  b->n_tx - b->sent);
 	/* Shorter than a header, or with an offload that does not fit it. */
 	if (ret == -EMSGSIZE || ret == -EINVAL) {
 		counts->dropped++;
@@ -197,7 +155,9 @@ receive(struct bridge *b)
 	int n;
 
 	b->n_rx = b->written = 0;
-	n = receive_bus(b);
+	n = b->dev->ops->offloads ?
+	    shmbus_receive_offload(b->st, b->rx, b->rx_offloads, BRIDGE_BURST) :
+	    shmbus_receive(b->st, b->rx, BRIDGE_BURST);
 	if (n < 0)
 		return say_library_error(n);
 	for (i = 0; i < (unsigned int)n; i++) {
@@ -226,7 +186,8 @@ to_device(struct bridge *b)
 	}
 	if (b->n_rx == 0)
 		return 0;
-	ret = write_device(b);
+	ret = b->dev->ops->write(b->dev, b->rx + b->written, b->rx_offloads + b->written,
+				 b->n_rx - b->written);
 	if (ret > 0)
 		b->written += (unsigned int)ret;
 	return ret;

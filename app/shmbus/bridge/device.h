@@ -27,28 +27,25 @@ struct bridge_ops {
 	/* Bytes in front of each frame from the bus that the device may write a header to. */
 	size_t headroom;
 
+	/* The device takes and gives frames of which work is left. If not, all frames are final. */
+	bool offloads;
+
 	/*
 	 * Reads up to n frames, sets data and len of each, and returns their number. The bytes
 	 * stay where they are until the next call. 0: there are none now. -errno after a
-	 * message: the device is gone.
+	 * message: the device is gone. offloads[i] belongs to frames[i]; it is 0 for a device
+	 * that does not set it.
 	 */
-	int (*read)(struct bridge_device *dev, struct shmbus_tx *frames, unsigned int n);
+	int (*read)(struct bridge_device *dev, struct shmbus_tx *frames,
+		    struct shmbus_offload *offloads, unsigned int n);
 
 	/*
 	 * Writes up to n frames, in their order. Counts them. Returns the number of frames that
 	 * need not be written again: less than n if the device takes no more now. -errno after a
 	 * message: the device is gone.
 	 */
-	int (*write)(struct bridge_device *dev, const struct shmbus_rx *frames, unsigned int n);
-
-	/*
-	 * The same, for a device that takes and gives frames of which work is left; NULL: all
-	 * frames are final. offloads[i] belongs to frames[i].
-	 */
-	int (*read_offload)(struct bridge_device *dev, struct shmbus_tx *frames,
-			    struct shmbus_offload *offloads, unsigned int n);
-	int (*write_offload)(struct bridge_device *dev, const struct shmbus_rx *frames,
-			     const struct shmbus_offload *offloads, unsigned int n);
+	int (*write)(struct bridge_device *dev, const struct shmbus_rx *frames,
+		     const struct shmbus_offload *offloads, unsigned int n);
 
 	/*
 	 * Says what to sleep on. read: the bridge waits for frames; write: it waits to write

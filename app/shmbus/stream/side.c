@@ -35,7 +35,8 @@ refuse(struct stream_side *side, uint32_t claimed)
 }
 
 static int
-side_read(struct bridge_device *dev, struct shmbus_tx *frames, unsigned int n)
+side_read(struct bridge_device *dev, struct shmbus_tx *frames, struct shmbus_offload *offloads,
+	  unsigned int n)
 {
 	struct stream_side *side = (struct stream_side *)dev;
 	unsigned int taken;
@@ -43,6 +44,7 @@ side_read(struct bridge_device *dev, struct shmbus_tx *frames, unsigned int n)
 	ssize_t len;
 	int ret;
 
+	(void)offloads; /* all frames are final */
 	if (side->link.state != STREAM_LINK_UP) {
 		ret = stream_link_step(&side->link);
 		if (ret != 0 || side->link.state != STREAM_LINK_UP)
@@ -66,11 +68,13 @@ side_read(struct bridge_device *dev, struct shmbus_tx *frames, unsigned int n)
 }
 
 static int
-side_write(struct bridge_device *dev, const struct shmbus_rx *frames, unsigned int n)
+side_write(struct bridge_device *dev, const struct shmbus_rx *frames,
+	   const struct shmbus_offload *offloads, unsigned int n)
 {
 	struct stream_side *side = (struct stream_side *)dev;
 	int i, ret;
 
+	(void)offloads;
 	if (side->link.state != STREAM_LINK_UP || side->deaf) {
 		dev->to_dev.dropped += n;
 		return (int)n;

@@ -132,8 +132,9 @@ side_sleep_on(struct bridge_device *dev, bool read, bool write, struct pollfd *o
 
 static const struct bridge_ops ops = {
 	.headroom = TAP_DEVICE_HDR_LEN,
-	.read_offload = side_read,
-	.write_offload = side_write,
+	.offloads = true,
+	.read = side_read,
+	.write = side_write,
 	.sleep_on = side_sleep_on,
 };
 
