@@ -39,12 +39,20 @@ l4_field(uint8_t *frame, const struct shmbus_request *req)
 	       (req->l4 == SHMBUS_REQUEST_TCP ? TCP_CKSUM_OFF : UDP_CKSUM_OFF);
 }
 
+/* Returns the bytes of header and payload of TCP or UDP; 0: they do not fit the frame. */
+static uint32_t
+l4_len_of(const uint8_t *frame, uint32_t len, const struct shmbus_request *req,
+	  const struct shmbus_ip *ip)
+{
+	return shmbus_ip_l4_len(ip, (uint32_t)req->l4_off - req->l3_off, req->l4,
+				frame + req->l4_off, len - req->l4_off);
+}
+
 static bool
 put_l4_checksum(uint8_t *frame, uint32_t len, const struct shmbus_request *req,
 		const struct shmbus_ip *ip)
 {
-	const uint32_t l4_len = shmbus_ip_l4_len(ip, (uint32_t)req->l4_off - req->l3_off, req->l4,
-						 frame + req->l4_off, len - req->l4_off);
+	const uint32_t l4_len = l4_len_of(frame, len, req, ip);
 	uint8_t *field = l4_field(frame, req);
 	uint32_t sum;
 
@@ -112,8 +120,7 @@ shmbus_finish_head(uint8_t *frame, uint32_t len, const struct shmbus_request *re
 		return true;
 	if (!shmbus_ip_read(&ip, frame + req->l3_off, len - req->l3_off))
 		return false;
-	l4_len = shmbus_ip_l4_len(&ip, (uint32_t)req->l4_off - req->l3_off, req->l4,
-				  frame + req->l4_off, len - req->l4_off);
+	l4_len = l4_len_of(frame, len, req, &ip);
 	if (l4_len == 0)
 		return false;
 	put_sum(l4_field(frame, req), shmbus_ip_sum_pseudo(&ip, req->l4, l4_len));
