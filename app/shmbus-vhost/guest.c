@@ -32,9 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
@@ -44,6 +42,7 @@
 #include "port.h"
 #include "say.h"
 #include "shmbus_atomic.h"
+#include "unix_socket.h"
 #include "worker.h"
 
 #define NOBODY UINT32_MAX
@@ -302,9 +301,8 @@ static const struct rte_vhost_device_ops ops = {
 static int
 clear_socket(const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct stat st;
-	int fd, ret;
+	int ret;
 
 	if (lstat(path, &st) != 0)
 		return 0;
@@ -312,13 +310,10 @@ clear_socket(const char *path)
 		say("--socket: '%s' is not right; it is there, and is no socket", path);
 		return -EEXIST;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	memcpy(address.sun_path, path, strlen(path));
-	ret = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 ? 0 : errno;
-	close(fd);
-	if (ret == ECONNREFUSED)
+	ret = unix_socket_left_behind(path);
+	if (ret < 0)
+		return ret;
+	if (ret == 1)
 		return unlink(path) == 0 ? 0 : -errno;
 	say("--socket: '%s' is not right; another program listens on it. If that is QEMU "
 	    "(server=on), use --client", path);

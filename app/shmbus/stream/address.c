@@ -13,6 +13,7 @@
 
 #include "address.h"
 #include "say.h"
+#include "unix_socket.h"
 
 #define HOST_MAX 256
 
@@ -97,24 +98,6 @@ stream_address_free(struct stream_address *a)
 		freeaddrinfo(a->list);
 }
 
-/* Returns whether the socket at the path is one on which nobody listens. */
-static bool
-is_left_behind(const struct stream_address *a)
-{
-	struct stat st;
-	bool refused;
-	int fd;
-
-	if (lstat(a->text, &st) != 0 || !S_ISSOCK(st.st_mode))
-		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return false;
-	refused = connect(fd, a->list->ai_addr, a->list->ai_addrlen) != 0 && errno == ECONNREFUSED;
-	close(fd);
-	return refused;
-}
-
 /* Binds, and gives a Unix socket its mode: at no time may anybody else connect. */
 static int
 bind_to(const struct stream_address *a, int fd, uint32_t mode)
@@ -129,7 +112,7 @@ bind_to(const struct stream_address *a, int fd, uint32_t mode)
 	}
 	before = umask(0777 & ~mode);
 	ret = bind(fd, a->list->ai_addr, a->list->ai_addrlen) == 0 ? 0 : -errno;
-	if (ret == -EADDRINUSE && is_left_behind(a) && unlink(a->text) == 0)
+	if (ret == -EADDRINUSE && unix_socket_left_behind(a->text) == 1 && unlink(a->text) == 0)
 		ret = bind(fd, a->list->ai_addr, a->list->ai_addrlen) == 0 ? 0 : -errno;
 	umask(before);
 	return ret;
