@@ -119,7 +119,8 @@ port_close(struct port *p)
 static int
 configure(struct port *p, const struct port_offloads *offloads)
 {
-	static const uint64_t checksums = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+	static const uint64_t taken = RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM |
+				      RTE_ETH_RX_OFFLOAD_TCP_LRO;
 	struct rte_eth_conf conf = {
 		.rxmode = {
 			.mtu = offloads->mtu,
@@ -136,14 +137,12 @@ configure(struct port *p, const struct port_offloads *offloads)
 	ret = rte_eth_dev_info_get(p->id, &info);
 	if (ret != 0)
 		return ret;
-	if (offloads->checksums)
-		conf.rxmode.offloads |= checksums & info.rx_offload_capa;
-	/* The driver leaves checksums out for ports with LRO alone; a packet that LRO may not have comes
-	 * in segments.
+	/*
+	 * The driver leaves checksums out only for ports with LRO; a packet that LRO may not have
+	 * comes in segments.
 	 */
-	if ((offloads->checksums || offloads->segments) &&
-	    (info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO)) {
-		conf.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	if (offloads->checksums) {
+		conf.rxmode.offloads |= taken & info.rx_offload_capa;
 		conf.rxmode.max_lro_pkt_size = offloads->segments ? info.max_lro_pkt_size :
 								    RTE_ETHER_MIN_LEN;
 	}
