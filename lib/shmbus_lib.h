@@ -150,8 +150,10 @@ struct shmbus_lib_ops {
 	/* Sends the first n reserved frames, with lengths that the caller has checked. */
 	unsigned int (*commit)(struct shmbus_station *st, const struct shmbus_place *frames,
 			       unsigned int n);
-	/* Called only for stations that receive: receive, peek and pending. */
-	/* offloads: NULL if the frames are to be final. */
+	/*
+	 * Called only for stations that receive: receive, peek and pending. offloads: NULL if the
+	 * frames are to be final.
+	 */
 	unsigned int (*receive)(struct shmbus_station *st, struct shmbus_rx *frames,
 				struct shmbus_offload *offloads, unsigned int n);
 	unsigned int (*peek)(struct shmbus_station *st, struct shmbus_view *frames,
@@ -351,8 +353,7 @@ bool shmbus_lib_lanes_ask_room(struct shmbus_station *st);
 void shmbus_lib_lanes_end_ask(struct shmbus_station *st);
 
 unsigned int shmbus_lib_lanes_receive(struct shmbus_station *st, struct shmbus_rx *frames,
-				      struct shmbus_offload *offloads,
-				      unsigned int n);
+				      struct shmbus_offload *offloads, unsigned int n);
 unsigned int shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames,
 				   unsigned int n);
 bool shmbus_lib_lanes_pending(struct shmbus_station *st);

@@ -408,7 +408,7 @@ received_by(uint16_t id)
 	return stats.ipackets;
 }
 
-/* Begins a port again; then it gets what is for it: a frame for everybody, and one for its slot. */
+/* Begins a port again. It then gets its frames: one for everybody, and one for its slot. */
 static void
 get_through(unsigned int port)
 {

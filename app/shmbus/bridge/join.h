@@ -41,7 +41,8 @@ int bridge_join_ready(struct bridge_join *join, struct bridge_device *dev);
 
 /*
  * Says that the bridge is ready, gives up the rights that the device does not need any more,
- * carries frames until the end, prints the counters, and leaves the bus. Returns what run() of the subcommand is to return.
+ * carries frames until the end, prints the counters, and leaves the bus. Returns what run() of
+ * the subcommand is to return.
  */
 enum cmd_status bridge_join_carry(struct bridge_join *join);
 

@@ -19,9 +19,9 @@ enum bridge_rights {
 
 /*
  * Gives up, for the rest of the process: all capabilities, but CAP_DAC_OVERRIDE with _PATHS
- * and CAP_KILL with _KILL; new privileges through exec; and all system calls that neither the library nor the
- * device uses, which then fail with EPERM. needs: of the device; child: its process, with _KILL. What
- * cannot be given up is reported, and kept.
+ * and CAP_KILL with _KILL; new privileges through exec; and all system calls that neither the
+ * library nor the device uses, which then fail with EPERM. needs: of the device; child: its
+ * process, with _KILL. What cannot be given up is reported, and kept.
  */
 void bridge_rights_keep(unsigned int needs, pid_t child);
 

@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "recorder.h"
 #include "program.h"
+#include "recorder.h"
 #include "say.h"
 #include "tcpdump.h"
 

@@ -30,8 +30,8 @@ struct tap_side {
 };
 
 /*
- * Begins. frame_max: the longest frame that the bus takes; leave: as in the struct. The caller remains the owner of
- * the device. Returns 0, or -ENOMEM after a message.
+ * Begins. frame_max: the longest frame that the bus takes; leave: as in the struct. The caller
+ * remains the owner of the device. Returns 0, or -ENOMEM after a message.
  */
 int tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max, bool leave);
 void tap_side_fini(struct tap_side *side);

@@ -13,11 +13,11 @@
  *
  * A checksum protects a frame in transit, and shared memory does not damage frames.
  * So a sender with the Tx offload computes no checksum: a request travels with
- * the frame (base/lanes/shmbus_request.h). A receiver with the Rx offload gets
- * RTE_MBUF_F_RX_L4_CKSUM_NONE: the content is right. A receiver with
- * RTE_ETH_RX_OFFLOAD_TCP_LRO gets a TCP packet whole that is to be segmented.
- * All other receivers get plain frames: their driver computes the checksums and
- * cuts the segments. A shmif bus carries no requests: the sender's driver does
+ * the frame (base/lanes/shmbus_request.h). A receiver with
+ * RTE_ETH_RX_OFFLOAD_TCP_LRO gets a TCP packet whole that is to be segmented; with
+ * the offload of the checksum besides, it gets RTE_MBUF_F_RX_L4_CKSUM_NONE: the
+ * content is right. All other receivers get plain frames: their driver computes the
+ * checksums and cuts the segments. A shmif bus carries no requests: the sender's driver does
  * the work there.
  *
  * The checksum of an IPv4 header is computed for every receiver. A router updates

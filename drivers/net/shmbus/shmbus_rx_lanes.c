@@ -12,8 +12,9 @@
  * not, the mbufs go back to the stash and the frames count as missed. All further
  * work is done on the copies (shmbus_frame.h).
  *
- * Two functions copy a record. copy_plain() handles frames that fit one mbuf and have no request. At any other frame
- * shmbus_rx_any() goes on (shmbus_rx_any.h), which handles all frames.
+ * Two functions copy a record. copy_plain() handles frames that fit one mbuf and have
+ * no request. At any other frame shmbus_rx_any() goes on (shmbus_rx_any.h), which
+ * handles all frames.
  */
 
 #include "shmbus_bursts.h"

@@ -26,10 +26,10 @@
  * from a segment, so a segment may lie in memory that others can write.
  *
  * kinds names the work of a request that is to be done
- * (SHMBUS_REQUEST_IP_CKSUM and SHMBUS_REQUEST_L4_CKSUM). A receiver with
- * checksum offload leaves out the checksums of TCP and UDP. The IPv4 header
- * checksum of a request with SHMBUS_REQUEST_SEGMENT is always computed, since
- * the length in the header changes.
+ * (SHMBUS_REQUEST_IP_CKSUM and SHMBUS_REQUEST_L4_CKSUM). A receiver that passes
+ * frames on with offloads leaves out the checksums of TCP and UDP. The IPv4
+ * header checksum of a request with SHMBUS_REQUEST_SEGMENT is always computed,
+ * since the length in the header changes.
  */
 
 #include <stdbool.h>
