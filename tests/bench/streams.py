@@ -20,7 +20,7 @@ import pcaps
 import tool
 from frame_stream import Stream, frame, free_port
 from guest import Guest
-from netns import Netns
+from netns import Netns, WebServer
 from process import Process
 from throughput import align
 
@@ -28,7 +28,6 @@ SIZES = (64, 1500)
 KINDS = ("tcp", "unix")
 WAYS = ("gateway", "passt alone")
 ROUTER = "192.0.2.1"
-PORT = 8080
 
 
 # ---- from bus to bus
@@ -65,9 +64,7 @@ def _host(megabytes):
         ns.ip("route", "add", "default", "via", ROUTER)
         with open(os.path.join(folder, "file"), "wb") as f:
             f.truncate(megabytes << 20)
-        with Process(ns.argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", folder, "-b",
-                             "127.0.0.1", PORT)) as web:
-            web.wait_for("^Serving HTTP", netns.LIMIT_S)
+        with WebServer(folder, "-b", "127.0.0.1", wrapper=ns.argv()):
             yield ns
 
 
@@ -98,7 +95,7 @@ def download(way, ns, megabytes):
                   "-device", "virtio-net-pci,netdev=n") as vm:
         vm.run("udhcpc -i eth0 -n -q -t 20 -s /etc/udhcpc/default.script")
         begin = time.monotonic()
-        got = vm.run(f"wget -q -O - http://{ROUTER}:{PORT}/file | wc -c")
+        got = vm.run(f"wget -q -O - http://{ROUTER}:{WebServer.PORT}/file | wc -c")
         assert int(got) == megabytes << 20, got
         return megabytes * 1.048576 / (time.monotonic() - begin)
 

@@ -9,8 +9,7 @@ import re
 import netns
 import ovs
 import pytest
-from netns import Netns, Tap
-from process import Process
+from netns import Netns, Tap, WebServer
 
 PAUSE = ("options:rx-flow-ctrl=true", "options:tx-flow-ctrl=true")
 BYTES = 1 << 20
@@ -53,9 +52,7 @@ def test_two_hosts(folder, counts):
         content = os.urandom(BYTES)
         with open(os.path.join(served, "file"), "wb") as f:
             f.write(content)
-        web = stack.enter_context(Process(bob.argv(
-            "/usr/bin/python3", "-u", "-m", "http.server", "-d", served, "8080")))
-        web.wait_for("^Serving HTTP")
+        stack.enter_context(WebServer(served, wrapper=bob.argv()))
         fetched = os.path.join(folder, "fetched")
         alice.run("curl", "-sS", "-m", netns.LIMIT_S, "-o", fetched, "http://10.9.0.2:8080/file")
         with open(fetched, "rb") as f:

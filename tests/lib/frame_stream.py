@@ -2,7 +2,6 @@
 # Copyright(c) 2026 The shmbus authors
 """shmbus stream, and a peer of it: frames over a socket, each behind its length."""
 
-import re
 import signal
 import socket
 import struct
@@ -36,12 +35,9 @@ class Stream(Process):
 
 def counters(log):
     """The last counters in a log."""
-    to_bus = re.findall(r"^\S+ to bus: (\d+) frames, (\d+) bytes, (\d+) dropped$", log, re.M)[-1]
-    from_bus = re.findall(r"^bus to \S+: (\d+) frames, (\d+) bytes, (\d+) dropped, (\d+) missed$", log,
-                          re.M)[-1]
+    to_bus, from_bus = tool.bridge_counters(log)
     names = ("frames", "bytes", "dropped", "missed")
-    return {"to_bus": dict(zip(names, map(int, to_bus))),
-            "from_bus": dict(zip(names, map(int, from_bus)))}
+    return {"to_bus": dict(zip(names, to_bus)), "from_bus": dict(zip(names, from_bus))}
 
 
 def connect(address):

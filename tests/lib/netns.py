@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright(c) 2026 The shmbus authors
-"""Network namespaces, and taps that join them to a bus."""
+"""Network namespaces, taps that join them to a bus, and a web server for one."""
 
 import ctypes
 import itertools
@@ -155,4 +155,19 @@ class Tap(Process):
         super().start()
         ready = self.wait_for(r"^(\S+) (up|down) on .*, MAC (\S+), .*\n", LIMIT_S)
         self.device, self.mac = ready.group(1), ready.group(3)
+        return self
+
+
+class WebServer(Process):
+    """Python's web server, ready: the files of a folder."""
+
+    PORT = 8080
+
+    def __init__(self, folder, *options, **kwargs):
+        super().__init__(["/usr/bin/python3", "-u", "-m", "http.server", "-d", folder, *options,
+                          str(self.PORT)], name="web", **kwargs)
+
+    def start(self):
+        super().start()
+        self.wait_for("^Serving HTTP", LIMIT_S)
         return self

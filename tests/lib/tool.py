@@ -78,3 +78,14 @@ def help_options(command):
     """The long options that a subcommand's help shows."""
     out, _ = shmbus(command, "--help")
     return re.findall(r"^ .*?(--[a-z-]+)", out.partition("\noptions:\n")[2], re.MULTILINE)
+
+
+def bridge_counters(log, name=r"\S+"):
+    """The last counters that a bridge of this name (a pattern) has printed.
+
+    From the device to the bus: frames, bytes, dropped; from the bus to it: the same, and missed.
+    """
+    to_bus = re.findall(rf"^{name} to bus: (\d+) frames, (\d+) bytes, (\d+) dropped$", log, re.M)
+    from_bus = re.findall(rf"^bus to {name}: (\d+) frames, (\d+) bytes, (\d+) dropped, (\d+) missed$",
+                          log, re.M)
+    return tuple(map(int, to_bus[-1])), tuple(map(int, from_bus[-1]))

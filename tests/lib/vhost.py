@@ -6,6 +6,7 @@ import re
 import signal
 
 import builddir
+import tool
 from process import Process
 
 LIMIT_S = 120
@@ -27,11 +28,8 @@ def problem():
 
 def counters(text, socket):
     """The last counters of a socket: {"to_bus": (frames, bytes, dropped), "to_guest": (..., missed)}."""
-    name = re.escape(socket)
-    to_bus = re.findall(rf"^{name} to bus: (\d+) frames, (\d+) bytes, (\d+) dropped$", text, re.M)[-1]
-    to_guest = re.findall(rf"^bus to {name}: (\d+) frames, (\d+) bytes, (\d+) dropped, (\d+) missed$",
-                          text, re.M)[-1]
-    return {"to_bus": tuple(map(int, to_bus)), "to_guest": tuple(map(int, to_guest))}
+    to_bus, to_guest = tool.bridge_counters(text, re.escape(socket))
+    return {"to_bus": to_bus, "to_guest": to_guest}
 
 
 class Vhost(Process):

@@ -10,8 +10,7 @@ import shlex
 
 import recipes
 from guest import Guest
-from netns import Netns, Tap
-from process import Process
+from netns import Netns, Tap, WebServer
 
 HOST, FIRST, SECOND = "10.9.0.1", "10.9.0.2", "10.9.0.3"
 MACS = {FIRST: "02:00:00:00:00:0b", SECOND: "02:00:00:00:00:0c"}
@@ -69,7 +68,7 @@ class Machine(Guest):
 class Host:
     """A network namespace with a tap on the bus, and a web server with a file of random bytes."""
 
-    PORT = 8080
+    PORT = WebServer.PORT
     address = HOST
 
     def __init__(self, folder, path, length):
@@ -85,12 +84,9 @@ class Host:
             self.sha256 = hashlib.sha256(content).hexdigest()
             self.ns = stack.enter_context(Netns())
             stack.enter_context(Tap(self.path, "-N", self.ns.name, "-a", f"{HOST}/24"))
-            server = stack.enter_context(Process(
-                self.ns.argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", self.www,
-                             str(self.PORT)), name="web"))
+            server = stack.enter_context(WebServer(self.www, wrapper=self.ns.argv()))
             # it does not end by itself in order
             stack.callback(server.kill)
-            server.wait_for("^Serving HTTP")
             self.stack = stack.pop_all()
         return self
 

@@ -16,7 +16,7 @@ import signal
 import pytest
 import tool
 from frame_stream import counters
-from netns import Tap, UserNetns
+from netns import Tap, UserNetns, WebServer
 from process import Process, poll
 from rounds import rounds
 from tool import LIMIT_S, shmbus
@@ -99,14 +99,12 @@ def test_gateway(place, host, world, ordinary):
         f.write(DHCP_SCRIPT)
     os.chmod(script, 0o755)
     program = ordinary.copy(tool.program())
-    web = Process(["/usr/bin/python3", "-u", "-m", "http.server", "-d", place, "-b", SERVER, "8080"],
-                  wrapper=world.argv())
+    web = WebServer(place, "-b", SERVER, wrapper=world.argv())
     names = Process(["dnsmasq", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root", "--group=root",
                      f"--listen-address={SERVER}", "--bind-interfaces", "--conf-file=/dev/null",
                      f"--address=/known.test/{SERVER}"], wrapper=world.argv())
     with web, names, UserNetns(inside=host) as client, \
             Gateway(bus, "--", "-D", SERVER, program=program, wrapper=host.argv()) as gateway:
-        web.wait_for("^Serving HTTP", LIMIT_S)
         names.wait_for("started", LIMIT_S)
         assert {uid for pid in (gateway.pid, gateway.passt) for uid in uids(pid)} == \
             {str(ordinary.UID if ordinary.is_root else os.getuid())}

@@ -16,7 +16,7 @@ import eal
 import netns
 import pytest
 from apps import scaled, testpmd
-from netns import Netns, Tap
+from netns import Netns, Tap, WebServer
 from process import Process, cpu_seconds, poll
 from tool import LIMIT_S, program, shmbus
 
@@ -143,9 +143,7 @@ def test_curl(make_bus, pair, folder):
     with open(os.path.join(served, "file"), "wb") as f:
         f.write(content)
     address = ADDRESSES[1][0]
-    server = pair[1].argv("/usr/bin/python3", "-u", "-m", "http.server", "-d", served, "8080")
-    with forwarded(make_bus, pair) as stats, Process(server) as web:
-        web.wait_for("^Serving HTTP")
+    with forwarded(make_bus, pair) as stats, WebServer(served, wrapper=pair[1].argv()):
         fetched = os.path.join(folder, "fetched")
         pair[0].run(installed("curl"), "-sS", "-m", netns.LIMIT_S, "-o", fetched,
                     f"http://{address}:8080/file")
