@@ -186,6 +186,8 @@ def test_rules_match_only_the_last(rules, masks):
     (["--latency", "--links", "shmbus-filtered"], "nothing is left to measure"),
     (["--cpus", "0,0"], "expected two different CPUs"),
     (["--publish", "x", "--latency"], "--publish: expected no other measurement"),
+    (["--publish", "x", "--switch"], "--publish: expected no other measurement"),
+    (["--publish", "x", "--memif-tuned"], "--publish: expected no other measurement"),
     (["--publish", "x", "--json", "y"], "--publish: expected no other measurement"),
     (["--title", "x"], "--title: expected --publish"),
     (["--all-links", "--links", "null"], "not allowed with argument"),
@@ -365,3 +367,13 @@ def test_idle(tmp_path):
     assert [(s["build"], s["peers"]) for s in samples] == \
         [(build, peers) for build in ("shmbus", "before") for peers in (0, 1, 8, 31)]
     assert all(s["ns"] > 0 for s in samples)
+
+
+def test_first(tmp_path):
+    """The first 10 ms, of each build and length, in turns."""
+    path = tmp_path / "first.json"
+    bench("--first", "--quick", "--before", eal.plugin_path(), "--json", path)
+    samples = json.loads(path.read_text())
+    assert [(s["build"], s["frame_size"]) for s in samples] == \
+        [(build, size) for build in ("shmbus", "before") for size in (64, 1514)]
+    assert all(s["frames"] > 0 for s in samples)

@@ -12,21 +12,6 @@ import pytest
 from apps import sanitizer_env
 
 
-def test_first(folder):
-    """The first 10 ms, of each build and length, in turns."""
-    path = os.path.join(folder, "first.json")
-    found = subprocess.run(
-        [os.path.join(eal.ROOT, "scripts", "bench"), "--first", "--quick", "--json", path, "--before",
-         eal.plugin_path(), "--builddir", builddir.folder()], text=True, check=False,
-        capture_output=True, timeout=300)
-    assert found.returncode == 0, found.stdout + found.stderr
-    with open(path, encoding="utf-8") as file:
-        samples = json.load(file)
-    assert [(s["build"], s["frame_size"]) for s in samples] == [
-        (build, size) for build in ("shmbus", "before") for size in (64, 1514)]
-    assert all(s["frames"] > 0 for s in samples)
-
-
 def test_pairs(folder):
     if sanitizer_env():
         pytest.skip("valgrind cannot run a program with sanitizers")
