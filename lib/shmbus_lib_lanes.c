@@ -125,7 +125,13 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 static void
 publish(struct shmbus_station *st, const struct shmbus_record *rec, uint64_t now)
 {
-	shmbus_record_publish(&st->bus.wire.lanes, &st->lanes.tx, rec, now);
+	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_lanes_tx *tx = &st->lanes.tx;
+
+	if (shmbus_lanes_tx_directs(tx))
+		shmbus_record_publish_directed(bus, tx, rec, now);
+	else
+		shmbus_record_publish(bus, tx, rec, now);
 	shmbus_count(&st->stats.tx_frames, rec->count);
 	shmbus_count(&st->stats.tx_bytes, rec->bytes);
 }

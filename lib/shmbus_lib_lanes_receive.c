@@ -38,7 +38,7 @@ take_turn(struct shmbus_station *st)
 		if (r == NULL)
 			continue;
 		found = shmbus_reader_peek(bus, r) != 0;
-		shmbus_lanes_rx_leave(rx, a);
+		shmbus_lanes_rx_leave(bus, rx, a);
 		if (found)
 			return r;
 	}

@@ -31,12 +31,14 @@ FRAME_MAX = 65535
 BURST_FRAMES_MAX = 1024
 RECORD_MAX = (1 << 24) - LINE
 
-# magic, version, ports, queues, deliver, lane_size, six offsets and sizes, created_ns, id
-HEADER = struct.Struct("=8sIIII8Q16s")
+# magic, version, ports, queues, deliver, lane_size, six offsets and sizes, created_ns, id, notice_off
+HEADER = struct.Struct("=8sIIII8Q16sQ")
 HEADER_SIZE = 256
 PORT_SIZE = 256
 LANE_SIZE = 256  # of a lane's entry
 CURSOR_SIZE = 64
+NOTICE_SIZE = 64
+HUB, SWITCH = 0, 2  # deliver
 
 # Bell
 B_CHANGES, B_ENTRIES, B_RUNG = 256, 260, 320
@@ -109,7 +111,9 @@ class Geometry:
         self.roster_off = 4096
         self.port_off = up(self.roster_off + 4 * ports, 4096)
         self.lane_off = up(self.port_off + PORT_SIZE * ports, 4096)
-        self.cursor_off = up(self.lane_off + LANE_SIZE * self.lanes, 4096)
+        self.notice_off = up(self.lane_off + LANE_SIZE * self.lanes, 4096)
+        notices = ports * self.lanes if switch else 0
+        self.cursor_off = up(self.notice_off + NOTICE_SIZE * notices, 4096)
         self.cursor_end = self.cursor_off + CURSOR_SIZE * self.lanes * self.lanes
         self.data_off = up(self.cursor_end, max(65536, page_size))
         self.file_size = self.data_off + self.lanes * lane_size
@@ -119,6 +123,13 @@ class Geometry:
 
     def lane(self, lane):
         return self.lane_off + LANE_SIZE * lane
+
+    def notice(self, slot, lane):
+        return self.notice_off + NOTICE_SIZE * (slot * self.lanes + lane)
+
+    def quarters(self, pos):
+        """The low bits of a notice that says that a record ends at this position."""
+        return pos // (self.lane_size // 4) % 64
 
     def cursor(self, slot, rxq, lane):
         return self.cursor_off + CURSOR_SIZE * ((slot * self.queues + rxq) * self.lanes + lane)
@@ -132,16 +143,18 @@ def parse_header(data, file_size):
     if len(data) < HEADER_SIZE:
         raise BusError(f"only {len(data)} bytes")
     (magic, version, ports, queues, deliver, lane_size, roster_off, port_off, lane_off, cursor_off,
-     data_off, stated_size, _, _) = HEADER.unpack_from(data)
+     data_off, stated_size, _, _, notice_off) = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise BusError(f"begins with {magic!r}")
     if version not in (VERSION_HUB, VERSION_SWITCH):
         raise BusError(f"version {version}")
-    if version == VERSION_SWITCH and deliver > 1:
+    if version == VERSION_SWITCH and deliver not in (HUB, SWITCH):
         raise BusError(f"deliver {deliver}")
-    geo = Geometry(ports, queues, lane_size)
+    geo = Geometry(ports, queues, lane_size,
+                   switch=version == VERSION_SWITCH and deliver == SWITCH)
     geo.version = version
-    geo.switch = version == VERSION_SWITCH and deliver == 1
+    if geo.switch and notice_off != geo.notice_off:
+        raise BusError("the notices are not where they should be")
     if (roster_off, port_off, lane_off, cursor_off) != (
             geo.roster_off, geo.port_off, geo.lane_off, geo.cursor_off):
         raise BusError("the tables are not where they should be")

@@ -16,9 +16,9 @@ import time
 from lanes_file import (
     ACTIVE, ATTACHED, B_ENTRIES, BURST, C_FRAMES, C_MISSED, C_POS, C_SKIPPED, C_STATE,
     DESC_DIRECTED, DESC_REQUEST, DESC_SLOT_SHIFT, FRAME_MIN, HEADER,
-    HEADER_SIZE, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_ROOM, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
+    HEADER_SIZE, HUB, L_BYTES, L_HEAD, L_MARK, L_PAUSES, L_ROOM, L_STAMP, L_TAIL, LINE, LINK_UP, MAGIC,
     MAGIC_CREATING, MASK32, MASK64, P_ATTACHED, P_INCARNATION, P_MAC, P_N_RXQ, P_N_TXQ, P_NAME,
-    P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, VERSION_HUB, Bus, BusError, Geometry,
+    P_PID, P_STATE, REQUEST, RX_CURSORS, RX_INTR, STARTED, SWITCH, VERSION_HUB, Bus, BusError, Geometry,
     drop_lock, full_fence, locked_by_other, try_lock, up)
 from lanes_reader import LaneReader
 from lanes_room import Answerer
@@ -44,10 +44,11 @@ def _make_bus(fd, geo):
     os.pwrite(fd, MAGIC_CREATING, 0)
     os.truncate(fd, geo.file_size)
     os.posix_fallocate(fd, 0, geo.cursor_off)
-    header = HEADER.pack(MAGIC, geo.version, geo.ports, geo.queues, int(geo.switch), geo.lane_size,
+    header = HEADER.pack(MAGIC, geo.version, geo.ports, geo.queues,
+                         SWITCH if geo.switch else HUB, geo.lane_size,
                          geo.roster_off,
                          geo.port_off, geo.lane_off, geo.cursor_off, geo.data_off, geo.file_size,
-                         time.time_ns(), os.urandom(16))
+                         time.time_ns(), os.urandom(16), geo.notice_off if geo.switch else 0)
     os.pwrite(fd, header[len(MAGIC):], len(MAGIC))
     os.pwrite(fd, MAGIC, 0)
 
@@ -320,6 +321,17 @@ class LaneWriter:
                  if port.state & up_state == up_state and port.mac == frame[:6]]
         return slots[0] if len(slots) == 1 and slots[0] != self.slot else None
 
+    def _notify(self, to, length):
+        """Tell the slots that have a frame in a record; all slots once in a quarter of a lap."""
+        end = (self.tail + length) & MASK64
+        quarters = self.geo.quarters(end)
+        for slot in range(self.geo.ports):
+            at = self.geo.notice(slot, self.lane) // 8
+            if None in to or slot in to:
+                self.bus.u64[at] = end | quarters
+            elif quarters != self.geo.quarters(self.tail):
+                self.bus.u64[at] = self.bus.u64[at] & ~63 | quarters
+
     def _descriptor(self, frame, request, to):
         word = len(frame) | (DESC_REQUEST if request else 0)
         return word if to is None else word | DESC_DIRECTED | to << DESC_SLOT_SHIFT
@@ -356,6 +368,8 @@ class LaneWriter:
         if chunk != self.marked_chunk:
             self.marked_chunk = chunk
             self._store(L_MARK + 8 * (self.tail % self.geo.lane_size // self.geo.chunk), self.tail)
+        if self.geo.switch:
+            self._notify(to, length)
         self.tail = (self.tail + length) & MASK64
         self.seq = (self.seq + len(frames)) & MASK64
         self.bytes += sum(map(len, frames))

@@ -18,6 +18,7 @@
 #include <rte_ethdev.h>
 #include <rte_flow.h>
 
+#include "base/lanes/shmbus_notice.h"
 #include "base/lanes/shmbus_port.h"
 #include "base/lanes/shmbus_request.h"
 #include "base/lanes/shmbus_writer.h"
@@ -306,6 +307,9 @@ transmit(struct input *in)
 	}
 	if (input_u8(in) % 8 == 7)
 		shmbus_store(&shmbus_burst_desc(record)[input_u8(in) % n], input_u32(in));
+	if (is_switch())
+		shmbus_notice_store(&t->bus, t->w.lane, &(struct shmbus_addressees){ .all = true },
+				    t->w.tail, t->w.tail + off);
 	shmbus_writer_publish(&t->bus, &t->w, record, n, data_off, off, off, 1);
 	if (input_u8(in) % 8 == 7)
 		record[input_u8(in) % 32] = input_u8(in);

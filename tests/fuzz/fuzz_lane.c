@@ -14,6 +14,7 @@
 #include "input.h"
 #include "shmbus_bus_open.h"
 #include "shmbus_directed.h"
+#include "shmbus_notice.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 #include "shmbus_wake.h"
@@ -123,15 +124,19 @@ start_reader(struct input *in)
 
 /* What a sender on a switch adds to the length of a frame. */
 static uint32_t
-receiver_of(struct input *in, struct shmbus_receivers *to)
+receiver_of(struct input *in, struct shmbus_receivers *to, struct shmbus_addressees *told)
 {
 	const uint8_t slot = t->bus.geo.directs ? input_u8(in) : 0;
 
 	/* Zero: for everybody, as behind the end of the input. */
 	if (slot % 8 == 0) {
 		to->all = true;
+		told->all = true;
 		return 0;
 	}
+	/* The bus has fewer slots than a descriptor can name. */
+	if (slot < t->bus.geo.ports)
+		shmbus_addressees_add(told, slot);
 	to->slots[slot / 64] |= UINT64_C(1) << slot % 64;
 	return SHMBUS_DESC_DIRECTED | (uint32_t)slot << SHMBUS_DESC_SLOT_SHIFT;
 }
@@ -139,6 +144,7 @@ receiver_of(struct input *in, struct shmbus_receivers *to)
 static void
 send(struct input *in)
 {
+	struct shmbus_addressees told = { .all = false };
 	struct shmbus_receivers to = { .all = false };
 	const uint32_t n = input_below(in, FRAMES) + 1;
 	uint32_t len[FRAMES];
@@ -165,11 +171,13 @@ send(struct input *in)
 	record = shmbus_writer_record(&t->bus, &t->w);
 	MUST(record >= t->ring && record < t->ring + LANE);
 	for (i = 0; i < n; i++) {
-		shmbus_store(&shmbus_burst_desc(record)[i], len[i] | receiver_of(in, &to));
+		shmbus_store(&shmbus_burst_desc(record)[i], len[i] | receiver_of(in, &to, &told));
 		memset(record + off, (int)i, len[i]);
 		off += (uint32_t)SHMBUS_ALIGN(len[i]);
 		bytes += len[i];
 	}
+	if (t->bus.geo.directs)
+		shmbus_notice_store(&t->bus, t->w.lane, &told, t->w.tail, t->w.tail + total);
 	shmbus_writer_publish(&t->bus, &t->w, record, n, shmbus_burst_data_off(n), total, bytes, 1);
 	shmbus_waker_published_to(&t->bus, &t->waker, &to);
 }
@@ -236,12 +244,15 @@ receive(struct input *in)
 {
 	uint32_t max = input_u8(in);
 	const bool any = max & 1;
+	const bool by_notice = max & 2 && t->bus.geo.directs && t->slot < PORTS;
 	struct shmbus_walk walk;
 	uint64_t missed, before;
 	unsigned int tries = 20;
 	uint32_t n, len;
 
 	while (max != 0 && --tries != 0) {
+		if (by_notice && shmbus_reader_pass_lane(&t->bus, &t->r, t->slot))
+			MUST(t->r.left == 0 && t->r.pos == t->r.tail && t->r.pos % SHMBUS_LINE == 0);
 		n = shmbus_reader_peek(&t->bus, &t->r);
 		if (n == 0)
 			break;
@@ -273,7 +284,7 @@ place(struct input *in)
 	const uint8_t word = input_u8(in);
 	uint8_t *at;
 
-	switch (input_u8(in) % 7) {
+	switch (input_u8(in) % (t->bus.geo.directs ? 8 : 7)) {
 	case 0: /* the lane's entry */
 		at = (uint8_t *)shmbus_bus_lane(&t->bus, 0) + word % 32 * 8;
 		break;
@@ -290,8 +301,11 @@ place(struct input *in)
 	case 5:
 		at = (uint8_t *)shmbus_bus_port(&t->bus, word % PORTS) + word / PORTS % 32 * 8;
 		break;
-	default:
+	case 6:
 		return t->all + SHMBUS_BELL_OFF;
+	default:
+		at = (uint8_t *)shmbus_bus_notice(&t->bus, word % PORTS, 0);
+		break;
 	}
 	return writable(at);
 }

@@ -16,6 +16,7 @@
 #include "input.h"
 #include "shmbus_bus_open.h"
 #include "shmbus_lib.h"
+#include "shmbus_notice.h"
 #include "shmbus_port.h"
 #include "shmbus_request.h"
 #include "shmbus_writer.h"
@@ -200,6 +201,9 @@ publish(struct input *in)
 		}
 		shmbus_store(&shmbus_burst_desc(at)[i], words[i]);
 	}
+	if (t->bus.geo.directs)
+		shmbus_notice_store(&t->bus, t->w.lane, &(struct shmbus_addressees){ .all = true },
+				    t->w.tail, t->w.tail + total);
 	shmbus_writer_publish(&t->bus, &t->w, at, n, data_off, total, total, input_u64(in));
 }
 
@@ -211,7 +215,10 @@ lie(struct input *in)
 	uint64_t value;
 	uint8_t *at;
 
-	switch (input_u8(in) % 4) {
+	switch (input_u8(in) % (t->bus.geo.directs ? 5 : 4)) {
+	case 4:
+		at = (uint8_t *)shmbus_bus_notice(&t->bus, word % PORTS, t->lane);
+		break;
 	case 0:
 		at = (uint8_t *)shmbus_bus_lane(&t->bus, input_below(in, PORTS)) + word % 32 * 8;
 		break;

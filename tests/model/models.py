@@ -97,6 +97,21 @@ MODELS = {
         },
         # The look after each record wakes the writer sooner; an idle reader's would do.
         spare=["RECORDS=4 NO_COMMIT_LOOK"]),
+    "lanes_notice": Model(
+        bounds=["RECORDS=4", "RECORDS=3 DEATHS=1"],
+        long=["RECORDS=6", "RECORDS=4 DEATHS=2"],
+        mutations={
+            "RECORDS=4 NOTICE_LATE": "kept",
+            "RECORDS=4 NO_D1": "kept",
+            "RECORDS=4 NO_T2": "kept",
+            "RECORDS=4 NO_D2": "kept",
+            "RECORDS=4 NO_D3": "follows",
+            "RECORDS=4 NO_D4": "follows",
+            "RECORDS=4 EMPTY_ANYWAY": "arrives",
+            "RECORDS=4 NO_QUARTERS": "follows",
+            "RECORDS=4 NEWEST_NOTICE": "follows",
+            "RECORDS=3 DEATHS=1 EMPTY_ANYWAY": "arrives",
+        }),
     "lanes_restart": Model(
         bounds=["CYCLES=3 POLLS=4"],
         long=["CYCLES=4 POLLS=6"],

@@ -13,14 +13,14 @@ DRIVER = os.path.join(HERE, "../../drivers/net/shmbus")
 BASE = os.path.join(DRIVER, "base")
 LIST = "shmbus_step.h"
 
-EDGE = r"(?<![\w.])([ABCGHMNPQRSTW][1-9]|L[12])(?!\w)"  # L3 is a cache
+EDGE = r"(?<![\w.])([ABCDGHMNPQRSTW][1-9]|L[12])(?!\w)"  # L3 is a cache
 # "T2 (reader_look_at_tail)", and in a model also "wake_ring" alone or STEP(shmif_lock, ...)
 LABEL = re.compile(EDGE + r" \((\w+)\)")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 PAIRS = [("T1", "T2"), ("H1", "H2"), ("C1", "C2"), ("A1", "A2"), ("S1", "S2"), ("P1", "P2"),
          ("L1", "L2"), ("M1", "M2"), ("G1", "G2"), ("W1", "W2"), ("W4", "W5"), ("W6", "W7"),
-         ("Q1", "Q2"), ("R1", "R2"), ("R3", "R4"), ("R5", "R6")]
+         ("Q1", "Q2"), ("D1", "D2"), ("D3", "D4"), ("R1", "R2"), ("R3", "R4"), ("R5", "R6")]
 # Edges within one process, at words of its own. A label has the name of the word, as a store
 # outside the file has no step.
 AT_WORDS = [("R1", "R2"), ("R3", "R4"), ("R5", "R6")]

@@ -27,6 +27,7 @@
 #include "shmbus_bus_open.h"
 #include "shmbus_clock.h"
 #include "shmbus_directed.h"
+#include "shmbus_notice.h"
 #include "shmbus_port.h"
 #include "shmbus_reader.h"
 #include "shmbus_room.h"
@@ -56,6 +57,7 @@ struct mouth {
 	struct shmbus_stall stalls[LANES];
 	struct shmbus_sleeper sleepers[PORTS];
 	struct shmbus_receivers receivers; /* of the burst */
+	struct shmbus_addressees addressees; /* of the record */
 	uint64_t quarter; /* of a lap, at the last burst; see shmbus_director_end() */
 	struct holdup holdup;
 	uint64_t stream;
@@ -343,8 +345,10 @@ direct(struct mouth *m, uint64_t number)
 
 	if (slot == PORTS) {
 		m->receivers.all = true;
+		m->addressees.all = true;
 		return 0;
 	}
+	shmbus_addressees_add(&m->addressees, slot);
 	m->receivers.slots[0] |= UINT64_C(1) << slot;
 	return SHMBUS_DESC_DIRECTED | slot << SHMBUS_DESC_SLOT_SHIFT;
 }
@@ -363,6 +367,7 @@ send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
 	uint32_t i, len, next;
 
 	*full = !shmbus_writer_room(bus, &m->w, data_off);
+	m->addressees = (struct shmbus_addressees){ .all = false };
 	for (i = 0; i < max && !*full; i++) {
 		len = stream_len(m->stream, m->w.seq + i, LONGEST);
 		next = off + (uint32_t)SHMBUS_ALIGN(len);
@@ -381,6 +386,8 @@ send_record(struct lanes_port *p, struct mouth *m, uint32_t max, bool *full)
 	if (i == 0)
 		return 0;
 	stream_attempt(m->stream, m->w.seq + i);
+	if (is_switch())
+		shmbus_notice_store(bus, m->w.lane, &m->addressees, m->w.tail, m->w.tail + off);
 	shmbus_writer_publish(bus, &m->w, record, i, data_off, off, bytes,
 			      shmbus_clock_real_ns());
 	stream_published(m->stream, m->w.seq);
@@ -530,6 +537,9 @@ receive(struct lanes_port *p, struct ear *ear)
 	uint64_t numbers[BATCH];
 	uint32_t n, i;
 
+	/* By its notice now, and by the records' own words then. */
+	if (is_switch() && dice_range(&p->life->dice, 0, 1) != 0)
+		shmbus_reader_pass_lane(bus, r, p->port.slot);
 	n = shmbus_reader_peek(bus, r);
 	if (n != 0) {
 		n = n < BATCH ? n : BATCH;

@@ -14,6 +14,7 @@
 
 #include "liar.h"
 #include "shmbus_bus_open.h"
+#include "shmbus_notice.h"
 #include "shmbus_port.h"
 #include "shmbus_request.h"
 #include "shmbus_wake.h"
@@ -119,6 +120,15 @@ lie_in_cursor(struct liar *l)
 	l->lies++;
 }
 
+/* Of the liar's own lane, or if it lies anywhere of any. */
+static void
+lie_in_notice(struct liar *l)
+{
+	const uint32_t slot = (uint32_t)liar_below(l, t.bus.geo.ports);
+
+	liar_lie(l, &shmbus_bus_notice(&t.bus, slot, lane_of(l))->word, 8, 64);
+}
+
 /* A frame of noise, with a request as often as not. */
 static uint32_t
 put_frame(struct liar *l, uint8_t *record, uint32_t off, uint32_t i)
@@ -171,6 +181,10 @@ lie_in_record(struct liar *l)
 	record = shmbus_writer_record(&t.bus, &t.w);
 	for (i = 0; i < n; i++)
 		off += put_frame(l, record, off, i);
+	/* The others look at the record; now and then they are not told of it. */
+	if (t.bus.geo.directs && liar_below(l, 8) != 0)
+		shmbus_notice_store(&t.bus, t.w.lane, &(struct shmbus_addressees){ .all = true },
+				    t.w.tail, t.w.tail + off);
 	shmbus_writer_publish(&t.bus, &t.w, record, n, data_off, off, off, liar_below(l, 0));
 	if (liar_below(l, 2) == 0)
 		liar_lie(l, record + 8 * liar_below(l, off / 8), 8, 64);
@@ -182,7 +196,11 @@ lie_in_record(struct liar *l)
 static void
 lie(struct liar *l)
 {
-	switch (liar_below(l, 14)) {
+	switch (liar_below(l, 15)) {
+	case 14:
+		if (t.bus.geo.directs && liar_wants(l, "notice"))
+			lie_in_notice(l);
+		break;
 	case 0:
 		if (liar_wants(l, "entry"))
 			lie_in_entry(l);

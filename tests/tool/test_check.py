@@ -119,7 +119,8 @@ def first_record(path):
 # off, format, value: what is written; and the name that it is found under
 LANES_DAMAGE = {
     "deliver": (20, "I", 7, "header: deliver"),
-    "more of it": (104 + 151, "B", 7, "header: reserved"),
+    "notice_off": (104, "Q", 4096, "header: notice_off"),
+    "more of it": (112 + 143, "B", 7, "header: reserved"),
     "roster_off": (32, "Q", 8192, "header: roster_off"),
     "port_off": (40, "Q", 0, "header: port_off"),
     "lane_off": (48, "Q", 1, "header: lane_off"),

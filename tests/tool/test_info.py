@@ -113,7 +113,7 @@ def test_counters_go_on(make_bus, deliver):
 def test_eighty_columns(make_bus, deliver):
     """Also with large numbers, as after weeks of traffic; only a path may be longer."""
     bus = make_bus(ports=4, queues=1, lane_size="64K", deliver=deliver)
-    geo = lf.Geometry(4, 1, 1 << 16)
+    geo = lf.Geometry(4, 1, 1 << 16, switch=deliver == "switch")
     with checker(bus.vdev(), receive=True) as rx:
         with checker(bus.vdev(), send=True, count=1000, id=7) as tx:
             sent = tx.result()["sent"]

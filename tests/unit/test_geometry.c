@@ -12,14 +12,22 @@
 #define PAGE 4096
 
 static int
-make(struct shmbus_geometry *geo, uint32_t ports, uint32_t queues, uint64_t lane_size,
-     struct shmbus_error *e)
+make_any(struct shmbus_geometry *geo, uint32_t ports, uint32_t queues, uint64_t lane_size,
+	 enum shmbus_deliver deliver, struct shmbus_error *e)
 {
 	const struct shmbus_bus_conf conf = {
 		.path = "/some/bus", .ports = ports, .queues = queues, .lane_size = lane_size,
+		.deliver = deliver,
 	};
 
 	return shmbus_geometry_new(geo, &conf, PAGE, e);
+}
+
+static int
+make(struct shmbus_geometry *geo, uint32_t ports, uint32_t queues, uint64_t lane_size,
+     struct shmbus_error *e)
+{
+	return make_any(geo, ports, queues, lane_size, SHMBUS_DELIVER_HUB, e);
 }
 
 static void
@@ -47,12 +55,18 @@ assert_layout(const struct shmbus_geometry *geo)
 	assert_true(geo->roster_off >= sizeof(struct shmbus_header));
 	assert_true(geo->port_off >= geo->roster_off + geo->ports * sizeof(uint32_t));
 	assert_true(geo->lane_off >= geo->port_off + geo->ports * sizeof(struct shmbus_port_entry));
-	assert_true(geo->cursor_off >= geo->lane_off + lanes * sizeof(struct shmbus_lane_entry));
+	assert_true(geo->notice_off >= geo->lane_off + lanes * sizeof(struct shmbus_lane_entry));
+	assert_true(geo->cursor_off >= geo->notice_off + (geo->directs ? geo->ports * lanes : 0) *
+		    sizeof(struct shmbus_notice));
+	/* The offset of each word below the cursors fits 32 bits. */
+	assert_true(geo->cursor_off <= UINT32_MAX);
+	assert_int_equal(UINT64_C(4) << geo->quarter_shift, geo->lane_size);
 	assert_true(geo->data_off >= geo->cursor_off + lanes * lanes * sizeof(struct shmbus_cursor));
 	assert_int_equal(geo->file_size, geo->data_off + lanes * geo->lane_size);
 	assert_int_equal(geo->roster_off % PAGE, 0);
 	assert_int_equal(geo->port_off % PAGE, 0);
 	assert_int_equal(geo->lane_off % PAGE, 0);
+	assert_int_equal(geo->notice_off % PAGE, 0);
 	assert_int_equal(geo->cursor_off % PAGE, 0);
 	assert_int_equal(geo->data_off % SHMBUS_DATA_ALIGN, 0);
 }
@@ -73,6 +87,10 @@ test_layout(void **state)
 			for (shift = 16; shift <= 30; shift++) {
 				assert_int_equal(make(&geo, ports[i], queues[k],
 						      UINT64_C(1) << shift, NULL), 0);
+				assert_layout(&geo);
+				assert_int_equal(make_any(&geo, ports[i], queues[k],
+							  UINT64_C(1) << shift,
+							  SHMBUS_DELIVER_SWITCH, NULL), 0);
 				assert_layout(&geo);
 			}
 		}
@@ -133,7 +151,9 @@ static struct shmbus_header
 header_of(const struct shmbus_geometry *geo)
 {
 	struct shmbus_header header = {
-		.version = SHMBUS_VERSION_HUB,
+		.version = geo->version,
+		.deliver = geo->directs ? 2 : 0,
+		.notice_off = geo->directs ? geo->notice_off : 0,
 		.ports = geo->ports,
 		.queues = geo->queues,
 		.lane_size = geo->lane_size,
@@ -205,6 +225,29 @@ test_damaged(void **state)
 	}
 }
 
+/* The same of the one word that only a switch has. */
+static void
+test_damaged_switch(void **state)
+{
+	const struct shmbus_bus_conf any = { .path = "/some/bus" };
+	struct shmbus_geometry geo, read;
+	struct shmbus_header header;
+	struct shmbus_error e;
+	unsigned int bit;
+
+	(void)state;
+	assert_int_equal(make_any(&geo, 5, 3, 1 << 17, SHMBUS_DELIVER_SWITCH, &e), 0);
+	header = header_of(&geo);
+	assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, any.path, PAGE, &e), 0);
+	assert_memory_equal(&read, &geo, sizeof(geo));
+	for (bit = 0; bit < 64; bit++) {
+		header.notice_off = geo.notice_off ^ UINT64_C(1) << bit;
+		assert_int_equal(shmbus_geometry_read(&read, &header, geo.file_size, any.path, PAGE,
+						      &e), -EMEDIUMTYPE);
+		assert_in_text(e.text, "damaged");
+	}
+}
+
 static void
 test_pages_that_do_not_fit(void **state)
 {
@@ -231,6 +274,7 @@ main(void)
 		cmocka_unit_test(test_huge_pages),
 		cmocka_unit_test(test_read_back),
 		cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_damaged_switch),
 		cmocka_unit_test(test_pages_that_do_not_fit),
 	};
 

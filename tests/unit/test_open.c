@@ -117,6 +117,7 @@ test_wrong_version(void **state)
 {
 	static const uint32_t versions[] = { 0, 3, UINT32_MAX };
 	static const uint32_t two = 2;
+	static const uint32_t ways[] = { 1, 3, UINT32_MAX };
 	char *path = new_bus();
 	const struct shmbus_bus_conf conf = { .path = path };
 	char text[64];
@@ -128,10 +129,13 @@ test_wrong_version(void **state)
 		snprintf(text, sizeof(text), "version %u", versions[i]);
 		assert_file_refused(&conf, -EPROTO, text);
 	}
-	/* Version 2, but with a way to deliver that no program knows yet. */
+	/* Version 2, but with a way to deliver that no program knows yet, or none any more. */
 	file_write(path, offsetof(struct shmbus_header, version), &two, 4);
-	file_write(path, offsetof(struct shmbus_header, deliver), &two, 4);
-	assert_file_refused(&conf, -EPROTO, "a way 2 that this program does not know");
+	for (i = 0; i < DIM(ways); i++) {
+		file_write(path, offsetof(struct shmbus_header, deliver), &ways[i], 4);
+		snprintf(text, sizeof(text), "a way %u that this program does not know", ways[i]);
+		assert_file_refused(&conf, -EPROTO, text);
+	}
 	finish(path);
 }
 

@@ -33,6 +33,7 @@ struct port {
 	uint64_t sent;
 	uint64_t got;
 	uint64_t refused; /* records that were overwritten while they were read */
+	uint64_t looks;   /* lanes that were not known to have nothing for the port */
 	uint8_t from;     /* of the last frame, by its source address */
 	uint32_t len;
 };
@@ -125,11 +126,13 @@ send_to(struct port *p, const uint8_t *to, uint32_t n, uint8_t from, uint32_t le
 			shmbus_record_direct(&p->st.bus, &p->tx, &rec, at);
 		shmbus_record_added(&rec, len);
 	}
-	shmbus_record_publish(&p->st.bus, &p->tx, &rec, 1);
-	if (shmbus_lanes_tx_directs(&p->tx))
+	if (shmbus_lanes_tx_directs(&p->tx)) {
+		shmbus_record_publish_directed(&p->st.bus, &p->tx, &rec, 1);
 		shmbus_lanes_tx_sent_directed(&p->st.bus, &p->tx);
-	else
+	} else {
+		shmbus_record_publish(&p->st.bus, &p->tx, &rec, 1);
 		shmbus_lanes_tx_sent(&p->st.bus, &p->tx);
+	}
 	p->sent += i;
 }
 
@@ -173,26 +176,32 @@ static uint64_t
 poll_all(struct port *p)
 {
 	const uint64_t before = p->got;
+	struct shmbus_lanes_rx_active *a;
 	struct shmbus_reader *r;
-	uint32_t i;
+	uint32_t left;
 
 	shmbus_lanes_rx_attend(&p->st.bus, &p->rx);
-	for (i = 0; i < p->rx.n_active; i++) {
-		r = shmbus_lanes_rx_reader(&p->st.bus, &p->rx, p->rx.active[i].lane);
+	left = p->rx.n_active;
+	while ((a = shmbus_lanes_rx_next(&p->st.bus, &p->rx, &left)) != NULL) {
+		r = shmbus_lanes_rx_reader(&p->st.bus, &p->rx, a->lane);
 		assert_non_null(r);
 		while (shmbus_reader_peek(&p->st.bus, r) != 0)
 			read_record(p, r);
 		shmbus_lanes_rx_publish_skipped(&p->st.bus, &p->rx, r);
 		shmbus_lanes_rx_publish(&p->st.bus, &p->rx, r);
+		shmbus_lanes_rx_leave(&p->st.bus, &p->rx, a);
+		p->looks++;
 	}
 	return p->got - before;
 }
 
+/* The counts of a port that has stepped over all that is for others. */
 static struct shmbus_lanes_rx_counts
-counts(const struct port *p)
+counts(struct port *p)
 {
 	struct shmbus_lanes_rx_counts sum = { .missed = 0 };
 
+	shmbus_lanes_rx_pending(&p->st.bus, &p->rx);
 	shmbus_lanes_rx_count(&p->rx, &sum);
 	return sum;
 }
@@ -229,13 +238,15 @@ test_versions(void **state)
 	header = (const struct shmbus_header *)(const void *)p[0].st.bus.control;
 	assert_int_equal(header->version, 1);
 	assert_int_equal(header->deliver, 0);
+	assert_int_equal(header->notice_off, 0);
 	/* Nothing of version 2 is in the file. */
 	assert_int_equal(shmbus_load(&shmbus_bus_bell(&p[0].st.bus)->entries), 0);
 	leave_all(p, 1);
 	start_all(p, 1, SHMBUS_DELIVER_SWITCH);
 	header = (const struct shmbus_header *)(const void *)p[0].st.bus.control;
 	assert_int_equal(header->version, 2);
-	assert_int_equal(header->deliver, 1);
+	assert_int_equal(header->deliver, 2);
+	assert_int_equal(header->notice_off, p[0].st.bus.geo.notice_off);
 	assert_int_not_equal(shmbus_load(&shmbus_bus_bell(&p[0].st.bus)->entries), 0);
 	leave_all(p, 1);
 }
@@ -723,16 +734,17 @@ test_wake(void **state)
 	assert_true(shmbus_lanes_rx_pending(&p[3].st.bus, &p[3].rx));
 	poll_all(&p[3]);
 	shmbus_wake_rise(&p[3].st.bus, 3, 0);
-	/* A cursor that is a quarter of a lap behind keeps its queue awake until it has moved. */
+	/* A queue whose cursor is a quarter of a lap behind moves it before it sleeps. */
 	poll_all(&p[2]);
 	for (i = 0; i < SHMBUS_LANE_SIZE_MIN / 4 / 128 + 1; i++) {
 		send_one(&p[0], 2, 1);
 		poll_all(&p[1]);
 		poll_all(&p[3]);
 	}
-	assert_true(shmbus_lanes_rx_pending(&p[2].st.bus, &p[2].rx));
-	assert_int_equal(poll_all(&p[2]), 0);
 	assert_false(shmbus_lanes_rx_pending(&p[2].st.bus, &p[2].rx));
+	assert_int_equal(shmbus_load(&shmbus_bus_cursor(&p[0].st.bus, 2, 0, 0)->pos),
+			 p[0].tx.writer.tail);
+	assert_int_equal(poll_all(&p[2]), 0);
 	/* A sleeper that gets nothing is woken in time to let the sender go on. */
 	poll_all(&p[1]);
 	poll_all(&p[2]);
@@ -748,6 +760,172 @@ test_wake(void **state)
 	for (i = 1; i < 4; i++)
 		close(fd[i]);
 	leave_all(p, 4);
+}
+
+/* Returns the position up to which the sender's lane has something for a slot, by its notice. */
+static uint64_t
+noticed(const struct port *sender, uint32_t slot)
+{
+	return shmbus_load(&shmbus_bus_notice(&sender->st.bus, slot, sender->tx.writer.lane)->word) &
+	       ~(uint64_t)SHMBUS_NOTICE_QUARTERS;
+}
+
+/* A notice is the end of the last record with a frame for the slot. */
+static void
+test_notices(void **state)
+{
+	static const uint8_t mixed[] = { 2, 3, 2 };
+	struct port p[3];
+	uint64_t end;
+	uint32_t i;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	send_one(&p[0], 2, 1);
+	end = p[0].tx.writer.tail;
+	assert_int_equal(noticed(&p[0], 1), end);
+	assert_int_equal(noticed(&p[0], 2), 0);
+	send_one(&p[0], 3, 1);
+	assert_int_equal(noticed(&p[0], 1), end);
+	assert_int_equal(noticed(&p[0], 2), p[0].tx.writer.tail);
+	send_to(&p[0], mixed, DIM(mixed), 1, 60);
+	assert_int_equal(noticed(&p[0], 1), p[0].tx.writer.tail);
+	assert_int_equal(noticed(&p[0], 2), p[0].tx.writer.tail);
+	send_one(&p[0], EVERYBODY, 1);
+	for (i = 0; i < p[0].st.bus.geo.ports; i++)
+		assert_int_equal(noticed(&p[0], i), p[0].tx.writer.tail);
+	leave_all(p, 3);
+}
+
+/* A port looks at no lane whose frames are for others, and counts them all the same. */
+static void
+test_lanes_untouched(void **state)
+{
+	const struct shmbus_cursor *cursor;
+	struct port p[3];
+	uint32_t i;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	poll_all(&p[1]);
+	poll_all(&p[2]);
+	p[1].looks = 0;
+	p[2].looks = 0;
+	/* Five laps. */
+	for (i = 0; i < 5 * SHMBUS_LANE_SIZE_MIN / 128; i++) {
+		send_one(&p[0], 2, 1);
+		assert_int_equal(poll_all(&p[1]), 1);
+		assert_int_equal(poll_all(&p[2]), 0);
+	}
+	assert_int_equal(p[1].looks, i);
+	assert_int_equal(p[2].looks, 0);
+	/* The sender has not waited, as the cursor follows once in a quarter of a lap. */
+	cursor = shmbus_bus_cursor(&p[0].st.bus, 2, 0, 0);
+	assert_in_range(p[0].tx.writer.tail - shmbus_load(&cursor->pos), 0,
+			SHMBUS_LANE_SIZE_MIN / 4 + 128);
+	assert_int_equal(shmbus_load(&cursor->skipped) * 128, shmbus_load(&cursor->pos));
+	assert_int_equal(counts(&p[2]).skipped, i);
+	assert_int_equal(shmbus_load(&cursor->skipped), counts(&p[2]).skipped);
+	/* The next frame for it is found behind the rest. */
+	send_one(&p[0], 3, 1);
+	assert_int_equal(poll_all(&p[2]), 1);
+	assert_int_equal(counts(&p[2]).skipped, i);
+	assert_int_equal(counts(&p[2]).missed, 0);
+	leave_all(p, 3);
+}
+
+/* A port that is lapped by frames for others has missed none of its own. */
+static void
+test_lapped_by_others(void **state)
+{
+	struct port p[3];
+	uint32_t i;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	poll_all(&p[2]);
+	shmbus_writer_set_pause(&p[0].tx.writer, false, 0);
+	for (i = 0; i < 3 * SHMBUS_LANE_SIZE_MIN / 128; i++)
+		send_one(&p[0], 2, 1);
+	assert_int_equal(poll_all(&p[2]), 0);
+	assert_int_equal(counts(&p[2]).skipped, i);
+	assert_int_equal(counts(&p[2]).missed, 0);
+	assert_int_equal(counts(&p[2]).overruns, 0);
+	leave_all(p, 3);
+}
+
+/* Stores a notice that no honest sender has stored. */
+static void
+forge_notice(struct port *sender, uint32_t slot, uint64_t word)
+{
+	shmbus_store(&shmbus_bus_notice(&sender->st.bus, slot, sender->tx.writer.lane)->word, word);
+}
+
+/* A sender that dies before it publishes leaves a notice above its tail; its successor goes on. */
+static void
+test_notice_of_the_dead(void **state)
+{
+	struct port p[3];
+	uint64_t tail;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	send_one(&p[0], 2, 1);
+	poll_all(&p[1]);
+	poll_all(&p[2]);
+	tail = p[0].tx.writer.tail;
+	/* Both are told of a record that does not come; one looks before the successor sends. */
+	forge_notice(&p[0], 1, tail + 128);
+	forge_notice(&p[0], 2, tail + 128);
+	assert_int_equal(poll_all(&p[1]), 0);
+	/* The successor's record ends where the dead sender's would have ended, and is for port 1. */
+	send_one(&p[0], 2, 1);
+	assert_int_equal(p[0].tx.writer.tail, tail + 128);
+	assert_int_equal(poll_all(&p[1]), 1);
+	assert_int_equal(poll_all(&p[2]), 0);
+	send_one(&p[0], 3, 1);
+	assert_int_equal(poll_all(&p[1]), 0);
+	assert_int_equal(poll_all(&p[2]), 1);
+	assert_int_equal(counts(&p[2]).skipped, 2);
+	leave_all(p, 3);
+}
+
+/* Lies in notices: one port fewer gets a frame, or a port looks in vain; nothing else. */
+static void
+test_notices_lie(void **state)
+{
+	static const uint64_t words[] = { 0, 1, 63, 64, 1 << 20, UINT64_C(1) << 62, UINT64_C(1) << 63,
+					  UINT64_MAX - 63, UINT64_MAX };
+	struct port p[3];
+	uint64_t sum, sent = 0;
+	uint32_t i, k;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	for (i = 0; i < DIM(words); i++) {
+		for (k = 0; k < 5; k++) {
+			send_one(&p[0], k % 2 == 0 ? 2 : 3, 1);
+			forge_notice(&p[0], 1, words[i]);
+			poll_all(&p[1]);
+			poll_all(&p[1]);
+			poll_all(&p[2]);
+			sent++;
+		}
+		/* The next honest notice, and the frame is found. */
+		send_one(&p[0], 2, 1);
+		sent++;
+		assert_in_range(poll_all(&p[1]), 1, 6);
+		sum = p[1].got + counts(&p[1]).skipped;
+		assert_int_equal(sum, sent);
+		assert_int_equal(counts(&p[1]).missed + counts(&p[1]).corrupt, 0);
+		poll_all(&p[2]);
+	}
+	assert_int_equal(p[2].got, 2 * DIM(words));
+	/* A queue is kept awake by no lie. */
+	forge_notice(&p[0], 1, p[0].tx.writer.tail + 64000);
+	poll_all(&p[1]);
+	assert_false(shmbus_lanes_rx_pending(&p[1].st.bus, &p[1].rx));
+	leave_all(p, 3);
 }
 
 /* Queues that share all lanes step over the same frames; their parts add up. */
@@ -776,6 +954,7 @@ test_shared(void **state)
 		send_one(&p[0], 2, 1);
 	poll_all(&p[2]);
 	shmbus_lanes_rx_count(&p[2].rx, &sum);
+	assert_non_null(shmbus_lanes_rx_reader(&p[2].st.bus, &second, 0));
 	assert_int_equal(shmbus_reader_peek(&p[2].st.bus, &second.readers[0]), 1);
 	for (i = 0; shmbus_reader_peek(&p[2].st.bus, &second.readers[0]) != 0; i++) {
 		struct shmbus_walk walk;
@@ -810,6 +989,11 @@ main(void)
 		cmocka_unit_test(test_run_beyond_the_record),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_wake),
+		cmocka_unit_test(test_notices),
+		cmocka_unit_test(test_lanes_untouched),
+		cmocka_unit_test(test_lapped_by_others),
+		cmocka_unit_test(test_notice_of_the_dead),
+		cmocka_unit_test(test_notices_lie),
 		cmocka_unit_test(test_shared),
 	};
 

@@ -110,7 +110,7 @@ burst(struct poller *p)
 		r = shmbus_lanes_rx_reader(bus, &p->rx, a->lane);
 		assert_non_null(r);
 		read_some(p, r, 5);
-		shmbus_lanes_rx_leave(&p->rx, a);
+		shmbus_lanes_rx_leave(bus, &p->rx, a);
 	}
 	shmbus_lanes_rx_polled(&p->rx, 1);
 }

@@ -56,6 +56,8 @@ read_start(const struct shmbus_file *file, struct start *s, struct shmbus_error 
 	conf.ports = s->header.ports;
 	conf.queues = s->header.queues;
 	conf.lane_size = s->header.lane_size;
+	if (s->header.version == SHMBUS_VERSION_SWITCH && s->header.deliver == SHMBUS_SWITCH)
+		conf.deliver = SHMBUS_DELIVER_SWITCH;
 	/* In conf 0 would mean the default. */
 	if (!s->lanes || conf.ports == 0 || conf.queues == 0 || conf.lane_size == 0 ||
 	    shmbus_geometry_new(&s->geo, &conf, file->page_size, NULL) != 0)
@@ -111,7 +113,7 @@ look_at_header(const struct start *s, uint64_t size, struct findings *f)
 	if (h->version == SHMBUS_VERSION_HUB && h->deliver != 0)
 		findings_add(f, &place, offsetof(struct shmbus_header, deliver), "deliver",
 			     h->deliver, "0, as version 1 has no switch");
-	else if (h->deliver > SHMBUS_SWITCH)
+	else if (h->deliver != SHMBUS_HUB && h->deliver != SHMBUS_SWITCH)
 		findings_add(f, &place, offsetof(struct shmbus_header, deliver), "deliver",
 			     h->deliver, "%u or %u", SHMBUS_HUB, SHMBUS_SWITCH);
 	look_at_numbers(s, &place, f);
@@ -121,6 +123,8 @@ look_at_header(const struct start *s, uint64_t size, struct findings *f)
 	OFFSET(roster_off);
 	OFFSET(port_off);
 	OFFSET(lane_off);
+	look_at_offset(f, &place, offsetof(struct shmbus_header, notice_off), "notice_off",
+		       h->notice_off, geo->directs ? geo->notice_off : 0);
 	OFFSET(cursor_off);
 	OFFSET(data_off);
 	OFFSET(file_size);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lane.h"
+#include "shmbus_notice.h"
 
 #define FIELD(name) offsetof(struct shmbus_lane_entry, name)
 
@@ -167,6 +168,29 @@ look_at_stamps(const struct lane *l, bool reached, uint64_t next)
 			     "%" PRIu64 ", as the last record has it", next);
 }
 
+/* What the writer tells the slots. A writer that dies may leave a notice above the tail. */
+static void
+look_at_notices(const struct lane *l, const struct shmbus_geometry *geo)
+{
+	struct shmbus_notice *notice;
+	struct place place;
+	uint64_t word;
+	uint32_t slot;
+
+	for (slot = 0; slot < geo->ports; slot++) {
+		notice = shmbus_bus_notice(l->bus, slot, l->number);
+		place = (struct place){ .slot = l->place.slot };
+		place.off = (uint64_t)((uint8_t *)notice - l->bus->control);
+		snprintf(place.name, sizeof(place.name), "notice of lane %u for port %u", l->number,
+			 slot);
+		FINDINGS_RESERVED(l->f, &place, notice, reserved0);
+		word = shmbus_load(&notice->word);
+		if (!shmbus_notice_is_below(word, shmbus_load(&l->entry->tail) + l->size))
+			findings_add(l->f, &place, 0, "word", word,
+				     "at most %" PRIu64 " bytes above the tail", l->size);
+	}
+}
+
 void
 check_lane_look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 {
@@ -179,6 +203,8 @@ check_lane_look(struct shmbus_bus *bus, uint32_t number, struct findings *f)
 	FINDINGS_RESERVED(f, &l.place, l.entry, reserved1);
 	look_at_waits(&l, &bus->geo);
 	look_at_room(&l, &bus->geo);
+	if (bus->geo.directs)
+		look_at_notices(&l, &bus->geo);
 	if (!load_positions(&l))
 		return;
 	look_at_positions(&l);

@@ -35,7 +35,27 @@ struct copied {
 	bool not_plain; /* the next frame is not plain, or its descriptor is corrupt */
 	uint32_t bytes;
 	uint32_t too_long;
+	/* On a switch, of the words at the source addresses: all bits that one, and that all have. */
+	uint64_t any_source;
+	uint64_t all_sources;
 };
+
+/* Returns whether the frames have one source address. */
+static inline bool
+has_one_source(const struct copied *copied)
+{
+	return shmbus_address_of_word(copied->any_source ^ copied->all_sources) == 0;
+}
+
+static inline void
+note_source(struct copied *copied, const uint8_t *frame)
+{
+	uint64_t word;
+
+	memcpy(&word, frame + RTE_ETHER_ADDR_LEN, sizeof(word));
+	copied->any_source |= word;
+	copied->all_sources &= word;
+}
 
 /*
  * Copies up to n frames into mbufs of the stash. directed, which is constant: the bus is a
@@ -50,6 +70,7 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 	const uint8_t *frame;
 	uint16_t i, k;
 	uint32_t len;
+	uint8_t *at;
 
 	for (i = 0, k = 0; i < n; i++) {
 		len = directed ? shmbus_reader_next_directed(r, walk, slot, &frame) :
@@ -65,7 +86,10 @@ copy_plain(struct shmbus_rxq *q, const struct shmbus_reader *r, struct shmbus_wa
 		k++;
 		pkts[k - 1] = stash[-k];
 		shmbus_init_mbuf(q, pkts[k - 1], len);
-		shmbus_copy_frame(q, rte_pktmbuf_mtod(pkts[k - 1], uint8_t *), frame, 0, len);
+		at = rte_pktmbuf_mtod(pkts[k - 1], uint8_t *);
+		shmbus_copy_frame(q, at, frame, 0, len);
+		if (directed)
+			note_source(copied, at);
 		copied->bytes += len;
 	}
 	copied->n = k;
@@ -78,7 +102,7 @@ rx_plain(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reade
 	 struct rte_mbuf **pkts, uint16_t n, uint32_t *flags, bool *more, bool directed)
 {
 	const uint32_t slot = directed ? shmbus_lanes_rx_reads_for(&q->lanes, r->lane) : 0;
-	struct copied copied = { .n = 0 };
+	struct copied copied = { .all_sources = UINT64_MAX };
 	const uint64_t pos = r->pos;
 	struct shmbus_walk walk;
 
@@ -97,7 +121,8 @@ rx_plain(const struct shmbus_bus *bus, struct shmbus_rxq *q, struct shmbus_reade
 		return 0;
 	}
 	if (directed)
-		shmbus_switch_note(bus, q, r, &walk, pkts, copied.n);
+		shmbus_switch_note(bus, q, r, &walk, pkts,
+				   has_one_source(&copied) ? RTE_MIN(copied.n, 1) : copied.n);
 	q->stats.too_long += copied.too_long;
 	if (unlikely(copied.not_plain))
 		*flags |= SHMBUS_RX_REQUESTS;
@@ -194,7 +219,7 @@ rx_lanes(struct shmbus_rxq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, uint32_
 		if (unlikely(r == NULL))
 			continue;
 		got += rx_lane(bus, q, r, &pkts[got], nb_pkts - got, flags);
-		shmbus_lanes_rx_leave(rx, a);
+		shmbus_lanes_rx_leave(bus, rx, a);
 	}
 	shmbus_lanes_rx_polled(rx, got);
 	return got;

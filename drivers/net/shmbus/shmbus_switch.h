@@ -30,7 +30,8 @@ void shmbus_switch_close(struct rte_eth_dev *dev);
 
 /*
  * Notes what a committed walk has found on a switch: publishes how many frames it stepped
- * over, and learns the source addresses of the n frames that it has copied.
+ * over, and learns the source addresses of n frames that it has copied: of all, or of the first if
+ * they have one source.
  */
 void shmbus_switch_note(const struct shmbus_bus *bus, const struct shmbus_rxq *q,
 			const struct shmbus_reader *r, const struct shmbus_walk *walk,

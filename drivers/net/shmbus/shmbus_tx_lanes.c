@@ -130,7 +130,10 @@ tx_burst(struct shmbus_txq *q, struct rte_mbuf **pkts, uint16_t nb_pkts, const u
 		drop = fill_record(bus, q, &rec, &pkts[sent],
 				   RTE_MIN((uint32_t)nb_pkts - sent, SHMBUS_RECORD_FRAMES), offloads,
 				   directs, &chains);
-		shmbus_record_publish(bus, &q->lanes, &rec, now);
+		if (directs)
+			shmbus_record_publish_directed(bus, &q->lanes, &rec, now);
+		else
+			shmbus_record_publish(bus, &q->lanes, &rec, now);
 		q->stats.bytes += rec.bytes;
 		sent += rec.count;
 		if (unlikely(drop)) {

@@ -74,10 +74,12 @@
 	X(writer_store_bytes, LANES, STORE, "the bytes sent are counted") \
 	X(writer_store_stamp, LANES, STORE, "the next stamp gets its position") \
 	X(writer_store_seq, LANES, STORE, "S1: the next stamp gets its number") \
-	X(writer_publish, LANES, STORE, "T1: tail is stored: the record is published") \
+	X(writer_store_notice, SWITCH, STORE, "D3: one more slot is told of the record that comes next") \
+	X(writer_publish, LANES, STORE, "T1, D1: tail is stored: the record is published") \
 	X(writer_published, LANES, STORE, "the record is published; no sleeper is woken yet") \
 	/* the reading end of a lane: shmbus_reader.c, .h */ \
 	X(reader_look_at_tail, LANES, LOOK, "T2: is there a new record?") \
+	X(reader_look_at_notice, SWITCH, LOOK, "D2, D4: is anything below the tail for this slot?") \
 	X(reader_look_at_stamp, LANES, LOOK, "S2: does the stamp still belong to the tail?") \
 	X(reader_validate, LANES, LOOK, "H2: are the copies whole?") \
 	X(reader_store_counts, LANES, STORE, "one more of the counts of frames received changes") \

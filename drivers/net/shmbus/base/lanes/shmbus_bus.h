@@ -46,10 +46,12 @@ struct shmbus_geometry {
 	uint32_t lanes; /* ports * queues */
 	uint32_t version;
 	bool directs; /* senders direct frames: the bus is a switch */
+	uint32_t quarter_shift; /* lane_size / 4 is 1 << quarter_shift */
 	uint64_t lane_size;
 	uint64_t roster_off;
 	uint64_t port_off;
 	uint64_t lane_off;
+	uint64_t notice_off; /* of a switch; else where it would be: the end of the lane entries */
 	uint64_t cursor_off;
 	uint64_t data_off;
 	uint64_t file_size;
@@ -157,6 +159,14 @@ shmbus_bus_lane(const struct shmbus_bus *bus, uint32_t lane)
 	return (struct shmbus_lane_entry *)(void *)(bus->control + bus->geo.lane_off) + lane;
 }
 
+/* On a switch: the notice of a lane for a slot. */
+static inline struct shmbus_notice *
+shmbus_bus_notice(const struct shmbus_bus *bus, uint32_t slot, uint32_t lane)
+{
+	return (struct shmbus_notice *)(void *)(bus->control + bus->geo.notice_off) +
+	       (size_t)slot * bus->geo.lanes + lane;
+}
+
 static inline struct shmbus_cursor *
 shmbus_bus_cursor(const struct shmbus_bus *bus, uint32_t slot, uint32_t rxq, uint32_t lane)
 {
@@ -170,6 +180,13 @@ static inline uint8_t *
 shmbus_bus_lane_data(const struct shmbus_bus *bus, uint32_t lane)
 {
 	return bus->lanes + 2 * bus->geo.lane_size * lane;
+}
+
+/* Returns the receiving slot in the descriptor of a directed frame. */
+static inline uint32_t
+shmbus_desc_slot(uint32_t word)
+{
+	return (word & SHMBUS_DESC_SLOT) >> SHMBUS_DESC_SLOT_SHIFT;
 }
 
 /* The descriptors of a record. */

@@ -30,6 +30,7 @@ write_header(struct shmbus_bus *bus)
 	header->roster_off = geo->roster_off;
 	header->port_off = geo->port_off;
 	header->lane_off = geo->lane_off;
+	header->notice_off = geo->directs ? geo->notice_off : 0;
 	header->cursor_off = geo->cursor_off;
 	header->data_off = geo->data_off;
 	header->file_size = geo->file_size;

@@ -38,7 +38,14 @@ static inline bool
 shmbus_desc_is_others(uint32_t word, uint32_t slot)
 {
 	return (word & SHMBUS_DESC_DIRECTED) && slot != SHMBUS_ALL_SLOTS &&
-	       (word & SHMBUS_DESC_SLOT) >> SHMBUS_DESC_SLOT_SHIFT != slot;
+	       shmbus_desc_slot(word) != slot;
+}
+
+/* Returns the bits in the descriptor of a frame that is directed to the slot. */
+static inline uint32_t
+shmbus_desc_to(uint32_t slot)
+{
+	return slot == SHMBUS_ALL_SLOTS ? 0 : SHMBUS_DESC_DIRECTED | slot << SHMBUS_DESC_SLOT_SHIFT;
 }
 
 /*
@@ -123,11 +130,15 @@ static inline uint32_t
 shmbus_reader_next_directed(const struct shmbus_reader *r, struct shmbus_walk *walk,
 			    uint32_t slot, const uint8_t **frame)
 {
-	uint32_t word;
+	uint32_t word, len;
 
 	if (walk->next == r->next + r->left)
 		return 0;
 	word = shmbus_walk_desc(walk);
+	/* Any other bit than those of the slot makes the length too large. */
+	len = shmbus_reader_take(r, walk, word ^ shmbus_desc_to(slot), frame);
+	if (len != 0)
+		return len;
 	if (shmbus_desc_is_others(word, slot)) {
 		if (!shmbus_reader_pass(r, walk, slot))
 			return 0;

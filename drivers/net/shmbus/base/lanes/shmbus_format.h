@@ -14,6 +14,7 @@
  *   roster_off  u32[ports]                one change counter per slot
  *   port_off    struct shmbus_port_entry[ports]
  *   lane_off    struct shmbus_lane_entry[ports * queues]
+ *   notice_off  struct shmbus_notice[ports][ports * queues]    only on a switch
  *   cursor_off  struct shmbus_cursor[ports][queues][ports * queues]
  *   data_off    u8[ports * queues][lane_size]      sparse
  *   file_size
@@ -55,8 +56,10 @@
  * These bytes usually lie in padding that the frame has anyway.
  *
  * Version 2 is version 1 with directed frames. A sender can direct a frame to one
- * slot; the readers of the other slots step over it. "v2" marks the words and bits
- * that version 2 adds. They are 0 in version 1, where readers refuse the bits.
+ * slot; the readers of the other slots step over it. A notice for each slot and lane
+ * tells a reader whether the lane has anything for its slot at all. "v2" marks the
+ * words and bits that version 2 adds. They are 0 in version 1, where readers refuse
+ * the bits.
  */
 
 #include <assert.h>
@@ -111,12 +114,13 @@ struct shmbus_header {
 	uint64_t file_size;
 	uint64_t created_ns; /* CLOCK_REALTIME */
 	uint8_t id[16];      /* random */
-	uint8_t reserved1[152];
+	uint64_t notice_off; /* v2: of a switch; else 0 */
+	uint8_t reserved1[144];
 };
 
-/* shmbus_header.deliver: what senders do. */
+/* shmbus_header.deliver: what senders do. 1 was a switch without notices, in no release. */
 #define SHMBUS_HUB 0u    /* they direct no frame */
-#define SHMBUS_SWITCH 1u /* they direct the frames whose receiver they know */
+#define SHMBUS_SWITCH 2u /* they direct the frames whose receiver they know */
 
 /* Behind the header; see shmbus_wake.h. */
 #define SHMBUS_BELL_OFF 256
@@ -198,6 +202,18 @@ struct shmbus_lane_entry {
 	shmbus_a64 mark[SHMBUS_CHUNKS];
 };
 
+/*
+ * v2, on a switch: one per (receiving slot, lane). Only the Tx queue that owns the lane writes it,
+ * before tail; see shmbus_notice.h.
+ */
+struct shmbus_notice {
+	shmbus_a64 word; /* end of the last record with a frame for the slot, plus a lap count */
+	shmbus_a64 reserved0[7];
+};
+
+/* The low bits of the word: the quarters of the lane that have been filled so far, modulo 64. */
+#define SHMBUS_NOTICE_QUARTERS 63u
+
 /* One per (reading slot, Rx queue, lane). Only that Rx queue writes it. */
 #define SHMBUS_CURSOR_ACTIVE 1u /* senders do not overwrite bytes at or above pos */
 
@@ -278,6 +294,7 @@ SHMBUS_AT(shmbus_header, data_off, 64);
 SHMBUS_AT(shmbus_header, file_size, 72);
 SHMBUS_AT(shmbus_header, created_ns, 80);
 SHMBUS_AT(shmbus_header, id, 88);
+SHMBUS_AT(shmbus_header, notice_off, 104);
 SHMBUS_SIZE(shmbus_header, 256);
 
 SHMBUS_AT(shmbus_bell, changes, 0);
@@ -311,6 +328,9 @@ SHMBUS_AT(shmbus_lane_entry, polls, 88);
 SHMBUS_AT(shmbus_lane_entry, room, 96);
 SHMBUS_AT(shmbus_lane_entry, mark, 128);
 SHMBUS_SIZE(shmbus_lane_entry, 256);
+
+SHMBUS_AT(shmbus_notice, word, 0);
+SHMBUS_SIZE(shmbus_notice, 64);
 
 SHMBUS_AT(shmbus_cursor, pos, 0);
 SHMBUS_AT(shmbus_cursor, state, 8);

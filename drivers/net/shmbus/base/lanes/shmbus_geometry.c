@@ -24,16 +24,22 @@ is_power_of_two(uint64_t n)
 static void
 lay_out(struct shmbus_geometry *geo, size_t page_size)
 {
-	uint64_t cursors;
+	uint64_t cursors, notices;
 
 	geo->lanes = geo->ports * geo->queues;
+	geo->quarter_shift = 0;
+	while (UINT64_C(4) << geo->quarter_shift < geo->lane_size)
+		geo->quarter_shift++;
 	cursors = (uint64_t)geo->lanes * geo->lanes;
 	geo->roster_off = SHMBUS_TABLE_ALIGN;
 	geo->port_off = align_up(geo->roster_off + geo->ports * sizeof(shmbus_a32),
 				 SHMBUS_TABLE_ALIGN);
 	geo->lane_off = align_up(geo->port_off + geo->ports * sizeof(struct shmbus_port_entry),
 				 SHMBUS_TABLE_ALIGN);
-	geo->cursor_off = align_up(geo->lane_off + geo->lanes * sizeof(struct shmbus_lane_entry),
+	geo->notice_off = align_up(geo->lane_off + geo->lanes * sizeof(struct shmbus_lane_entry),
+				   SHMBUS_TABLE_ALIGN);
+	notices = geo->directs ? (uint64_t)geo->ports * geo->lanes : 0;
+	geo->cursor_off = align_up(geo->notice_off + notices * sizeof(struct shmbus_notice),
 				   SHMBUS_TABLE_ALIGN);
 	geo->data_off = align_up(geo->cursor_off + cursors * sizeof(struct shmbus_cursor),
 				 page_size > SHMBUS_DATA_ALIGN ? page_size : SHMBUS_DATA_ALIGN);
@@ -146,7 +152,8 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 		return shmbus_error_set(e, -EPROTO,
 			"path=%s: bus format version %" PRIu32 ", this program knows versions %d and %d",
 			path, header->version, SHMBUS_VERSION_HUB, SHMBUS_VERSION_SWITCH);
-	if (header->version == SHMBUS_VERSION_SWITCH && header->deliver > SHMBUS_SWITCH)
+	if (header->version == SHMBUS_VERSION_SWITCH && header->deliver != SHMBUS_HUB &&
+	    header->deliver != SHMBUS_SWITCH)
 		return shmbus_error_set(e, -EPROTO,
 			"path=%s: the bus delivers frames in a way %" PRIu32
 			" that this program does not know; it knows %u (hub) and %u (switch)",
@@ -166,6 +173,7 @@ shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header *he
 		     sizeof(struct shmbus_cursor);
 	if (header->roster_off != geo->roster_off || header->port_off != geo->port_off ||
 	    header->lane_off != geo->lane_off || header->cursor_off != geo->cursor_off ||
+	    (geo->directs && header->notice_off != geo->notice_off) ||
 	    header->data_off < tables_end || header->data_off > tables_end + SHMBUS_LANE_SIZE_MAX ||
 	    header->data_off % SHMBUS_DATA_ALIGN != 0)
 		goto err_header;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "shmbus_notice.h"
 #include "shmbus_reader.h"
 
 /* Attempts of one call to catch up with a writer that is faster than the reader. */
@@ -133,25 +134,29 @@ shmbus_reader_held(const struct shmbus_bus *bus, uint32_t lane)
 	return shmbus_reader_waiting(bus, &r);
 }
 
+/* Counts n frames from seq on. alone: the count of those that are this reader's alone. */
+static void
+count(const struct shmbus_reader *r, shmbus_a64 *all, shmbus_a64 *alone, uint64_t seq, uint64_t n)
+{
+	uint64_t below = r->alone - seq;
+
+	if ((int64_t)below < 0)
+		below = 0;
+	shmbus_count(all, n);
+	shmbus_count(alone, below < n ? below : n);
+}
+
 /* Counts n lost frames. */
 static void
 count_missed(struct shmbus_reader *r, uint64_t n)
 {
-	uint64_t alone = r->alone - r->seq;
-
-	if ((int64_t)alone < 0)
-		alone = 0;
-	shmbus_count(&r->missed, n);
-	shmbus_count(&r->missed_alone, alone < n ? alone : n);
+	count(r, &r->missed, &r->missed_alone, r->seq, n);
 }
 
 void
-shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint32_t n)
+shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint64_t n)
 {
-	shmbus_count(&r->skipped, n);
-	/* Readers that share a lane do so from the start of a record on. */
-	if ((int64_t)(r->alone - seq) > 0)
-		shmbus_count(&r->skipped_alone, n);
+	count(r, &r->skipped, &r->skipped_alone, seq, n);
 }
 
 void
@@ -168,6 +173,41 @@ shmbus_reader_gap(struct shmbus_reader *r)
 		shmbus_count(&r->corrupt, 1);
 	}
 	r->seq = seq;
+}
+
+/* Goes to a tail, with the sequence number that belongs to it: all frames below are for others. */
+static void
+pass_to(struct shmbus_reader *r, uint64_t tail, uint64_t seq)
+{
+	const uint64_t n = seq - r->seq;
+
+	if (r->seq_unknown) { /* see shmbus_reader_start */
+		r->seq_unknown = false;
+		r->alone = seq;
+	} else if (n <= SHMBUS_MISSED_MAX) {
+		shmbus_reader_count_skipped(r, r->seq, n);
+	} else {
+		shmbus_count(&r->corrupt, 1);
+	}
+	r->seq = seq;
+	r->pos = tail;
+	r->tail = tail;
+}
+
+bool
+shmbus_reader_pass_lane(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t slot)
+{
+	uint64_t tail, seq;
+
+	if (r->left != 0 || !read_stamp(shmbus_bus_lane(bus, r->lane), &tail, &seq) ||
+	    tail % SHMBUS_LINE != 0)
+		return false;
+	/* D2 (reader_look_at_notice): with T1 in the writer, which is D1 for its notices */
+	SHMBUS_STEP(reader_look_at_notice);
+	if (!shmbus_notice_is_below(shmbus_load(&shmbus_bus_notice(bus, slot, r->lane)->word), r->pos))
+		return false;
+	pass_to(r, tail, seq);
+	return true;
 }
 
 void

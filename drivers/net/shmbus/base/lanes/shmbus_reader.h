@@ -31,6 +31,7 @@
  *   C1  cursor, release: the copies are done
  *   A1  an active cursor, then a full fence, then tail
  *   S2  a stamp's pos and seq, then an acquire fence, then its pos once more
+ *   D2  tail, acquire, then a notice (shmbus_notice.h)
  */
 
 #include "shmbus_bus.h"
@@ -67,6 +68,7 @@ struct shmbus_reader {
 	 */
 	uint64_t room_seen;
 	uint64_t room_answered;
+	uint64_t notice; /* on a switch: the lane's for the slot, as loaded before tail (shmbus_notice.h) */
 	shmbus_a64 missed;   /* frames overwritten before they were read */
 	shmbus_a64 missed_alone; /* of these, frames below alone */
 	shmbus_a64 overruns; /* times that the writer overtook the reader */
@@ -328,8 +330,14 @@ shmbus_reader_skip(struct shmbus_reader *r)
 /* Counts the loss when the sequence numbers do not continue. shmbus_reader_commit() calls this. */
 void shmbus_reader_gap(struct shmbus_reader *r);
 
-/* Counts the n frames that a walk stepped over; its first frame was seq. For shmbus_reader_commit(). */
-void shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint32_t n);
+/* Counts n frames that were stepped over; the first was seq. For shmbus_reader_commit(). */
+void shmbus_reader_count_skipped(struct shmbus_reader *r, uint64_t seq, uint64_t n);
+
+/*
+ * On a switch: steps over all that is published if the lane's notice for the slot says that nothing of
+ * it is for the slot. Returns whether it does. The lane need not be mapped.
+ */
+bool shmbus_reader_pass_lane(const struct shmbus_bus *bus, struct shmbus_reader *r, uint32_t slot);
 
 /*
  * Validates the frames of a walk. If the copies are whole, the frames count as

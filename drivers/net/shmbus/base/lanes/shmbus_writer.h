@@ -30,6 +30,8 @@
  *       sees a reader that begins, or that reader begins at the tail or above
  *   S1  a stamp's pos, then its seq, release: a reader that sees the new seq
  *       also sees the new pos
+ *   D1  on a switch the same store as T1: the record's notices are stored before
+ *   D3  on a switch a notice, release: the reader sees the tail before
  *
  * A writer holds no pointer into the mapping, so the processes that share a
  * port can share the writer, too.
@@ -198,7 +200,7 @@ shmbus_writer_publish(const struct shmbus_bus *bus, struct shmbus_writer *w, uin
 	 * seen.
 	 */
 	shmbus_step_store_release(writer_store_seq, &stamp->seq, w->seq);
-	/* T1 (writer_publish) */
+	/* T1 (writer_publish), D1 (writer_publish) */
 	shmbus_step_store_release(writer_publish, &lane->tail, w->tail);
 	SHMBUS_STEP(writer_published);
 }

@@ -46,6 +46,7 @@ shmbus_director_start(struct shmbus_director *d, uint32_t slot, uint64_t tail)
 	d->last = SHMBUS_NO_ADDRESS;
 	d->now_known = false;
 	d->entries = UINT64_MAX;
+	d->record = (struct shmbus_addressees){ .all = false };
 	d->receivers = (struct shmbus_receivers){ .all = false };
 	d->tail = tail;
 }
@@ -155,9 +156,11 @@ shmbus_director_look(const struct shmbus_bus *bus, struct shmbus_director *d, ui
 	slot = find_slot(d, address);
 	d->last = address;
 	if (slot == UINT32_MAX) {
+		d->record.all = true;
 		d->receivers.all = true;
 		d->last_to = 0;
 	} else {
+		shmbus_addressees_add(&d->record, slot);
 		d->receivers.slots[slot / 64] |= UINT64_C(1) << slot % 64;
 		d->last_to = SHMBUS_DESC_DIRECTED | slot << SHMBUS_DESC_SLOT_SHIFT;
 	}

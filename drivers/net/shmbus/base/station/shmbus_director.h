@@ -33,10 +33,12 @@
  *
  * Equal destinations in a row cost one comparison for each frame.
  *
- * The director also collects the receivers of a burst, for the waker.
+ * The director also collects the receivers of each record, for their notices, and those
+ * of a burst, for the waker.
  */
 
 #include "shmbus_fdb.h"
+#include "shmbus_notice.h"
 #include "shmbus_wake.h"
 
 struct shmbus_director {
@@ -47,6 +49,7 @@ struct shmbus_director {
 	uint64_t last;    /* destination of the last frame of this burst */
 	uint64_t now;
 	uint64_t entries; /* the bell's, at the last look; UINT64_MAX: never looked */
+	struct shmbus_addressees record;   /* the receivers of this record, and perhaps one more */
 	struct shmbus_receivers receivers; /* of this burst */
 	uint64_t tail;    /* of the lane, at the last burst */
 	struct shmbus_fdb *fdb; /* of the port; NULL: nothing is learned */
@@ -82,21 +85,37 @@ shmbus_director_direct(const struct shmbus_bus *bus, struct shmbus_director *d,
 }
 
 /*
- * Ends a burst. Returns its receivers for the waker. tail: the position of the lane now;
- * lane_size: a power of two.
+ * Stores the notices of a record that is about to be published: it reaches from from, the tail,
+ * to tail.
+ */
+static inline void
+shmbus_director_publish(const struct shmbus_bus *bus, struct shmbus_director *d, uint32_t lane,
+			uint64_t from, uint64_t tail)
+{
+	shmbus_notice_store(bus, lane, &d->record, from, tail);
+	/* The receiver of the last frame is not looked up again if the next record begins with it. */
+	d->record.all = d->last_to == 0;
+	d->record.n = 0;
+	if (d->last_to != 0)
+		shmbus_addressees_add(&d->record, shmbus_desc_slot(d->last_to));
+}
+
+/*
+ * Ends a burst. Returns its receivers for the waker. tail: the position of the lane now.
  *
  * A queue that sleeps does not step over the frames for others, and its cursor stays. So
  * once in a quarter of a lap the burst counts as one for everybody: all sleepers wake up
  * and move their cursors, long before the sender would have to wait for them.
  */
 static inline struct shmbus_receivers
-shmbus_director_end(struct shmbus_director *d, uint64_t tail, uint64_t lane_size)
+shmbus_director_end(const struct shmbus_geometry *geo, struct shmbus_director *d, uint64_t tail)
 {
 	struct shmbus_receivers receivers = d->receivers;
 
-	/* Whether the two positions are in different quarters. */
-	receivers.all |= (tail ^ d->tail) >= lane_size / 4;
+	receivers.all |= shmbus_notice_quarter(geo, tail) != shmbus_notice_quarter(geo, d->tail);
 	d->receivers = (struct shmbus_receivers){ .all = false };
+	d->record.all = false;
+	d->record.n = 0;
 	d->tail = tail;
 	d->last = SHMBUS_NO_ADDRESS;
 	d->now_known = false;

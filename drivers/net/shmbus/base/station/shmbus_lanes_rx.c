@@ -309,6 +309,21 @@ shmbus_lanes_rx_shared(const struct shmbus_bus *bus, struct shmbus_lanes_rx *con
 	return from;
 }
 
+/* Returns the offset of the word that tells that there is something to read in a lane. */
+static uint32_t
+watch_of(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx, uint32_t lane)
+{
+	const uint32_t slot = shmbus_lanes_rx_reads_for(rx, lane);
+	const shmbus_a64 *word;
+
+	if (bus->geo.directs && slot != SHMBUS_ALL_SLOTS)
+		word = &shmbus_bus_notice(bus, slot, lane)->word;
+	else
+		word = &shmbus_bus_lane(bus, lane)->tail;
+	/* The tables below the cursors take less than 4 GiB. */
+	return (uint32_t)((uintptr_t)word - (uintptr_t)bus->control);
+}
+
 /* Lists the lanes in use, and lanes out of use that hold unread records. */
 static void
 list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
@@ -329,6 +344,7 @@ list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 				rx->active[n++] = (struct shmbus_lanes_rx_active){
 					.empty_at = SHMBUS_NOT_EMPTY,
 					.lane = lane,
+					.watch = watch_of(bus, rx, lane),
 				};
 		}
 	}
@@ -336,6 +352,31 @@ list_active(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 	rx->turn = 0;
 	if (rx->conf.prefault != 0)
 		shmbus_prefault_peers(bus, rx->conf.slot, rx->conf.prefault);
+}
+
+bool
+shmbus_lanes_rx_pass_lane(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx,
+			  struct shmbus_lanes_rx_active *a, uint64_t word)
+{
+	struct shmbus_reader *r = &rx->readers[a->lane];
+	const uint64_t pos = r->pos;
+
+	/* D4 (reader_look_at_notice): with D3 in the writer. No tail that is loaded from now on is
+	 * older than the notice.
+	 */
+	shmbus_fence_acquire();
+	r->notice = word;
+	if (!shmbus_notice_is_below(word, pos) ||
+	    !shmbus_backoff_is_idle(&rx->backoffs[a->lane]) ||
+	    !shmbus_reader_pass_lane(bus, r, rx->conf.slot))
+		return false;
+	/* Not a later one, which may have come after the tail: the next poll looks again. */
+	a->empty_at = word;
+	if (r->pos != pos) {
+		shmbus_lanes_rx_publish_skipped(bus, rx, r);
+		shmbus_lanes_rx_publish(bus, rx, r);
+	}
+	return true;
 }
 
 void
@@ -372,6 +413,17 @@ answer_all(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx)
 	}
 }
 
+/* Steps over all that is for others, in lanes whose notices have not changed. */
+static void
+pass_all(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
+{
+	struct shmbus_lanes_rx_active *a;
+
+	for (a = rx->active; a != rx->active + rx->n_active; a++)
+		if (shmbus_lanes_rx_has_notice(bus, a))
+			shmbus_lanes_rx_pass_lane(bus, rx, a, shmbus_lanes_rx_word(bus, a));
+}
+
 void
 shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
@@ -379,6 +431,8 @@ shmbus_lanes_rx_attend(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 		take_restart(bus, rx);
 	rx->idle = SHMBUS_ROSTER_EVERY;
 	shmbus_lanes_rx_refresh(bus, rx);
+	if (bus->geo.directs && ++rx->looks % SHMBUS_PASS_EVERY == 0)
+		pass_all(bus, rx);
 	answer_all(bus, rx);
 }
 
@@ -434,14 +488,19 @@ bool
 shmbus_lanes_rx_pending(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
 	const bool directed = shmbus_geometry_directed(&bus->geo);
-	uint32_t i;
+	struct shmbus_lanes_rx_active *a;
 
 	/* A sender is in the roster before its first frame is on its lane. */
 	shmbus_lanes_rx_refresh(bus, rx);
-	for (i = 0; i < rx->n_active; i++)
-		if (shmbus_reader_pending(bus, &rx->readers[rx->active[i].lane]) &&
-		    (!directed || has_own(bus, rx, rx->active[i].lane)))
+	for (a = rx->active; a != rx->active + rx->n_active; a++) {
+		if (!shmbus_reader_pending(bus, &rx->readers[a->lane]))
+			continue;
+		if (shmbus_lanes_rx_has_notice(bus, a) &&
+		    shmbus_lanes_rx_pass_lane(bus, rx, a, shmbus_lanes_rx_word(bus, a)))
+			continue;
+		if (!directed || has_own(bus, rx, a->lane))
 			return true;
+	}
 	answer_all(bus, rx);
 	return false;
 }

@@ -48,6 +48,7 @@
 #include "shmbus_pollers.h"
 #include "shmbus_port.h"
 #include "shmbus_directed.h"
+#include "shmbus_notice.h"
 #include "shmbus_room.h"
 
 /*
@@ -56,6 +57,8 @@
  */
 #define SHMBUS_ROSTER_EVERY 256
 #define SHMBUS_ROSTER_IDLE 16
+/* On a switch at each of so many looks it steps over what is for others, so that its counts follow. */
+#define SHMBUS_PASS_EVERY 16
 
 struct shmbus_lanes_rx_conf {
 	uint32_t slot;     /* of the port; SHMBUS_NO_SLOT: a monitor, without cursors */
@@ -79,19 +82,22 @@ struct shmbus_lanes_rx_counts {
 
 /*
  * An active lane. These entries lie close together: a poll that finds nothing
- * reads them and the tails, and touches no reader.
+ * reads them and the words that it watches, and touches no reader.
  */
 struct shmbus_lanes_rx_active {
-	uint64_t empty_at; /* nothing is to be done while the tail is this; or the next */
+	uint64_t empty_at; /* nothing is to be done while the word is this; or the next */
 	uint32_t lane;
+	uint32_t watch; /* the word's offset in the file: a tail, or on a switch a notice */
 };
-#define SHMBUS_NOT_EMPTY UINT64_MAX /* no tail, as that is a multiple of lines */
+/* No word of an honest sender. With this one a sender hides its own lane, and nothing else. */
+#define SHMBUS_NOT_EMPTY UINT64_MAX
 
 /* Only the queue's thread writes these fields, except restart and restart_at. */
 struct shmbus_lanes_rx {
 	shmbus_a32 restart; /* another thread adds one when restart_at is in place */
 	uint32_t restart_seen;
 	uint32_t idle;     /* polls before the next look at the roster */
+	uint32_t looks;    /* at the roster */
 	uint16_t n_active;
 	uint16_t turn;     /* the next active lane */
 	struct shmbus_lanes_rx_active *active; /* the lanes to poll */
@@ -185,44 +191,75 @@ shmbus_lanes_rx_reader(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint3
 	return &rx->readers[lane];
 }
 
+/* Returns the word that the queue watches of an active lane. */
+static inline uint64_t
+shmbus_lanes_rx_word(const struct shmbus_bus *bus, const struct shmbus_lanes_rx_active *a)
+{
+	return shmbus_load((const shmbus_a64 *)(const void *)(bus->control + a->watch));
+}
+
+/* Returns whether this word is a notice. */
+static inline bool
+shmbus_lanes_rx_has_notice(const struct shmbus_bus *bus, const struct shmbus_lanes_rx_active *a)
+{
+	return a->watch >= bus->geo.notice_off;
+}
+
 /*
- * Returns the next active lane that is not known to be empty. left: the number
+ * Steps over all frames of an active lane if its notice, which is word, says that none of them is for
+ * the queue's slot. Returns whether it does.
+ */
+bool shmbus_lanes_rx_pass_lane(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx,
+			       struct shmbus_lanes_rx_active *a, uint64_t word);
+
+/*
+ * Returns the next active lane that is not known to be empty, or to have nothing for the queue. left: the number
  * of lanes that are left of this round, n_active at its begin. NULL: the round
  * is over.
  */
 static inline struct shmbus_lanes_rx_active *
 shmbus_lanes_rx_next(const struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t *left)
 {
-	struct shmbus_lanes_rx_active *const active = rx->active;
-	const struct shmbus_lane_entry *const entries = shmbus_bus_lane(bus, 0);
-	const uint32_t n_active = rx->n_active;
+	const struct shmbus_lanes_rx_active *const end = rx->active + rx->n_active;
+	struct shmbus_lanes_rx_active *a = rx->active + rx->turn;
 	uint32_t n = *left;
-	uint32_t i = rx->turn;
-	struct shmbus_lanes_rx_active *a = NULL;
+	uint64_t word;
 
-	for (; n != 0; n--) {
-		if (i >= n_active)
-			i = 0;
-		a = &active[i++];
+	for (; n != 0; n--, a++) {
+		if (a >= end)
+			a = rx->active;
 		/* Not an end of edge T: nothing below this tail is read; the reader loads it again. */
-		if (a->empty_at == SHMBUS_NOT_EMPTY ||
-		    shmbus_load(&entries[a->lane].tail) != a->empty_at)
-			break;
+		word = shmbus_lanes_rx_word(bus, a);
+		if (word == a->empty_at)
+			continue;
+		if (shmbus_lanes_rx_has_notice(bus, a) &&
+		    shmbus_lanes_rx_pass_lane(bus, rx, a, word))
+			continue;
+		rx->turn = (uint16_t)(a + 1 - rx->active);
+		*left = n - 1;
+		return a;
 	}
-	rx->turn = (uint16_t)i;
-	*left = n != 0 ? n - 1 : 0;
-	return n != 0 ? a : NULL;
+	rx->turn = (uint16_t)(a - rx->active);
+	*left = 0;
+	return NULL;
 }
 
 /* Notes how the queue leaves a lane from shmbus_lanes_rx_next(), read or not. */
 static inline void
-shmbus_lanes_rx_leave(const struct shmbus_lanes_rx *rx, struct shmbus_lanes_rx_active *a)
+shmbus_lanes_rx_leave(const struct shmbus_bus *bus, const struct shmbus_lanes_rx *rx,
+		      struct shmbus_lanes_rx_active *a)
 {
 	const struct shmbus_reader *r = &rx->readers[a->lane];
-	const bool empty = r->left == 0 && r->pos == r->tail &&
-			   shmbus_backoff_is_idle(&rx->backoffs[a->lane]);
+	uint64_t word = r->pos;
+	bool empty = r->left == 0 && r->pos == r->tail &&
+		     shmbus_backoff_is_idle(&rx->backoffs[a->lane]);
 
-	a->empty_at = empty ? r->pos : SHMBUS_NOT_EMPTY;
+	if (shmbus_lanes_rx_has_notice(bus, a)) {
+		/* A notice above is of a record that comes, or of a sender that died before it. */
+		word = r->notice;
+		empty &= shmbus_notice_is_below(word, r->pos);
+	}
+	a->empty_at = empty ? word : SHMBUS_NOT_EMPTY;
 }
 
 /* Wakes the sender of r's lane if it sleeps until r's cursor has moved, and the cursor has. */

@@ -15,7 +15,8 @@
  *   (copy)                     the caller copies the frame there
  *   shmbus_record_direct()     on a switch: the receiver of the frame that was copied
  *   shmbus_record_added()      the frame is in the record
- *   shmbus_record_publish()    all readers see the record
+ *   shmbus_record_publish()    all readers see the record; on a switch
+ *                              shmbus_record_publish_directed()
  *   shmbus_lanes_tx_sent()     sleepers wake up
  *
  * The caller may leave out a frame after shmbus_record_add(): the next
@@ -29,7 +30,7 @@
  *   (write)                       in any order, for as long as it takes
  *   shmbus_record_rewind()        the record is empty again
  *   shmbus_record_settle() x m    the first m frames, m <= n, with their final lengths
- *   shmbus_record_publish(), shmbus_lanes_tx_sent()
+ *   shmbus_record_publish() or _publish_directed(), shmbus_lanes_tx_sent()
  *
  * The format leaves no gap between frames, so frames behind one that has shrunk by a cache
  * line or more move down.
@@ -272,6 +273,19 @@ shmbus_record_publish(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
 				      rec->bytes, tstamp_ns);
 }
 
+/* The same for queues that direct their frames. */
+static inline void
+shmbus_record_publish_directed(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx,
+			       const struct shmbus_record *rec, uint64_t tstamp_ns)
+{
+	const struct shmbus_writer *w = &tx->writer;
+
+	if (rec->count == 0)
+		return;
+	shmbus_director_publish(bus, &tx->director, w->lane, w->tail, w->tail + rec->len);
+	shmbus_record_publish(bus, tx, rec, tstamp_ns);
+}
+
 /* Wakes sleepers. The caller calls this after the last record of a burst. */
 static inline void
 shmbus_lanes_tx_sent(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
@@ -285,7 +299,7 @@ static inline void
 shmbus_lanes_tx_sent_directed(const struct shmbus_bus *bus, struct shmbus_lanes_tx *tx)
 {
 	const struct shmbus_receivers receivers =
-		shmbus_director_end(&tx->director, tx->writer.tail, tx->writer.size);
+		shmbus_director_end(&bus->geo, &tx->director, tx->writer.tail);
 
 	shmbus_lanes_tx_ask(bus, tx, tx->writer.tail + SHMBUS_AHEAD);
 	shmbus_waker_published_to(bus, &tx->waker, &receivers);
