@@ -52,7 +52,7 @@ def searches(request):
     # The long searches take gigabytes.
     with ThreadPoolExecutor(1 if LONG else len(os.sched_getaffinity(0))) as pool:
         # Counterexamples are found at once: compiling takes longer than searching.
-        yield {run: pool.submit(check, *run, optimize=run in WHOLE) for run in sorted(wanted)}
+        yield {run: pool.submit(check, *run, whole=run in WHOLE) for run in sorted(wanted)}
 
 
 @pytest.mark.parametrize("model, bounds", WHOLE)
