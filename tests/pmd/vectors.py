@@ -2,7 +2,7 @@
 # Copyright(c) 2026 The shmbus authors
 """Writes tables of frames for the C tests: scapy makes the frames and all that is expected of them.
 
-vectors.py NOUN HEADER, where test_NOUN.c includes HEADER. Every run writes the same bytes.
+vectors.py HEADER..., where test_NOUN.c includes NOUN_vectors.h. Every run writes the same bytes.
 """
 
 import os
@@ -565,11 +565,12 @@ def count(header):
 
 
 def main():
-    """One header."""
-    header = Header()
-    nouns = (checksum, tso, rss, vlan, ptypes, rte_flow, hostile, count)
-    {noun.__name__: noun for noun in nouns}[sys.argv[1]](header)
-    header.write(sys.argv[2])
+    """The headers; to load scapy takes longer than to make most of them."""
+    nouns = {noun.__name__: noun for noun in (checksum, tso, rss, vlan, ptypes, rte_flow, hostile, count)}
+    for path in sys.argv[1:]:
+        header = Header()
+        nouns[os.path.basename(path).removesuffix("_vectors.h")](header)
+        header.write(path)
 
 
 if __name__ == "__main__":
