@@ -332,7 +332,24 @@ get_guest_kernel()
 		'*/kernel/drivers/virtio' '*/kernel/drivers/net/virtio_net.ko*' \
 		'*/kernel/drivers/net/net_failover.ko*' '*/kernel/net/core/failover.ko*'
 	rm -rf "$guest/download"
+	extract_kernel "$guest"/boot/vmlinuz-*
 	printf '%s\n' "$package" >"$guest/PACKAGE"
+}
+
+# Writes the ELF file that is compressed in a vmlinuz beside it, as vmlinux. A guest that need not
+# decompress its kernel boots in half of the time. Without the file it boots the vmlinuz.
+extract_kernel()
+{
+	/usr/bin/python3 - "$1" "${1/vmlinuz/vmlinux}" 2>/dev/null <<-"EOF" ||
+	import lzma, sys
+	with open(sys.argv[1], "rb") as f:
+	    data = f.read()
+	kernel = lzma.LZMADecompressor().decompress(data[data.index(b"\xfd7zXZ\0"):])
+	assert kernel.startswith(b"\x7fELF")
+	with open(sys.argv[2], "wb") as f:
+	    f.write(kernel)
+	EOF
+		say "guests will decompress their kernel $1"
 }
 
 # Prints the package in which the newest kernel that apt knows is; nothing if it knows none.

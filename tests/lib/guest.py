@@ -101,9 +101,8 @@ def _module_files(folder, wanted):
 
 
 def kernel():
-    """The path of the kernel."""
-    found, = glob.glob(os.path.join(kernel_folder(), "boot", "vmlinuz-*"))
-    return found
+    """The path of the kernel, decompressed if scripts/setup could do that."""
+    return sorted(glob.glob(os.path.join(kernel_folder(), "boot", "vmlinu[xz]-*")))[0]
 
 
 def module_names():
