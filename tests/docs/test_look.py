@@ -20,6 +20,9 @@ import pytest
 LIMIT_S = 300
 WIDTH = 390
 
+# One worker of pytest-xdist makes the pages.
+pytestmark = pytest.mark.xdist_group("pages")
+
 # A browser's own window may be wider than a telephone, but a frame in it need not be.
 FRAMES = """<body><script>
 var left = %s;
