@@ -12,6 +12,7 @@ import pytest
 from apps import sanitizer_env
 
 
+@pytest.mark.only_in_full
 def test_pairs(folder):
     if sanitizer_env():
         pytest.skip("valgrind cannot run a program with sanitizers")

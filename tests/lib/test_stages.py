@@ -2,6 +2,7 @@
 # Copyright(c) 2026 The shmbus authors
 """scripts/test: what --long changes, which stages run, and what the end says."""
 
+import glob
 import os
 import re
 import shutil
@@ -66,11 +67,45 @@ def test_no_cmocka_for_another_processor(tree):
 def test_built_ahead(tree):
     """Each stage once, in their order, also while an earlier one still runs."""
     (tree / "scripts" / "setup").write_text("#!/bin/sh\necho \"$*\" >>built\n")
-    out = run(tree, "clang", "threads", "gcc-sanitize", status=1)
+    out = run(tree, "--long", "clang", "threads", "gcc-sanitize", status=1)
     assert (tree / "built").read_text().splitlines() == [
         "--compiler clang --unoptimized", "--compiler gcc --threads", "--compiler gcc --sanitize"]
     # there is nothing to test
     assert "FAILED: build" not in out
+
+
+def test_below_tmp_itself(tree):
+    """The stage gcc has run there what below-tmp would run."""
+    (tree / "scripts" / "setup").write_text(SETUP + "exit 1\n")
+    tree.chmod(0o777)
+    said = f"this tree lies in {tree.resolve()}, "
+    out = run(tree, "gcc", "below-tmp", status=1)
+    assert said in out and "FAILED: build below /tmp" not in out
+    assert said not in run(tree, "below-tmp", status=1)
+
+
+def array(name):
+    """The words of an array of scripts/test."""
+    with open(os.path.join(eal.ROOT, "scripts", "test"), encoding="utf-8") as f:
+        return re.search(rf"^{name}=\(\n(.*?)^\)$", f.read(), re.M | re.S).group(1).split()
+
+
+def test_lists():
+    """They name what is there, and what is skipped with sanitizers runs without them."""
+    arrays = {name: array(name) for name in ("never_sanitized", "seldom_sanitized", "also_plain")}
+    listed = [word for words in arrays.values() for word in words]
+    assert len(listed) == len(set(listed)) > 40
+    for word in listed:
+        path, _, test = word.partition("::")
+        assert os.path.exists(os.path.join(eal.ROOT, path)), word
+        if test:
+            with open(os.path.join(eal.ROOT, path), encoding="utf-8") as f:
+                assert f"def {test}(" in f.read(), word
+    plain = tuple(arrays["never_sanitized"] + arrays["seldom_sanitized"])
+    skips = re.compile(r"skipif\((sanitize|ovs\.problem)\(\)|if sanitizer_env\(\):\n +pytest\.skip")
+    for path in glob.glob("tests/**/test_*.py", root_dir=eal.ROOT, recursive=True):
+        with open(os.path.join(eal.ROOT, path), encoding="utf-8") as f:
+            assert not skips.search(f.read()) or path.startswith(plain), path
 
 
 @pytest.mark.parametrize("args, env", [(["--long", "clang"], {}), (["clang", "--long"], {}),
