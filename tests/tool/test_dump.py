@@ -646,7 +646,7 @@ def test_bus_that_takes_the_name_of_a_file(make_bus, lanes, target):
     os.link(names[1], target)
     with subprocess.Popen([sys.executable, "-c", SWAP, target, *names]) as swapper:
         try:
-            for _ in range(100):
+            for _ in range(rounds(100, 30)):
                 done = subprocess.run([program(), "dump", lanes.path, "-w", target], check=False,
                                       stderr=subprocess.PIPE, timeout=LIMIT_S)
                 assert done.returncode in (0, 1)

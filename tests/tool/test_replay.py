@@ -210,11 +210,11 @@ def replayed(bus, folder, source, *options, status=0):
 
 PACES = [(), ("--fast",), ("--rate", "1Gbps"), ("--rate", "100Mpps"), ("--speed", "1000"),
          ("--loop", "2", "--fast")]
+INPUTS = list(itertools.product(("pcap", "pcapng"), ("stdin", "fifo")))
 
 
-@pytest.mark.parametrize("pace", PACES)
-@pytest.mark.parametrize("form", ["pcap", "pcapng"])
-@pytest.mark.parametrize("by", ["stdin", "fifo"])
+@pytest.mark.parametrize("pace, form, by", [(pace, *source) for pace, source in rounds(
+    list(itertools.product(PACES, INPUTS)), list(zip(PACES, itertools.cycle(INPUTS))))])
 def test_live_input(lanes, folder, frames, pace, form, by):
     """Each frame is on the bus while the writer of the capture is silent."""
     frames = frames[:5]
