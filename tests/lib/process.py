@@ -97,6 +97,12 @@ def open_files(pid):
     return files
 
 
+def children(pid):
+    """The processes that this process, of one thread, has started."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [int(child) for child in f.read().split()]
+
+
 def cpu_seconds(pid):
     """User and system time that a process has had so far."""
     with open(f"/proc/{pid}/stat", encoding="ascii") as stat:

@@ -6,6 +6,7 @@ world: the outside, with a web server and a name server. host: where gateway and
 tap on the bus, configured by a DHCP client.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +18,7 @@ import pytest
 import tool
 from frame_stream import counters
 from netns import Tap, UserNetns, WebServer
-from process import Process, poll
+from process import Process, children, poll
 from rounds import rounds
 from tool import LIMIT_S, shmbus
 
@@ -26,6 +27,7 @@ NEEDED = (("passt", "passt"), ("dnsmasq", "dnsmasq-base"), ("busybox", "busybox-
 MISSING = [package for program, package in NEEDED if shutil.which(program) is None]
 
 pytestmark = pytest.mark.skipif(MISSING != [], reason=f"not installed: {' '.join(MISSING)}")
+
 
 WORLD = "10.77.0.1"
 SERVER = "198.51.100.1"
@@ -88,29 +90,42 @@ def uids(pid):
         return set(re.search(r"^Uid:\s+(.*)$", f.read(), re.M).group(1).split())
 
 
-def test_gateway(place, host, world, ordinary):
+@pytest.fixture
+def script(place):
+    """What the DHCP client calls."""
+    path = os.path.join(place, "dhcp")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(DHCP_SCRIPT)
+    os.chmod(path, 0o755)
+    return path
+
+
+@contextlib.contextmanager
+def client_of(host, bus, script, program):
+    """A namespace with a tap on the bus, configured by DHCP; and what it was told."""
+    with UserNetns(inside=host) as client, \
+            Tap(bus, "--up", program=program, wrapper=client.argv()) as tap:
+        yield client, client.run("busybox", "udhcpc", "-i", tap.device, "-n", "-q", "-t", "20",
+                                 "-O", "mtu", "-s", script)
+
+
+def test_gateway(place, host, world, ordinary, script):
     """DHCP, DNS, a download of known content, and all of that without root."""
     bus = os.path.join(place, "bus")
     content = os.urandom(rounds(100, 8) << 20)
     with open(os.path.join(place, "file"), "wb") as f:
         f.write(content)
-    script = os.path.join(place, "dhcp")
-    with open(script, "w", encoding="ascii") as f:
-        f.write(DHCP_SCRIPT)
-    os.chmod(script, 0o755)
     program = ordinary.copy(tool.program())
     web = WebServer(place, "-b", SERVER, wrapper=world.argv())
     names = Process(["dnsmasq", "--no-daemon", "--no-hosts", "--no-resolv", "--user=root", "--group=root",
                      f"--listen-address={SERVER}", "--bind-interfaces", "--conf-file=/dev/null",
                      f"--address=/known.test/{SERVER}"], wrapper=world.argv())
-    with web, names, UserNetns(inside=host) as client, \
-            Gateway(bus, "--", "-D", SERVER, program=program, wrapper=host.argv()) as gateway:
+    with web, names, Gateway(bus, "--", "-D", SERVER, program=program, wrapper=host.argv()) as gateway:
         names.wait_for("started", LIMIT_S)
-        assert {uid for pid in (gateway.pid, gateway.passt) for uid in uids(pid)} == \
+        keeper, = children(gateway.pid)
+        assert {uid for pid in (gateway.pid, keeper, gateway.passt) for uid in uids(pid)} == \
             {str(ordinary.UID if ordinary.is_root else os.getuid())}
-        with Tap(bus, "--up", program=program, wrapper=client.argv()) as tap:
-            told = client.run("busybox", "udhcpc", "-i", tap.device, "-n", "-q", "-t", "20", "-O", "mtu",
-                              "-s", script)
+        with client_of(host, bus, script, program) as (client, told):
             assert f"ip={HOST} router={WORLD} dns={SERVER} mtu=1500" in told
             assert f"Address: {SERVER}" in re.sub(r"Address \d", "Address", client.run(
                 "busybox", "nslookup", "-type=a", "known.test", SERVER))
@@ -190,3 +205,18 @@ def test_background_and_kill(place, host, world, ordinary):
     assert port["alive"] and port["name"] == "passt"
     os.kill(port["pid"], signal.SIGKILL)
     poll(lambda: not os.path.exists(f"/proc/{passt}"), "the end of passt", LIMIT_S)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_end_of_a_passt_that_does_not_look(place, host, world, ordinary, how):
+    """A stopped passt sees neither the end of its stream nor SIGTERM. It ends with its gateway all the same."""
+    bus = os.path.join(place, "bus")
+    gateway = Gateway(bus, program=ordinary.copy(tool.program()), wrapper=host.argv()).start()
+    keeper = children(gateway.pid)[0]
+    assert children(keeper) == [gateway.passt]
+    os.kill(gateway.passt, signal.SIGSTOP)
+    gateway.signal(how)
+    assert gateway.wait() == (0 if how == signal.SIGTERM else -how)
+    gateway.close(check=False)
+    for pid in (gateway.passt, keeper):
+        poll(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), f"the end of process {pid}", LIMIT_S)

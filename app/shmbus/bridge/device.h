@@ -14,7 +14,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include <shmbus.h>
 
@@ -64,7 +63,6 @@ struct bridge_device {
 	const struct bridge_ops *ops;
 	const char *name; /* for people, in the counters */
 	unsigned int needs; /* enum bridge_rights */
-	pid_t child; /* with BRIDGE_RIGHTS_KILL */
 	bool ended; /* set by the device: it has nothing more to say, which is no error */
 
 	/* The bridge counts frames that the bus has taken, the device those that it could not make. */

@@ -73,7 +73,7 @@ bridge_join_carry(struct bridge_join *j)
 	}
 	if (j->background >= 0)
 		background_ready(j->background);
-	bridge_rights_keep(j->dev->needs, j->dev->child);
+	bridge_rights_keep(j->dev->needs, -1);
 	ret = bridge_run(j->bridge, j->stop);
 	bridge_print(j->bridge);
 	bridge_free(j->bridge);

@@ -5,11 +5,11 @@
 #ifndef BRIDGE_RIGHTS_H
 #define BRIDGE_RIGHTS_H
 
-/* What a bridge may still do once it carries frames. */
+/* What a bridge may still do once it carries frames, and the process that ends a gateway's passt. */
 
 #include <sys/types.h>
 
-/* What a device needs besides the descriptors that it has. */
+/* What a device or that process needs besides the descriptors that it has. */
 enum bridge_rights {
 	BRIDGE_RIGHTS_ACCEPT = 1 << 0,	/* to accept connections */
 	BRIDGE_RIGHTS_CONNECT = 1 << 1, /* to make sockets, and to connect them */
@@ -20,8 +20,8 @@ enum bridge_rights {
 /*
  * Gives up, for the rest of the process: all capabilities, but CAP_DAC_OVERRIDE with _PATHS
  * and CAP_KILL with _KILL; new privileges through exec; and all system calls that neither the
- * library nor the device uses, which then fail with EPERM. needs: of the device; child: its
- * process, with _KILL. What cannot be given up is reported, and kept.
+ * library nor the device uses, which then fail with EPERM. needs: of the device; child: the
+ * process to end, with _KILL, else -1. What cannot be given up is reported, and kept.
  */
 void bridge_rights_keep(unsigned int needs, pid_t child);
 

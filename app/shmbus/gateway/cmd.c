@@ -4,16 +4,14 @@
 
 /* shmbus gateway: a gateway from the bus to the outside, without privileges, by passt. */
 
-#include <inttypes.h>
-#include <net/ethernet.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <shmbus.h>
 
 #include "bridge/join.h"
-#include "bridge/rights.h"
 #include "cmd.h"
 #include "options.h"
 #include "passt.h"
@@ -36,9 +34,12 @@ static const struct option_entry options[] = {
 };
 
 static void
-print_ready(const struct bridge_join *join, const struct passt *passt, uint32_t mtu)
+print_ready(const struct bridge_join *join, const struct passt *passt)
 {
-	printf("passt %ld joined to %s, MTU %" PRIu32 "\n", (long)passt->pid, join->path, mtu);
+	printf("passt %ld joined to %s", (long)passt->keeper.child, join->path);
+	if (!passt->own_mtu)
+		printf(", MTU %u", PASST_MTU);
+	printf("\n");
 }
 
 /*
@@ -46,7 +47,7 @@ print_ready(const struct bridge_join *join, const struct passt *passt, uint32_t 
  * here; the stream is closed, and passt ends.
  */
 static enum cmd_status
-carry(struct bridge_join *join, struct passt *passt, uint32_t mtu)
+carry(struct bridge_join *join, struct passt *passt)
 {
 	enum cmd_status status = CMD_FAILED;
 	struct stream_side side;
@@ -58,13 +59,11 @@ carry(struct bridge_join *join, struct passt *passt, uint32_t mtu)
 	shmbus_get_self(join->st, &self);
 	stream_link_begin_connected(&link, "passt", passt->fd);
 	ret = stream_side_init(&side, &link, self.frame_max);
-	side.dev.needs = BRIDGE_RIGHTS_KILL;
-	side.dev.child = passt->pid;
 	if (ret != 0 || passt_wait_ready(passt, self.mac, join->stop) != 0 ||
 	    bridge_join_ready(join, &side.dev) != 0) {
 		bridge_join_give_up(join);
 	} else {
-		print_ready(join, passt, mtu);
+		print_ready(join, passt);
 		status = bridge_join_carry(join);
 		wanted = !side.dev.ended;
 	}
@@ -82,21 +81,17 @@ run(int n, char **operands, const void *c)
 		.numa = conf->numa,
 	};
 	struct bridge_join join;
-	struct shmbus_self self;
 	struct passt passt;
-	uint32_t mtu;
 
 	if (bridge_join_begin(&join, conf->background) != 0 ||
-	    bridge_join_attach(&join, operands[0], &bus) != 0)
+	    passt_start(&passt, operands + 1, (unsigned int)n - 1, join.background) != 0)
 		return CMD_FAILED;
-	shmbus_get_self(join.st, &self);
-	/* What any port and any guest can take. passt's own default are frames of 64 KB. */
-	mtu = self.frame_max - ETHER_HDR_LEN < ETHERMTU ? self.frame_max - ETHER_HDR_LEN : ETHERMTU;
-	if (passt_start(&passt, operands + 1, (unsigned int)n - 1, mtu) != 0) {
-		bridge_join_give_up(&join);
+	if (bridge_join_attach(&join, operands[0], &bus) != 0) {
+		close(passt.fd);
+		passt_end(&passt, true);
 		return CMD_FAILED;
 	}
-	return carry(&join, &passt, mtu);
+	return carry(&join, &passt);
 }
 
 const struct cmd cmd_gateway = {

@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <linux/sockios.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +15,6 @@
 #include <unistd.h>
 
 #include "passt.h"
-#include "program.h"
 #include "say.h"
 
 /* passt's end of the stream, in passt. */
@@ -47,37 +44,40 @@ has_option(char *const *options, unsigned int n, const char *letter, const char 
 }
 
 static int
-spawn(pid_t *pid, int stream, int messages, char *const *args)
+spawn(struct passt *p, int stream, int messages, char *const *args, int background)
 {
 	const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	/* The stream is last: CHILD_FD may be the number of a descriptor above. passt ends with it. */
+	/* The stream is last: CHILD_FD may be the number of a descriptor above. */
 	const struct program_fd fds[] = {
 		{ null, STDIN_FILENO },
 		{ messages, STDOUT_FILENO },
 		{ messages, STDERR_FILENO },
 		{ stream, CHILD_FD },
 	};
+	const int own[] = { p->fd, p->messages, background };
 	int ret;
 
 	if (null < 0)
 		return -errno;
-	ret = program_start(pid, args, fds, sizeof(fds) / sizeof(fds[0]));
+	ret = keeper_start(&p->keeper, args, fds, sizeof(fds) / sizeof(fds[0]), own,
+			   sizeof(own) / sizeof(own[0]));
 	close(null);
 	return ret;
 }
 
 /* Starts passt with its ends of the stream and of the pipe for messages. */
 static int
-spawn_with(pid_t *pid, int stream, int messages, char *const *options, unsigned int n, uint32_t mtu)
+spawn_with(struct passt *p, int stream, int messages, char *const *options, unsigned int n,
+	   int background)
 {
 	static char name[] = "passt", foreground[] = "--foreground", quiet[] = "--quiet",
-		    fd_option[] = "--fd", fd[] = "3", mtu_option[] = "--mtu";
+		    fd_option[] = "--fd", fd[] = "3", mtu_option[] = "--mtu", mtu[] = "1500";
 	char **args = calloc(n + 8, sizeof(*args));
 	unsigned int n_args = 0, i;
-	char number[16];
 	int ret;
 
 	_Static_assert(CHILD_FD == 3, "fd above");
+	_Static_assert(PASST_MTU == 1500, "mtu above");
 	if (args == NULL)
 		return say_no_memory();
 	args[n_args++] = name;
@@ -86,14 +86,14 @@ spawn_with(pid_t *pid, int stream, int messages, char *const *options, unsigned 
 	args[n_args++] = fd;
 	if (!has_option(options, n, "-d", "--debug") && !has_option(options, n, NULL, "--trace"))
 		args[n_args++] = quiet;
-	if (!has_option(options, n, "-m", "--mtu")) {
-		snprintf(number, sizeof(number), "%" PRIu32, mtu);
+	p->own_mtu = has_option(options, n, "-m", "--mtu");
+	if (!p->own_mtu) {
 		args[n_args++] = mtu_option;
-		args[n_args++] = number;
+		args[n_args++] = mtu;
 	}
 	for (i = 0; i < n; i++)
 		args[n_args++] = options[i];
-	ret = spawn(pid, stream, messages, args);
+	ret = spawn(p, stream, messages, args, background);
 	free(args);
 	if (ret == -ENOENT)
 		say("cannot start passt: it is not installed (Debian: apt-get install passt), or not in PATH");
@@ -103,7 +103,7 @@ spawn_with(pid_t *pid, int stream, int messages, char *const *options, unsigned 
 }
 
 int
-passt_start(struct passt *p, char *const *options, unsigned int n, uint32_t mtu)
+passt_start(struct passt *p, char *const *options, unsigned int n, int background)
 {
 	int stream[2], messages[2];
 	int ret;
@@ -119,14 +119,14 @@ passt_start(struct passt *p, char *const *options, unsigned int n, uint32_t mtu)
 		say("cannot make a pipe: %s", strerror(-ret));
 		goto err_stream;
 	}
-	ret = spawn_with(&p->pid, stream[1], messages[1], options, n, mtu);
+	fcntl(stream[0], F_SETFL, O_NONBLOCK);
+	p->fd = stream[0];
+	p->messages = messages[0];
+	ret = spawn_with(p, stream[1], messages[1], options, n, background);
 	close(messages[1]);
 	if (ret != 0)
 		goto err_messages;
 	close(stream[1]);
-	fcntl(stream[0], F_SETFL, O_NONBLOCK);
-	p->fd = stream[0];
-	p->messages = messages[0];
 	return 0;
 
 err_messages:
@@ -194,20 +194,16 @@ passt_wait_ready(struct passt *p, const uint8_t mac[6], int stop)
 int
 passt_end(struct passt *p, bool wanted)
 {
-	int status;
+	const int status = keeper_end(&p->keeper, wanted);
 
-	/* Most end with their stream; one that is busy may not. */
-	if (wanted)
-		kill(p->pid, SIGTERM);
-	while (waitpid(p->pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
 	if (!wanted)
 		pass_on(p);
 	close(p->messages);
 	if (wanted)
 		return 0;
-	if (WIFSIGNALED(status))
+	if (status < 0)
+		say("passt has closed its stream without ending, and was made to end");
+	else if (WIFSIGNALED(status))
 		say("passt was killed by signal %d", WTERMSIG(status));
 	else
 		say("passt has ended with status %d", WEXITSTATUS(status));
