@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import signal
+import time
 
 import pytest
 import tool
@@ -28,6 +29,9 @@ MISSING = [package for program, package in NEEDED if shutil.which(program) is No
 
 pytestmark = pytest.mark.skipif(MISSING != [], reason=f"not installed: {' '.join(MISSING)}")
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+TRANSFER, ECHO = (os.path.join(HERE, name) for name in ("tcp_transfer.py", "udp_echo.py"))
+UDP_PORT = "5007"  # of udp_echo.py
 
 WORLD = "10.77.0.1"
 SERVER = "198.51.100.1"
@@ -140,6 +144,73 @@ def test_gateway(place, host, world, ordinary, script):
     told = counters(gateway.log)
     assert told["to_bus"]["bytes"] > len(content)
     assert (told["to_bus"]["dropped"], told["from_bus"]["dropped"], told["from_bus"]["missed"]) == (0, 0, 0)
+
+
+def limit_of_a_buffer():
+    """What an ordinary user's socket may hold."""
+    with open("/proc/sys/net/core/wmem_max", encoding="ascii") as f:
+        return int(f.read())
+
+
+@pytest.mark.skipif(limit_of_a_buffer() < 4 << 20, reason="net.core.wmem_max is less than a window of TCP")
+def test_room_for_a_window(place, host, world, ordinary, script):
+    """What passt sends while the gateway does not read is not dropped: nothing is sent again and again."""
+    bus = os.path.join(place, "bus")
+    length = 200 << 20
+    with open(os.path.join(place, "file"), "wb") as f:
+        f.truncate(length)
+    program = ordinary.copy(tool.program())
+    with WebServer(place, "-b", SERVER, wrapper=world.argv()), \
+            Gateway(bus, program=program, wrapper=host.argv()) as gateway, \
+            client_of(host, bus, script, program) as (client, _):
+        fetched = os.path.join(place, "fetched")
+        with Process(["curl", "-sS", "-o", fetched, f"http://{SERVER}:8080/file"],
+                     wrapper=client.argv()) as curl:
+            curl.poll(lambda: os.path.exists(fetched), "the first byte", LIMIT_S)
+            while curl.alive():
+                gateway.freeze()
+                time.sleep(0.05)
+                gateway.thaw()
+                time.sleep(0.05)
+        assert os.path.getsize(fetched) == length
+        gateway.signal(signal.SIGTERM)
+        gateway.wait()
+    assert length < counters(gateway.log)["to_bus"]["bytes"] < 1.5 * length
+
+
+def test_upload(place, host, world, ordinary, script, counts):
+    """Known content from the client to the outside, at full speed: passt is the slower one."""
+    bus = os.path.join(place, "bus")
+    length = rounds(1000, 100) << 20
+    program, transfer = ordinary.copy(tool.program()), ordinary.copy(TRANSFER)
+    receiver = Process(["/usr/bin/python3", transfer, "receive", SERVER], wrapper=world.argv())
+    with receiver, Gateway(bus, program=program, wrapper=host.argv()), \
+            client_of(host, bus, script, program) as (client, _):
+        receiver.wait_for("^listening", LIMIT_S)
+        sent = client.run("/usr/bin/python3", transfer, "send", SERVER, length)
+        assert receiver.wait_for(r"^sha256 (\w+)\n", LIMIT_S).group(1) == sent.split()[1]
+        receiver.wait()
+    counts(f"{length} bytes to the outside, intact")
+
+
+def test_udp(place, host, world, ordinary, script, counts):
+    """Datagrams of all sizes to the outside and back; and from there to a port that passt passes in.
+
+    There the sender is the router, whose answers passt would keep on the host without --no-map-gw.
+    """
+    bus = os.path.join(place, "bus")
+    number = rounds(10000, 500)
+    program, echo_or_ask = ordinary.copy(tool.program()), ordinary.copy(ECHO)
+    with Gateway(bus, "--", "--no-map-gw", "-u", UDP_PORT, program=program, wrapper=host.argv()), \
+            client_of(host, bus, script, program) as (client, _):
+        told = []
+        for here, there, address in ((client, world, SERVER), (world, client, HOST)):
+            with Process(["/usr/bin/python3", echo_or_ask, "serve", address], name="echo",
+                         wrapper=there.argv()) as echo:
+                echo.wait_for("^serving", LIMIT_S)
+                told.append(here.run("/usr/bin/python3", echo_or_ask, "ask", address, number).strip())
+                echo.kill()
+    counts(f"out: {told[0]}; in: {told[1]}")
 
 
 def fails(wrapper, bus, *options, program, env=None):

@@ -23,6 +23,14 @@
 /* How often a look is taken whether passt has read. */
 #define LOOK_MS 2
 
+/*
+ * What passt may have sent that the gateway has not read yet. passt drops frames for which there
+ * is no room; then TCP sends a window again and again. passt asks for as much for a socket of its
+ * own, but leaves one that it was given as it is. It is more than a window of TCP, which is 1 MB
+ * or so, and the kernel's limit for ordinary users (net.core.wmem_max) may be lower.
+ */
+#define PASST_ROOM (4 << 20)
+
 /* passt prints this about each of its messages where there is no syslog, as in most containers. */
 #define NO_SYSLOG "Failed to send "
 
@@ -102,6 +110,17 @@ spawn_with(struct passt *p, int stream, int messages, char *const *options, unsi
 	return ret;
 }
 
+/* Makes as much room as possible for what is sent at this end. Fails harmlessly. */
+static void
+make_room(int fd)
+{
+	const int room = PASST_ROOM;
+
+	/* Beyond the limit, as root. */
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room)) != 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+}
+
 int
 passt_start(struct passt *p, char *const *options, unsigned int n, int background)
 {
@@ -120,6 +139,7 @@ passt_start(struct passt *p, char *const *options, unsigned int n, int backgroun
 		goto err_stream;
 	}
 	fcntl(stream[0], F_SETFL, O_NONBLOCK);
+	make_room(stream[1]);
 	p->fd = stream[0];
 	p->messages = messages[0];
 	ret = spawn_with(p, stream[1], messages[1], options, n, background);

@@ -16,6 +16,13 @@
 /* What one read takes at most, besides a frame that was read in part. */
 #define READ_LEN (256u * 1024)
 
+/*
+ * What one write takes at most, unless its first frame alone is longer. The kernel puts as much
+ * into one buffer of a Unix socket, so that a reader at the other end finds whole frames: passt
+ * (2023) loses its place in the stream when what it reads ends within or behind a length.
+ */
+#define WHOLE_LEN 32768u
+
 int
 stream_frames_init(struct stream_frames *s, uint32_t frame_max)
 {
@@ -90,17 +97,23 @@ int
 stream_frames_write(struct stream_frames *s, int fd, const struct shmbus_rx *frames, unsigned int n)
 {
 	struct iovec parts[BRIDGE_BURST];
-	const struct msghdr message = { .msg_iov = parts, .msg_iovlen = n };
+	struct msghdr message = { .msg_iov = parts };
 	unsigned int i, done = 0;
+	size_t total = 0;
 	uint32_t len;
 	ssize_t ret;
 
 	for (i = 0; i < n; i++) {
+		total += STREAM_FRAMES_HDR_LEN + frames[i].len;
+		if (i != 0 && total > WHOLE_LEN)
+			break;
 		parts[i].iov_base = (uint8_t *)frames[i].data - STREAM_FRAMES_HDR_LEN;
 		parts[i].iov_len = STREAM_FRAMES_HDR_LEN + frames[i].len;
 		len = htonl(frames[i].len);
 		memcpy(parts[i].iov_base, &len, sizeof(len));
 	}
+	n = i;
+	message.msg_iovlen = n;
 	parts[0].iov_base = (uint8_t *)parts[0].iov_base + s->written;
 	parts[0].iov_len -= s->written;
 	ret = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
