@@ -15,6 +15,7 @@ import time
 
 import eal
 import guest
+import ovs
 import pcaps
 import pytest
 import recipes
@@ -26,8 +27,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 LIMIT_S = 600
-PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/stream.rst", "docs/hosts.rst", "docs/vhost.rst",
-         "docs/library.rst", "docs/security.rst", "examples/integration-test/README.md")
+PAGES = ("README.md", "docs/nics/shmbus.rst", "docs/tool.rst", "docs/stream.rst", "docs/hosts.rst", "docs/ovs.rst",
+         "docs/vhost.rst", "docs/library.rst", "docs/security.rst", "examples/integration-test/README.md")
 # Pages with a virtual machine, and with a way to the outside.
 GUEST_PAGES = ("docs/stream.rst",)
 # Pages whose DPDK finds the driver by itself.
@@ -52,6 +53,40 @@ ip netns exec outside python3 -m http.server -b 198.51.100.1 8080 >web.log 2>&1 
 until ip netns exec outside curl -s http://198.51.100.1:8080/ >page; do sleep 0.2; done
 """
 
+# The second host: a namespace with an ssh server, and with shared memory and sockets of its own.
+TWO_HOSTS = """
+echo 'user:x:1000:1000::/run/keys:/bin/sh' >>/etc/passwd; echo 'sshd:x:109:65534::/run/sshd:/bin/false' >>/etc/passwd
+mkdir -p /run/sshd /run/keys/bin /run/user/1000; install -m 755 "$(readlink -f "$(command -v shmbus)")" /run/keys/bin
+for key in host user; do ssh-keygen -q -t ed25519 -N '' -f /run/keys/$key; done
+echo "192.0.2.2 $(cat /run/keys/host.pub)" >/etc/ssh/ssh_known_hosts
+printf '%s\\n' 'Host two' 'HostName 192.0.2.2' 'IdentityFile /run/keys/user' 'BatchMode yes' >/etc/ssh/ssh_config
+ip netns add two; ip link add eth0 type veth peer name eth0 netns two
+ip address add 192.0.2.1/24 dev eth0; ip link set eth0 up
+ip -n two address add 192.0.2.2/24 dev eth0; ip -n two link set eth0 up
+cat >two.sh <<'END'
+mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+mount -t tmpfs tmpfs /run/user
+install -d -m 700 -o 1000 -g 1000 /run/user/1000
+exec /usr/sbin/sshd -D -e -f /dev/null -h /run/keys/host -o UsePAM=no -o StrictModes=no -o PidFile=none \
+    -o AuthorizedKeysFile=/run/keys/user.pub -o SetEnv=PATH=/run/keys/bin:/usr/sbin:/usr/bin:/sbin:/bin
+END
+ip netns exec two unshare --mount sh two.sh >two.log 2>&1 & disown
+until ssh -n user@two true; do sleep 0.2; done
+"""
+NO_TWO_HOSTS = "kill $(ip netns pids two); ip netns delete two; rm -r /run/user/1000"
+
+# The network of two hosts: this one, and one that has the kernel's VXLAN, and the address 10.0.0.2 in it.
+VXLAN_HOST = """
+ip netns add two; ip link add eth0 mtu 1600 type veth peer name eth0 netns two mtu 1600; ip link set eth0 up
+ip -n two address add 192.0.2.2/24 dev eth0; ip -n two link set eth0 up
+ip -n two link add vx0 mtu 1500 type vxlan id 42 remote 192.0.2.1 dstport 4789 dev eth0 noudpcsum
+ip -n two address add 10.0.0.2/24 dev vx0; ip -n two link set vx0 up
+"""
+
+# A switch of the room's own, and not what the system's has been told.
+NO_SWITCH = "rm -f /etc/openvswitch/* /var/lib/openvswitch/*"
+OVS = ("docs/ovs.rst", "update-alternatives")
+
 # What the text around a block says is there, by the block's first line; and how it goes again.
 BEFORE = {
     "shmbus top /dev/shm/wire": (TWO_PORTS, STOP),
@@ -68,6 +103,10 @@ BEFORE = {
         "until [ -e /dev/shm/shmbus ]; do sleep 0.2; done; sleep 1",
         "kill %?tx.log; wait; rm /dev/shm/shmbus"),
     "shmbus gateway": (OUTSIDE, "kill $(ip netns pids outside); ip netns delete outside"),
+    "ssh -n user@two shmbus": (TWO_HOSTS, NO_TWO_HOSTS),
+    "update-alternatives": (NO_SWITCH, None),
+    "ovs-vsctl add-br br-phys": (lambda: f"{NO_SWITCH}\n{block_of(*OVS)}\n{VXLAN_HOST}", None),
+    "ip netns add app;": ("", "ip netns delete two"),
     "dpdk-l2fwd": ('dpdk-l2fwd() { build/dpdk-examples/l2fwd "$@"; }', None),
     "groupadd wires": ("groupadd() { getent group wires || echo 'wires:x:4242:' >>/etc/group; }", None),
     "cc -o first first.c": ("export PKG_CONFIG_PATH=$PWD/build/meson-uninstalled "
@@ -84,12 +123,15 @@ PRINTS = {
         r" 3 received",
     "dpdk-testpmd $eal $one --vdev=net_shmbus0,path=/dev/shm/left":
         r"(?s)[1-9]\d* received.*sec .* receiver.*ARP \]###",
-    "ip netns add alice;": r"(?s) 3 received.*sec .* receiver",
     "shmbus top /dev/shm/wire": r"\"format\": ?\"lanes\"",
     "$ shmbus replay --loop 2": r"6 frames, ",
     "$ shmbus dump --follow": r"ethertype 0x0",
     "$ shmbus check --repair": r"(nothing|0) .*wrong|no deviation|right",
     "shmbus gateway /dev/shm/wire &": r"Directory listing",
+    "ip netns add app;": r" 3 received",
+    "ip netns add alice;": r"(?s) 3 received.*sec .* receiver",
+    "ssh -n user@two shmbus": r" 3 received",
+    "ovs-vsctl add-br br0": r"0  net_shmbus0 .* up .* on\b",
     "shmbus stream --listen --once": r" 1 received",
     "shmbus stream --listen /dev/shm/left": r" 3 received",
     "cc -o first first.c": r"frame 2: 60 bytes from slot 1",
@@ -105,9 +147,30 @@ def first_line_in(table, block):
     return next((value for key, value in table.items() if block.text.startswith(key)), None)
 
 
-def prelude():
-    page, first = PRELUDE
+def block_of(page, first):
+    """The text of a block of another page."""
     return next(block.text for block in recipes.blocks(page) if block.text.startswith(first))
+
+
+def problem_of_ssh():
+    for program, package in (("/usr/sbin/sshd", "openssh-server"), ("ssh", "openssh-client")):
+        if shutil.which(program) is None:
+            return f"{package} is not installed"
+    return None
+
+
+# Blocks that need a program which is not everywhere, by their first line: why they cannot be run, or None.
+PROBLEMS = {
+    "ssh -n user@two": problem_of_ssh,
+    "update-alternatives": ovs.problem,
+    "ovs-vsctl": ovs.problem,
+    "ip netns add app;": ovs.problem,
+}
+
+
+def reason(block):
+    """Why a block is not run, or None."""
+    return block.reason or (first_line_in(PROBLEMS, block) or (lambda: None))()
 
 
 @pytest.fixture(scope="module")
@@ -171,11 +234,12 @@ REPORT = """trap 'status=$?; [ $status -eq 130 ] || printf "STATUS-%d of <%s>\\n
 def steps(page):
     """(block or None, text, ended by Ctrl-C), in the order of the page."""
     if page != PRELUDE[0] and page not in INSTALLED:
-        yield None, prelude(), False
+        yield None, block_of(*PRELUDE), False
     for block in recipes.blocks(page):
-        if block.reason or block.of_testpmd():
+        if block.of_testpmd() or reason(block):
             continue
         begin, end = first_line_in(BEFORE, block) or (None, None)
+        begin = begin() if callable(begin) else begin
         if begin:
             yield None, begin, False
         commands = block.commands()
@@ -269,14 +333,14 @@ def test_without_a_terminal(possible, workplace, page, counts):
     counts(f"{page}: {len(set(outputs) - {None})} blocks")
 
 
-EXCEPTED = [block for page in PAGES for block in recipes.blocks(page) if block.reason]
+EXCEPTED = [block for page in PAGES for block in recipes.blocks(page) if reason(block)]
 
 
 @pytest.mark.parametrize("block", EXCEPTED, ids=[block.name for block in EXCEPTED])
 def test_not_run(block):
-    """A block that no test can run says why."""
-    assert len(block.reason) > 10 and block.commands()
-    pytest.skip(f"{block.name}: {block.reason}")
+    """A block that no test can run, here or anywhere, has a reason."""
+    assert len(reason(block)) > 10 and block.commands()
+    pytest.skip(f"{block.name}: {reason(block)}")
 
 
 TYPED = [block for page in PAGES for block in recipes.blocks(page) if block.of_testpmd()]

@@ -108,12 +108,20 @@ def blocks(page, language=("sh", "console")):
 
 # ---- the room
 
-# Nothing of it is left when its first process ends: shared memory, DPDK's files, networks, processes.
+# Nothing of it is left when its first process ends: shared memory, DPDK's files, networks, processes,
+# and settings of the system, of which it has a copy.
 ENTER = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 FURNISH = """
 mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 mount -t tmpfs -o mode=0755 tmpfs /run
+mount -t tmpfs -o mode=0755 tmpfs /var/log; mkdir /var/log/openvswitch
+for folder in /etc /var/lib/dpkg/alternatives /var/lib/openvswitch; do
+    [ -d $folder ] || continue
+    mkdir -p /run/settings$folder
+    cp -a $folder/. /run/settings$folder
+    mount --bind /run/settings$folder $folder
+done
 ip link set lo up
 """
 
