@@ -4,11 +4,15 @@
 
 Two buses joined by a stream, over TCP and over a Unix socket: a replay at full speed on the one, and
 what arrives on the other. A download by a virtual machine, through passt: by shmbus gateway and shmbus
-stream, and beside it by QEMU's own stream straight to passt. All take turns.
+stream, and beside it by QEMU's own stream straight to passt. A download by a client in a network
+namespace: by shmbus tap and shmbus gateway, and beside it by pasta, which is passt for namespaces, with
+a tap of its own. All take turns.
 """
 
 import contextlib
+import itertools
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -20,14 +24,18 @@ import pcaps
 import tool
 from frame_stream import Stream, frame, free_port
 from guest import Guest
-from netns import Netns, WebServer
+from netns import Netns, Tap, WebServer
 from process import Process
 from throughput import align
 
 SIZES = (64, 1500)
 KINDS = ("tcp", "unix")
 WAYS = ("gateway", "passt alone")
+CLIENT_WAYS = ("gateway", "pasta alone")
+CLIENT_TIMES = 4  # what a client downloads, in downloads of a guest
+MTUS = (1500, 65520)
 ROUTER = "192.0.2.1"
+HOST = "192.0.2.2"
 
 
 # ---- from bus to bus
@@ -58,12 +66,13 @@ def _host(megabytes):
     """A namespace with a default route, and a web server with a file on its loopback interface."""
     with Netns() as ns, tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         ns.ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
-        ns.ip("address", "add", "192.0.2.2/24", "dev", "eth0")
+        ns.ip("address", "add", f"{HOST}/24", "dev", "eth0")
         for device in ("eth0", "eth1"):
             ns.ip("link", "set", device, "up")
         ns.ip("route", "add", "default", "via", ROUTER)
-        with open(os.path.join(folder, "file"), "wb") as f:
-            f.truncate(megabytes << 20)
+        for name, length in (("file", megabytes), ("large", CLIENT_TIMES * megabytes)):
+            with open(os.path.join(folder, name), "wb") as f:
+                f.truncate(length << 20)
         with WebServer(folder, "-b", "127.0.0.1", wrapper=ns.argv()):
             yield ns
 
@@ -100,11 +109,37 @@ def download(way, ns, megabytes):
         return megabytes * 1.048576 / (time.monotonic() - begin)
 
 
-# ---- both
+# ---- a client in a namespace and passt
+
+
+def fetch(way, ns, mtu):
+    """MB/s of a download by a client, once."""
+    curl = ("curl", "-sS", "-o", "/dev/null", "-w", "%{speed_download}",
+            f"http://{ROUTER}:{WebServer.PORT}/large")
+    if way == "gateway":
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Netns() as client:
+            bus = os.path.join(folder, "bus")
+            with Process(ns.argv(tool.program(), "gateway", bus, "--", "--mtu", mtu), name="gateway") \
+                    as gateway:
+                gateway.wait_for("^passt .* joined", netns.LIMIT_S)
+                with Tap(bus, "-N", client.name, "-a", f"{HOST}/24", "--mtu", mtu):
+                    client.ip("route", "add", "default", "via", ROUTER)
+                    speed = client.run(*curl)
+    else:
+        # not as root: pasta gives that up, and cannot configure its namespace then
+        speed = ns.run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+                       "pasta", "--quiet", "--ipv4-only", "--config-net", "--mtu", mtu, "--", *curl)
+    return float(speed.split()[-1]) / 1e6
+
+
+# ---- all of them
 
 
 def problem():
-    """Why guests cannot be measured here, or None."""
+    """Why nothing behind passt can be measured here, or None."""
+    for program in ("passt", "pasta", "curl"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
     return netns.problem() or guest.problem()
 
 
@@ -123,6 +158,9 @@ def run(args, progress):
             for way in WAYS if ns else ():
                 progress(f"round {number + 1} of {args.rounds}, a guest, {way}")
                 samples.append({"way": way, "mbytes": download(way, ns, megabytes)})
+            for mtu, way in itertools.product(MTUS, CLIENT_WAYS if ns else ()):
+                progress(f"round {number + 1} of {args.rounds}, a client, MTU {mtu}, {way}")
+                samples.append({"client": way, "mtu": mtu, "mbytes": fetch(way, ns, mtu)})
     progress("")
     report(args, samples, megabytes)
     return samples
@@ -140,9 +178,16 @@ def report(args, samples, megabytes):
     print(f"from bus to bus, medians of {args.rounds} runs of {args.seconds:g} s")
     print(align(rows))
     if problem():
-        print(f"no download by a guest: {problem()}", file=sys.stderr)
+        print(f"no downloads: {problem()}", file=sys.stderr)
         return
     found = {way: middle("mbytes", way=way) for way in WAYS}
     print(f"\na guest downloads {megabytes} MiB, medians of {args.rounds} runs")
     print(align([["through", "MB/s"], *([way, f"{found[way]:.1f}"] for way in WAYS),
                  ["ratio", f"{found[WAYS[0]] / found[WAYS[1]]:.2f}"]]))
+    rows = [["MTU", *(f"{way} MB/s" for way in CLIENT_WAYS), "ratio"]]
+    for mtu in MTUS:
+        bus, alone = (middle("mbytes", client=way, mtu=mtu) for way in CLIENT_WAYS)
+        rows.append([str(mtu), f"{bus:.1f}", f"{alone:.1f}", f"{bus / alone:.2f}"])
+    print(f"\na client in a namespace downloads {CLIENT_TIMES * megabytes} MiB, medians of {args.rounds} "
+          "runs")
+    print(align(rows))

@@ -347,7 +347,7 @@ def test_tap(tmp_path):
 @pytest.mark.skipif(streams.problem() is not None, reason=str(streams.problem()))
 @pytest.mark.only_in_full
 def test_stream(tmp_path):
-    """Each size and each kind of socket, and a guest each way; nothing is missed from bus to bus."""
+    """Each size and each kind of socket, a guest and a client each way; nothing is missed from bus to bus."""
     path = tmp_path / "stream.json"
     text = bench("--stream", "--quick", "--json", path)
     assert re.search(r"bytes +tcp Gbit/s +unix Gbit/s", text) and re.search(r"ratio +\d", text)
@@ -355,8 +355,10 @@ def test_stream(tmp_path):
     assert [(s["size"], s["kind"]) for s in samples if "kind" in s] == \
         [(size, kind) for size in (64, 1500) for kind in ("tcp", "unix")]
     assert [s["way"] for s in samples if "way" in s] == ["gateway", "passt alone"]
+    assert [(s["mtu"], s["client"]) for s in samples if "client" in s] == \
+        [(mtu, way) for mtu in (1500, 65520) for way in ("gateway", "pasta alone")]
     assert all(s["missed"] == 0 and s["gbits"] > 0 for s in samples if "kind" in s)
-    assert all(s["mbytes"] > 0 for s in samples if "way" in s)
+    assert all(s["mbytes"] > 0 for s in samples if "mbytes" in s)
 
 
 def test_idle(tmp_path):
