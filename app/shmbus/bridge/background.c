@@ -60,7 +60,7 @@ background_begin(void)
 }
 
 void
-background_ready(int fd)
+background_leave_terminal(void)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int i;
@@ -71,6 +71,12 @@ background_ready(int fd)
 			close(i);
 	if (null > STDERR_FILENO)
 		close(null);
+}
+
+void
+background_ready(int fd)
+{
+	background_leave_terminal();
 	/* The parent may have been killed. */
 	if (write(fd, "", 1) != 1)
 		errno = 0;

@@ -23,4 +23,7 @@ int background_begin(void);
  */
 void background_ready(int fd);
 
+/* Gives up the terminal, and the descriptors 0 to 2, which may be pipes in its place. */
+void background_leave_terminal(void);
+
 #endif /* BACKGROUND_H */

@@ -19,7 +19,6 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -28,6 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bridge/background.h"
 #include "bridge/rights.h"
 #include "keeper.h"
 
@@ -35,21 +35,6 @@
 #define END_MS 1000
 
 /* ---- the keeper */
-
-/* Closes what somebody may be waiting for to be closed: the terminal, or pipes in its place. */
-static void
-leave_terminal(void)
-{
-	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int i;
-
-	setsid();
-	for (i = 0; i <= STDERR_FILENO; i++)
-		if (null < 0 || dup2(null, i) < 0)
-			close(i);
-	if (null > STDERR_FILENO)
-		close(null);
-}
 
 /*
  * Returns a descriptor that is readable when a child has ended, or -1. From now on only the gateway
@@ -130,7 +115,7 @@ keep(int fd, char *const *args, const struct program_fd *fds, unsigned int n)
 	/* The child's ends of them are the child's alone. */
 	for (i = 0; i < n; i++)
 		close(fds[i].from);
-	leave_terminal();
+	background_leave_terminal();
 	send(fd, &said, sizeof(said), MSG_NOSIGNAL);
 	if (said < 0)
 		_exit(1);
