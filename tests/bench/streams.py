@@ -22,7 +22,7 @@ import machine
 import netns
 import pcaps
 import tool
-from frame_stream import Stream, frame, free_port
+from frame_stream import LIMIT_S, Stream, frame, free_port
 from guest import Guest
 from netns import Netns, Tap, WebServer
 from process import Process
@@ -50,7 +50,7 @@ def between_buses(kind, size, seconds):
         address = f"127.0.0.1:{free_port()}" if kind == "tcp" else os.path.join(folder, "socket")
         with Stream(left, address, "--listen") as near, Stream(right, address) as far, \
                 Process([tool.program(), "replay", "--fast", "--loop", "0", left, capture]) as replay:
-            time.sleep(0.2)
+            far.poll(lambda: far.counters()["to_bus"]["frames"] != 0, "the first frame", LIMIT_S)
             begin, before = time.monotonic(), far.counters()["to_bus"]["bytes"]
             time.sleep(seconds)
             after, end = far.counters()["to_bus"]["bytes"], time.monotonic()
