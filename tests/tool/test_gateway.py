@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import time
 
 import pytest
 import tool
@@ -30,7 +29,7 @@ MISSING = [package for program, package in NEEDED if shutil.which(program) is No
 pytestmark = pytest.mark.skipif(MISSING != [], reason=f"not installed: {' '.join(MISSING)}")
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-TRANSFER, ECHO = (os.path.join(HERE, name) for name in ("tcp_transfer.py", "udp_echo.py"))
+ECHO = os.path.join(HERE, "udp_echo.py")
 UDP_PORT = "5007"  # of udp_echo.py
 
 WORLD = "10.77.0.1"
@@ -153,44 +152,12 @@ def limit_of_a_buffer():
 
 
 @pytest.mark.skipif(limit_of_a_buffer() < 4 << 20, reason="net.core.wmem_max is less than a window of TCP")
-def test_room_for_a_window(place, host, world, ordinary, script):
-    """What passt sends while the gateway does not read is not dropped: nothing is sent again and again."""
+def test_room_for_a_window(place, host, world, ordinary):
+    """passt's socket, the only large one of this namespace, holds a window of TCP: see app/shmbus/gateway/passt.c."""
     bus = os.path.join(place, "bus")
-    length = 200 << 20
-    with open(os.path.join(place, "file"), "wb") as f:
-        f.truncate(length)
-    program = ordinary.copy(tool.program())
-    with WebServer(place, "-b", SERVER, wrapper=world.argv()), \
-            Gateway(bus, program=program, wrapper=host.argv()) as gateway, \
-            client_of(host, bus, script, program) as (client, _):
-        fetched = os.path.join(place, "fetched")
-        with Process(["curl", "-sS", "-o", fetched, f"http://{SERVER}:8080/file"],
-                     wrapper=client.argv()) as curl:
-            curl.poll(lambda: os.path.exists(fetched), "the first byte", LIMIT_S)
-            while curl.alive():
-                gateway.freeze()
-                time.sleep(0.05)
-                gateway.thaw()
-                time.sleep(0.05)
-        assert os.path.getsize(fetched) == length
-        gateway.signal(signal.SIGTERM)
-        gateway.wait()
-    assert length < counters(gateway.log)["to_bus"]["bytes"] < 1.5 * length
-
-
-def test_upload(place, host, world, ordinary, script, counts):
-    """Known content from the client to the outside, at full speed: passt is the slower one."""
-    bus = os.path.join(place, "bus")
-    length = rounds(1000, 100) << 20
-    program, transfer = ordinary.copy(tool.program()), ordinary.copy(TRANSFER)
-    receiver = Process(["/usr/bin/python3", transfer, "receive", SERVER], wrapper=world.argv())
-    with receiver, Gateway(bus, program=program, wrapper=host.argv()), \
-            client_of(host, bus, script, program) as (client, _):
-        receiver.wait_for("^listening", LIMIT_S)
-        sent = client.run("/usr/bin/python3", transfer, "send", SERVER, length)
-        assert receiver.wait_for(r"^sha256 (\w+)\n", LIMIT_S).group(1) == sent.split()[1]
-        receiver.wait()
-    counts(f"{length} bytes to the outside, intact")
+    with Gateway(bus, program=ordinary.copy(tool.program()), wrapper=host.argv()):
+        sizes = [int(size) for size in re.findall(r"\btb(\d+)", host.run("ss", "-x", "-m"))]
+        assert max(sizes) >= 4 << 20
 
 
 def test_udp(place, host, world, ordinary, script, counts):
