@@ -30,6 +30,7 @@ struct shmbus_bus_conf {
 	uint32_t ports;
 	uint32_t queues;
 	uint64_t lane_size; /* bytes */
+	uint32_t port_queues; /* the bus has at least as many queues per port; 0: any number */
 	enum shmbus_deliver deliver;
 	mode_t mode;        /* permission bits of a new file; 0: 0600 */
 	uint32_t numa;      /* for a new file: 1 + the node for its memory; 0: any node */

@@ -54,6 +54,14 @@ shmbus_deliver_word(enum shmbus_deliver deliver)
 	return words[deliver];
 }
 
+uint32_t
+shmbus_geometry_queues(const struct shmbus_bus_conf *conf, uint32_t queues)
+{
+	if (conf->queues != 0)
+		return conf->queues;
+	return queues > conf->port_queues ? queues : conf->port_queues;
+}
+
 static int
 check_range(const char *path, uint64_t ports, uint64_t queues, uint64_t lane_size,
 	    struct shmbus_error *e)
@@ -86,7 +94,7 @@ shmbus_geometry_new(struct shmbus_geometry *geo, const struct shmbus_bus_conf *c
 
 	memset(geo, 0, sizeof(*geo));
 	geo->ports = conf->ports != 0 ? conf->ports : SHMBUS_PORTS_DEFAULT;
-	geo->queues = conf->queues != 0 ? conf->queues : SHMBUS_QUEUES_DEFAULT;
+	geo->queues = shmbus_geometry_queues(conf, SHMBUS_QUEUES_DEFAULT);
 	geo->directs = conf->deliver == SHMBUS_DELIVER_SWITCH;
 	/* A hub needs nothing of version 2, and programs that know version 1 alone can join it. */
 	geo->version = geo->directs ? SHMBUS_VERSION_SWITCH : SHMBUS_VERSION_HUB;
@@ -126,6 +134,10 @@ shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus
 			return shmbus_error_set(e, -EEXIST, "path=%s: %s=%" PRIu64
 				" contradicts the existing bus, which has %s=%" PRIu64, conf->path,
 				values[i].key, values[i].asked, values[i].key, values[i].found);
+	if (conf->port_queues > geo->queues)
+		return shmbus_error_set(e, -EEXIST, "path=%s: a port with %" PRIu32
+			" queues contradicts the existing bus, which has queues=%" PRIu32
+			" for each port", conf->path, conf->port_queues, geo->queues);
 	if (conf->deliver != SHMBUS_DELIVER_ANY && conf->deliver != shmbus_geometry_deliver(geo))
 		return shmbus_error_set(e, -EEXIST, "path=%s: deliver=%s contradicts the existing "
 			"bus, which has deliver=%s", conf->path, shmbus_deliver_word(conf->deliver),

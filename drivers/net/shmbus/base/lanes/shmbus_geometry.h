@@ -28,6 +28,12 @@ int shmbus_geometry_read(struct shmbus_geometry *geo, const struct shmbus_header
 int shmbus_geometry_agree(const struct shmbus_geometry *geo, const struct shmbus_bus_conf *conf,
 			  struct shmbus_error *e);
 
+/*
+ * Returns the queues per port that conf asks for, on a bus that would have this number if conf did
+ * not matter.
+ */
+uint32_t shmbus_geometry_queues(const struct shmbus_bus_conf *conf, uint32_t queues);
+
 /* Returns the word for what a bus does with unicast frames. */
 const char *shmbus_deliver_word(enum shmbus_deliver deliver);
 

@@ -110,20 +110,22 @@ clear_reserved(struct shmbus_port *port)
 #undef CLEAR
 
 static int
-allocate_own(struct shmbus_port *port, struct shmbus_error *e)
+allocate_own(struct shmbus_port *port, uint32_t lanes, struct shmbus_error *e)
 {
 	const struct shmbus_bus *bus = port->bus;
 	const uint64_t size = (uint64_t)bus->geo.queues * bus->geo.lanes *
 			      sizeof(struct shmbus_cursor);
+	uint32_t queue;
 	int ret;
 
 	SHMBUS_STEP(attach_allocate);
 	ret = shmbus_bus_allocate(bus, bus->geo.cursor_off + port->slot * size, size);
-	if (ret == 0)
-		ret = shmbus_port_prepare_lane(port, 0);
+	for (queue = 0; queue < lanes && ret == 0; queue++)
+		ret = shmbus_port_prepare_lane(port, queue);
 	if (ret != 0)
 		return shmbus_error_set(e, ret, "path=%s: no space for a port's memory (%" PRIu64
-			" bytes): %s", bus->file.path, size + bus->geo.lane_size, strerror(-ret));
+			" bytes): %s", bus->file.path, size + lanes * bus->geo.lane_size,
+			strerror(-ret));
 	return 0;
 }
 
@@ -151,7 +153,7 @@ shmbus_port_attach(struct shmbus_port *port, struct shmbus_bus *bus,
 	port->slot = slot;
 	port->numa_node = conf->numa_node;
 	SHMBUS_STEP(attach_slot_locked);
-	ret = allocate_own(port, e);
+	ret = allocate_own(port, conf->lanes != 0 ? conf->lanes : 1, e);
 	if (ret != 0)
 		goto err_unlock;
 

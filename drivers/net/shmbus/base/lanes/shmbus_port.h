@@ -17,6 +17,7 @@ struct shmbus_port_conf {
 	uint8_t mac[6];
 	char name[64]; /* for people; NUL-terminated */
 	int numa_node; /* for its own lanes; -1: node of the first access */
+	uint32_t lanes; /* of its own, which get their memory at once; 0: one */
 };
 
 struct shmbus_port {
@@ -39,7 +40,7 @@ struct shmbus_peer {
 
 /*
  * Takes a free slot, or the slot of a dead port, and allocates its cursors and
- * its first lane. The caller holds the attach lock, and releases it
+ * its first lanes. The caller holds the attach lock, and releases it
  * afterwards. Returns -EUSERS if living ports own all slots, -ENOSPC if there
  * is no memory or disk space.
  */

@@ -89,7 +89,7 @@ shmbus_replace(const struct shmbus_bus *bus, const struct shmbus_bus_conf *conf,
 		return keep(e, "no port is alive on it, but it has carried frames: remove it if they are not wanted any more");
 	*anew = *conf;
 	anew->ports = conf->ports != 0 ? conf->ports : bus->geo.ports;
-	anew->queues = conf->queues != 0 ? conf->queues : bus->geo.queues;
+	anew->queues = shmbus_geometry_queues(conf, bus->geo.queues);
 	anew->lane_size = conf->lane_size != 0 ? conf->lane_size : bus->geo.lane_size;
 	anew->deliver = conf->deliver != SHMBUS_DELIVER_ANY ? conf->deliver :
 			shmbus_geometry_deliver(&bus->geo);

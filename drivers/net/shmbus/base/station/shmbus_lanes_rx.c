@@ -54,12 +54,13 @@ shmbus_lanes_rx_init(struct shmbus_lanes_rx *rx, const struct shmbus_geometry *g
 
 /*
  * Returns whether the lane of a slot's queue is this Rx queue's own: lanes are
- * divided by sender and by the sender's queue.
+ * divided by sender and by the sender's queue. The next lane belongs to the next queue; conf.turn
+ * says which queue comes first.
  */
 static bool
 is_own(const struct shmbus_lanes_rx *rx, uint32_t slot, uint32_t queue)
 {
-	return (slot + queue) % rx->conf.n_queues == rx->conf.queue;
+	return (slot + queue + rx->conf.turn) % rx->conf.n_queues == rx->conf.queue;
 }
 
 /* Returns whether this Rx queue reads the lane of a slot's queue. */

@@ -64,6 +64,7 @@ struct shmbus_lanes_rx_conf {
 	uint32_t slot;     /* of the port; SHMBUS_NO_SLOT: a monitor, without cursors */
 	uint32_t queue;    /* number of the Rx queue */
 	uint32_t n_queues; /* Rx queues of the port, among which the lanes are divided */
+	uint32_t turn;     /* the numbers of the queues that read the lanes are so many higher */
 	bool shared;       /* all queues read all lanes */
 	bool loopback;     /* also read the port's own lanes */
 	bool oldest;       /* begin with the oldest frames; monitors only */
