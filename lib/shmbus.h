@@ -20,10 +20,11 @@
  * Structs: a field that is 0 selects the default. Fields called reserved must be 0; the
  * library refuses other values with -EINVAL. In structs that the library writes, they are 0.
  *
- * Threads: a station has a sending side (shmbus_send, _send_offload, _send_all, _reserve, _commit,
+ * Threads: a queue of a station has a sending side (shmbus_send, _send_offload, _send_all, _reserve, _commit,
  * _wait_room, _room_fd, _arm_room, _disarm_room) and a receiving side (shmbus_receive,
  * _receive_offload, _peek, _release, _fd, _arm, _disarm, _wait).
- * Each side is for one thread at a time; the two sides may be used at once. Any
+ * Each side is for one thread at a time; the two sides may be used at once, and so may the
+ * queues of a port with several (shmbus_get_queue). Any
  * thread may call shmbus_get_*() and shmbus_station_bus() at any time between
  * open and close. shmbus_close, _detach and _forget require that no other thread
  * uses the object that they free. All other functions, shmbus_complete() among
@@ -118,7 +119,13 @@ struct shmbus_conf {
 	uint32_t numa;
 	/* lanes: enum shmbus_delivery of a new bus, a hub; a condition for an existing one, as above. */
 	uint32_t deliver;
-	uint64_t reserved[3];
+	/*
+	 * lanes: queues of this port, from 1 to 64; 0: one. A new bus has at least as many queues per
+	 * port. See shmbus_get_queue().
+	 */
+	uint32_t port_queues;
+	uint32_t reserved1;
+	uint64_t reserved[2];
 };
 
 #define SHMBUS_NUMA_NODE(node) ((uint32_t)(node) + 1)
@@ -279,9 +286,11 @@ struct shmbus_station;
  * SHMBUS_FILTER only frames to its own address, broadcast and multicast. It never
  * receives its own frames.
  *
- * Returns 0; -EEXIST: the bus has another geometry than conf, or SHMBUS_NEW and the file
+ * Returns 0; -EEXIST: the bus has another geometry than conf, or fewer queues per port than
+ * port_queues, or SHMBUS_NEW and the file
  * exists; -ENOENT: SHMBUS_EXISTING and there is no bus; -EUSERS: living ports have all
- * slots; -ENOSPC: the filesystem is full; -EINVAL: conf is invalid; -ETIMEDOUT:
+ * slots; -ENOSPC: the filesystem is full; -EINVAL: conf is invalid, or port_queues is more than
+ * 1 on a shmif bus; -ETIMEDOUT:
  * another process has held the attach lock for 10 s; else the errors of
  * shmbus_open(). After a failure *st is NULL and the file is as before.
  */
@@ -292,14 +301,33 @@ int shmbus_attach(struct shmbus_station **st, const char *path, const struct shm
  * file, not to write it. Writes nothing, so no sender waits for the monitor: it
  * misses frames that arrive faster than it reads, and counts them. conf may be
  * NULL; of its flags a monitor accepts SHMBUS_FILTER, _OLDEST, _NO_GUARD and _EXISTING
- * (which changes nothing). Returns 0; -EINVAL: other flags, or conf is invalid; else the
- * errors of shmbus_open(): the bus must have conf's format and geometry. After a failure
+ * (which changes nothing). Returns 0; -EINVAL: other flags, port_queues of more than 1, or conf
+ * is invalid; else the errors of shmbus_open(): the bus must have conf's format and geometry. After a failure
  * *st is NULL.
  */
 int shmbus_monitor(struct shmbus_station **st, const char *path, const struct shmbus_conf *conf);
 
 /*
- * Leaves the bus and frees the station. NULL is allowed. A port waits for the
+ * Writes to *handle the handle of a queue of a port with several queues (conf.port_queues), for
+ * the functions that send, receive and wait. The handle of queue 0 is st itself, as
+ * shmbus_attach() returned it. st may be the handle of any queue of the port. Any thread may call
+ * this. Returns 0; -EINVAL: the port has no such queue, and *handle is NULL.
+ *
+ * Each queue is for one thread at a time, as a station with one queue is. The queues share the
+ * slot, the address and the flags of the port. A queue sends into a ring of its own. Each frame that
+ * arrives reaches one queue: the port divides the rings of the other ports among its queues, so
+ * the frames of one sending queue arrive at one queue, in their order. Between two ports of this
+ * library with n queues each, what queue i sends arrives at a queue j, and what that queue j sends
+ * arrives at i. A queue that is not read holds back the senders of its frames only, as a slow
+ * port does.
+ *
+ * The handles end together, by shmbus_detach() or shmbus_forget() of any one of them.
+ * shmbus_get_stats() counts what all queues have sent and received.
+ */
+int shmbus_get_queue(struct shmbus_station *st, uint32_t queue, struct shmbus_station **handle);
+
+/*
+ * Leaves the bus and frees the station, with all its queues. NULL is allowed. A port waits for the
  * attach lock, for 10 s at most.
  */
 void shmbus_detach(struct shmbus_station *st);
@@ -327,7 +355,9 @@ struct shmbus_self {
 	uint64_t sender;    /* shmif: the number of the sender in its frames */
 	uint8_t mac[6];
 	uint8_t reserved0[2];
-	uint64_t reserved[4];
+	uint32_t queue;     /* of this handle; 0 without shmbus_get_queue() */
+	uint32_t queues;    /* of the station */
+	uint64_t reserved[3];
 };
 
 /* Writes the properties of a station. Returns 0; never fails. */
@@ -621,7 +651,7 @@ void shmbus_disarm(struct shmbus_station *st);
  */
 int shmbus_wait(struct shmbus_station *st, int timeout_ms);
 
-/* ---- counters of a station, from its beginning */
+/* ---- counters of a station, of all its queues, from its beginning */
 
 struct shmbus_stats {
 	uint64_t rx_frames;

@@ -190,7 +190,19 @@ public:
 	}
 
 	/* Takes a station of shmbus.h over. */
-	explicit station(shmbus_station *st) noexcept : handle(st) {}
+	explicit station(shmbus_station *st) noexcept : handle(st, detacher{ true }) {}
+
+	/*
+	 * Returns queue n of a port with several queues, for another thread. The object is of use as long
+	 * as that of the port, which alone leaves the bus: detach() and forget() are for that one.
+	 */
+	station queue(std::uint32_t n) const
+	{
+		shmbus_station *found = nullptr;
+
+		detail::check(shmbus_get_queue(handle.get(), n, &found));
+		return station(found, detacher{ false });
+	}
 
 	/* Leaves the bus now. */
 	void detach() noexcept { handle.reset(); }
@@ -351,8 +363,16 @@ public:
 
 private:
 	struct detacher {
-		void operator()(shmbus_station *st) const noexcept { shmbus_detach(st); }
+		bool owns;
+
+		void operator()(shmbus_station *st) const noexcept
+		{
+			if (owns)
+				shmbus_detach(st);
+		}
 	};
+
+	station(shmbus_station *st, detacher how) noexcept : handle(st, how) {}
 
 	std::unique_ptr<shmbus_station, detacher> handle;
 	std::vector<std::uint8_t> room; /* for one frame; of the receiving side */

@@ -12,8 +12,12 @@
  * buffers. It consists of the bus, of the receiving and the sending half for the
  * format of the bus, and of the functions that copy frames between these halves and
  * the buffers of the caller.
+ *
+ * A struct shmbus_station is one queue. What the queues of a port share is in a struct
+ * shmbus_lib_port; a station with one queue has one, too.
  */
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
@@ -65,8 +69,6 @@ struct shmbus_lib_reserved {
 struct shmbus_lib_lanes {
 	struct shmbus_lanes_rx rx;
 	struct shmbus_lanes_tx tx;
-	struct shmbus_pollers pollers;
-	struct shmbus_fdb *fdb; /* of a port on a switch; else NULL */
 	bool directed;          /* frames on the bus may be directed */
 	void *rx_memory;
 	void *tx_memory;
@@ -101,8 +103,22 @@ struct shmbus_lib_counters {
 	shmbus_a64 tx_bytes;
 };
 
-struct shmbus_station {
+/* What the queues of a station share. */
+struct shmbus_lib_port {
 	struct shmbus bus;
+	struct shmbus_pollers pollers;
+	struct shmbus_fdb *fdb; /* of a port on a switch; else NULL */
+	pthread_mutex_t lock;   /* of the port's entry on the bus, and of sleeps */
+	bool sleeps;            /* senders know that a queue of the port may sleep */
+	uint32_t n_queues;
+	struct shmbus_station *queues[SHMBUS_QUEUES_MAX];
+};
+
+struct shmbus_station {
+	struct shmbus_lib_port *port;
+	struct shmbus *bus; /* of the port */
+	uint32_t queue;
+	/* These five are the same in all queues. */
 	const struct shmbus_lib_ops *ops; /* of the format of the bus */
 	uint32_t flags; /* of shmbus_conf */
 	bool monitor;
@@ -131,10 +147,10 @@ struct shmbus_station {
 /* Operations that differ between the formats. */
 struct shmbus_lib_ops {
 	/*
-	 * Joins the open bus, or begins to monitor it. conf is complete, and wire_conf
-	 * is made from it.
+	 * Joins the open bus, or begins to monitor it, with all queues. conf is complete, and
+	 * wire_conf is made from it.
 	 */
-	int (*begin)(struct shmbus_station *st, const struct shmbus_conf *conf,
+	int (*begin)(struct shmbus_lib_port *port, const struct shmbus_conf *conf,
 		     const struct shmbus_wire_conf *wire_conf);
 	/*
 	 * Sends frames whose lengths and offloads the caller has checked. offloads: NULL if all
@@ -161,6 +177,7 @@ struct shmbus_lib_ops {
 	bool (*pending)(struct shmbus_station *st);
 	/* Releases the first n frames of the last peek. Returns false if they were overwritten. */
 	bool (*release)(struct shmbus_station *st, unsigned int n);
+	/* Adds the counters of the queue that the core keeps. */
 	void (*count)(const struct shmbus_station *st, struct shmbus_stats *stats);
 };
 
@@ -233,6 +250,11 @@ int shmbus_lib_gone_now(struct shmbus *bus);
 
 /* Returns whether the file has another bus by now. Costs a few loads. */
 bool shmbus_lib_lost(struct shmbus *bus);
+
+/* ---- shmbus_station.c */
+
+/* Writes the reason why a port with several queues cannot be on a shmif bus. Returns -EINVAL. */
+int shmbus_lib_refuse_queues(const char *path, uint32_t queues);
 
 /* ---- shmbus_complete.c */
 
@@ -339,9 +361,9 @@ void shmbus_lib_show(struct shmbus_station *st, unsigned int i, const struct shm
 
 /* ---- shmbus_lib_lanes.c and shmbus_lib_lanes_receive.c */
 
-/* Announces that the port may sleep from now on. */
+/* Announces that the port may sleep from now on. Several queues may do this at once. */
 void shmbus_lib_lanes_will_sleep(struct shmbus_station *st);
-/* Announces that the port sleeps now, or no longer. */
+/* Announces that the queue sleeps now, or no longer. */
 void shmbus_lib_lanes_sleep(struct shmbus_station *st, bool asleep);
 
 /*

@@ -26,7 +26,7 @@
 static struct shmbus_reader *
 take_turn(struct shmbus_station *st)
 {
-	struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_bus *bus = &st->bus->wire.lanes;
 	struct shmbus_lanes_rx *rx = &st->lanes.rx;
 	uint32_t left = rx->n_active;
 	struct shmbus_lanes_rx_active *a;
@@ -63,9 +63,9 @@ next_reader(struct shmbus_station *st)
 	if (r == NULL) {
 		rx->idle = 0;
 		/* If the file has another bus, this station is not on it: write nothing there. */
-		if (shmbus_lib_lost(&st->bus))
+		if (shmbus_lib_lost(st->bus))
 			return NULL;
-		shmbus_lanes_rx_attend(&st->bus.wire.lanes, rx);
+		shmbus_lanes_rx_attend(&st->bus->wire.lanes, rx);
 		r = find(st);
 	}
 	shmbus_lanes_rx_polled(rx, 1);
@@ -78,7 +78,7 @@ next_reader(struct shmbus_station *st)
 static struct shmbus_meta
 meta_of(const struct shmbus_station *st, const struct shmbus_reader *r)
 {
-	const uint32_t queues = st->bus.wire.lanes.geo.queues;
+	const uint32_t queues = st->bus->wire.lanes.geo.queues;
 
 	return (struct shmbus_meta){
 		.tstamp_ns = r->tstamp_ns,
@@ -128,9 +128,9 @@ pass_others(const struct shmbus_station *st, const struct shmbus_reader *r,
 static void
 learn(struct shmbus_station *st, const struct shmbus_reader *r, const uint8_t *frame, uint32_t len)
 {
-	if (st->lanes.fdb != NULL && len >= SHMBUS_FRAME_MIN)
-		shmbus_fdb_learn(st->lanes.fdb, shmbus_address(frame + 6),
-				 r->lane / st->bus.wire.lanes.geo.queues, shmbus_fdb_now());
+	if (st->port->fdb != NULL && len >= SHMBUS_FRAME_MIN)
+		shmbus_fdb_learn(st->port->fdb, shmbus_address(frame + 6),
+				 r->lane / st->bus->wire.lanes.geo.queues, shmbus_fdb_now());
 }
 
 /* Steps over the next frame of a record. Returns its length; 0: the rest is invalid. */
@@ -155,7 +155,7 @@ static bool
 commit_frames(struct shmbus_station *st, struct shmbus_reader *r, const struct shmbus_walk *walk,
 	      uint64_t filtered, bool corrupt)
 {
-	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	const struct shmbus_bus *bus = &st->bus->wire.lanes;
 
 	if (!shmbus_reader_commit(bus, r, walk))
 		return false;
@@ -306,7 +306,7 @@ receive_record(struct shmbus_station *st, struct shmbus_reader *r, struct shmbus
 	unsigned int i;
 	bool whole;
 
-	shmbus_reader_walk(&st->bus.wire.lanes, r, &walk);
+	shmbus_reader_walk(&st->bus->wire.lanes, r, &walk);
 	take_frames(st, r, &walk, frames, offloads, n, &take);
 	whole = commit_frames(st, r, &walk, take.filtered, take.corrupt);
 	if (!whole || !take.unfinished)
@@ -418,7 +418,7 @@ shmbus_lib_lanes_peek(struct shmbus_station *st, struct shmbus_view *frames, uns
 		r = next_reader(st);
 		if (r == NULL)
 			break;
-		shmbus_reader_walk(&st->bus.wire.lanes, r, &walk);
+		shmbus_reader_walk(&st->bus->wire.lanes, r, &walk);
 		found = show_frames(st, r, &walk, frames, n, &corrupt);
 		st->lanes.peeked = r;
 		if (found != 0)
@@ -451,5 +451,5 @@ shmbus_lib_lanes_pending(struct shmbus_station *st)
 	const struct shmbus_lib_unfinished *part = &st->lanes.part;
 
 	return part->final_len != 0 || part->len != 0 ||
-	       shmbus_lanes_rx_pending(&st->bus.wire.lanes, &st->lanes.rx);
+	       shmbus_lanes_rx_pending(&st->bus->wire.lanes, &st->lanes.rx);
 }

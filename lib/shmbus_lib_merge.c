@@ -34,7 +34,7 @@ is_in_round(const struct shmbus_station *st, const struct shmbus_reader *r)
 static void
 begin_round(struct shmbus_station *st)
 {
-	const struct shmbus_bus *bus = &st->bus.wire.lanes;
+	const struct shmbus_bus *bus = &st->bus->wire.lanes;
 	struct shmbus_lanes_rx *rx = &st->lanes.rx;
 	struct shmbus_reader *r;
 	uint64_t len;
@@ -54,7 +54,7 @@ begin_round(struct shmbus_station *st)
 static struct shmbus_reader *
 earliest(struct shmbus_station *st)
 {
-	struct shmbus_bus *bus = &st->bus.wire.lanes;
+	struct shmbus_bus *bus = &st->bus->wire.lanes;
 	struct shmbus_lanes_rx *rx = &st->lanes.rx;
 	struct shmbus_reader *best = NULL;
 	struct shmbus_reader *r;

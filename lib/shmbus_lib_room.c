@@ -35,7 +35,7 @@
 static uint64_t
 slice_ns(const struct shmbus_station *st, uint64_t waited)
 {
-	if (!shmbus_lib_is_lanes(&st->bus))
+	if (!shmbus_lib_is_lanes(st->bus))
 		return shmbus_lib_vain_ns(st->refused);
 	if (st->unrung || st->tx_sleeper.notify_fd < 0)
 		return waited < UNRUNG_MIN_NS ? UNRUNG_MIN_NS : shmbus_lib_min_ns(waited, UNRUNG_MAX_NS);
@@ -46,15 +46,15 @@ slice_ns(const struct shmbus_station *st, uint64_t waited)
 static int
 open_notify(struct shmbus_station *st)
 {
-	if (!shmbus_lib_is_lanes(&st->bus) || st->tx_sleeper.notify_fd >= 0)
+	if (!shmbus_lib_is_lanes(st->bus) || st->tx_sleeper.notify_fd >= 0)
 		return 0;
-	return shmbus_lib_sleeper_open(&st->tx_sleeper, &st->bus);
+	return shmbus_lib_sleeper_open(&st->tx_sleeper, st->bus);
 }
 
 static void
 end_ask(struct shmbus_station *st)
 {
-	if (shmbus_lib_is_lanes(&st->bus))
+	if (shmbus_lib_is_lanes(st->bus))
 		shmbus_lib_lanes_end_ask(st);
 }
 
@@ -62,7 +62,7 @@ end_ask(struct shmbus_station *st)
 static bool
 ask(struct shmbus_station *st)
 {
-	if (!shmbus_lib_is_lanes(&st->bus))
+	if (!shmbus_lib_is_lanes(st->bus))
 		return st->refused == 0;
 	if (st->tx_sleeper.notify_fd >= 0)
 		shmbus_notify_drain(st->tx_sleeper.notify_fd);
@@ -73,7 +73,7 @@ ask(struct shmbus_station *st)
 static int
 room_or_gone(const struct shmbus_station *st)
 {
-	const int ret = shmbus_lib_gone(&st->bus);
+	const int ret = shmbus_lib_gone(st->bus);
 
 	return ret != 0 ? ret : 1;
 }
@@ -84,7 +84,7 @@ static int
 interrupted(const struct shmbus_station *st)
 {
 	return shmbus_lib_fail(-EINTR, "path=%s: a signal interrupted the wait for room on the bus",
-			       shmbus_lib_path(&st->bus));
+			       shmbus_lib_path(st->bus));
 }
 
 /* Sleeps until there is room, from begin on for limit ns at most. As shmbus_wait_room(). */
@@ -98,7 +98,7 @@ sleep_until_room(struct shmbus_station *st, uint64_t begin, uint64_t limit)
 	open_notify(st);
 	for (;;) {
 		/* Asks the file: a sleeping station touches no page that could raise SIGBUS. */
-		ret = shmbus_lib_gone_now(&st->bus);
+		ret = shmbus_lib_gone_now(st->bus);
 		if (ret != 0)
 			return ret;
 		if (ask(st)) {
@@ -114,7 +114,7 @@ sleep_until_room(struct shmbus_station *st, uint64_t begin, uint64_t limit)
 								   limit - waited));
 		if (woken < 0)
 			return interrupted(st);
-		if (!shmbus_lib_is_lanes(&st->bus)) /* the lock may be available again */
+		if (!shmbus_lib_is_lanes(st->bus)) /* the lock may be available again */
 			return shmbus_clock_mono_ns() - begin < limit;
 	}
 }
@@ -124,7 +124,7 @@ shmbus_lib_wait_room(struct shmbus_station *st, uint64_t begin_ns, uint64_t limi
 {
 	int ret;
 
-	if (shmbus_lib_is_lanes(&st->bus) ? shmbus_lib_lanes_has_room(st) : st->refused == 0)
+	if (shmbus_lib_is_lanes(st->bus) ? shmbus_lib_lanes_has_room(st) : st->refused == 0)
 		return room_or_gone(st);
 	if (shmbus_clock_mono_ns() - begin_ns >= limit_ns)
 		return 0;
@@ -140,7 +140,7 @@ shmbus_wait_room(struct shmbus_station *st, int timeout_ms)
 
 	ret = shmbus_lib_may_send(st);
 	if (ret == 0)
-		ret = shmbus_lib_gone(&st->bus);
+		ret = shmbus_lib_gone(st->bus);
 	return ret != 0 ? ret : shmbus_lib_wait_room(st, shmbus_clock_mono_ns(),
 						     shmbus_lib_limit_ns(timeout_ms));
 }
@@ -158,7 +158,7 @@ shmbus_room_fd(struct shmbus_station *st)
 	if (ret == 0)
 		ret = open_notify(st);
 	if (ret == 0)
-		ret = shmbus_lib_sleeper_open_fd(&st->tx_sleeper, &st->bus);
+		ret = shmbus_lib_sleeper_open_fd(&st->tx_sleeper, st->bus);
 	if (ret == 0)
 		shmbus_lib_sleeper_listen(&st->tx_sleeper, false);
 	return ret == 0 ? st->tx_sleeper.epoll_fd : ret;
@@ -173,8 +173,8 @@ shmbus_arm_room(struct shmbus_station *st)
 
 	if (fd < 0)
 		return fd;
-	if (shmbus_lib_lost(&st->bus) || shmbus_lib_gone(&st->bus) != 0)
-		return shmbus_lib_gone(&st->bus);
+	if (shmbus_lib_lost(st->bus) || shmbus_lib_gone(st->bus) != 0)
+		return shmbus_lib_gone(st->bus);
 	rung = st->tx_sleeper.notify_fd >= 0 && shmbus_lib_sleeper_sleep(&st->tx_sleeper, 0) > 0;
 	now = shmbus_clock_mono_ns();
 	if (ask(st)) {

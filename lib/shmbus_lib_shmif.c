@@ -12,9 +12,10 @@
 #include "shmbus_lib.h"
 
 static int
-begin(struct shmbus_station *st, const struct shmbus_conf *conf,
+begin(struct shmbus_lib_port *port, const struct shmbus_conf *conf,
       const struct shmbus_wire_conf *wire_conf)
 {
+	struct shmbus_station *st = port->queues[0];
 	const struct shmbus_shmif_rx_conf rx_conf = {
 		.monitor = st->monitor,
 		.loopback = st->monitor,
@@ -23,14 +24,17 @@ begin(struct shmbus_station *st, const struct shmbus_conf *conf,
 	};
 	int ret = 0;
 
+	/* The file may have become a shmif bus since shmbus_attach() looked at it. */
+	if (port->n_queues != 1)
+		return shmbus_lib_refuse_queues(shmbus_lib_path(st->bus), port->n_queues);
 	if (!st->monitor)
-		ret = shmbus_wire_join(&st->bus.wire, wire_conf, shmbus_lib_error());
+		ret = shmbus_wire_join(&st->bus->wire, wire_conf, shmbus_lib_error());
 	if (ret != 0)
 		return ret;
 	st->shmif.writer.bytes = st->room_out;
 	st->shmif.writer.lock_wait.break_ns = rx_conf.lock_break_ns;
 	shmbus_shmif_rx_init(&st->shmif.rx, st->room_in);
-	shmbus_shmif_rx_start(&st->bus.wire.shmif, &st->shmif.rx, &rx_conf,
+	shmbus_shmif_rx_start(&st->bus->wire.shmif, &st->shmif.rx, &rx_conf,
 			      st->monitor ? 0 : SHMBUS_SHMIF_START_MS);
 	return 0;
 }
@@ -49,7 +53,7 @@ fill(struct shmbus_station *st, uint64_t now, const struct shmbus_tx *frames, un
 	*bytes = 0;
 	shmbus_shmif_begin(w, now);
 	for (i = 0; i < n; i++) {
-		at = shmbus_shmif_add(w, st->bus.wire.shmif.sender, frames[i].len);
+		at = shmbus_shmif_add(w, st->bus->wire.shmif.sender, frames[i].len);
 		if (at == NULL)
 			break;
 		shmbus_copy_exact(at, frames[i].data, frames[i].len);
@@ -69,7 +73,7 @@ count_sent(struct shmbus_station *st, unsigned int n, uint64_t bytes)
 static bool
 send_burst(struct shmbus_station *st)
 {
-	const bool sent = shmbus_shmif_send(&st->bus.wire.shmif, &st->shmif.writer) == 0;
+	const bool sent = shmbus_shmif_send(&st->bus->wire.shmif, &st->shmif.writer) == 0;
 
 	if (sent)
 		st->refused = 0;
@@ -82,7 +86,7 @@ static unsigned int
 send_frames(struct shmbus_station *st, const struct shmbus_tx *frames,
 	    const struct shmbus_offload *offloads, unsigned int n)
 {
-	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
+	const struct shmbus_shmif *bus = &st->bus->wire.shmif;
 	unsigned int sent = 0;
 	unsigned int part;
 	uint64_t bytes, now;
@@ -114,7 +118,7 @@ reserve(struct shmbus_station *st, unsigned int n)
 
 	shmbus_shmif_begin(w, 0);
 	for (i = 0; i < n; i++) {
-		reserved->at[i] = shmbus_shmif_add(w, st->bus.wire.shmif.sender, reserved->len[i]);
+		reserved->at[i] = shmbus_shmif_add(w, st->bus->wire.shmif.sender, reserved->len[i]);
 		if (reserved->at[i] == NULL)
 			break;
 	}
@@ -137,7 +141,7 @@ settle(struct shmbus_station *st, uint64_t now, const struct shmbus_place *place
 
 	shmbus_shmif_begin(w, now);
 	for (i = 0; i < n; i++) {
-		at = shmbus_shmif_add(w, st->bus.wire.shmif.sender, places[i].len);
+		at = shmbus_shmif_add(w, st->bus->wire.shmif.sender, places[i].len);
 		if (at != reserved->at[i])
 			memmove(at, reserved->at[i], places[i].len);
 		/* If the lock is not available, the next commit begins here. */
@@ -151,7 +155,7 @@ settle(struct shmbus_station *st, uint64_t now, const struct shmbus_place *place
 static unsigned int
 commit(struct shmbus_station *st, const struct shmbus_place *places, unsigned int n)
 {
-	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
+	const struct shmbus_shmif *bus = &st->bus->wire.shmif;
 	const uint64_t now = shmbus_clock_mono_ns();
 	uint64_t bytes;
 
@@ -193,9 +197,9 @@ newly_missed(struct shmbus_lib_shmif *s)
 static bool
 has_next(struct shmbus_station *st, unsigned int *fetches)
 {
-	if (shmbus_shmif_rx_has_next(&st->bus.wire.shmif, &st->shmif.rx, fetches))
+	if (shmbus_shmif_rx_has_next(&st->bus->wire.shmif, &st->shmif.rx, fetches))
 		return true;
-	shmbus_lib_lost(&st->bus);
+	shmbus_lib_lost(st->bus);
 	return false;
 }
 
@@ -203,7 +207,7 @@ static unsigned int
 receive(struct shmbus_station *st, struct shmbus_rx *frames, struct shmbus_offload *offloads,
 	unsigned int n)
 {
-	const struct shmbus_shmif *bus = &st->bus.wire.shmif;
+	const struct shmbus_shmif *bus = &st->bus->wire.shmif;
 	unsigned int fetches = SHMBUS_SHMIF_FETCHES;
 	struct shmbus_shmif_frame frame;
 	unsigned int got = 0;
@@ -239,7 +243,7 @@ show_row(struct shmbus_station *st, struct shmbus_view *frames, unsigned int n)
 	bool seen;
 
 	while (found < n && shmbus_shmif_has_next(r)) {
-		seen = shmbus_shmif_rx_next(&st->bus.wire.shmif, &st->shmif.rx, &frame);
+		seen = shmbus_shmif_rx_next(&st->bus->wire.shmif, &st->shmif.rx, &frame);
 		walk.off = r->off;
 		if (seen && shmbus_lib_wants(st, frame.data, frame.len)) {
 			frames[found] = (struct shmbus_view){
@@ -282,7 +286,7 @@ release(struct shmbus_station *st, unsigned int n)
 static bool
 pending(struct shmbus_station *st)
 {
-	return shmbus_shmif_rx_pending(&st->bus.wire.shmif, &st->shmif.rx);
+	return shmbus_shmif_rx_pending(&st->bus->wire.shmif, &st->shmif.rx);
 }
 
 static void

@@ -91,15 +91,33 @@ check_all_reserved(const char *path, const struct shmbus_conf *conf)
 
 	ret = check_reserved(path, "reserved0", conf->reserved0, sizeof(conf->reserved0));
 	if (ret == 0)
+		ret = check_reserved(path, "reserved1", &conf->reserved1, sizeof(conf->reserved1));
+	if (ret == 0)
 		ret = check_reserved(path, "reserved", conf->reserved, sizeof(conf->reserved));
 	return ret;
 }
 
 static int
+check_port_queues(const char *path, const struct shmbus_conf *conf)
+{
+	if (conf->port_queues > SHMBUS_QUEUES_MAX)
+		return shmbus_lib_fail(-EINVAL, "path=%s: port_queues=%" PRIu32 ": must be from 1 to %d, "
+				       "or 0, which is one", path, conf->port_queues, SHMBUS_QUEUES_MAX);
+	if (conf->queues != 0 && conf->port_queues > conf->queues)
+		return shmbus_lib_fail(-EINVAL, "path=%s: port_queues=%" PRIu32 ": must be %" PRIu32
+				       " at most, which is queues; or leave queues out", path,
+				       conf->port_queues, conf->queues);
+	return 0;
+}
+
+static int
 check_conf(const char *path, const struct shmbus_conf *conf)
 {
-	const int ret = check_all_reserved(path, conf);
+	int ret;
 
+	ret = check_all_reserved(path, conf);
+	if (ret == 0)
+		ret = check_port_queues(path, conf);
 	if (ret != 0)
 		return ret;
 	if (conf->flags & ~FLAGS)
@@ -147,6 +165,8 @@ put_defaults(struct shmbus_conf *conf)
 {
 	static const uint8_t no_mac[6];
 
+	if (conf->port_queues == 0)
+		conf->port_queues = 1;
 	if (conf->pause_timeout_ms == 0)
 		conf->pause_timeout_ms = PAUSE_TIMEOUT_MS;
 	if (conf->lock_break_ms == 0)

@@ -99,7 +99,7 @@ receive(struct shmbus_station *st, struct shmbus_rx *frames, struct shmbus_offlo
 	if (n != 0)
 		note_read(st, got, filtered);
 	if (got == 0)
-		return shmbus_lib_gone(&st->bus);
+		return shmbus_lib_gone(st->bus);
 	for (i = 0; i < got; i++) {
 		bytes += frames[i].len;
 		truncated += (frames[i].meta.flags & SHMBUS_META_TRUNCATED) != 0;
@@ -134,7 +134,7 @@ shmbus_peek(struct shmbus_station *st, struct shmbus_view *frames, unsigned int 
 	if (shmbus_lib_receives(st))
 		st->peeked = st->ops->peek(st, frames, shmbus_lib_min(n, SHMBUS_PEEK_MAX));
 	note_read(st, st->peeked, filtered);
-	return st->peeked != 0 ? (int)st->peeked : shmbus_lib_gone(&st->bus);
+	return st->peeked != 0 ? (int)st->peeked : shmbus_lib_gone(st->bus);
 }
 
 int
@@ -145,7 +145,7 @@ shmbus_release(struct shmbus_station *st, unsigned int n)
 	if (n > peeked)
 		return shmbus_lib_fail(-EINVAL, "path=%s: cannot release %u frames: "
 				       "the last peek showed %u",
-				       shmbus_lib_path(&st->bus), n, peeked);
+				       shmbus_lib_path(st->bus), n, peeked);
 	st->peeked = 0;
 	if (n == 0 || !st->ops->release(st, n))
 		return 0;

@@ -37,7 +37,7 @@ shmbus_reserve(struct shmbus_station *st, struct shmbus_place *places, unsigned 
 	}
 	if (legal == 0 && n != 0)
 		return shmbus_lib_refuse(st, places[0].len, places[0].flags);
-	ret = shmbus_lib_gone(&st->bus);
+	ret = shmbus_lib_gone(st->bus);
 	if (ret != 0 || n == 0)
 		return ret;
 	reserved->n = st->ops->reserve(st, legal);
@@ -55,7 +55,7 @@ check_length(const struct shmbus_station *st, const struct shmbus_place *place, 
 	if (place->len <= st->reserved.len[i])
 		return 0;
 	return shmbus_lib_fail(-EMSGSIZE, "path=%s: frame %u has %" PRIu32 " bytes, more than the %"
-			       PRIu32 " that were reserved for it", shmbus_lib_path(&st->bus), i,
+			       PRIu32 " that were reserved for it", shmbus_lib_path(st->bus), i,
 			       place->len, st->reserved.len[i]);
 }
 
@@ -68,14 +68,14 @@ shmbus_commit(struct shmbus_station *st, const struct shmbus_place *places, unsi
 
 	if (n > reserved->n)
 		return shmbus_lib_fail(-EINVAL, "path=%s: cannot commit %u frames: %u are reserved",
-				       shmbus_lib_path(&st->bus), n, reserved->n);
+				       shmbus_lib_path(st->bus), n, reserved->n);
 	for (i = 0; i < n; i++) {
 		ret = check_length(st, &places[i], i);
 		if (ret != 0)
 			return ret;
 	}
 	sent = n == 0 ? 0 : st->ops->commit(st, places, n);
-	ret = shmbus_lib_gone(&st->bus);
+	ret = shmbus_lib_gone(st->bus);
 	if (sent == n || ret != 0)
 		reserved->n = 0;
 	if (sent != 0)

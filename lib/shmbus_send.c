@@ -19,7 +19,7 @@ shmbus_lib_sends_astray(struct shmbus_station *st, uint64_t now_ns)
 {
 	if (now_ns - st->looked_ns < LOOK_NS)
 		return false;
-	if (shmbus_lib_lost(&st->bus)) /* looked_ns stays: the next call checks again */
+	if (shmbus_lib_lost(st->bus)) /* looked_ns stays: the next call checks again */
 		return true;
 	st->looked_ns = now_ns;
 	return false;
@@ -31,7 +31,7 @@ shmbus_lib_may_send(const struct shmbus_station *st)
 	if (!st->monitor)
 		return 0;
 	return shmbus_lib_fail(-EROFS, "path=%s: a monitor cannot send; use shmbus_attach",
-			       shmbus_lib_path(&st->bus));
+			       shmbus_lib_path(st->bus));
 }
 
 int
@@ -40,10 +40,10 @@ shmbus_lib_refuse(const struct shmbus_station *st, uint32_t len, uint32_t flags)
 	if (flags != 0)
 		return shmbus_lib_fail(-EINVAL, "path=%s: the flags of a frame are 0x%" PRIx32
 				       "; no flag is known, so they must be 0",
-				       shmbus_lib_path(&st->bus), flags);
+				       shmbus_lib_path(st->bus), flags);
 	return shmbus_lib_fail(-EMSGSIZE, "path=%s: a frame of %" PRIu32
 			       " bytes; from %u to %" PRIu32 " are possible",
-			       shmbus_lib_path(&st->bus), len, SHMBUS_FRAME_MIN, st->frame_max);
+			       shmbus_lib_path(st->bus), len, SHMBUS_FRAME_MIN, st->frame_max);
 }
 
 /* Sends frames that are legal. */
@@ -58,7 +58,7 @@ send_legal(struct shmbus_station *st, const struct shmbus_tx *frames,
 	if (sent != 0)
 		st->room_since_ns = 0;
 	/* Frames that were written to a lost bus reach nobody: they were not sent. */
-	ret = shmbus_lib_gone(&st->bus);
+	ret = shmbus_lib_gone(st->bus);
 	return ret != 0 ? ret : (int)sent;
 }
 
@@ -69,7 +69,7 @@ can_send(const struct shmbus_station *st, const struct shmbus_tx *frame,
 {
 	return shmbus_lib_is_legal(st, frame->len, frame->flags) &&
 	       (offload == NULL || (shmbus_lib_offload_is_legal(offload, frame->len) &&
-				    (offload->flags == 0 || shmbus_lib_is_lanes(&st->bus))));
+				    (offload->flags == 0 || shmbus_lib_is_lanes(st->bus))));
 }
 
 /* Writes the reason why it cannot. Returns its error. */
@@ -82,7 +82,7 @@ refuse(const struct shmbus_station *st, const struct shmbus_tx *frame,
 	if (!shmbus_lib_offload_is_legal(offload, frame->len))
 		return shmbus_lib_refuse_offload(offload, frame->len);
 	return shmbus_lib_fail(-ENOTSUP, "path=%s: the format shmif carries final frames only; have "
-			       "the work done by shmbus_complete()", shmbus_lib_path(&st->bus));
+			       "the work done by shmbus_complete()", shmbus_lib_path(st->bus));
 }
 
 /* offloads: NULL if all frames are final. */

@@ -41,7 +41,7 @@
 static bool
 is_blind(const struct shmbus_station *st)
 {
-	return st->monitor && shmbus_lib_is_lanes(&st->bus);
+	return st->monitor && shmbus_lib_is_lanes(st->bus);
 }
 
 /* Returns whether receive or peek may get something. */
@@ -61,7 +61,7 @@ refuse_blind(const struct shmbus_station *st)
 {
 	return shmbus_lib_fail(-ENOTSUP, "path=%s: senders cannot wake a monitor "
 			       "of a lanes bus; use shmbus_wait, or look at intervals",
-			       shmbus_lib_path(&st->bus));
+			       shmbus_lib_path(st->bus));
 }
 
 /* Opens the inotify descriptor if it is not open yet. Returns 0 or -errno. */
@@ -72,8 +72,8 @@ open_notify(struct shmbus_station *st)
 
 	if (st->rx_sleeper.notify_fd >= 0)
 		return 0;
-	ret = shmbus_lib_sleeper_open(&st->rx_sleeper, &st->bus);
-	if (ret == 0 && shmbus_lib_is_lanes(&st->bus))
+	ret = shmbus_lib_sleeper_open(&st->rx_sleeper, st->bus);
+	if (ret == 0 && shmbus_lib_is_lanes(st->bus))
 		shmbus_lib_lanes_will_sleep(st);
 	return ret;
 }
@@ -89,7 +89,7 @@ shmbus_fd(struct shmbus_station *st)
 		return st->rx_sleeper.epoll_fd;
 	ret = open_notify(st);
 	if (ret == 0)
-		ret = shmbus_lib_sleeper_open_fd(&st->rx_sleeper, &st->bus);
+		ret = shmbus_lib_sleeper_open_fd(&st->rx_sleeper, st->bus);
 	return ret == 0 ? st->rx_sleeper.epoll_fd : ret;
 }
 
@@ -98,7 +98,7 @@ shmbus_fd(struct shmbus_station *st)
 static void
 set_asleep(struct shmbus_station *st, bool asleep)
 {
-	if (shmbus_lib_is_lanes(&st->bus) && !st->monitor)
+	if (shmbus_lib_is_lanes(st->bus) && !st->monitor)
 		shmbus_lib_lanes_sleep(st, asleep);
 }
 
@@ -193,7 +193,7 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 	st->peeked = 0;
 	for (;;) {
 		/* Asks the file: a sleeping station touches no page that could raise SIGBUS. */
-		ret = shmbus_lib_gone_now(&st->bus);
+		ret = shmbus_lib_gone_now(st->bus);
 		if (ret != 0)
 			return ret;
 		if (pending(st) && (slept || st->vain == 0))
@@ -204,7 +204,7 @@ shmbus_wait(struct shmbus_station *st, int timeout_ms)
 		ret = sleep_once(st, limit - passed);
 		if (ret == -EINTR)
 			return shmbus_lib_fail(ret, "path=%s: a signal interrupted the wait",
-					       shmbus_lib_path(&st->bus));
+					       shmbus_lib_path(st->bus));
 		if (ret != 0)
 			return ret;
 		slept = true;

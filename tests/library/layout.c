@@ -30,7 +30,8 @@
 	F(T, flags, 0, 4) F(T, format, 4, 4) F(T, ports, 8, 4) F(T, queues, 12, 4) \
 	F(T, lane_size, 16, 8) F(T, mode, 24, 4) F(T, pause_timeout_ms, 28, 4) \
 	F(T, lock_break_ms, 32, 4) F(T, mac, 36, 6) F(T, reserved0, 42, 6) F(T, name, 48, 8) \
-	F(T, numa, 56, 4) F(T, deliver, 60, 4) F(T, reserved, 64, 24)
+	F(T, numa, 56, 4) F(T, deliver, 60, 4) F(T, port_queues, 64, 4) \
+	F(T, reserved1, 68, 4) F(T, reserved, 72, 16)
 
 #define INFO(F, T) \
 	F(T, format, 0, 4) F(T, version, 4, 4) F(T, ports, 8, 4) F(T, queues, 12, 4) \
@@ -56,7 +57,8 @@
 
 #define SELF(F, T) \
 	F(T, flags, 0, 4) F(T, slot, 4, 4) F(T, frame_max, 8, 4) F(T, frame_min, 12, 4) \
-	F(T, sender, 16, 8) F(T, mac, 24, 6) F(T, reserved0, 30, 2) F(T, reserved, 32, 32)
+	F(T, sender, 16, 8) F(T, mac, 24, 6) F(T, reserved0, 30, 2) F(T, queue, 32, 4) \
+	F(T, queues, 36, 4) F(T, reserved, 40, 24)
 
 #define TX(F, T) F(T, data, 0, 8) F(T, len, 8, 4) F(T, flags, 12, 4)
 

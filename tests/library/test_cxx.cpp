@@ -147,6 +147,36 @@ test_ownership(const std::string &path)
 	CHECK(bus.peers().empty());
 }
 
+/* A queue's object does not own the port, and is moved as others are. */
+void
+test_queues(const std::string &path)
+{
+	shmbus_conf conf{};
+	shmbusxx::bus bus(path);
+	std::vector<std::uint8_t> frame;
+
+	conf.port_queues = 2;
+	auto a = station::attach(path, conf);
+	auto b = station::attach(path, conf);
+	{
+		auto second = a.queue(1);
+		auto moved = std::move(second);
+
+		CHECK(moved.self().queue == 1 && moved.self().queues == 2);
+		CHECK(moved.send(frame_to(0xff, 60)));
+	}
+	CHECK(bus.peers().size() == 2);
+	CHECK(a.send(frame_to(0xff, 61)));
+	CHECK(a.queue(1).stats().tx_frames == 2);
+	auto q = b.queue(0);
+	CHECK(q.receive(frame, 60s) && frame.size() == 60);
+	q = b.queue(1);
+	CHECK(q.receive(frame, 60s) && frame.size() == 61);
+	CHECK(thrown([&] { b.queue(2); }, "queue=2") == EINVAL);
+	q = station::attach(path);
+	CHECK(bus.peers().size() == 3);
+}
+
 /* Frames for others come all the time, and do not begin the timeout anew. */
 void
 test_deadline(const std::string &path)
@@ -193,6 +223,7 @@ main()
 	test_errors(path);
 	test_frames(path);
 	test_ownership(path);
+	test_queues(path);
 	test_deadline(path);
 	unlink(path.c_str());
 	rmdir(folder);

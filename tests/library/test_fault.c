@@ -62,6 +62,16 @@ attempt_lanes(struct got *got, const char *path)
 }
 
 static int
+attempt_queues(struct got *got, const char *path)
+{
+	const struct shmbus_conf conf = {
+		.format = SHMBUS_FORMAT_LANES, .ports = 4, .lane_size = 65536, .port_queues = 3,
+	};
+
+	return shmbus_attach(&got->st, path, &conf);
+}
+
+static int
 attempt_shmif(struct got *got, const char *path)
 {
 	return shmbus_attach(&got->st, path, &(struct shmbus_conf){ .format = SHMBUS_FORMAT_SHMIF });
@@ -89,6 +99,7 @@ attempt_create(struct got *got, const char *path)
 static const struct scenario scenarios[] = {
 	{ "a port on a new bus", SHMBUS_FORMAT_AUTO, attempt_lanes, false, 30 },
 	{ "a port on a bus that is there", SHMBUS_FORMAT_LANES, attempt_lanes, false, 26 },
+	{ "a port with queues on a new bus", SHMBUS_FORMAT_AUTO, attempt_queues, false, 44 },
 	{ "a port on a new shmif bus", SHMBUS_FORMAT_AUTO, attempt_shmif, false, 20 },
 	{ "a port on a shmif bus that is there", SHMBUS_FORMAT_SHMIF, attempt_shmif, false, 18 },
 	{ "a monitor", SHMBUS_FORMAT_LANES, attempt_monitor, true, 22 },
