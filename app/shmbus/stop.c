@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -12,23 +13,31 @@
 #include "say.h"
 #include "stop.h"
 
-static volatile sig_atomic_t wanted;
+static atomic_bool wanted; /* a signal handler sets it in any thread */
 static int event = -1;
 static void (*call)(void);
+
+void
+stop_now(void)
+{
+	const uint64_t one = 1;
+
+	atomic_store(&wanted, true);
+	if (write(event, &one, sizeof(one)) < 0) {
+		/* The flag is set; no more can be done in a signal handler. */
+	}
+}
 
 static void
 on_signal(int signal)
 {
-	const uint64_t one = 1;
 	const int saved = errno;
 
 	(void)signal;
-	wanted = 1;
+	atomic_store(&wanted, true);
 	if (call != NULL)
 		call();
-	if (write(event, &one, sizeof(one)) < 0) {
-		/* The flag is set; no more can be done in a signal handler. */
-	}
+	stop_now();
 	errno = saved;
 }
 
@@ -73,5 +82,5 @@ stop_finish_writes(void)
 bool
 stop_wanted(void)
 {
-	return wanted != 0;
+	return atomic_load(&wanted);
 }

@@ -28,7 +28,10 @@ void stop_call(void (*undo)(void));
  */
 void stop_finish_writes(void);
 
-/* Returns whether a signal has come. */
+/* Asks for the same as a signal: a thread calls it that cannot go on. */
+void stop_now(void);
+
+/* Returns whether a signal has come, or stop_now() was called. */
 bool stop_wanted(void);
 
 #endif /* STOP_H */

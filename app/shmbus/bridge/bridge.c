@@ -5,7 +5,7 @@
 /*
  * Theory of operation
  *
- * One thread alternates between a burst from the device to the bus and a burst
+ * One thread of each queue alternates between a burst from the device to the bus and a burst
  * from the bus to the device. If both are empty, the thread arms the bus for a
  * wake-up, and sleeps until the bus or the device has frames.
  *
@@ -38,6 +38,8 @@
 struct bridge {
 	struct bridge_device *dev;
 	struct shmbus_station *st;
+	struct bridge *next;
+	bool first;
 
 	/* To the bus: tx[sent..n_tx-1] are still to be sent. Their bytes belong to the device. */
 	struct shmbus_tx tx[BRIDGE_BURST];
@@ -53,10 +55,10 @@ struct bridge {
 	unsigned int written;
 };
 
-static volatile sig_atomic_t print_wanted;
+static atomic_bool print_wanted;
 
 struct bridge *
-bridge_new(struct bridge_device *dev, struct shmbus_station *st)
+bridge_new(struct bridge_device *dev, struct shmbus_station *st, struct bridge *last)
 {
 	struct bridge *b = calloc(1, sizeof(*b));
 	const size_t headroom = dev->ops->headroom;
@@ -77,28 +79,55 @@ bridge_new(struct bridge_device *dev, struct shmbus_station *st)
 		b->rx[i].data = b->rx_bytes + i * (headroom + self.frame_max) + headroom;
 		b->rx[i].room = self.frame_max;
 	}
+	b->first = last == NULL;
+	if (last != NULL)
+		last->next = b;
 	return b;
+}
+
+struct bridge *
+bridge_next(const struct bridge *b)
+{
+	return b->next;
 }
 
 void
 bridge_free(struct bridge *b)
 {
-	free(b->rx_bytes);
-	free(b);
+	struct bridge *next;
+
+	for (; b != NULL; b = next) {
+		next = b->next;
+		free(b->rx_bytes);
+		free(b);
+	}
+}
+
+static void
+add(struct bridge_counts *sum, const struct bridge_counts *counts)
+{
+	shmbus_count(&sum->frames, shmbus_counted(&counts->frames));
+	shmbus_count(&sum->bytes, shmbus_counted(&counts->bytes));
+	shmbus_count(&sum->dropped, shmbus_counted(&counts->dropped));
 }
 
 void
 bridge_print(const struct bridge *b)
 {
-	const struct bridge_device *dev = b->dev;
+	const char *name = b->dev->name;
+	struct bridge_counts out = { .frames = 0 }, in = { .frames = 0 };
 	struct shmbus_stats stats;
 
 	shmbus_get_stats(b->st, &stats);
-	printf("%s to bus: %" PRIu64 " frames, %" PRIu64 " bytes, %" PRIu64 " dropped\n",
-	       dev->name, dev->to_bus.frames, dev->to_bus.bytes, dev->to_bus.dropped);
+	for (; b != NULL; b = b->next) {
+		add(&out, &b->dev->to_bus);
+		add(&in, &b->dev->to_dev);
+	}
+	printf("%s to bus: %" PRIu64 " frames, %" PRIu64 " bytes, %" PRIu64 " dropped\n", name,
+	       shmbus_counted(&out.frames), shmbus_counted(&out.bytes), shmbus_counted(&out.dropped));
 	printf("bus to %s: %" PRIu64 " frames, %" PRIu64 " bytes, %" PRIu64 " dropped, %" PRIu64
-	       " missed\n", dev->name, dev->to_dev.frames, dev->to_dev.bytes, dev->to_dev.dropped,
-	       stats.rx_missed);
+	       " missed\n", name, shmbus_counted(&in.frames), shmbus_counted(&in.bytes),
+	       shmbus_counted(&in.dropped), stats.rx_missed);
 }
 
 static bool
@@ -132,15 +161,15 @@ to_bus(struct bridge *b)
 				  b->n_tx - b->sent);
 	/* Shorter than a header, or with an offload that does not fit it. */
 	if (ret == -EMSGSIZE || ret == -EINVAL) {
-		counts->dropped++;
+		shmbus_count(&counts->dropped, 1);
 		b->sent++;
 		return 1;
 	}
 	if (ret < 0)
 		return say_library_error(ret);
 	for (i = b->sent, end = b->sent + (unsigned int)ret; i < end; i++) {
-		counts->frames++;
-		counts->bytes += b->tx[i].len;
+		shmbus_count(&counts->frames, 1);
+		shmbus_count(&counts->bytes, b->tx[i].len);
 	}
 	b->sent = end;
 	return ret;
@@ -162,7 +191,7 @@ receive(struct bridge *b)
 		return say_library_error(n);
 	for (i = 0; i < (unsigned int)n; i++) {
 		if (b->rx[i].len > b->rx[i].room) { /* behind room the bytes of other frames begin */
-			b->dev->to_dev.dropped++;
+			shmbus_count(&b->dev->to_dev.dropped, 1);
 			continue;
 		}
 		b->rx_offloads[b->n_rx] = b->rx_offloads[i];
@@ -229,7 +258,7 @@ static void
 on_print(int signal)
 {
 	(void)signal;
-	print_wanted = 1;
+	atomic_store(&print_wanted, true);
 }
 
 void
@@ -247,8 +276,7 @@ carry(struct bridge *b, int stop)
 	int out, in, ret;
 
 	while (!stop_wanted() && !b->dev->ended) {
-		if (print_wanted) {
-			print_wanted = 0;
+		if (b->first && atomic_exchange(&print_wanted, false)) {
 			bridge_print(b);
 			if (say_flush() != 0)
 				return -EIO;
@@ -273,8 +301,8 @@ bridge_run(struct bridge *b, int stop)
 {
 	const int ret = carry(b, stop);
 
-	b->dev->to_bus.dropped += b->n_tx - b->sent;
-	b->dev->to_dev.dropped += b->n_rx - b->written;
+	shmbus_count(&b->dev->to_bus.dropped, b->n_tx - b->sent);
+	shmbus_count(&b->dev->to_dev.dropped, b->n_rx - b->written);
 	b->sent = b->n_tx;
 	b->written = b->n_rx;
 	return ret;

@@ -5,7 +5,10 @@
 #ifndef BRIDGE_H
 #define BRIDGE_H
 
-/* Carries frames between a device and a bus, in both directions. */
+/*
+ * Carries frames between a device and a bus, in both directions. A bridge has one thread. The
+ * queues of a device with several are bridges in a list.
+ */
 
 #include <shmbus.h>
 
@@ -13,13 +16,22 @@
 
 struct bridge;
 
-/* Returns a bridge; NULL: out of memory. The caller remains the owner of device and station. */
-struct bridge *bridge_new(struct bridge_device *dev, struct shmbus_station *st);
+/*
+ * Returns a bridge, and puts it behind the last one of its list, NULL: it is the first. NULL: out
+ * of memory. The caller remains the owner of device and station.
+ */
+struct bridge *bridge_new(struct bridge_device *dev, struct shmbus_station *st,
+			  struct bridge *last);
+
+/* Returns the next bridge of the list; NULL: there is none. */
+struct bridge *bridge_next(const struct bridge *bridge);
+
+/* Frees all bridges of a list. bridge: the first. */
 void bridge_free(struct bridge *bridge);
 
 /*
- * Prints the counters at each SIGUSR1 that comes from now on, as soon as the bridge
- * runs. Call it before anybody is told that the bridge is ready.
+ * Prints the counters at each SIGUSR1 that comes from now on, as soon as the first bridge
+ * runs, whose thread gets the signal. Call it before anybody is told that the bridge is ready.
  */
 void bridge_catch(void);
 
@@ -30,7 +42,7 @@ void bridge_catch(void);
  */
 int bridge_run(struct bridge *bridge, int stop);
 
-/* Prints the counters to stdout. */
+/* Prints the counters of all bridges of a list to stdout. bridge: the first. */
 void bridge_print(const struct bridge *bridge);
 
 #endif /* BRIDGE_H */

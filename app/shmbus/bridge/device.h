@@ -7,7 +7,8 @@
 
 /*
  * The side of a bridge that is not the bus: where frames come from and go to. Each kind of
- * device has a table of functions, and a struct that begins with struct bridge_device.
+ * device has a table of functions, and a struct that begins with struct bridge_device. A device
+ * with several queues is one such struct for each queue.
  */
 
 #include <poll.h>
@@ -16,6 +17,8 @@
 #include <stdint.h>
 
 #include <shmbus.h>
+
+#include "shmbus_atomic.h"
 
 /* The most frames that pass the bridge at a time. */
 #define BRIDGE_BURST 64
@@ -53,14 +56,16 @@ struct bridge_ops {
 	int (*sleep_on)(struct bridge_device *dev, bool read, bool write, struct pollfd *on);
 };
 
+/* The thread of the device counts, and any thread prints. */
 struct bridge_counts {
-	uint64_t frames;
-	uint64_t bytes;
-	uint64_t dropped;
+	shmbus_a64 frames;
+	shmbus_a64 bytes;
+	shmbus_a64 dropped;
 };
 
 struct bridge_device {
 	const struct bridge_ops *ops;
+	struct bridge_device *next; /* the next queue of the device; NULL: there is none */
 	const char *name; /* for people, in the counters */
 	unsigned int needs; /* enum bridge_rights */
 	bool ended; /* set by the device: it has nothing more to say, which is no error */

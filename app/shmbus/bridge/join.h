@@ -19,10 +19,12 @@
 #include "device.h"
 
 struct bridge;
+struct bridge_threads;
 
 struct bridge_join {
 	struct shmbus_station *st;
-	struct bridge *bridge;
+	struct bridge *bridge; /* the first of the list */
+	struct bridge_threads *threads;
 	struct bridge_device *dev;
 	const char *path;
 	bool was_there; /* the file, before the attach */
@@ -33,10 +35,10 @@ struct bridge_join {
 /* Catches signals. background: the parent returns to the shell when the device is ready. */
 int bridge_join_begin(struct bridge_join *join, bool background);
 
-/* Attaches to the bus. */
+/* Attaches to the bus. The device has as many queues as conf says that the port has. */
 int bridge_join_attach(struct bridge_join *join, const char *path, const struct shmbus_conf *conf);
 
-/* Makes the bridge. After this the caller prints a line that scripts wait for. */
+/* Makes a bridge for each queue of the device. After this the caller prints a line that scripts wait for. */
 int bridge_join_ready(struct bridge_join *join, struct bridge_device *dev);
 
 /*

@@ -94,7 +94,7 @@ limit_calls(unsigned int needs, pid_t child)
 
 	if (filter == NULL)
 		return -ENOMEM;
-	/* Of all threads, should there be others. */
+	/* Of all threads. */
 	ret = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	if (ret == 0)
 		ret = allow(filter, always, N_OF(always));
@@ -143,7 +143,7 @@ limit_capabilities(unsigned int needs)
 }
 
 void
-bridge_rights_keep(unsigned int needs, pid_t child)
+bridge_rights_keep_thread(unsigned int needs)
 {
 	int ret;
 
@@ -152,13 +152,21 @@ bridge_rights_keep(unsigned int needs, pid_t child)
 		say("cannot give up capabilities: %s; going on with them", strerror(-ret));
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		say("cannot give up new privileges: %s; going on with them", strerror(errno));
+}
+
+void
+bridge_rights_keep(unsigned int needs, pid_t child)
+{
+	int ret = 0;
+
+	bridge_rights_keep_thread(needs);
 #ifndef SANITIZED
 	ret = limit_calls(needs, child);
-	if (ret != 0)
-		say("cannot give up system calls: %s; going on with them", strerror(-ret));
 #else
 	/* The sanitizers start a process at the end, and open files. */
 	(void)limit_calls;
 	(void)child;
 #endif
+	if (ret != 0)
+		say("cannot give up system calls: %s; going on with them", strerror(-ret));
 }

@@ -22,7 +22,11 @@ enum bridge_rights {
  * and CAP_KILL with _KILL; new privileges through exec; and all system calls that neither the
  * library nor the device uses, which then fail with EPERM. needs: of the device; child: the
  * process to end, with _KILL, else -1. What cannot be given up is reported, and kept.
+ *
+ * Capabilities belong to a thread. Each other thread that exists has called
+ * bridge_rights_keep_thread() before; no thread can be made afterwards.
  */
+void bridge_rights_keep_thread(unsigned int needs);
 void bridge_rights_keep(unsigned int needs, pid_t child);
 
 #endif /* BRIDGE_RIGHTS_H */

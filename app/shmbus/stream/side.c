@@ -16,7 +16,7 @@ hang_up(struct stream_side *side, const char *why)
 {
 	stream_link_down(&side->link, why);
 	if (stream_frames_restart(&side->frames))
-		side->dev.to_bus.dropped++;
+		shmbus_count(&side->dev.to_bus.dropped, 1);
 	side->deaf = false;
 	if (side->link.state == STREAM_LINK_ENDED)
 		side->dev.ended = true;
@@ -76,19 +76,19 @@ side_write(struct bridge_device *dev, const struct shmbus_rx *frames,
 
 	(void)offloads;
 	if (side->link.state != STREAM_LINK_UP || side->deaf) {
-		dev->to_dev.dropped += n;
+		shmbus_count(&dev->to_dev.dropped, n);
 		return (int)n;
 	}
 	ret = stream_frames_write(&side->frames, side->link.fd, frames, n);
 	if (ret < 0) {
 		/* The peer may have said something before it closed: side_read() finds the end. */
 		side->deaf = true;
-		dev->to_dev.dropped += n;
+		shmbus_count(&dev->to_dev.dropped, n);
 		return (int)n;
 	}
 	for (i = 0; i < ret; i++) {
-		dev->to_dev.frames++;
-		dev->to_dev.bytes += frames[i].len;
+		shmbus_count(&dev->to_dev.frames, 1);
+		shmbus_count(&dev->to_dev.bytes, frames[i].len);
 	}
 	side->link.useful = side->link.useful || ret != 0;
 	return ret;
