@@ -31,11 +31,14 @@ def preload():
 
 
 def status(pid):
-    """/proc/PID/status as numbers: capabilities, no_new_privs, seccomp."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        text = f.read()
-    return {name: int(value, 16) for name, value in
-            re.findall(r"^(Cap\w+|NoNewPrivs|Seccomp):\t([0-9a-f]+)$", text, re.M)}
+    """/proc/PID/task/*/status as numbers: capabilities, no_new_privs, seccomp, of each thread."""
+    found = []
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as f:
+            text = f.read()
+        found.append({name: int(value, 16) for name, value in
+                      re.findall(r"^(Cap\w+|NoNewPrivs|Seccomp):\t([0-9a-f]+)$", text, re.M)})
+    return found
 
 
 def attempts(process):
@@ -48,10 +51,18 @@ def attempts(process):
 
 
 @contextlib.contextmanager
-def a_tap(folder):
+def a_tap(folder, *options):
     if netns.problem():
         pytest.skip(netns.problem())
-    with Netns() as ns, Tap(os.path.join(folder, "bus"), "-N", ns.name, "-u", env=preload()) as tap:
+    with Netns() as ns, Tap(os.path.join(folder, "bus"), "-N", ns.name, "-u", *options,
+                            env=preload()) as tap:
+        yield tap
+
+
+@contextlib.contextmanager
+def a_tap_with_queues(folder):
+    with a_tap(folder, "--queues", "3") as tap:
+        assert len(status(tap.pid)) == 3
         yield tap
 
 
@@ -104,31 +115,32 @@ def a_gateway(folder):
 
 
 @pytest.mark.parametrize("kind, keeps, may", [
-    (a_tap, 0, ()), (a_listener, DAC_OVERRIDE, ("unlink",)), (a_client, 0, ("socket",)),
+    (a_tap, 0, ()), (a_tap_with_queues, 0, ()), (a_listener, DAC_OVERRIDE, ("unlink",)), (a_client, 0, ("socket",)),
     (a_client_once, 0, ()), (a_gateway, 0, ())])
 def test_rights(folder, kind, keeps, may):
     with kind(folder) as process:
         # Right after the line that scripts wait for.
-        process.poll(lambda: status(process.pid)["Seccomp"] == 2, "the filter of system calls", LIMIT_S)
+        process.poll(lambda: all(now["Seccomp"] == 2 for now in status(process.pid)),
+                     "the filter of system calls", LIMIT_S)
         tried = attempts(process)
         assert tried.pop("mmap") == 0
         assert {what for what, number in tried.items() if number != errno.EPERM} == set(may)
         assert len(tried) == 7
-        now = status(process.pid)
-        assert (now["NoNewPrivs"], now["Seccomp"]) == (1, 2)
-        if os.getuid() == 0:
-            assert now["CapPrm"] == now["CapEff"] == keeps
-            assert now["CapBnd"] == now["CapInh"] == now["CapAmb"] == 0
-        else:
-            assert now["CapPrm"] == now["CapEff"] == 0
+        for now in status(process.pid):
+            assert (now["NoNewPrivs"], now["Seccomp"]) == (1, 2)
+            if os.getuid() == 0:
+                assert now["CapPrm"] == now["CapEff"] == keeps
+                assert now["CapBnd"] == now["CapInh"] == now["CapAmb"] == 0
+            else:
+                assert now["CapPrm"] == now["CapEff"] == 0
 
 
 def test_rights_of_the_keeper(folder):
     """The process that ends passt may do this, and not much more."""
     with a_gateway(folder) as gateway:
         keeper, = children(gateway.pid)
-        gateway.poll(lambda: status(keeper)["Seccomp"] == 2, "the filter of system calls", LIMIT_S)
-        now = status(keeper)
+        gateway.poll(lambda: status(keeper)[0]["Seccomp"] == 2, "the filter of system calls", LIMIT_S)
+        now, = status(keeper)
         assert now["NoNewPrivs"] == 1
         assert now["CapPrm"] == now["CapEff"] == (KILL if os.getuid() == 0 else 0)
         bus = os.path.join(folder, "bus")

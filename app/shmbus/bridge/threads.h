@@ -21,7 +21,7 @@ int bridge_threads_start(struct bridge_threads **threads, struct bridge *first, 
 
 /*
  * Gives up the rights that the device does not need, in all threads (rights.h), and carries frames
- * until the end, as bridge_run() does; all threads end when one of them does. child: of the device.
+ * until the end, as bridge_run() does; all threads end when one of them does.
  * Returns 0, or the -errno of a thread.
  */
 int bridge_threads_run(struct bridge_threads *threads);

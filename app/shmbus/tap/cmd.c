@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <shmbus.h>
@@ -37,6 +38,7 @@ struct conf {
 	uint32_t mtu; /* 0: the default */
 	uint32_t format;
 	uint32_t numa;
+	uint32_t queues;
 	uint8_t mac[6];
 	bool mac_given;
 	bool up;
@@ -111,6 +113,9 @@ static const struct option_entry options[] = {
 	  .flag = offsetof(struct conf, background) },
 	{ "format", 'f', "FORMAT", "format of a new bus: lanes (default) or shmif",
 	  OPTION_FORMAT(struct conf, format) },
+	{ "queues", 'q', "N", "queues of the device and of the port, with a thread each (default 1)",
+	  OPTION_U32(struct conf, queues, 1, TAP_DEVICE_QUEUES_MAX),
+	  .expects = "a number from 1 to 64; a bus that is there has as many queues per port" },
 	{ "numa", 0, "NODE", "lanes: NUMA node for the memory of the ring that tap writes",
 	  OPTION_NUMA(struct conf, numa) },
 	{ .name = NULL },
@@ -205,9 +210,46 @@ static void
 print_ready(const struct conf *conf, const struct tap_device *dev, const uint8_t mac[6],
 	    const char *path, uint32_t mtu)
 {
-	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "%s\n", dev->name,
+	char queues[32] = "";
+
+	if (dev->queues > 1)
+		snprintf(queues, sizeof(queues), ", %u queues", dev->queues);
+	printf("%s %s on %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, MTU %" PRIu32 "%s%s\n", dev->name,
 	       is_up(conf) ? "up" : "down", path, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], mtu,
-	       is_up(conf) ? "" : "; it carries nothing while it is down (--address, --bridge, --up)");
+	       queues, is_up(conf) ? "" : "; it carries nothing while it is down (--address, --bridge, --up)");
+}
+
+static void
+free_sides(struct tap_side *sides, unsigned int n)
+{
+	while (n != 0)
+		tap_side_fini(&sides[--n]);
+	free(sides);
+}
+
+/* Makes a side of each queue. NULL: out of memory, after a message. */
+static struct tap_side *
+make_sides(const struct tap_device *dev, struct shmbus_station *st)
+{
+	struct tap_side *sides = calloc(dev->queues, sizeof(*sides));
+	const bool leave = carries_offloads(st);
+	struct shmbus_self self;
+	unsigned int i;
+
+	shmbus_get_self(st, &self);
+	if (sides == NULL) {
+		say_no_memory();
+		return NULL;
+	}
+	for (i = 0; i < dev->queues; i++) {
+		if (tap_side_init(&sides[i], dev, i, self.frame_max, leave) != 0) {
+			free_sides(sides, i);
+			return NULL;
+		}
+		if (i != 0)
+			sides[i - 1].dev.next = &sides[i].dev;
+	}
+	return sides;
 }
 
 /* Configures the device, and carries frames. The station is attached, and is left here. */
@@ -215,25 +257,24 @@ static enum cmd_status
 carry(const struct conf *conf, struct bridge_join *join, struct tap_device *dev,
       const uint8_t mac[6])
 {
-	static struct tap_side side; /* too large for the stack */
-	struct shmbus_self self;
+	struct tap_side *sides = NULL;
 	enum cmd_status status;
 	uint32_t mtu;
 
-	shmbus_get_self(join->st, &self);
-	if (configure(conf, dev->name, join->st, &mtu) != 0 ||
-	    tap_side_init(&side, dev, self.frame_max, carries_offloads(join->st)) != 0) {
+	if (configure(conf, dev->name, join->st, &mtu) == 0)
+		sides = make_sides(dev, join->st);
+	if (sides == NULL) {
 		bridge_join_give_up(join);
 		return CMD_FAILED;
 	}
-	if (bridge_join_ready(join, &side.dev) != 0) {
+	if (bridge_join_ready(join, &sides[0].dev) != 0) {
 		bridge_join_give_up(join);
 		status = CMD_FAILED;
 	} else {
 		print_ready(conf, dev, mac, join->path, mtu);
 		status = bridge_join_carry(join);
 	}
-	tap_side_fini(&side);
+	free_sides(sides, dev->queues);
 	return status;
 }
 
@@ -251,13 +292,14 @@ run(int n, char **operands, const void *c)
 		return CMD_FAILED;
 	if (conf->netns != NULL && tap_device_enter_netns(conf->netns) != 0)
 		return CMD_FAILED;
-	if (tap_device_open(&dev, conf->name) != 0)
+	if (tap_device_open(&dev, conf->name, conf->queues) != 0)
 		return CMD_FAILED;
 	/* The device and the port have the same address, so that the port's entry on the bus is right. */
 	memcpy(bus.mac, conf->mac_given ? conf->mac : dev.mac, sizeof(bus.mac));
 	bus.name = dev.name;
 	bus.format = conf->format;
 	bus.numa = conf->numa;
+	bus.port_queues = conf->queues;
 	if (bridge_join_attach(&join, operands[0], &bus) == 0)
 		status = carry(conf, &join, &dev, bus.mac);
 	tap_device_close(&dev);
@@ -277,6 +319,6 @@ const struct cmd cmd_tap = {
 	.operands_min = 1,
 	.operands_max = 1,
 	.run = run,
-	.defaults = &(const struct conf){ .format = SHMBUS_FORMAT_AUTO },
+	.defaults = &(const struct conf){ .format = SHMBUS_FORMAT_AUTO, .queues = 1 },
 	.conf_size = sizeof(struct conf),
 };

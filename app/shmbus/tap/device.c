@@ -54,7 +54,7 @@ tell_no_tun(int err)
 
 /* Reports that no device can be had. name: NULL if the kernel chooses the name. */
 static void
-tell_no_device(const char *name, int err)
+tell_no_device(const char *name, unsigned int queues, int err)
 {
 	char whose[64] = "";
 
@@ -66,42 +66,65 @@ tell_no_device(const char *name, int err)
 	else if (err == EBUSY)
 		say("%sanother program uses this tap device", whose);
 	else if (err == EINVAL)
-		say("%scannot be a tap device with one queue: a device of another kind has this name, "
-		    "or the name is not valid", whose);
+		say("%scannot be a tap device with %s: a device of another kind has this name, "
+		    "or the name is not valid", whose, queues == 1 ? "one queue" : "several queues");
 	else
 		say("%scannot make a tap device: %s", whose, strerror(err));
 }
 
-int
-tap_device_open(struct tap_device *dev, const char *name)
+/*
+ * Opens the next queue. The first one makes the device, and gets its name. name: as the caller
+ * gave it. Returns 0, or -errno after a message.
+ */
+static int
+open_queue(struct tap_device *dev, const char *name, unsigned int queues)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	struct ifreq hw = { .ifr_flags = 0 };
-	int len = TAP_DEVICE_HDR_LEN;
-	int ret;
+	int fd, ret;
 
-	if (name != NULL && strlen(name) >= sizeof(ifr.ifr_name)) {
-		say("name=%s: too long; the name of a device has at most %zu bytes", name,
-		    sizeof(ifr.ifr_name) - 1);
-		return -EINVAL;
-	}
-	dev->fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	if (dev->fd < 0) {
+	if (queues > 1)
+		ifr.ifr_flags |= IFF_MULTI_QUEUE;
+	fd = open(TUN_PATH, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) {
 		ret = -errno;
 		tell_no_tun(-ret);
 		return ret;
 	}
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name != NULL ? name : "tap%d");
-	if (ioctl(dev->fd, TUNSETIFF, &ifr) != 0) {
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", dev->name);
+	if (ioctl(fd, TUNSETIFF, &ifr) != 0) {
 		ret = -errno;
-		tell_no_device(name, -ret);
-		goto err_close;
+		tell_no_device(name, queues, -ret);
+		close(fd);
+		return ret;
 	}
 	memcpy(dev->name, ifr.ifr_name, sizeof(dev->name));
+	dev->fds[dev->queues++] = fd;
+	return 0;
+}
+
+int
+tap_device_open(struct tap_device *dev, const char *name, unsigned int queues)
+{
+	struct ifreq hw = { .ifr_flags = 0 };
+	int len = TAP_DEVICE_HDR_LEN;
+	int ret;
+
+	dev->queues = 0;
+	if (name != NULL && strlen(name) >= sizeof(dev->name)) {
+		say("name=%s: too long; the name of a device has at most %zu bytes", name,
+		    sizeof(dev->name) - 1);
+		return -EINVAL;
+	}
+	snprintf(dev->name, sizeof(dev->name), "%s", name != NULL ? name : "tap%d");
+	do {
+		ret = open_queue(dev, name, queues);
+		if (ret != 0)
+			goto err_close;
+	} while (dev->queues < queues);
 	/* With these offloads a long TCP packet comes in one piece: one read for many frames. */
-	if (ioctl(dev->fd, TUNSETVNETHDRSZ, &len) != 0 ||
-	    ioctl(dev->fd, TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0 ||
-	    ioctl(dev->fd, SIOCGIFHWADDR, &hw) != 0) {
+	if (ioctl(dev->fds[0], TUNSETVNETHDRSZ, &len) != 0 ||
+	    ioctl(dev->fds[0], TUNSETOFFLOAD, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6) != 0 ||
+	    ioctl(dev->fds[0], SIOCGIFHWADDR, &hw) != 0) {
 		ret = -errno;
 		say("name=%s: cannot set up the tap device: %s", dev->name, strerror(-ret));
 		goto err_close;
@@ -110,12 +133,13 @@ tap_device_open(struct tap_device *dev, const char *name)
 	return 0;
 
 err_close:
-	close(dev->fd);
+	tap_device_close(dev);
 	return ret;
 }
 
 void
 tap_device_close(struct tap_device *dev)
 {
-	close(dev->fd);
+	while (dev->queues != 0)
+		close(dev->fds[--dev->queues]);
 }

@@ -10,13 +10,13 @@
 #include "vnet.h"
 
 int
-tap_frame_read(const struct tap_device *dev, struct virtio_net_hdr *hdr, uint8_t *frame, size_t room)
+tap_frame_read(int fd, struct virtio_net_hdr *hdr, uint8_t *frame, size_t room)
 {
 	const struct iovec to[2] = {
 		{ .iov_base = hdr, .iov_len = sizeof(*hdr) },
 		{ .iov_base = frame, .iov_len = room },
 	};
-	const ssize_t len = readv(dev->fd, to, 2);
+	const ssize_t len = readv(fd, to, 2);
 
 	if (len < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -24,9 +24,9 @@ tap_frame_read(const struct tap_device *dev, struct virtio_net_hdr *hdr, uint8_t
 }
 
 int
-tap_packet_read(struct tap_packet *p, const struct tap_device *dev)
+tap_packet_read(struct tap_packet *p, int fd)
 {
-	const int ret = tap_frame_read(dev, &p->hdr, p->bytes, sizeof(p->bytes));
+	const int ret = tap_frame_read(fd, &p->hdr, p->bytes, sizeof(p->bytes));
 
 	if (ret < 0)
 		return ret;

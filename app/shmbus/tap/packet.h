@@ -27,14 +27,14 @@ struct tap_packet {
 };
 
 /*
- * Reads a packet as it is to frame, where room is, TAP_DEVICE_PACKET_MAX at least, and its header.
- * Returns its length; 0 if there is none now; or -errno.
+ * Reads a packet from a queue of a device, as it is, to frame, where room is, TAP_DEVICE_PACKET_MAX
+ * at least, and its header. Returns its length; 0 if there is none now; or -errno.
  */
-int tap_frame_read(const struct tap_device *dev, struct virtio_net_hdr *hdr, uint8_t *frame,
+int tap_frame_read(int fd, struct virtio_net_hdr *hdr, uint8_t *frame,
 		   size_t room);
 
 /* Reads the next packet. Returns 1; 0 if there is none now; or -errno. */
-int tap_packet_read(struct tap_packet *p, const struct tap_device *dev);
+int tap_packet_read(struct tap_packet *p, int fd);
 
 /*
  * Writes the next frame of the packet to buf, and returns its length. Returns 0

@@ -18,9 +18,9 @@ static int
 device_failed(const struct tap_side *side, int err)
 {
 	if (err == EBADFD)
-		say("name=%s: the device is gone: it was deleted", side->tap->name);
+		say("name=%s: the device is gone: it was deleted", side->dev.name);
 	else
-		say("name=%s: cannot read from the device: %s", side->tap->name, strerror(err));
+		say("name=%s: cannot read from the device: %s", side->dev.name, strerror(err));
 	return -err;
 }
 
@@ -32,9 +32,9 @@ read_packet(struct tap_side *side, uint8_t *frame, struct virtio_net_hdr *hdr)
 	int len;
 
 	if (!side->leave) {
-		len = tap_packet_read(p, side->tap);
+		len = tap_packet_read(p, side->fd);
 	} else {
-		len = tap_frame_read(side->tap, hdr, frame, TAP_DEVICE_PACKET_MAX);
+		len = tap_frame_read(side->fd, hdr, frame, TAP_DEVICE_PACKET_MAX);
 		if (len > (int)side->room)
 			tap_packet_set(p, hdr, frame, (uint32_t)len);
 	}
@@ -80,7 +80,7 @@ side_read(struct bridge_device *dev, struct shmbus_tx *frames, struct shmbus_off
 		}
 		len = make_frame(side, side->bytes + used, (uint32_t)len, &hdr, &offloads[done]);
 		if (len < 0)
-			dev->to_bus.dropped++;
+			shmbus_count(&dev->to_bus.dropped, 1);
 		if (len <= 0)
 			continue;
 		frames[done++] = (struct shmbus_tx){ .data = side->bytes + used,
@@ -103,17 +103,17 @@ side_write(struct bridge_device *dev, const struct shmbus_rx *frames,
 	for (i = 0; i < n; i++) {
 		at = (uint8_t *)frames[i].data - sizeof(hdr);
 		if (!vnet_from_offload(&hdr, frames[i].data, frames[i].len, &offloads[i])) {
-			dev->to_dev.dropped++;
+			shmbus_count(&dev->to_dev.dropped, 1);
 			continue;
 		}
 		memcpy(at, &hdr, sizeof(hdr));
-		if (write(side->tap->fd, at, sizeof(hdr) + frames[i].len) >= 0) {
-			dev->to_dev.frames++;
-			dev->to_dev.bytes += frames[i].len;
+		if (write(side->fd, at, sizeof(hdr) + frames[i].len) >= 0) {
+			shmbus_count(&dev->to_dev.frames, 1);
+			shmbus_count(&dev->to_dev.bytes, frames[i].len);
 		} else if (errno == EBADFD) {
 			return device_failed(side, EBADFD);
 		} else { /* most refused by the kernel: the device is down, or no memory */
-			dev->to_dev.dropped++;
+			shmbus_count(&dev->to_dev.dropped, 1);
 		}
 	}
 	return (int)n;
@@ -126,7 +126,7 @@ side_sleep_on(struct bridge_device *dev, bool read, bool write, struct pollfd *o
 
 	(void)write; /* it always takes all */
 	if (read)
-		*on = (struct pollfd){ .fd = side->tap->fd, .events = POLLIN };
+		*on = (struct pollfd){ .fd = side->fd, .events = POLLIN };
 	return -1;
 }
 
@@ -139,12 +139,13 @@ static const struct bridge_ops ops = {
 };
 
 int
-tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max, bool leave)
+tap_side_init(struct tap_side *side, const struct tap_device *tap, unsigned int queue,
+	      uint32_t frame_max, bool leave)
 {
 	memset(side, 0, sizeof(*side));
 	side->dev.ops = &ops;
 	side->dev.name = tap->name;
-	side->tap = tap;
+	side->fd = tap->fds[queue];
 	side->room = frame_max;
 	side->leave = leave;
 	side->bytes = malloc(FRAMES_ROOM);

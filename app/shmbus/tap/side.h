@@ -6,7 +6,7 @@
 #define TAP_SIDE_H
 
 /*
- * A tap device as one side of a bridge.
+ * A queue of a tap device as one side of a bridge.
  *
  * Lanes carry the kernel's packets as they are, with checksums and segmentation left to the
  * receivers. Packets for shmif, and packets that are longer than the lanes' frames, become
@@ -22,7 +22,7 @@
 
 struct tap_side {
 	struct bridge_device dev;
-	struct tap_device *tap;
+	int fd; /* of the queue */
 	uint32_t room; /* for a frame */
 	bool leave;    /* the bus carries frames of which work is left */
 	struct tap_packet packet; /* being made into final frames */
@@ -33,7 +33,8 @@ struct tap_side {
  * Begins. frame_max: the longest frame that the bus takes; leave: as in the struct. The caller
  * remains the owner of the device. Returns 0, or -ENOMEM after a message.
  */
-int tap_side_init(struct tap_side *side, struct tap_device *tap, uint32_t frame_max, bool leave);
+int tap_side_init(struct tap_side *side, const struct tap_device *tap, unsigned int queue,
+		  uint32_t frame_max, bool leave);
 void tap_side_fini(struct tap_side *side);
 
 #endif /* TAP_SIDE_H */
