@@ -15,28 +15,38 @@ from netns import Netns
 from process import Process
 
 FORMATS = ("lanes", "shmif")
+STREAMS = 4  # of iperf3 for each queue
 
 
 @contextlib.contextmanager
-def _tap(program, path, ns, address, fmt):
-    command = [program, "tap", path, "--netns", ns.name, "--address", address, "--format", fmt]
+def _tap(program, path, ns, address, options):
+    command = [program, "tap", path, "--netns", ns.name, "--address", address, *options]
     with Process(command, name="tap") as tap:
         tap.wait_for(r"^\S+ up on ", netns.LIMIT_S)
         yield tap
 
 
-def measure(program, fmt, seconds):
-    """Gbit/s that have arrived, once."""
+def measure(program, seconds, options, streams=1):
+    """Gbit/s that have arrived, once. options: of both taps."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder, Netns() as one, Netns() as two:
         path = os.path.join(folder, "bus")
-        with _tap(program, path, one, "10.9.0.1/24", fmt), \
-                _tap(program, path, two, "10.9.0.2/24", fmt), \
+        with _tap(program, path, one, "10.9.0.1/24", options), \
+                _tap(program, path, two, "10.9.0.2/24", options), \
                 Process(two.argv("iperf3", "-s", "-1", "--forceflush")) as server:
             server.wait_for("^Server listening")
             # in whole seconds; 0 has no end
-            told = json.loads(one.run("iperf3", "-J", "-t", max(1, round(seconds)), "-c", "10.9.0.2"))
+            told = json.loads(one.run("iperf3", "-J", "-t", max(1, round(seconds)), "-c", "10.9.0.2",
+                                      "-P", streams))
             server.wait()
     return told["end"]["sum_received"]["bits_per_second"] / 1e9
+
+
+def _cases(queues):
+    """(name, options of the taps, streams) of what is measured."""
+    if not queues:
+        return [(fmt, ["--format", fmt], 1) for fmt in FORMATS]
+    return [(f"lanes, {n} queue{'s' * (n > 1)}", ["--queues", str(n)], STREAMS * max(queues))
+            for n in queues]
 
 
 def run(args, progress):
@@ -45,8 +55,8 @@ def run(args, progress):
         sys.exit(f"bench: --tap: {netns.problem()}")
     samples = builds.alternate(
         args, progress, tool.program(),
-        lambda program: [{"format": fmt, "gbits": measure(program, fmt, args.seconds)}
-                         for fmt in FORMATS])
+        lambda program: [{"format": name, "gbits": measure(program, args.seconds, options, streams)}
+                         for name, options, streams in _cases(args.queues)])
     print(f"iperf3 between two taps, medians of {args.rounds} runs of {args.seconds:g} s")
     builds.print_medians(samples, "format", "gbits", "format", "Gbit/s", ".2f")
     return samples

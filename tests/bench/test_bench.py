@@ -344,6 +344,14 @@ def test_tap(tmp_path):
     assert all(s["gbits"] > 0 for s in samples)
 
 
+@pytest.mark.skipif(netns.problem() is not None, reason=str(netns.problem()))
+def test_tap_queues(tmp_path):
+    path = tmp_path / "tap.json"
+    bench("--tap", "--quick", "--queues", "2,1", "--json", path)
+    assert [s["format"] for s in json.loads(path.read_text())] == ["lanes, 2 queues", "lanes, 1 queue"]
+    assert "--queues: expected --tap" in bench("--quick", "--queues", "2", status=2)
+
+
 @pytest.mark.skipif(streams.problem() is not None, reason=str(streams.problem()))
 @pytest.mark.only_in_full
 def test_stream(tmp_path):
