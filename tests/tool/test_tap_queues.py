@@ -87,7 +87,7 @@ def test_device(bus, ns, queues):
         assert device_queues(ns, tap.device) == [f"{way}-{i}" for way in ("rx", "tx") for i in range(queues)]
         port = port_of(bus.path, tap)
         assert (port["tx_queues"], port["rx_queues"]) == (queues, queues)
-        assert len(os.listdir(f"/proc/{tap.pid}/task")) == queues
+        assert len(os.listdir(f"/proc/{tap.pid}/task")) >= queues  # sanitizers have threads, too
         assert bus_info(bus.path)["queues"] == max(queues, 4)
         assert (f", {queues} queues\n" in tap.log) == (queues > 1)
         tap.signal(signal.SIGUSR1)
