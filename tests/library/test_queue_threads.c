@@ -21,12 +21,16 @@
 #define FRAMES 8000u
 #define LEN 90u
 #define NAP_MS 10
+#define LATE_SLOT 2u
+
+#define LATE_FRAMES 100u
 
 /* A queue with its two threads, which assert nothing: only the main thread may. */
 struct user {
 	struct shmbus_station *st;
 	uint64_t next[QUEUES]; /* of each sending queue, the number that is expected */
 	uint64_t received;
+	uint64_t late;         /* frames of the port that comes later */
 	uint64_t wrong;        /* frames that are not what was sent, or in the wrong order */
 	uint32_t lanes;        /* bits of the sending queues whose frames came here */
 	int error;
@@ -72,6 +76,10 @@ take(struct user *u, const struct shmbus_rx *rx)
 	uint64_t number;
 
 	memcpy(&number, frame + 6, sizeof(number));
+	if (rx->meta.slot == LATE_SLOT) {
+		u->late++;
+		return;
+	}
 	if (rx->len != LEN || rx->meta.queue >= QUEUES || number != u->next[rx->meta.queue] ||
 	    rx->meta.missed != 0 || !frame_is(frame + 14, LEN - 14, number)) {
 		u->wrong++;
@@ -136,7 +144,8 @@ look_on(void *arg)
 		u->wrong += shmbus_get_queue(u->st, q, &handle) != 0;
 		shmbus_get_stats(handle, &now);
 		u->wrong += now.rx_frames < before.rx_frames || now.tx_frames < before.tx_frames ||
-			    now.rx_frames > QUEUES * FRAMES || now.tx_frames > QUEUES * FRAMES;
+			    now.rx_frames > QUEUES * (FRAMES + LATE_FRAMES) ||
+			    now.tx_frames > QUEUES * FRAMES;
 		before = now;
 	}
 	return NULL;
@@ -154,6 +163,24 @@ attach(const char *path)
 	if (shmbus_attach(&st, path, &conf) != 0)
 		fail_msg("%s", shmbus_error_text());
 	return st;
+}
+
+/* A port comes, so that the queues map its lanes while they work, and sends. */
+static void
+come_late(const char *path)
+{
+	struct shmbus_station *late = attach(path), *st;
+	uint8_t bytes[LEN] = { 0xff };
+	struct shmbus_tx frames[LATE_FRAMES];
+	uint32_t i, q;
+
+	for (i = 0; i < LATE_FRAMES; i++)
+		frames[i] = (struct shmbus_tx){ .data = bytes, .len = LEN };
+	for (q = 0; q < QUEUES; q++) {
+		assert_int_equal(shmbus_get_queue(late, q, &st), 0);
+		assert_int_equal(shmbus_send_all(st, frames, LATE_FRAMES, PATIENCE_MS), LATE_FRAMES);
+	}
+	shmbus_detach(late);
 }
 
 static void
@@ -185,7 +212,7 @@ join(struct user *users)
 static void
 check(const struct user *users)
 {
-	uint64_t received = 0;
+	uint64_t received = 0, late = 0;
 	uint32_t q, lanes = 0;
 
 	for (q = 0; q < QUEUES; q++) {
@@ -195,7 +222,10 @@ check(const struct user *users)
 		assert_int_equal(lanes & users[q].lanes, 0);
 		lanes |= users[q].lanes;
 		received += users[q].received;
+		late += users[q].late;
 	}
+	assert_int_equal(late, QUEUES * LATE_FRAMES);
+	received += late;
 	assert_int_equal(segment_stats(users[0].st).rx_frames, received);
 	assert_int_equal(segment_stats(users[1].st).tx_frames, QUEUES * FRAMES);
 	assert_int_equal(segment_stats(users[2].st).rx_missed, 0);
@@ -214,12 +244,14 @@ test_all_at_once(void **state)
 	(void)state;
 	st[0] = attach(path);
 	st[1] = attach(path);
-	atomic_store(&sending, 2 * QUEUES);
+	atomic_store(&sending, 2 * QUEUES + 1);
 	atomic_store(&enough, false);
 	look = (struct user){ .st = st[0] };
 	assert_int_equal(pthread_create(&looker, NULL, look_on, &look), 0);
 	start(a, st[0]);
 	start(b, st[1]);
+	come_late(path);
+	atomic_fetch_sub(&sending, 1);
 	join(a);
 	join(b);
 	atomic_store(&enough, true);

@@ -186,7 +186,8 @@ void shmbus_lanes_rx_refresh(const struct shmbus_bus *bus, struct shmbus_lanes_r
 static inline struct shmbus_reader *
 shmbus_lanes_rx_reader(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx, uint32_t lane)
 {
-	if (shmbus_load(&bus->lane_prot[lane]) == SHMBUS_LANE_UNMAPPED &&
+	/* With the release in shmbus_bus_map_lane(): another queue may have mapped the lane. */
+	if (shmbus_load_acquire(&bus->lane_prot[lane]) == SHMBUS_LANE_UNMAPPED &&
 	    shmbus_bus_map_lane(bus, lane, SHMBUS_LANE_READ) != 0)
 		return NULL;
 	return &rx->readers[lane];
