@@ -109,7 +109,7 @@ writable(const volatile void *at)
 	unsigned int i;
 
 	for (i = 0; i < STATIONS && word == NULL; i++)
-		word = writable_in(&t->st[i]->bus.wire.lanes, at);
+		word = writable_in(&t->st[i]->bus->wire.lanes, at);
 	return word;
 }
 
@@ -319,8 +319,8 @@ peek(struct shmbus_station *st, struct input *in)
 static void
 check_receivers(uint64_t pos, const struct shmbus_place *places, uint32_t n)
 {
-	const uint32_t own = t->st[0]->bus.wire.slot;
-	uint8_t *record = shmbus_bus_lane_data(&t->st[0]->bus.wire.lanes, own) + pos % LANE;
+	const uint32_t own = t->st[0]->bus->wire.slot;
+	uint8_t *record = shmbus_bus_lane_data(&t->st[0]->bus->wire.lanes, own) + pos % LANE;
 	uint32_t i, word, slot;
 
 	for (i = 0; i < n; i++) {
@@ -448,7 +448,7 @@ received_by(unsigned int station, uint64_t *skipped)
 static void
 publish_three(void)
 {
-	const uint8_t own = (uint8_t)t->st[0]->bus.wire.slot;
+	const uint8_t own = (uint8_t)t->st[0]->bus->wire.slot;
 	const uint8_t to[] = { 0, own, own + 2 };
 	uint8_t bytes[1 + 3 * 5] = { 2 };
 	uint8_t *at = bytes + 1;
