@@ -103,9 +103,9 @@ leave(struct port *p)
 	free(p->rx_memory);
 }
 
-/* Sends one record of up to n frames of len bytes, as many as a record takes. */
+/* Publishes one record of up to n frames of len bytes, as many as a record takes, within a burst. */
 static void
-send_to(struct port *p, const uint8_t *to, uint32_t n, uint8_t from, uint32_t len)
+publish_to(struct port *p, const uint8_t *to, uint32_t n, uint8_t from, uint32_t len)
 {
 	struct shmbus_record rec;
 	uint8_t frame[16384];
@@ -126,14 +126,22 @@ send_to(struct port *p, const uint8_t *to, uint32_t n, uint8_t from, uint32_t le
 			shmbus_record_direct(&p->st.bus, &p->tx, &rec, at);
 		shmbus_record_added(&rec, len);
 	}
-	if (shmbus_lanes_tx_directs(&p->tx)) {
+	if (shmbus_lanes_tx_directs(&p->tx))
 		shmbus_record_publish_directed(&p->st.bus, &p->tx, &rec, 1);
-		shmbus_lanes_tx_sent_directed(&p->st.bus, &p->tx);
-	} else {
+	else
 		shmbus_record_publish(&p->st.bus, &p->tx, &rec, 1);
-		shmbus_lanes_tx_sent(&p->st.bus, &p->tx);
-	}
 	p->sent += i;
+}
+
+/* Sends a burst of one such record. */
+static void
+send_to(struct port *p, const uint8_t *to, uint32_t n, uint8_t from, uint32_t len)
+{
+	publish_to(p, to, n, from, len);
+	if (shmbus_lanes_tx_directs(&p->tx))
+		shmbus_lanes_tx_sent_directed(&p->st.bus, &p->tx);
+	else
+		shmbus_lanes_tx_sent(&p->st.bus, &p->tx);
 }
 
 static void
@@ -797,6 +805,31 @@ test_notices(void **state)
 	leave_all(p, 3);
 }
 
+/* In a burst of several records each receiver hears of the last one with a frame for it. */
+static void
+test_notices_of_a_burst(void **state)
+{
+	static const uint8_t bursts[][3] = { { 2, 2, 2 }, { 2, 3, 3 }, { 3, EVERYBODY, EVERYBODY }, { 3, 2, 3 } };
+	static const uint8_t unknown = 99;
+	struct port p[3];
+	uint32_t i, k;
+
+	(void)state;
+	start_all(p, 3, SHMBUS_DELIVER_SWITCH);
+	for (i = 0; i < DIM(bursts); i++) {
+		for (k = 0; k < 3; k++) {
+			publish_to(&p[0], &bursts[i][k], 1, 1, 60);
+			if (bursts[i][k] != 3)
+				assert_int_equal(noticed(&p[0], 1), p[0].tx.writer.tail);
+			if (bursts[i][k] != 2)
+				assert_int_equal(noticed(&p[0], 2), p[0].tx.writer.tail);
+		}
+		send_to(&p[0], &unknown, 1, 1, 60);
+		assert_int_equal(noticed(&p[0], 1), p[0].tx.writer.tail);
+	}
+	leave_all(p, 3);
+}
+
 /* A port looks at no lane whose frames are for others, and counts them all the same. */
 static void
 test_lanes_untouched(void **state)
@@ -990,6 +1023,7 @@ main(void)
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_wake),
 		cmocka_unit_test(test_notices),
+		cmocka_unit_test(test_notices_of_a_burst),
 		cmocka_unit_test(test_lanes_untouched),
 		cmocka_unit_test(test_lapped_by_others),
 		cmocka_unit_test(test_notice_of_the_dead),
