@@ -179,16 +179,15 @@ read_record(struct port *p, struct shmbus_reader *r)
 				 r->lane / p->st.bus.geo.queues, shmbus_fdb_now());
 }
 
-/* Receives all that is there. Returns the number of frames. */
+/* Receives all that is there on the active lanes. Returns the number of frames. */
 static uint64_t
-poll_all(struct port *p)
+poll_active(struct port *p)
 {
 	const uint64_t before = p->got;
 	struct shmbus_lanes_rx_active *a;
 	struct shmbus_reader *r;
 	uint32_t left;
 
-	shmbus_lanes_rx_attend(&p->st.bus, &p->rx);
 	left = p->rx.n_active;
 	while ((a = shmbus_lanes_rx_next(&p->st.bus, &p->rx, &left)) != NULL) {
 		r = shmbus_lanes_rx_reader(&p->st.bus, &p->rx, a->lane);
@@ -201,6 +200,14 @@ poll_all(struct port *p)
 		p->looks++;
 	}
 	return p->got - before;
+}
+
+/* The same, with a look at the roster. */
+static uint64_t
+poll_all(struct port *p)
+{
+	shmbus_lanes_rx_attend(&p->st.bus, &p->rx);
+	return poll_active(p);
 }
 
 /* The counts of a port that has stepped over all that is for others. */
@@ -848,7 +855,8 @@ test_lanes_untouched(void **state)
 	for (i = 0; i < 5 * SHMBUS_LANE_SIZE_MIN / 128; i++) {
 		send_one(&p[0], 2, 1);
 		assert_int_equal(poll_all(&p[1]), 1);
-		assert_int_equal(poll_all(&p[2]), 0);
+		/* Only the notices make it move its cursor. */
+		assert_int_equal(poll_active(&p[2]), 0);
 	}
 	assert_int_equal(p[1].looks, i);
 	assert_int_equal(p[2].looks, 0);
