@@ -962,7 +962,17 @@ test_notices_lie(void **state)
 		poll_all(&p[2]);
 	}
 	assert_int_equal(p[2].got, 2 * DIM(words));
-	/* A queue is kept awake by no lie. */
+	/* A queue is kept awake by no lie, also not by one that hides the lane from its polls. */
+	forge_notice(&p[0], 1, p[0].tx.writer.tail + 128);
+	poll_all(&p[1]);
+	for (i = 0; i < p[1].rx.n_active; i++)
+		p[1].rx.active[i].empty_at = UINT64_MAX;
+	send_one(&p[0], 2, 1);
+	p[1].rx.readers[p[0].tx.writer.lane].pos -= UINT64_C(1) << 63;
+	forge_notice(&p[0], 1, UINT64_MAX);
+	assert_int_equal(poll_active(&p[1]), 0);
+	assert_false(shmbus_lanes_rx_pending(&p[1].st.bus, &p[1].rx));
+	p[1].rx.readers[p[0].tx.writer.lane].pos += UINT64_C(1) << 63;
 	forge_notice(&p[0], 1, p[0].tx.writer.tail + 64000);
 	poll_all(&p[1]);
 	assert_false(shmbus_lanes_rx_pending(&p[1].st.bus, &p[1].rx));

@@ -490,15 +490,21 @@ shmbus_lanes_rx_pending(struct shmbus_bus *bus, struct shmbus_lanes_rx *rx)
 {
 	const bool directed = shmbus_geometry_directed(&bus->geo);
 	struct shmbus_lanes_rx_active *a;
+	uint64_t word;
+	bool same;
 
 	/* A sender is in the roster before its first frame is on its lane. */
 	shmbus_lanes_rx_refresh(bus, rx);
 	for (a = rx->active; a != rx->active + rx->n_active; a++) {
 		if (!shmbus_reader_pending(bus, &rx->readers[a->lane]))
 			continue;
-		if (shmbus_lanes_rx_has_notice(bus, a) &&
-		    shmbus_lanes_rx_pass_lane(bus, rx, a, shmbus_lanes_rx_word(bus, a)))
-			continue;
+		if (shmbus_lanes_rx_has_notice(bus, a)) {
+			word = shmbus_lanes_rx_word(bus, a);
+			/* The next poll would not look there, whatever a hostile sender has done. */
+			same = word == a->empty_at;
+			if (shmbus_lanes_rx_pass_lane(bus, rx, a, word) || same)
+				continue;
+		}
 		if (!directed || has_own(bus, rx, a->lane))
 			return true;
 	}
