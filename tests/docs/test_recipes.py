@@ -15,6 +15,7 @@ import time
 
 import eal
 import guest
+import netns
 import ovs
 import pcaps
 import pytest
@@ -156,12 +157,13 @@ def problem_of_ssh():
     for program, package in (("/usr/sbin/sshd", "openssh-server"), ("ssh", "openssh-client")):
         if shutil.which(program) is None:
             return f"{package} is not installed"
-    return None
+    return netns.problem_of_users()
 
 
-# Blocks that need a program which is not everywhere, by their first line: why they cannot be run, or None.
+# Blocks that need what is not everywhere, by their first line: why they cannot be run, or None.
 PROBLEMS = {
     "ssh -n user@two": problem_of_ssh,
+    "shmbus gateway": netns.problem_of_users,
     "update-alternatives": ovs.problem,
     "ovs-vsctl": ovs.problem,
     "ip netns add app;": ovs.problem,

@@ -3,6 +3,7 @@
 """Network namespaces, taps that join them to a bus, and a web server for one."""
 
 import ctypes
+import functools
 import itertools
 import os
 import socket
@@ -26,6 +27,13 @@ def problem():
     if not os.path.exists("/dev/net/tun"):
         return "there is no /dev/net/tun"
     return None
+
+
+@functools.cache
+def problem_of_users():
+    """Why no user namespace can be made here, by passt or by an ordinary user, or None."""
+    made = subprocess.run(["unshare", "--user", "true"], check=False, capture_output=True, text=True)
+    return made.stderr.strip() or None if made.returncode else None
 
 
 class Netns:

@@ -99,8 +99,9 @@ def a_client_once(folder):
 
 @contextlib.contextmanager
 def a_gateway(folder):
-    if netns.problem() or shutil.which("passt") is None:
-        pytest.skip(netns.problem() or "passt is not installed")
+    problem = netns.problem() or netns.problem_of_users()
+    if problem or shutil.which("passt") is None:
+        pytest.skip(problem or "passt is not installed")
     with Netns() as ns:
         ns.ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1")
         ns.ip("address", "add", "192.0.2.2/24", "dev", "eth0")
